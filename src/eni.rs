@@ -1,0 +1,59 @@
+//! An ENI as the VPC describes it: metadata text becomes types here, and text ends here.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use serde::Serialize;
+
+use crate::net::Mac;
+
+/// The first route table, rule priority and main-table metric of ours: `BASE + device number + 100 * network card`.
+pub const BASE: u32 = 10_000;
+
+/// Where metadata values come from. `None` means that the service says: no such key (404).
+pub trait Source {
+    /// Reads `path` below `/latest/meta-data/`, for example `network/interfaces/macs/`.
+    fn get(&mut self, path: &str) -> crate::error::Result<Option<String>>;
+}
+
+/// One elastic network interface, complete: everything that the plan needs is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Eni {
+    pub mac: Mac,
+    /// `eni-0123456789abcdef0`
+    pub id: String,
+    /// Its MAC is the metadata's top-level `mac`.
+    pub primary: bool,
+    pub device_number: u32,
+    pub network_card: u32,
+    /// In EC2's order: the first is the primary address. Empty in an IPv6-only subnet.
+    pub ipv4: Vec<Ipv4Addr>,
+    pub ipv6: Vec<std::net::Ipv6Addr>,
+    /// Delegated prefixes (/28).
+    pub ipv4_prefixes: Vec<Ipv4Net>,
+    /// Delegated prefixes (/80).
+    pub ipv6_prefixes: Vec<Ipv6Net>,
+    pub subnet_ipv4: Option<Ipv4Net>,
+    pub subnet_ipv6: Vec<Ipv6Net>,
+    /// Public (Elastic) addresses by the private address that they are mapped to; read for `status` only.
+    pub public: BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>,
+}
+
+impl Eni {
+    /// Device number + 100 * network card: device numbers are unique within one card only.
+    pub fn number(&self) -> u32 {
+        self.device_number + 100 * self.network_card
+    }
+
+    /// This ENI's route table, rule priority and main-table metric.
+    pub fn table(&self) -> u32 {
+        BASE + self.number()
+    }
+
+    /// Every address, IPv4 first, the primary one first of all.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let v4 = self.ipv4.iter().copied().map(IpAddr::from);
+        v4.chain(self.ipv6.iter().copied().map(IpAddr::from))
+    }
+}

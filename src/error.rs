@@ -1,0 +1,63 @@
+//! The one error type. Each variant names its object, what came, and what the reader can do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::net::Mac;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line or the configuration is wrong; nothing was touched. Exit 2.
+    #[error("{0}")]
+    Usage(String),
+
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+
+    /// A file that has been read but cannot be understood; `why` names line and key where known.
+    #[error("{path}: {why}")]
+    Parse { path: PathBuf, why: String },
+
+    /// The metadata service did not answer before the deadline. Exit 4.
+    #[error("metadata service {url}: {why}")]
+    Unreachable { url: String, why: String },
+
+    /// The metadata service answered that it will not serve us (403), or is not EC2's. Exit 4.
+    #[error("metadata service {url}: {why}")]
+    Refused { url: String, why: String },
+
+    /// A metadata value that is missing or does not parse. It fails the ENI that it belongs to, no other.
+    #[error("ENI {mac}: metadata key `{key}`: {why}")]
+    Metadata { mac: Mac, key: String, why: String },
+
+    /// The kernel refused `what` (an `ip` command or the name of a dump).
+    #[error("{what}: {source}{}", ext_ack.as_deref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    Kernel {
+        what: String,
+        source: io::Error,
+        /// The kernel's own words (extended acknowledgement), where it gave any.
+        ext_ack: Option<String>,
+    },
+
+    /// Something that only the reader can put right, in a whole sentence.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    pub fn file(path: impl AsRef<Path>, source: io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        Self::File { path, source }
+    }
+
+    /// The process's exit code for a run that this error ends.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Unreachable { .. } | Self::Refused { .. } => 4,
+            _ => 1,
+        }
+    }
+}
