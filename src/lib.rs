@@ -3,7 +3,11 @@
 //! The flow: metadata ([`imds`], [`eni`]) -> [`plan`] -> [`diff`] against the kernel ([`kernel`]) and
 //! files ([`persist`]) -> [`report`]. [`run`] is the only module that knows all the others.
 
+pub mod config;
+pub mod diff;
 pub mod eni;
 pub mod error;
+pub mod ledger;
 pub mod net;
 pub mod plan;
+pub mod select;

@@ -1,13 +1,38 @@
 //! What the host should look like. Pure and total: no disk, no kernel, no clock.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::config::Config;
 use crate::eni::Eni;
-use crate::net::{Address, Dev, Route, Rule};
+use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Object, Observed, Route, RouteKind, Rule};
+use crate::select::Selector;
+
+/// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
+pub const IPV6_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0x0ec2, 0, 0, 0, 0, 0, 1);
+
+/// With `main_routes_first`: the priority of `lookup main`, above the ENI's own number.
+pub const MAIN_BAND: u32 = 5_000;
+
+/// With `main_routes_first`: the priority of the ENI's default route, above the ENI's own number.
+pub const DEFAULT_BAND: u32 = 10_000;
 
 /// What the host should hold for its ENIs: both the kernel's changes and the files come from this, and
-/// from nothing else, so what is applied and what is persisted cannot differ. Ordered by table.
+/// from nothing else, so what is applied and what is persisted cannot differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
+    /// The primary ENI first, then by table.
     pub enis: Vec<Planned>,
+    /// ENIs that are left as they are, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Desired {
+    /// Every object, in the order in which it must be made.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        self.enis.iter().flat_map(Planned::objects)
+    }
 }
 
 /// One ENI's part. `addresses`, `routes` and `rules` are in the order in which they must be made.
@@ -23,3 +48,273 @@ pub struct Planned {
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,
 }
+
+impl Planned {
+    /// Every object of this ENI, in the order in which it must be made.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        let up = (!self.eni.primary).then(|| Object::LinkUp(self.dev.clone()));
+        let addresses = self.addresses.iter().cloned().map(Object::Address);
+        let routes = self.routes.iter().cloned().map(Object::Route);
+        up.into_iter().chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
+    }
+}
+
+/// An ENI that the plan leaves alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub eni: Eni,
+    /// Its interface, where it has one.
+    pub dev: Option<Dev>,
+    pub why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// No interface carries its MAC (an EFA-only ENI, or one in another network namespace).
+    NoLink,
+    /// The configuration says so.
+    Excluded,
+    /// Its interface is a port of a bridge or bond, which then owns the addresses.
+    Enslaved,
+}
+
+/// The plan for `enis`, given what the kernel holds.
+///
+/// Only three things of `observed` matter: which link carries which MAC, whether the primary ENI's own address
+/// is up, and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
+pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
+    let mut desired = Desired::default();
+    let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
+    let mut present = Vec::new();
+    for eni in enis {
+        let link = link_of(eni, &observed.links);
+        let dev = link.map(|link| link.name.clone());
+        let why = match link {
+            _ if exclude.iter().any(|selector| selector.matches(eni, link)) => Why::Excluded,
+            None => Why::NoLink,
+            Some(link) if link.master.is_some() => Why::Enslaved,
+            Some(link) => {
+                present.push((eni, &link.name));
+                continue;
+            }
+        };
+        desired.skipped.push(Skipped { eni: eni.clone(), dev, why });
+    }
+    let host = Host { present: &present, observed, config };
+    desired.enis = present.iter().map(|(eni, dev)| host.planned(eni, dev)).collect();
+    desired
+}
+
+/// The link that carries `eni`: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the
+/// MAC of the device below it (cilium #41922), so only a physical link, or a veth, is ever taken.
+pub fn link_of<'a>(eni: &Eni, links: &'a [Link]) -> Option<&'a Link> {
+    let real = || links.iter().filter(|link| matches!(link.kind.as_deref(), None | Some("veth")));
+    let permanent = real().find(|link| link.permanent_mac == Some(eni.mac));
+    permanent.or_else(|| real().find(|link| link.permanent_mac.is_none() && link.mac == Some(eni.mac)))
+}
+
+/// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
+/// (Amazon VPC user guide, subnet sizing).
+fn router(subnet: Ipv4Net) -> Ipv4Addr {
+    Ipv4Addr::from_bits(subnet.network().to_bits().wrapping_add(1))
+}
+
+/// What each ENI's plan needs to know of the others.
+struct Host<'a> {
+    present: &'a [(&'a Eni, &'a Dev)],
+    observed: &'a Observed,
+    config: &'a Config,
+}
+
+impl Host<'_> {
+    fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
+        let (addresses, routes) = if eni.primary {
+            (self.secondary_addresses_of_primary(eni, dev), self.narrow_table(eni, dev))
+        } else {
+            let own = eni.addresses().map(|ip| Address::host(dev, ip)).collect();
+            (own, [self.table(eni, dev), self.main(eni, dev)].concat())
+        };
+        let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni) };
+        Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, rules }
+    }
+
+    /// A /32 that came before the DHCP lease's address would become the interface's primary address
+    /// (amazon-linux-2023 #998), so nothing is added until that one is up.
+    fn secondary_addresses_of_primary(&self, eni: &Eni, dev: &Dev) -> Vec<Address> {
+        let mut own = eni.ipv4.iter().map(|ip| Address::host(dev, (*ip).into()));
+        match own.next() {
+            Some(first) if self.observed.addresses.iter().any(|up| up.is_same_ip(&first)) => own.collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
+    /// and all else (containers, VPN) falls through to main as before. No other ENI, no table.
+    fn narrow_table(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
+        if self.present.len() < 2 {
+            return Vec::new();
+        }
+        [self.own_subnets(eni, dev), self.other_subnets(eni, dev), self.throws(eni)].concat()
+    }
+
+    /// A secondary ENI's table: its subnets, then its default routes.
+    fn table(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
+        let mut routes = self.own_subnets(eni, dev);
+        if self.config.main_routes_first {
+            // Else main's connected route of another ENI would be the more specific one.
+            routes.extend(self.other_subnets(eni, dev));
+        }
+        routes.extend(self.throws(eni));
+        if has(eni, Family::Ipv4) {
+            let via = eni.subnet_ipv4.map(|subnet| router(subnet).into());
+            routes.push(Route { via, ..route(eni.table(), Family::Ipv4.everything(), dev) });
+        }
+        if has(eni, Family::Ipv6) {
+            routes.push(Route { via: Some(IPV6_ROUTER.into()), ..route(eni.table(), Family::Ipv6.everything(), dev) });
+        }
+        routes
+    }
+
+    fn own_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
+        let subnets = subnets(eni).filter(|subnet| has(eni, family(subnet)));
+        subnets.map(|subnet| Route { src: source(eni, &subnet), ..route(eni.table(), subnet, dev) }).collect()
+    }
+
+    /// The subnets of the other ENIs, as seen from `eni`: by its own router.
+    fn other_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
+        let mut routes: Vec<Route> = Vec::new();
+        for (other, _) in self.present {
+            for subnet in subnets(other) {
+                let own = subnets(eni).any(|mine| mine == subnet) || routes.iter().any(|route| route.dst == subnet);
+                if own || !has(eni, family(&subnet)) {
+                    continue;
+                }
+                let via = match family(&subnet) {
+                    Family::Ipv4 => eni.subnet_ipv4.map(|mine| router(mine).into()),
+                    Family::Ipv6 => Some(IPV6_ROUTER.into()),
+                };
+                routes.push(Route { via, src: source(eni, &subnet), ..route(eni.table(), subnet, dev) });
+            }
+        }
+        routes
+    }
+
+    /// Delegated prefixes are often used for containers on the host: traffic to them falls through to main, where
+    /// the bridge's route is.
+    fn throws(&self, eni: &Eni) -> Vec<Route> {
+        let prefixes = self.present.iter().flat_map(|(other, _)| prefixes(other));
+        let seen = prefixes.filter(|prefix| has(eni, family(prefix)));
+        seen.map(|dst| Route {
+            table: eni.table(),
+            kind: RouteKind::Throw,
+            dst,
+            via: None,
+            dev: None,
+            src: None,
+            metric: metric(family(&dst)),
+        })
+        .collect()
+    }
+
+    /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric, unless the NIC's
+    /// owner keeps such routes itself.
+    fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
+        let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
+            return Vec::new();
+        };
+        let subnet_route =
+            Route { src: source(eni, &subnet.into()), metric: eni.table(), ..route(MAIN, subnet.into(), dev) };
+        let default = Route {
+            via: Some(router(subnet).into()),
+            metric: eni.table(),
+            ..route(MAIN, Family::Ipv4.everything(), dev)
+        };
+        [subnet_route, default].into_iter().filter(|route| !self.owner_keeps(route)).collect()
+    }
+
+    fn owner_keeps(&self, wanted: &Route) -> bool {
+        self.observed.routes.iter().any(|route| {
+            route.table == MAIN
+                && route.kind == RouteKind::Unicast
+                && route.dst == wanted.dst
+                && route.dev == wanted.dev
+                && route.metric != wanted.metric
+        })
+    }
+
+    fn rules(&self, eni: &Eni) -> Vec<Rule> {
+        let sources = eni.addresses().map(IpNet::from).chain(prefixes(eni));
+        sources.flat_map(|from| self.bands(eni, from)).collect()
+    }
+
+    /// The rules of one source. The primary's narrow table has no default, so it needs no bands.
+    fn bands(&self, eni: &Eni, from: IpNet) -> Vec<Rule> {
+        let own = Rule {
+            priority: eni.table(),
+            family: family(&from),
+            from: Some(from),
+            table: eni.table(),
+            suppress_prefixlength: None,
+            foreign: false,
+        };
+        if eni.primary || !self.config.main_routes_first {
+            return vec![own];
+        }
+        let specific = Rule { suppress_prefixlength: Some(0), ..own.clone() };
+        let main = Rule { priority: own.priority + MAIN_BAND, table: MAIN, ..specific.clone() };
+        let default = Rule { priority: own.priority + DEFAULT_BAND, ..own };
+        vec![specific, main, default]
+    }
+}
+
+/// An on-link unicast route, to be completed by the caller.
+fn route(table: u32, dst: IpNet, dev: &Dev) -> Route {
+    Route {
+        table,
+        kind: RouteKind::Unicast,
+        dst,
+        via: None,
+        dev: Some(dev.clone()),
+        src: None,
+        metric: metric(family(&dst)),
+    }
+}
+
+/// The metric that networkd and the kernel give a route which names none, so that both ways make one route.
+fn metric(family: Family) -> u32 {
+    match family {
+        Family::Ipv4 => 0,
+        Family::Ipv6 => IPV6_METRIC,
+    }
+}
+
+fn family(net: &IpNet) -> Family {
+    Family::of(net.addr())
+}
+
+/// Whether `eni` has an address or prefix of this family.
+fn has(eni: &Eni, family: Family) -> bool {
+    match family {
+        Family::Ipv4 => !eni.ipv4.is_empty(),
+        Family::Ipv6 => eni.has_ipv6(),
+    }
+}
+
+fn subnets(eni: &Eni) -> impl Iterator<Item = IpNet> {
+    let v4 = eni.subnet_ipv4.into_iter().map(IpNet::from);
+    v4.chain(eni.subnet_ipv6.iter().copied().map(IpNet::from))
+}
+
+fn prefixes(eni: &Eni) -> impl Iterator<Item = IpNet> {
+    let v4 = eni.ipv4_prefixes.iter().copied().map(IpNet::from);
+    v4.chain(eni.ipv6_prefixes.iter().copied().map(IpNet::from))
+}
+
+/// Every IPv4 subnet route names the ENI's primary address, so that source selection does not depend on the order
+/// of addresses.
+fn source(eni: &Eni, subnet: &IpNet) -> Option<IpAddr> {
+    eni.ipv4.first().filter(|_| family(subnet) == Family::Ipv4).map(|ip| (*ip).into())
+}
+
+#[cfg(test)]
+mod tests;

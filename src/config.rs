@@ -1,0 +1,103 @@
+//! `/etc/eniroute.toml` into types. An error names the key and the line. Reads the disk, never writes it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// Where the configuration is looked for when `--config` does not say otherwise.
+pub const DEFAULT_PATH: &str = "/etc/eniroute.toml";
+
+/// What the administrator chose. Every key may be absent; an unknown key is an error, because a mistyped
+/// `exclude` must not be taken for consent.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// A subnet route and a default route per ENI in the main table, with the ENI's number as their metric.
+    pub main_route: bool,
+    /// Specific routes of the main table (containers, VPN, peering) win over an ENI's default route.
+    pub main_routes_first: bool,
+    /// ENIs to leave alone, by any selector: eni-id, interface, MAC, device number, address.
+    pub exclude: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { main_route: true, main_routes_first: false, exclude: Vec::new() }
+    }
+}
+
+impl Config {
+    /// Reads `path`; a file that is not there means the defaults, unless the user named it (`must_exist`).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a file that cannot be read or understood: with it, nothing is touched.
+    pub fn load(path: &Path, must_exist: bool) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(Self::default()),
+            Err(error) => Err(Error::Usage(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
+            let line = before.matches('\n').count() + 1;
+            let why = error.message().trim().replace('\n', " ");
+            Error::Usage(format!("{}:{line}: {why}", path.display()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(Path::new("/etc/eniroute.toml"), text)
+    }
+
+    fn complaint(text: &str) -> String {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    }
+
+    #[test]
+    fn an_absent_or_empty_file_means_the_defaults() {
+        assert_eq!(parse("").unwrap(), Config::default());
+        assert_eq!(Config::load(Path::new("/nonexistent/eniroute.toml"), false).unwrap(), Config::default());
+        assert!(Config::default().main_route && !Config::default().main_routes_first);
+    }
+
+    #[test]
+    fn a_file_that_the_user_named_must_exist() {
+        let error = Config::load(Path::new("/nonexistent/eniroute.toml"), true).unwrap_err();
+        assert!(error.to_string().starts_with("/nonexistent/eniroute.toml: "), "{error}");
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config =
+            parse("main_route = false\nmain_routes_first = true\nexclude = [\"eni-0abc\", \"eth3\"]\n").unwrap();
+        assert!(!config.main_route && config.main_routes_first);
+        assert_eq!(config.exclude, ["eni-0abc", "eth3"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let text = complaint("main_route = true\n\nexclud = [\"eth1\"]\n");
+        assert!(text.starts_with("/etc/eniroute.toml:3: "), "{text}");
+        assert!(text.contains("exclud") && text.contains("main_routes_first"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_type_and_a_syntax_error_are_named_with_their_line() {
+        let text = complaint("exclude = []\nmain_route = \"yes\"\n");
+        assert!(text.starts_with("/etc/eniroute.toml:2: ") && text.contains("boolean"), "{text}");
+        let text = complaint("main_route = true\nexclude = [\n");
+        assert!(text.starts_with("/etc/eniroute.toml:"), "{text}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Metadata as EC2 gives it, and as it gives it too early.
+
+use super::*;
+
+/// A metadata service in memory; it counts what it is asked.
+#[derive(Default)]
+struct Fake {
+    values: BTreeMap<String, String>,
+    asked: Vec<String>,
+}
+
+impl Source for Fake {
+    fn get(&mut self, path: &str) -> Result<Option<String>> {
+        self.asked.push(path.to_owned());
+        Ok(self.values.get(path).cloned())
+    }
+}
+
+const PRIMARY: &str = "06:ce:dd:28:5b:b8";
+const SECOND: &str = "06:a6:9a:4a:98:c6";
+
+impl Fake {
+    fn s1() -> Self {
+        let mut fake = Self::default();
+        fake.set("mac", PRIMARY);
+        fake.set(MACS, &format!("{SECOND}/\n{PRIMARY}/"));
+        fake.eni(PRIMARY, 0, "172.31.37.139");
+        fake.eni(SECOND, 1, "172.31.41.29\n172.31.41.30");
+        fake
+    }
+
+    fn set(&mut self, path: &str, value: &str) {
+        self.values.insert(path.to_owned(), value.to_owned());
+    }
+
+    fn key(&mut self, mac: &str, key: &str, value: &str) {
+        let listing = self.values.entry(format!("{MACS}{mac}/")).or_default();
+        if !lines(listing).any(|line| line == key) {
+            listing.push_str(&format!("{key}\n"));
+        }
+        self.set(&format!("{MACS}{mac}/{key}"), value);
+    }
+
+    fn drop_key(&mut self, mac: &str, key: &str) {
+        let listing = self.values.get_mut(&format!("{MACS}{mac}/")).unwrap();
+        *listing = listing.replace(&format!("{key}\n"), "");
+        self.values.remove(&format!("{MACS}{mac}/{key}"));
+    }
+
+    fn eni(&mut self, mac: &str, device: u32, ipv4: &str) {
+        self.key(mac, "device-number", &device.to_string());
+        self.key(mac, "interface-id", &format!("eni-{}", mac.replace(':', "")));
+        self.key(mac, "local-ipv4s", ipv4);
+        self.key(mac, "subnet-ipv4-cidr-block", "172.31.32.0/20");
+    }
+
+    fn read(&mut self) -> Metadata {
+        read(self, false).unwrap()
+    }
+
+    /// Why the second ENI is incomplete.
+    fn complaint(&mut self) -> String {
+        let metadata = self.read();
+        assert_eq!(metadata.enis.len(), 1, "the primary ENI must not suffer");
+        let [(mac, error)] = &metadata.incomplete[..] else { panic!("{:?}", metadata.incomplete) };
+        assert_eq!(mac.to_string(), SECOND);
+        error.to_string()
+    }
+}
+
+#[test]
+fn reads_both_enis_the_primary_first_with_addresses_in_order() {
+    let metadata = Fake::s1().read();
+    assert!(metadata.incomplete.is_empty());
+    let [first, second] = &metadata.enis[..] else { panic!("{metadata:?}") };
+    assert!(first.primary && !second.primary);
+    assert_eq!((first.table(), second.table()), (10000, 10001));
+    assert_eq!(second.ipv4, ["172.31.41.29".parse::<Ipv4Addr>().unwrap(), "172.31.41.30".parse().unwrap()]);
+    assert_eq!(second.subnet_ipv4, Some("172.31.32.0/20".parse().unwrap()));
+}
+
+#[test]
+fn asks_two_questions_for_all_and_at_most_five_for_each_eni_with_ipv4_alone() {
+    let mut fake = Fake::s1();
+    fake.read();
+    assert_eq!(fake.asked.len(), 2 + 4 + 5, "{:#?}", fake.asked);
+}
+
+#[test]
+fn a_non_canonical_ipv6_text_and_a_prefix_are_understood() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv6s", "2001:0db8:0:000a:0:0:0:0200");
+    fake.key(SECOND, "ipv6-prefix", "2001:0DB8:0:a:b::/80");
+    fake.key(SECOND, "ipv4-prefix", "172.31.48.16/28");
+    fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8:0:a::/64");
+    let eni = fake.read().enis.remove(1);
+    assert_eq!(eni.ipv6[0].to_string(), "2001:db8:0:a::200");
+    assert_eq!(eni.ipv6_prefixes[0].to_string(), "2001:db8:0:a:b::/80");
+    assert_eq!(eni.ipv4_prefixes[0].to_string(), "172.31.48.16/28");
+}
+
+#[test]
+fn device_number_zero_of_another_eni_is_not_known_yet() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "device-number", "0");
+    assert!(fake.complaint().contains("only the primary ENI has"));
+}
+
+#[test]
+fn device_zero_of_a_further_card_is_a_device_of_its_own() {
+    for key in ["network-card", "network-card-index"] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, "device-number", "0");
+        fake.key(SECOND, key, "1");
+        assert_eq!(fake.read().enis[1].table(), 10100);
+    }
+}
+
+#[test]
+fn every_key_that_is_late_is_named() {
+    for key in ["device-number", "interface-id", "local-ipv4s", "subnet-ipv4-cidr-block"] {
+        let mut fake = Fake::s1();
+        fake.drop_key(SECOND, key);
+        let complaint = fake.complaint();
+        assert!(complaint.contains(&format!("`{key}`")) && complaint.contains(SECOND), "{complaint}");
+    }
+}
+
+#[test]
+fn a_listing_ahead_of_its_keys_is_late_not_empty() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv4-prefix", "172.31.48.16/28");
+    fake.values.remove(&format!("{MACS}{SECOND}/ipv4-prefix"));
+    assert!(fake.complaint().contains("`ipv4-prefix`: not published yet"));
+}
+
+#[test]
+fn an_eni_that_is_listed_before_its_directory_is_late() {
+    let mut fake = Fake::s1();
+    fake.values.remove(&format!("{MACS}{SECOND}/"));
+    assert!(fake.complaint().contains("not published yet"));
+}
+
+#[test]
+fn garbage_names_key_mac_and_text_and_fails_that_eni_alone() {
+    for (key, value) in [
+        ("local-ipv4s", "172.31.41.\x1b[31m"),
+        ("subnet-ipv4-cidr-block", "172.31.32.0"),
+        ("device-number", "one"),
+        ("device-number", "1\n2"),
+        ("device-number", "4000000000"),
+        ("interface-id", "../../etc/passwd"),
+        ("local-ipv4s", "10.9.9.9"),
+    ] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, key, value);
+        let complaint = fake.complaint();
+        assert!(complaint.contains(&format!("`{key}`")), "{complaint}");
+        assert!(!complaint.contains('\x1b'), "{complaint}");
+    }
+}
+
+#[test]
+fn two_enis_of_one_number_are_both_set_aside() {
+    let mut fake = Fake::s1();
+    let third = "06:00:00:00:00:03";
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
+    fake.eni(third, 1, "172.31.41.99");
+    let metadata = fake.read();
+    assert_eq!((metadata.enis.len(), metadata.incomplete.len()), (1, 2));
+}
+
+#[test]
+fn an_eni_of_an_ipv6_only_subnet_is_complete_without_ipv4() {
+    let mut fake = Fake::s1();
+    fake.drop_key(SECOND, "local-ipv4s");
+    fake.drop_key(SECOND, "subnet-ipv4-cidr-block");
+    fake.key(SECOND, "ipv6s", "2001:db8:0:a::200");
+    fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8:0:a::/64");
+    let eni = fake.read().enis.remove(1);
+    assert_eq!((eni.ipv4.len(), eni.ipv6.len()), (0, 1));
+}
+
+#[test]
+fn public_addresses_are_told_by_private_address() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv4-associations/", "3.104.193.180");
+    fake.set(&format!("{MACS}{SECOND}/ipv4-associations/3.104.193.180"), "172.31.41.29");
+    let metadata = read(&mut fake, true).unwrap();
+    let private: Ipv4Addr = "172.31.41.29".parse().unwrap();
+    assert_eq!(metadata.enis[1].public[&private], ["3.104.193.180".parse::<Ipv4Addr>().unwrap()]);
+}
+
+#[test]
+fn no_list_of_enis_is_not_ec2() {
+    let error = read(&mut Fake::default(), false).unwrap_err();
+    assert!(error.to_string().contains("not an EC2 instance"), "{error}");
+}
