@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::eni::BASE;
 use crate::net::{Address, Change, Dev, MAIN, Object, Observed, Route, Rule};
-use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND};
+use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND, Planned};
 
 /// The tables, rule priorities and main-table metrics that are ours: up to 32 network cards of 100 devices.
 pub const TABLES: RangeInclusive<u32> = BASE..=13_199;
@@ -58,6 +58,14 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
     let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.table()));
     let added = in_scope.flat_map(|planned| planned.objects()).filter_map(|object| there.addition(object, scope));
     added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
+}
+
+/// How many objects of each ENI are not in the kernel, by table.
+pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<u32, usize> {
+    let there = There::new(observed);
+    let scope = Scope::default();
+    let count = |planned: &Planned| planned.objects().filter_map(|object| there.addition(object, &scope)).count();
+    desired.enis.iter().map(|planned| (planned.eni.table(), count(planned))).collect()
 }
 
 /// What the kernel holds, for looking things up: an instance can have thousands of rules.
@@ -133,16 +141,15 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
 /// The table of the ENI that this rule is of, if it has the form of one of ours. A rule by another hand at such a
 /// priority is not taken for one.
 pub fn table_of(rule: &Rule) -> Option<u32> {
-    let offset = match (rule.table, rule.suppress_prefixlength) {
+    let above = rule.priority.checked_sub(rule.table);
+    let table = match (rule.table, rule.suppress_prefixlength) {
         _ if rule.foreign || rule.from.is_none() => return None,
-        (MAIN, Some(0)) => MAIN_BAND,
-        (_, Some(0)) => 0,
-        (table, None) => rule.priority.checked_sub(table)?,
+        (MAIN, Some(0)) => rule.priority.checked_sub(MAIN_BAND)?,
+        (table, Some(0)) if above == Some(0) => table,
+        (table, None) if above == Some(0) || above == Some(DEFAULT_BAND) => table,
         _ => return None,
     };
-    let table = rule.priority.checked_sub(offset)?;
-    let sound = [0, MAIN_BAND, DEFAULT_BAND].contains(&offset) && (offset == MAIN_BAND || rule.table == table);
-    (sound && TABLES.contains(&table)).then_some(table)
+    TABLES.contains(&table).then_some(table)
 }
 
 #[cfg(test)]

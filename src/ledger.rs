@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::Made;
-use crate::net::{Address, Dev, MAIN, Mac, Object, Route, RouteKind};
+use crate::net::{Address, Change, Dev, MAIN, Mac, Object, Route, RouteKind};
+use crate::plan::Planned;
 
 /// Where the ledger lies, below `--root`.
 pub const PATH: &str = "/var/lib/eniroute/ledger.json";
@@ -55,6 +56,44 @@ impl Ledger {
         serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
     }
 
+    /// Gives a planned ENI its entry. An entry of another ENI for the same interface name is dropped: that
+    /// interface is gone, and all it held with it.
+    pub fn adopt(&mut self, planned: &Planned) {
+        let mac = planned.eni.mac;
+        self.enis.retain(|other, entry| *other == mac || *entry.dev != *planned.dev);
+        let entry = self.enis.entry(mac).or_default();
+        entry.id.clone_from(&planned.eni.id);
+        entry.dev = planned.dev.to_string();
+        entry.table = planned.eni.table();
+    }
+
+    /// Remembers a change that was made.
+    pub fn record(&mut self, change: &Change) {
+        match change {
+            Change::Add(object) => self.note(object),
+            Change::Remove(object) => self.entry_of(object).into_iter().for_each(|entry| entry.forget(object)),
+            Change::Replace { old, new } => {
+                self.record(&Change::Remove(Object::Route(old.clone())));
+                self.note(&Object::Route(new.clone()));
+            }
+        }
+    }
+
+    /// Remembers that `object` was made, or is about to be.
+    pub fn note(&mut self, object: &Object) {
+        self.entry_of(object).into_iter().for_each(|entry| entry.note(object));
+    }
+
+    fn entry_of(&mut self, object: &Object) -> Option<&mut Entry> {
+        let dev = match object {
+            Object::LinkUp(dev) => dev,
+            Object::Address(address) => &address.dev,
+            Object::Route(route) => route.dev.as_ref()?,
+            Object::Rule(_) => return None,
+        };
+        self.enis.values_mut().find(|entry| *entry.dev == **dev)
+    }
+
     /// What earlier runs made, for [`crate::diff`].
     pub fn made(&self) -> Vec<Made> {
         self.enis.values().map(|entry| Made { table: entry.table, objects: entry.objects() }).collect()
@@ -71,8 +110,8 @@ impl Entry {
         addresses.chain(self.main_routes.iter().map(route)).chain(up).collect()
     }
 
-    /// Remembers that `object` was made; only what our tables' numbers do not tell is written down.
-    pub fn note(&mut self, object: &Object) {
+    /// Only what our tables' numbers do not tell is written down.
+    fn note(&mut self, object: &Object) {
         match object {
             Object::LinkUp(_) => self.link_up = true,
             Object::Address(address) => drop(self.addresses.insert(address.net)),
@@ -81,8 +120,7 @@ impl Entry {
         }
     }
 
-    /// Forgets `object`, which is gone.
-    pub fn forget(&mut self, object: &Object) {
+    fn forget(&mut self, object: &Object) {
         match object {
             Object::LinkUp(_) => self.link_up = false,
             Object::Address(address) => drop(self.addresses.remove(&address.net)),

@@ -1,1 +1,59 @@
-fn main() {}
+//! The logger, the command line, the run, and the exit code: the only place that exits.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use eniroute::cli::{Cli, Common};
+use eniroute::error::Result;
+use eniroute::report::Report;
+use log::{LevelFilter, error};
+
+mod journal;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logger(&cli.common);
+    let outcome = eniroute::run::run(&cli);
+    let code = match &outcome {
+        Ok(report) => {
+            report.errors.iter().for_each(|text| error!(target: "eniroute", "{text}"));
+            report.exit_code()
+        }
+        Err(error) => {
+            error!(target: "eniroute", "{error}");
+            error.exit_code()
+        }
+    };
+    // A reader that has gone away (`eniroute status | head -1`) is no failure of the run.
+    let _ = io::stdout().write_all(document(&cli.common, &outcome, code).as_bytes());
+    ExitCode::from(code)
+}
+
+/// What belongs on stdout.
+fn document(common: &Common, outcome: &Result<Report>, code: u8) -> String {
+    match outcome {
+        Ok(report) if common.json => report.json(),
+        Ok(_) if common.quiet => String::new(),
+        Ok(report) => report.text(),
+        Err(error) if common.json => format!("{:#}\n", serde_json::json!({ "error": error.to_string(), "exit": code })),
+        Err(_) => String::new(),
+    }
+}
+
+fn start_logger(common: &Common) {
+    let level = match (common.quiet, common.verbose) {
+        (true, _) => LevelFilter::Error,
+        (false, 0) => LevelFilter::Warn,
+        (false, 1) => LevelFilter::Info,
+        (false, _) => LevelFilter::Debug,
+    };
+    let started = if journal::is_reading() {
+        journal::start(level)
+    } else {
+        simple_logger::SimpleLogger::new().with_level(level).init()
+    };
+    if let Err(error) = started {
+        eprintln!("no log: {error}");
+    }
+}

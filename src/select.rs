@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::eni::Eni;
+use crate::eni::{BASE, Eni};
+use crate::ledger::Entry;
 use crate::net::{Link, Mac};
 
 /// An interface name, an altname, a MAC, an eni-id, a device number, or a private or public address.
@@ -44,9 +45,14 @@ impl Selector {
         eni.addresses().any(|ip| ip == wanted) || eni.public.values().flatten().any(|ip| IpAddr::from(*ip) == wanted)
     }
 
-    /// Whether this is `text` itself, for names that stand in the ledger.
-    pub fn is(&self, text: &str) -> bool {
-        self.0 == text
+    /// As [`Selector::matches`], for an ENI of which only the ledger tells.
+    pub fn matches_entry(&self, mac: Mac, entry: &Entry, link: Option<&Link>) -> bool {
+        let number = entry.table.checked_sub(BASE);
+        self.names(link)
+            || [&entry.id, &entry.dev].contains(&&self.0)
+            || self.is_mac(mac)
+            || self.0.parse().ok() == number
+            || entry.addresses.iter().any(|net| self.0.parse() == Ok(net.addr()))
     }
 }
 

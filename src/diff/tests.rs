@@ -1,1 +1,245 @@
+//! What changes, what stays, and what is nobody's business.
 
+use super::*;
+use crate::config::Config;
+use crate::eni::Eni;
+use crate::net::{Family, Link, Mac, RouteKind};
+use crate::plan::plan;
+
+fn eni(number: u8, ip: &str) -> Eni {
+    Eni {
+        mac: Mac([2, 0, 0, 0, 0, number]),
+        id: format!("eni-{number}"),
+        primary: number == 0,
+        device_number: number.into(),
+        network_card: 0,
+        ipv4: ip.split(' ').map(|ip| ip.parse().unwrap()).collect(),
+        ipv6: Vec::new(),
+        ipv4_prefixes: Vec::new(),
+        ipv6_prefixes: Vec::new(),
+        subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
+        subnet_ipv6: Vec::new(),
+        public: Default::default(),
+    }
+}
+
+fn link(number: u8) -> Link {
+    Link {
+        index: number.into(),
+        name: format!("eth{number}").into(),
+        altnames: Vec::new(),
+        mac: Some(Mac([2, 0, 0, 0, 0, number])),
+        permanent_mac: None,
+        kind: None,
+        master: None,
+        up: number == 0,
+    }
+}
+
+/// A host with a leased eth0 and a bare eth1, and the plan for it.
+fn fresh() -> (Desired, Observed) {
+    let lease = Address { dev: "eth0".into(), net: "10.0.0.10/20".parse().unwrap() };
+    let observed = Observed { links: vec![link(0), link(1)], addresses: vec![lease], ..Observed::default() };
+    let desired = plan(&[eni(0, "10.0.0.10"), eni(1, "10.0.0.20 10.0.0.21")], &observed, &Config::default());
+    (desired, observed)
+}
+
+fn everything() -> Scope {
+    Scope { complete: true, ..Scope::default() }
+}
+
+/// The kernel, for these tests: a list of objects.
+fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
+    for change in changes {
+        match change {
+            Change::Add(Object::LinkUp(dev)) => {
+                observed.links.iter_mut().filter(|link| link.name == *dev).for_each(|link| link.up = true)
+            }
+            Change::Add(Object::Address(address)) => observed.addresses.push(address.clone()),
+            Change::Add(Object::Route(route)) => observed.routes.push(route.clone()),
+            Change::Add(Object::Rule(rule)) => observed.rules.push(rule.clone()),
+            Change::Replace { old, new } => {
+                observed.routes.retain(|route| route != old);
+                observed.routes.push(new.clone());
+            }
+            Change::Remove(Object::LinkUp(_)) => {}
+            Change::Remove(Object::Address(address)) => observed.addresses.retain(|one| one != address),
+            Change::Remove(Object::Route(route)) => observed.routes.retain(|one| one != route),
+            Change::Remove(Object::Rule(rule)) => observed.rules.retain(|one| one != rule),
+        }
+    }
+    observed
+}
+
+fn shown(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(Change::to_string).collect()
+}
+
+fn rule(text_from: &str, table: u32, priority: u32) -> Rule {
+    Rule {
+        priority,
+        family: Family::Ipv4,
+        from: Some(text_from.parse().unwrap()),
+        table,
+        suppress_prefixlength: None,
+        foreign: false,
+    }
+}
+
+#[test]
+fn a_bare_eni_is_built_link_addresses_routes_rules() {
+    let (desired, observed) = fresh();
+    let changes = shown(&diff(&desired, &observed, &everything()));
+    assert_eq!(
+        changes,
+        [
+            "ip -4 route add 10.0.0.0/20 dev eth0 scope link src 10.0.0.10 table 10000 proto static",
+            "ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static",
+            "ip link set dev eth1 up",
+            "ip -4 address add 10.0.0.20/32 dev eth1",
+            "ip -4 address add 10.0.0.21/32 dev eth1",
+            "ip -4 route add 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 table 10001 proto static",
+            "ip -4 route add default via 10.0.0.1 dev eth1 onlink table 10001 proto static",
+            "ip -4 route add 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 metric 10001 proto static",
+            "ip -4 route add default via 10.0.0.1 dev eth1 onlink metric 10001 proto static",
+            "ip -4 rule add from 10.0.0.20 lookup 10001 priority 10001 protocol static",
+            "ip -4 rule add from 10.0.0.21 lookup 10001 priority 10001 protocol static",
+        ]
+    );
+}
+
+#[test]
+fn a_second_run_has_nothing_to_do() {
+    let (desired, observed) = fresh();
+    let changes = diff(&desired, &observed, &everything());
+    let observed = applied(observed, &changes);
+    assert_eq!(diff(&desired, &observed, &everything()), []);
+    assert!(missing(&desired, &observed).values().all(|n| *n == 0));
+}
+
+#[test]
+fn an_address_that_is_there_with_another_prefix_length_is_there() {
+    let (desired, mut observed) = fresh();
+    observed.addresses.push(Address { dev: "eth1".into(), net: "10.0.0.20/20".parse().unwrap() });
+    let changes = shown(&diff(&desired, &observed, &everything()));
+    assert!(!changes.iter().any(|change| change.contains("address add 10.0.0.20/")), "{changes:#?}");
+}
+
+#[test]
+fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
+    let (desired, observed) = fresh();
+    let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    let default = observed.routes.iter_mut().find(|route| route.table == 10001 && route.via.is_some()).unwrap();
+    default.via = Some("10.0.0.2".parse().unwrap());
+    let changes = shown(&diff(&desired, &observed, &everything()));
+    assert_eq!(changes, ["ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static"]);
+}
+
+#[test]
+fn an_unassigned_address_goes_with_its_rule_if_we_had_added_it() {
+    let (desired, observed) = fresh();
+    let observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    let fewer = plan(&[eni(0, "10.0.0.10"), eni(1, "10.0.0.20")], &observed, &Config::default());
+    let rule = "ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001";
+    assert_eq!(shown(&diff(&fewer, &observed, &everything())), [rule]);
+
+    let address = Object::Address(Address::host(&"eth1".into(), "10.0.0.21".parse().unwrap()));
+    let made = vec![Made { table: 10001, objects: [address].into() }];
+    let changes = shown(&diff(&fewer, &observed, &Scope { made, ..everything() }));
+    assert_eq!(changes, [rule, "ip -4 address del 10.0.0.21/32 dev eth1"]);
+}
+
+#[test]
+fn a_detached_eni_leaves_nothing_when_the_answer_was_complete_and_all_when_not() {
+    let (desired, observed) = fresh();
+    let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    observed.links.pop();
+    let alone = plan(&[eni(0, "10.0.0.10")], &observed, &Config::default());
+    let changes = shown(&diff(&alone, &observed, &everything()));
+    assert_eq!(changes.iter().filter(|change| change.contains(" rule del ")).count(), 3, "{changes:#?}");
+    assert_eq!(changes.iter().filter(|change| change.contains(" route del ")).count(), 3, "{changes:#?}");
+    assert!(changes.iter().all(|change| change.contains("table 1000") || change.contains("lookup 1000")));
+
+    let partial = Scope::default();
+    let changes = shown(&diff(&alone, &observed, &partial));
+    assert_eq!(
+        changes,
+        ["ip -4 rule del from 10.0.0.10 lookup 10000 priority 10000"],
+        "the primary answered for itself"
+    );
+}
+
+#[test]
+fn what_is_not_ours_by_its_form_is_never_removed() {
+    let (desired, observed) = fresh();
+    let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    observed.rules.extend([
+        rule("10.8.0.0/16", 100, 10050),
+        rule("10.8.0.0/16", 10001, 9999),
+        rule("10.8.0.0/16", 10001, 10002),
+        Rule { from: None, ..rule("10.8.0.0/16", 10050, 10050) },
+        Rule { foreign: true, ..rule("10.8.0.0/16", 10050, 10050) },
+        Rule { suppress_prefixlength: Some(1), ..rule("10.8.0.0/16", 10050, 10050) },
+        Rule { suppress_prefixlength: Some(0), ..rule("10.8.0.0/16", MAIN, 30350) },
+        rule("10.8.0.0/16", 13200, 13200),
+    ]);
+    let foreign = Route {
+        table: MAIN,
+        kind: RouteKind::Unicast,
+        dst: "10.9.0.0/16".parse().unwrap(),
+        via: None,
+        dev: Some("eth1".into()),
+        src: None,
+        metric: 10001,
+    };
+    observed.routes.push(foreign.clone());
+    observed.routes.push(Route { table: 13200, ..foreign });
+    observed.addresses.push(Address { dev: "eth1".into(), net: "10.0.0.99/32".parse().unwrap() });
+    assert_eq!(diff(&desired, &observed, &everything()), []);
+}
+
+#[test]
+fn rules_of_every_band_are_known_by_their_number() {
+    let suppress = |rule: Rule| Rule { suppress_prefixlength: Some(0), ..rule };
+    assert_eq!(table_of(&rule("10.0.0.1/32", 10001, 10001)), Some(10001));
+    assert_eq!(table_of(&suppress(rule("10.0.0.1/32", 10001, 10001))), Some(10001));
+    assert_eq!(table_of(&suppress(rule("10.0.0.1/32", MAIN, 15001))), Some(10001));
+    assert_eq!(table_of(&rule("10.0.0.1/32", 10001, 20001)), Some(10001));
+    assert_eq!(table_of(&rule("10.0.0.1/32", 13199, 23199)), Some(13199));
+    assert_eq!(table_of(&rule("10.0.0.1/32", MAIN, 15001)), None);
+    assert_eq!(table_of(&rule("10.0.0.1/32", 10001, 15001)), None);
+}
+
+#[test]
+fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
+    let (desired, mut observed) = fresh();
+    let theirs = Route {
+        table: MAIN,
+        kind: RouteKind::Unicast,
+        dst: Family::Ipv4.everything(),
+        via: Some("10.0.0.9".parse().unwrap()),
+        dev: Some("eth0".into()),
+        src: None,
+        metric: 10001,
+    };
+    observed.routes.push(theirs.clone());
+    let changes = shown(&diff(&desired, &observed, &everything()));
+    assert!(!changes.iter().any(|change| change.contains("replace")), "{changes:#?}");
+
+    let made = vec![Made { table: 10001, objects: [Object::Route(theirs)].into() }];
+    let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
+    assert!(changes.iter().any(|change| change.contains("route replace default")), "{changes:#?}");
+}
+
+#[test]
+fn only_the_chosen_tables_are_changed_and_kept_ones_lose_nothing() {
+    let (desired, observed) = fresh();
+    let only = Scope { only: Some([10000].into()), ..everything() };
+    assert!(shown(&diff(&desired, &observed, &only)).iter().all(|change| change.contains("10000")));
+
+    let mut observed = observed;
+    observed.rules.push(rule("10.0.0.77/32", 10003, 10003));
+    let kept = Scope { keep: [10003].into(), ..everything() };
+    assert!(shown(&diff(&desired, &observed, &kept)).iter().all(|change| !change.contains(" del ")));
+    assert!(shown(&diff(&desired, &observed, &everything())).iter().any(|change| change.contains("10.0.0.77")));
+}

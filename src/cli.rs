@@ -1,0 +1,174 @@
+//! The commands and flags. Nothing is done here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config;
+use crate::persist::Backend;
+use crate::select::Selector;
+
+/// Every address of every ENI of this EC2 instance leaves by the interface that owns it.
+///
+/// eniroute reads what the VPC says this instance is (IMDSv2), gives each ENI its addresses, a route table and
+/// rules, writes the same to the files of the host's network stack for the next boot, and changes only what
+/// differs. Start with `eniroute plan`: it shows all that `apply` would do, and does nothing.
+#[derive(Debug, Parser)]
+#[command(name = "eniroute", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or nothing to do
+  1  something failed; all else was done, and is reported
+  2  wrong usage or configuration, or not root; nothing was touched
+  4  the metadata service cannot be reached or refuses; nothing was changed";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Configure every ENI, now and for the next boot
+    Apply(Apply),
+    /// Show what `apply` would do: `ip` commands and file diffs
+    Plan(Plan),
+    /// Show each ENI: interface, table, private and public addresses, state
+    Status(Selected),
+    /// Take back all that eniroute did, and only that
+    Remove(Selected),
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    #[command(flatten)]
+    pub selected: Selected,
+    /// Only show what would be done (the same as `plan`)
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on although another tool (amazon-ec2-net-utils, nm-cloud-setup, cloud-netconfig) configures the ENIs
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub parts: Parts,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub selected: Selected,
+    #[command(flatten)]
+    pub parts: Parts,
+}
+
+/// Which halves of the work to do, and how.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Parts {
+    /// Leave the files alone: what is done is gone at the next boot
+    #[arg(long)]
+    pub no_persist: bool,
+    /// Leave the kernel alone: only write the files
+    #[arg(long)]
+    pub no_kernel: bool,
+    /// Write for this network stack, whatever is found on the host: netplan, network-scripts, none
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<Backend>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct Selected {
+    /// Only this ENI: interface name, altname, MAC, eni-id, device number, private or public address (repeatable)
+    #[arg(long = "eni", value_name = "SELECTOR", value_parser = |text: &str| Ok::<_, String>(Selector::new(text)))]
+    pub enis: Vec<Selector>,
+}
+
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Wait at most this long for the metadata service, and for another run to end
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub wait: Duration,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Look for files, and write them, below this folder
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]
+    #[arg(long, global = true, value_name = "URL", env = "ENIROUTE_IMDS", hide_env_values = true)]
+    pub imds: Option<String>,
+    /// Configuration file [default: /etc/eniroute.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say more on stderr (-v: decisions and each change; -vv: each metadata request too)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl Common {
+    /// The configuration file to read, and whether it must be there.
+    pub fn config_path(&self) -> (PathBuf, bool) {
+        match &self.config {
+            Some(path) => (path.clone(), true),
+            None => (self.root.join(config::DEFAULT_PATH.trim_start_matches('/')), false),
+        }
+    }
+}
+
+/// Seconds as a person writes them: `5`, `0.5`; at most a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.0..=86_400.0).contains(&number) {
+        Ok(Duration::from_secs_f64(number))
+    } else {
+        Err("must be between 0 and 86400".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(args: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(args.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_flags_may_stand_behind_the_command() {
+        let cli = parse("eniroute apply --wait 0.5 --json --root /tmp/x -vv").unwrap();
+        assert_eq!(cli.common.wait, Duration::from_millis(500));
+        assert_eq!(cli.common.config_path(), (PathBuf::from("/tmp/x/etc/eniroute.toml"), false));
+        assert_eq!((cli.common.json, cli.common.verbose), (true, 2));
+    }
+
+    #[test]
+    fn selectors_repeat() {
+        let cli = parse("eniroute remove --eni eth1 --eni eni-0abc").unwrap();
+        let Command::Remove(selected) = cli.command else { panic!() };
+        assert_eq!(selected.enis, [Selector::new("eth1"), Selector::new("eni-0abc")]);
+    }
+
+    #[test]
+    fn wrong_words_are_refused() {
+        for wrong in [
+            "eniroute",
+            "eniroute aply",
+            "eniroute apply --wait -1",
+            "eniroute apply --wait 1e9",
+            "eniroute -q -v plan",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

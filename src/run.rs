@@ -1,0 +1,123 @@
+//! The pipeline: metadata -> plan -> diff -> kernel -> files -> report. The only module that knows all others.
+
+mod act;
+mod state;
+mod survey;
+
+use std::path::Path;
+
+use crate::cli::{Apply, Cli, Command, Common, Parts, Selected};
+use crate::config::Config;
+use crate::diff::diff;
+use crate::error::{Error, Result};
+use crate::files::Disk;
+use crate::imds::{self, Imds};
+use crate::kernel::Kernel;
+use crate::peers;
+use crate::report::Report;
+use survey::Survey;
+
+/// Held while a run changes anything; below `--root`.
+const LOCK: &str = "/run/eniroute.lock";
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What ends the run before anything was changed, or after all was rolled back. What failed on the way stands in
+/// [`Report::errors`].
+pub fn run(cli: &Cli) -> Result<Report> {
+    match &cli.command {
+        Command::Apply(apply) if !apply.dry_run => self::apply(&cli.common, apply),
+        Command::Apply(Apply { selected, parts, .. }) => plan(&cli.common, selected, parts),
+        Command::Plan(wanted) => plan(&cli.common, &wanted.selected, &wanted.parts),
+        Command::Status(selected) => status(&cli.common, selected),
+        Command::Remove(selected) => remove(&cli.common, selected),
+    }
+}
+
+/// The host, and the metadata service that answers it.
+struct Host {
+    disk: Disk,
+    config: Config,
+    kernel: Kernel,
+    imds: Imds,
+}
+
+impl Host {
+    fn open(common: &Common) -> Result<Self> {
+        let disk = Disk::new(&common.root)?;
+        let (path, must_exist) = common.config_path();
+        let config = Config::load(&path, must_exist)?;
+        let mut kernel = Kernel::open()?;
+        let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
+        let imds = Imds::connect(&imds::Options { urls, wait: common.wait }, &kernel.devices()?)?;
+        Ok(Self { disk, config, kernel, imds })
+    }
+}
+
+fn apply(common: &Common, options: &Apply) -> Result<Report> {
+    demand_root("apply")?;
+    let _lock = lock(common)?;
+    if !options.force {
+        peers::demand_none(&Disk::new(&common.root)?)?;
+    }
+    let mut host = Host::open(common)?;
+    let mut survey = Survey::take(&mut host, &options.selected)?;
+    let mut report = survey.report("apply");
+    let files = act::plan_files(&host.disk, &survey, &options.parts, &mut report);
+    if !options.parts.no_kernel {
+        act::change_kernel(&mut host, &mut survey, common.wait, &mut report)?;
+    }
+    act::commit_files(&host.disk, files, &mut report);
+    if !options.parts.no_kernel {
+        act::repair(&mut host, &mut survey, &mut report)?;
+    }
+    report.enis = state::all(&survey, None)?;
+    Ok(report)
+}
+
+fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
+    let mut host = Host::open(common)?;
+    let survey = Survey::take(&mut host, selected)?;
+    let mut report = survey.report("plan");
+    if !parts.no_kernel {
+        report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
+    }
+    let files = act::plan_files(&host.disk, &survey, parts, &mut report);
+    report.files = files.iter().map(|change| state::file(change, true)).collect();
+    report.enis = state::all(&survey, None)?;
+    Ok(report)
+}
+
+fn status(common: &Common, selected: &Selected) -> Result<Report> {
+    let mut host = Host::open(common)?;
+    let survey = Survey::take_with_public(&mut host, selected)?;
+    let mut report = survey.report("status");
+    report.enis = state::all(&survey, Some(&mut host.kernel))?;
+    Ok(report)
+}
+
+/// Needs no metadata: what to take away stands in the ledger, in the files and in our tables' numbers.
+fn remove(common: &Common, selected: &Selected) -> Result<Report> {
+    demand_root("remove")?;
+    let _lock = lock(common)?;
+    let disk = Disk::new(&common.root)?;
+    let mut kernel = Kernel::open()?;
+    let mut survey = Survey::of_what_we_made(&disk, &mut kernel, selected)?;
+    let mut report = survey.report("remove");
+    act::remove(&disk, &mut kernel, &mut survey, &mut report)?;
+    Ok(report)
+}
+
+fn lock(common: &Common) -> Result<crate::files::Lock> {
+    Disk::new(&common.root)?.lock(Path::new(LOCK), common.wait)
+}
+
+fn demand_root(command: &str) -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "`eniroute {command}` changes routes and files, so it must run as root: sudo eniroute {command} (`plan` and `status` need no root)"
+    )))
+}

@@ -1,0 +1,187 @@
+//! What changes something: the kernel first, proven and if need be rolled back, then the files, then the ledger.
+
+use std::time::Duration;
+
+use log::info;
+
+use super::survey::Survey;
+use super::{Host, state};
+use crate::cli::Parts;
+use crate::diff::diff;
+use crate::error::{Error, Result};
+use crate::files::{Disk, File, FileChange};
+use crate::kernel::Kernel;
+use crate::ledger::{self, Ledger};
+use crate::net::{Change, Link};
+use crate::persist::{self, Backend};
+use crate::report::Report;
+
+/// The ledger tells no secret, but only root has a use for it.
+const LEDGER_MODE: u32 = 0o600;
+
+/// Brings the kernel to the desired state, and keeps it only if the metadata service still answers then.
+///
+/// # Errors
+/// When it does not: everything that this run changed has been taken back.
+pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, report: &mut Report) -> Result<()> {
+    let changes = diff(&survey.desired, &survey.observed, &survey.scope);
+    let before = survey.ledger.clone();
+    adopt(survey);
+    // Written ahead: if we are killed now, the next run still knows what is ours.
+    let mut intended = survey.ledger.clone();
+    changes.iter().for_each(|change| {
+        if let Change::Add(object) = change {
+            intended.note(object)
+        }
+    });
+    save_ledger(&host.disk, &intended, report);
+    let done = make(&mut host.kernel, changes, &survey.observed.links, report);
+    if !done.is_empty()
+        && let Err(error) = host.imds.probe(wait)
+    {
+        let links = &survey.observed.links;
+        let left = done.iter().rev().filter(|change| host.kernel.apply(&change.inverse(), links).is_err()).count();
+        save_ledger(&host.disk, &before, report);
+        return Err(rolled_back(&error, done.len(), left));
+    }
+    done.iter().for_each(|change| survey.ledger.record(change));
+    save_ledger(&host.disk, &survey.ledger, report);
+    report.kernel.extend(done);
+    Ok(())
+}
+
+/// Looks again after the files were written: what a network manager dropped meanwhile is put back, once.
+pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Result<()> {
+    if report.kernel.is_empty() {
+        return Ok(());
+    }
+    survey.observed = host.kernel.observe()?;
+    let dropped = diff(&survey.desired, &survey.observed, &survey.scope);
+    let dropped: Vec<_> = dropped.into_iter().filter(|change| !matches!(change, Change::Remove(_))).collect();
+    if !dropped.is_empty() && report.errors.is_empty() {
+        info!("{} changes are gone already; making them again", dropped.len());
+        make(&mut host.kernel, dropped, &survey.observed.links, report);
+        survey.observed = host.kernel.observe()?;
+    }
+    Ok(())
+}
+
+/// Takes away everything that `survey` says is ours: kernel, files, ledger.
+pub fn remove(disk: &Disk, kernel: &mut Kernel, survey: &mut Survey, report: &mut Report) -> Result<()> {
+    let changes = diff(&survey.desired, &survey.observed, &survey.scope);
+    let done = make(kernel, changes, &survey.observed.links, report);
+    let failed = !report.errors.is_empty();
+    let ours = persist::own_files(disk)?.into_iter().filter(|file| !file.is_kept(&survey.keep));
+    let paths: Vec<_> = ours.map(|file| file.path).collect();
+    commit_files(disk, disk.plan(&[], &paths)?, report);
+    done.iter().for_each(|change| survey.ledger.record(change));
+    if !failed {
+        survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
+    }
+    save_ledger(disk, &survey.ledger, report);
+    report.kernel = done;
+    Ok(())
+}
+
+/// What is to change on disk for the next boot. A failure is reported and costs the files, not the kernel part.
+pub fn plan_files(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Vec<FileChange> {
+    if parts.no_persist {
+        return Vec::new();
+    }
+    let backend = parts.backend.unwrap_or_else(|| detect(disk));
+    report.backend = Some(backend.to_string());
+    let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep);
+    let changes = rendered.and_then(|rendered| {
+        report.notes.extend(rendered.notes);
+        report.errors.extend(rendered.errors.iter().map(ToString::to_string));
+        disk.plan(&rendered.wanted, &rendered.obsolete)
+    });
+    let mut changes = changes.unwrap_or_else(|error| {
+        report.errors.push(format!("{error}; no file was written"));
+        Vec::new()
+    });
+    if !survey.scope.complete {
+        changes.retain(only_grows);
+    }
+    changes
+}
+
+/// While an ENI cannot be read, a file may hold lines for it that are not known now: no line may go.
+fn only_grows(change: &FileChange) -> bool {
+    match change {
+        FileChange::Create(_) => true,
+        FileChange::Update { file, old } => old.lines().all(|line| file.text.lines().any(|new| new == line)),
+        FileChange::Delete { .. } => false,
+    }
+}
+
+/// Makes the planned changes of files; what fails is reported, and the rest goes on.
+pub fn commit_files(disk: &Disk, changes: Vec<FileChange>, report: &mut Report) {
+    for change in changes {
+        match disk.commit(&change) {
+            Ok(()) => {
+                info!("{change}");
+                report.files.push(state::file(&change, false));
+            }
+            Err(error) => report.errors.push(error.to_string()),
+        }
+    }
+}
+
+fn detect(disk: &Disk) -> Backend {
+    let detection = persist::detect::detect(disk);
+    detection.reasons.iter().for_each(|reason| info!("{reason}"));
+    detection.backend
+}
+
+/// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
+fn adopt(survey: &mut Survey) {
+    let Survey { desired, ledger, metadata, scope, .. } = survey;
+    for planned in &desired.enis {
+        ledger.adopt(planned);
+    }
+    if scope.complete && scope.only.is_none() {
+        ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));
+    }
+}
+
+/// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
+fn make(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+    let mut done = Vec::new();
+    for change in changes {
+        match kernel.apply(&change, links) {
+            Ok(true) => {
+                info!("{change}");
+                done.push(change);
+            }
+            Ok(false) => {}
+            Err(error) => report.errors.push(error.to_string()),
+        }
+    }
+    done
+}
+
+fn rolled_back(error: &Error, done: usize, left: usize) -> Error {
+    let outcome = match left {
+        0 => format!("all {done} changes were taken back"),
+        left => format!("{} of {done} changes were taken back, {left} could not be", done - left),
+    };
+    Error::Failed(format!(
+        "the metadata service stopped answering after the change ({error}); {outcome}, and no file was touched"
+    ))
+}
+
+fn save_ledger(disk: &Disk, ledger: &Ledger, report: &mut Report) {
+    let saved = if ledger.enis.is_empty() {
+        disk.plan(&[], &[ledger::PATH.into()])
+    } else {
+        disk.plan(&[File { path: ledger::PATH.into(), mode: LEDGER_MODE, text: ledger.text() }], &[])
+    };
+    let saved = saved.and_then(|changes| changes.iter().try_for_each(|change| disk.commit(change)));
+    if let Err(error) = saved {
+        let error = error.to_string();
+        if !report.errors.contains(&error) {
+            report.errors.push(error);
+        }
+    }
+}

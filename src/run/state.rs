@@ -1,0 +1,116 @@
+//! From what is known to what is reported of each ENI. Asks the kernel for routes, changes nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::survey::Survey;
+use crate::diff::missing;
+use crate::eni::Eni;
+use crate::error::Result;
+use crate::files::FileChange;
+use crate::kernel::Kernel;
+use crate::net::{Dev, Mac};
+use crate::plan::{Planned, Why};
+use crate::report::{AddressReport, EniReport, FileReport, State};
+
+/// An address outside, to ask the kernel for the way there; nothing is sent to it.
+const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+const OUTSIDE_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
+
+/// Every ENI; with `kernel`, it is asked which way each address would leave.
+pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniReport>> {
+    let missing = missing(&survey.desired, &survey.observed);
+    let mut reports = Vec::new();
+    for planned in &survey.desired.enis {
+        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0) + lease_is_missing(survey, planned);
+        let strays = match &mut kernel {
+            Some(kernel) if absent == 0 => misrouted(survey, planned, kernel)?,
+            _ => 0,
+        };
+        let state = match (absent, strays) {
+            (0, 0) => State::Ok,
+            (0, strays) => State::Misrouted(strays),
+            (absent, _) => State::Missing(absent),
+        };
+        reports.push(report(&planned.eni, Some(&planned.dev), state));
+    }
+    for skipped in &survey.desired.skipped {
+        let state = if skipped.why == Why::NoLink { State::NoLink } else { State::Unmanaged };
+        reports.push(report(&skipped.eni, skipped.dev.as_ref(), state));
+    }
+    reports.sort_by_key(|report| (!report.primary, report.table));
+    reports.extend(survey.metadata.incomplete.iter().map(|(mac, _)| incomplete(survey, *mac)));
+    Ok(reports)
+}
+
+/// The primary ENI's own address is its DHCP client's business, but it counts as missing all the same.
+fn lease_is_missing(survey: &Survey, planned: &Planned) -> usize {
+    let is_up = |ip: &Ipv4Addr| {
+        let ip = IpAddr::from(*ip);
+        survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip)
+    };
+    let absent = planned.eni.ipv4.iter().filter(|ip| !is_up(ip)).count();
+    if planned.eni.primary { absent.saturating_sub(planned.addresses.len()) } else { 0 }
+}
+
+/// How many of the ENI's addresses would leave by another interface. Without a way out at all only a secondary
+/// ENI is at fault: its table should have a default.
+fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<usize> {
+    let mut strays = 0;
+    for ip in planned.eni.addresses() {
+        let is_up = survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip);
+        let outside = if ip.is_ipv4() { OUTSIDE_IPV4 } else { OUTSIDE_IPV6 };
+        let right = match kernel.route_get(outside, Some(ip))? {
+            Some(lookup) => lookup.dev == planned.dev,
+            None => planned.eni.primary,
+        };
+        strays += usize::from(is_up && !right);
+    }
+    Ok(strays)
+}
+
+fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {
+    let public = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => eni.public.get(&ip).cloned().unwrap_or_default(),
+        IpAddr::V6(_) => Vec::new(),
+    };
+    let prefixes = eni.ipv4_prefixes.iter().map(ToString::to_string);
+    EniReport {
+        interface: dev.map(ToString::to_string),
+        eni: Some(eni.id.clone()),
+        mac: eni.mac,
+        primary: eni.primary,
+        device_number: Some(eni.device_number),
+        network_card: Some(eni.network_card),
+        table: Some(eni.table()),
+        addresses: eni.addresses().map(|address| AddressReport { address, public: public(address) }).collect(),
+        prefixes: prefixes.chain(eni.ipv6_prefixes.iter().map(ToString::to_string)).collect(),
+        state,
+    }
+}
+
+fn incomplete(survey: &Survey, mac: Mac) -> EniReport {
+    let link = survey.observed.links.iter().find(|link| link.mac == Some(mac));
+    EniReport {
+        interface: link.map(|link| link.name.to_string()),
+        eni: None,
+        mac,
+        primary: false,
+        device_number: None,
+        network_card: None,
+        table: None,
+        addresses: Vec::new(),
+        prefixes: Vec::new(),
+        state: State::Incomplete,
+    }
+}
+
+/// A file's change as it is reported, with its diff if wanted.
+pub fn file(change: &FileChange, with_diff: bool) -> FileReport {
+    let action = match change {
+        FileChange::Create(_) => "create",
+        FileChange::Update { .. } => "update",
+        FileChange::Delete { .. } => "delete",
+    };
+    let diff = if with_diff { change.unified_diff() } else { String::new() };
+    FileReport { path: change.path().display().to_string(), action, diff }
+}

@@ -1,0 +1,175 @@
+//! What is known before anything is changed: what the VPC says, what the kernel holds, what we made before, and so
+//! what is desired and how far this run may go. Reads only.
+
+use std::collections::BTreeSet;
+
+use log::{info, warn};
+
+use super::Host;
+use crate::cli::Selected;
+use crate::diff::Scope;
+use crate::eni::{self, Eni, Metadata};
+use crate::error::{Error, Result};
+use crate::files::Disk;
+use crate::kernel::Kernel;
+use crate::ledger::{self, Entry, Ledger};
+use crate::net::{Link, Mac, Observed};
+use crate::plan::{Desired, Why, link_of, plan};
+use crate::report::Report;
+use crate::select::Selector;
+
+pub struct Survey {
+    pub metadata: Metadata,
+    pub observed: Observed,
+    /// Of the ENIs that this run is about.
+    pub desired: Desired,
+    pub ledger: Ledger,
+    pub scope: Scope,
+    /// ENIs whose files stay as they are.
+    pub keep: BTreeSet<Mac>,
+}
+
+impl Survey {
+    pub fn take(host: &mut Host, selected: &Selected) -> Result<Self> {
+        Self::of_host(host, selected, selected.enis.iter().any(Selector::is_address))
+    }
+
+    /// The same, and the public addresses of every ENI.
+    pub fn take_with_public(host: &mut Host, selected: &Selected) -> Result<Self> {
+        Self::of_host(host, selected, true)
+    }
+
+    fn of_host(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
+        let metadata = eni::read(&mut host.imds, public)?;
+        let observed = host.kernel.observe()?;
+        let desired = plan(&metadata.enis, &observed, &host.config);
+        log_decisions(&desired);
+        let ledger = read_ledger(&host.disk);
+        let chosen = choose(&selected.enis, &metadata, &observed.links)?;
+        let scope = scope(&metadata, &desired, &ledger, chosen.as_ref());
+        let mut survey = Self { metadata, observed, desired, ledger, scope, keep: BTreeSet::new() };
+        survey.narrow_to(chosen);
+        Ok(survey)
+    }
+
+    /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
+    pub fn of_what_we_made(disk: &Disk, kernel: &mut Kernel, selected: &Selected) -> Result<Self> {
+        let observed = kernel.observe()?;
+        let ledger = read_ledger(disk);
+        let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
+        let of = |macs: &BTreeSet<Mac>| {
+            ledger.enis.iter().filter(|(mac, _)| macs.contains(mac)).map(|(_, e)| e.table).collect()
+        };
+        let scope = Scope { only: chosen.as_ref().map(of), complete: true, made: ledger.made(), ..Scope::default() };
+        let keep = match &chosen {
+            Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
+            None => BTreeSet::new(),
+        };
+        let metadata = Metadata { enis: Vec::new(), incomplete: Vec::new() };
+        Ok(Self { metadata, observed, desired: Desired::default(), ledger, scope, keep })
+    }
+
+    /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
+    fn narrow_to(&mut self, chosen: Option<BTreeSet<Mac>>) {
+        self.keep.extend(self.metadata.incomplete.iter().map(|(mac, _)| mac));
+        self.keep.extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
+        let Some(chosen) = chosen else { return };
+        let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
+        self.keep.extend(self.metadata.enis.iter().filter(|eni| !meant(eni)).map(|eni| eni.mac));
+        self.keep.extend(self.ledger.enis.keys().filter(|mac| !chosen.contains(mac)));
+        self.desired.enis.retain(|planned| meant(&planned.eni));
+        self.keep.retain(|mac| !self.desired.enis.iter().any(|planned| planned.eni.mac == *mac));
+    }
+
+    /// A report on this survey, with what could not be read.
+    pub fn report(&self, command: &'static str) -> Report {
+        let errors = self.metadata.incomplete.iter().map(|(_, error)| error.to_string()).collect();
+        Report { command, errors, ..Report::default() }
+    }
+}
+
+fn log_decisions(desired: &Desired) {
+    for planned in &desired.enis {
+        info!("{} is {} ({}), table {}", planned.dev, planned.eni.id, planned.eni.mac, planned.eni.table());
+    }
+    for skipped in &desired.skipped {
+        let why = match skipped.why {
+            Why::NoLink => "no interface carries its MAC",
+            Why::Excluded => "excluded by the configuration",
+            Why::Enslaved => "its interface is a port of a bridge or bond",
+        };
+        info!("{} ({}) is left alone: {why}", skipped.eni.id, skipped.eni.mac);
+    }
+}
+
+/// A ledger that cannot be read is as good as none: nothing is removed then that our tables do not tell.
+fn read_ledger(disk: &Disk) -> Ledger {
+    let text = disk.read(ledger::PATH).unwrap_or_else(|error| {
+        warn!("{error}");
+        None
+    });
+    let parsed = text.map_or(Ok(Ledger::default()), |text| Ledger::parse(&text));
+    parsed.unwrap_or_else(|why| {
+        warn!(
+            "{}: {why}; starting a new one: addresses that were added before stay when EC2 unassigns them",
+            ledger::PATH
+        );
+        Ledger::default()
+    })
+}
+
+fn scope(metadata: &Metadata, desired: &Desired, ledger: &Ledger, chosen: Option<&BTreeSet<Mac>>) -> Scope {
+    let meant = |eni: &&Eni| chosen.is_some_and(|chosen| eni.primary || chosen.contains(&eni.mac));
+    let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
+    Scope {
+        only: chosen.map(|_| metadata.enis.iter().filter(meant).map(Eni::table).collect()),
+        keep: left_alone.map(|skipped| skipped.eni.table()).collect(),
+        complete: metadata.incomplete.is_empty(),
+        made: ledger.made(),
+    }
+}
+
+/// The ENIs that the selectors mean; `None` without selectors: all.
+fn choose(selectors: &[Selector], metadata: &Metadata, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
+    let mut chosen = BTreeSet::new();
+    for selector in selectors {
+        let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
+        let mut macs: Vec<Mac> = metadata.enis.iter().filter(meant).map(|eni| eni.mac).collect();
+        macs.extend(metadata.incomplete.iter().map(|(mac, _)| *mac).filter(|mac| selector.is_mac(*mac)));
+        if macs.is_empty() {
+            let known = metadata.enis.iter().map(|eni| describe(eni, links));
+            return Err(no_such_eni(selector, known.collect()));
+        }
+        chosen.extend(macs);
+    }
+    Ok((!selectors.is_empty()).then_some(chosen))
+}
+
+fn describe(eni: &Eni, links: &[Link]) -> String {
+    let name = link_of(eni, links).map_or("no interface", |link| &*link.name);
+    let address = eni.addresses().next().map_or("no address".to_owned(), |ip| ip.to_string());
+    format!("{name} {} {} device {} {address}", eni.id, eni.mac, eni.number())
+}
+
+/// As [`choose`], among the ENIs that the ledger knows.
+fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
+    let mut chosen = BTreeSet::new();
+    for selector in selectors {
+        let meant = |mac: &Mac, entry: &Entry| {
+            let link = links.iter().find(|link| *link.name == *entry.dev);
+            selector.matches_entry(*mac, entry, link)
+        };
+        let before = chosen.len();
+        chosen.extend(ledger.enis.iter().filter(|(mac, entry)| meant(mac, entry)).map(|(mac, _)| *mac));
+        if chosen.len() == before {
+            let known = ledger.enis.iter().map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
+            return Err(no_such_eni(selector, known.collect()));
+        }
+    }
+    Ok((!selectors.is_empty()).then_some(chosen))
+}
+
+fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {
+    let list = if known.is_empty() { "  (none)".to_owned() } else { format!("  {}", known.join("\n  ")) };
+    Error::Usage(format!("no ENI matches `{selector}`; there are:\n{list}"))
+}
