@@ -1,7 +1,6 @@
 //! One HTTP request to one endpoint, and what its answer means. Never repeats a request that was
 //! answered, never waits: that is [`super::Imds`]'s part.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use log::debug;
@@ -55,9 +54,8 @@ impl Client {
     /// Asks for a session token. Only the unversioned path has it.
     pub(super) fn token(&mut self, limit: Duration) -> Result<String, Fault> {
         let url = format!("{}/latest/api/token", self.way.endpoint);
-        let header = ("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL);
-        let token = self.exchange("PUT", &url, limit, |agent| {
-            let request = agent.put(&url).header(header.0, header.1);
+        let token = self.exchange("PUT", &url, |agent| {
+            let request = agent.put(&url).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL);
             request.config().timeout_global(Some(limit)).build().send_empty()
         })?;
         match token {
@@ -70,7 +68,7 @@ impl Client {
     /// Reads `path` below `/latest/meta-data/`; `None` for 404.
     pub(super) fn value(&mut self, path: &str, token: &str, limit: Duration) -> Result<Option<String>, Fault> {
         let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
-        self.exchange("GET", &url, limit, |agent| {
+        self.exchange("GET", &url, |agent| {
             let request = agent.get(&url).header("x-aws-ec2-metadata-token", token);
             request.config().timeout_global(Some(limit)).build().call()
         })
@@ -82,22 +80,21 @@ impl Client {
         &mut self,
         method: &str,
         url: &str,
-        limit: Duration,
         send: impl Fn(&Agent) -> Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<Option<String>, Fault> {
-        let opened = self.dialer.opened.load(Ordering::Relaxed);
+        let dialed = self.dialer.dialed();
         let start = Instant::now();
         self.sent += 1;
         let mut response = send(&self.agent);
-        let reused = opened > 0 && opened == self.dialer.opened.load(Ordering::Relaxed);
-        if reused && matches!(response, Err(ureq::Error::Io(_))) {
+        let kept = self.dialer.dialed() == dialed;
+        if kept && matches!(response, Err(ureq::Error::Io(_))) {
             debug!("{method} {url}: the kept connection was dead, opening another");
             self.sent += 1;
             response = send(&self.agent);
         }
-        let answer = response.map_err(|error| Fault::Trouble(cause(&error, limit))).and_then(|response| {
+        let answer = response.map_err(|error| Fault::Trouble(cause(&error))).and_then(|response| {
             debug!("{method} {url}: {} ({} ms)", response.status(), start.elapsed().as_millis());
-            judge(response, limit)
+            judge(response)
         });
         if let Err(Fault::Trouble(why)) = &answer {
             debug!("{method} {url}: {why}");
@@ -121,10 +118,10 @@ fn agent(dialer: &Dialer) -> Agent {
 }
 
 /// Reads the body in any case: only a connection read to the end can be used again.
-fn judge(mut response: Response<ureq::Body>, limit: Duration) -> Result<Option<String>, Fault> {
+fn judge(mut response: Response<ureq::Body>) -> Result<Option<String>, Fault> {
     let status = response.status();
     let body = response.body_mut().with_config().limit(LONGEST_BODY).read_to_vec();
-    let whole = |error: ureq::Error| Fault::Trouble(format!("{status}, but the body: {}", cause(&error, limit)));
+    let whole = |error: ureq::Error| Fault::Trouble(format!("{status}, but the body: {}", cause(&error)));
     match status {
         StatusCode::OK => body.map_err(whole).and_then(text).map(Some),
         StatusCode::NOT_FOUND => body.map(|_| None).map_err(whole),
@@ -145,8 +142,8 @@ fn by_status(status: StatusCode, body: &str) -> Fault {
     match status.as_u16() {
         401 => Fault::Unauthorized(format!("{status}{body}")),
         403 => Fault::Refused(format!(
-            "it refuses to serve this instance ({status}{body}); turn it on with `aws ec2 \
-             modify-instance-metadata-options --instance-id ID --http-endpoint enabled`, or allow it in the host's firewall"
+            "it is turned off, or a firewall refuses this process ({status}{body}); turn it on with `aws ec2 \
+             modify-instance-metadata-options --instance-id ID --http-endpoint enabled`"
         )),
         429 | 500.. => Fault::Trouble(format!("it answers {status}{body}")),
         300..400 => Fault::Refused(format!("it redirects ({status}), which EC2's never does: is this EC2?")),
@@ -159,7 +156,7 @@ fn by_status(status: StatusCode, body: &str) -> Fault {
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
-    let mut shown: String = text.chars().take(EXCERPT).flat_map(escaped).collect();
+    let mut shown: String = text.chars().take(EXCERPT).map(escaped).collect();
     if text.chars().nth(EXCERPT).is_some() {
         shown.push_str("...");
     }
@@ -167,16 +164,18 @@ fn excerpt(body: &[u8]) -> String {
 }
 
 /// Controls and invisible characters as `\u{..}`, all else as it is.
-fn escaped(c: char) -> impl Iterator<Item = char> {
-    let plain = matches!(c, '"' | '\'' | '\\').then_some(c);
-    plain.into_iter().chain(plain.is_none().then(|| c.escape_debug()).into_iter().flatten())
+fn escaped(c: char) -> String {
+    match c {
+        '"' | '\'' | '\\' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    }
 }
 
 /// The error in words that need no knowledge of the HTTP library.
-fn cause(error: &ureq::Error, limit: Duration) -> String {
+fn cause(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Timeout(_) => format!("no answer within {} ms", limit.as_millis()),
+        ureq::Error::Timeout(_) => "no answer in time".into(),
         ureq::Error::BodyExceedsLimit(limit) => format!("more than {limit} bytes"),
         error => format!("not an HTTP answer ({error})"),
     }

@@ -35,7 +35,8 @@ const TOLD: usize = 4;
 pub struct Options {
     /// `http://IP[:PORT]`, tried in this order; see [`DEFAULT_URLS`].
     pub urls: Vec<String>,
-    /// The deadline for the first answer, and anew for each later stretch of trouble. Zero: one try.
+    /// The deadline for the first answer, and anew for each later stretch of trouble. Zero: one try, of
+    /// at most 2 s, or one round over all ways, of at most 4 s.
     pub wait: Duration,
 }
 
@@ -51,7 +52,8 @@ pub struct Imds {
 
 impl Imds {
     /// Fetches a token from the first way that gives one: each URL by the host's routes, then bound to
-    /// each of `devices`; then all of them again, after a pause, until the deadline.
+    /// each of `devices`; then all of them again, after a pause, until the deadline. Loopback URLs are
+    /// asked by the routes only.
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL that is not `http://IP[:PORT]`; [`Error::Refused`] as soon as one way
@@ -160,12 +162,12 @@ fn any_token(clients: &mut [Client], patience: &Patience) -> Result<(usize, Stri
     let ways = clients.len();
     let mut troubles = Vec::new();
     for (index, client) in clients.iter_mut().enumerate() {
-        match client.token(patience.share(ways - index, Instant::now())) {
+        let answer = client.token(patience.listen(ways - index, Instant::now()));
+        let told = |why| if ways > 1 { format!("{}: {why}", client.way) } else { why };
+        match answer {
             Ok(token) => return Ok((index, token)),
-            Err(Fault::Trouble(why)) => troubles.push(format!("{}: {why}", client.way)),
-            Err(Fault::Refused(why) | Fault::Unauthorized(why)) => {
-                return Err(Fault::Refused(format!("{}: {why}", client.way)));
-            }
+            Err(Fault::Trouble(why)) => troubles.push(told(why)),
+            Err(Fault::Refused(why) | Fault::Unauthorized(why)) => return Err(Fault::Refused(told(why))),
         }
     }
     Err(Fault::Trouble(summary(&troubles)))

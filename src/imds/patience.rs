@@ -13,6 +13,9 @@ const ONLY_ROUND: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// How much longer than the next pause a round listens to each way: 250 ms in the first one.
+const QUICK: u32 = 5;
+
 /// What the last pause leaves for the last try.
 const LAST_TRY: Duration = Duration::from_millis(100);
 
@@ -48,6 +51,13 @@ impl Patience {
         let shares = u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(1);
         let budget = if self.wait.is_zero() { ONLY_ROUND.saturating_sub(self.elapsed(now)) } else { self.left(now) };
         (budget / shares).clamp(Duration::from_millis(1), TRY)
+    }
+
+    /// How long to listen to one of `ways` in a round over all of them. Short at first, longer with each
+    /// round: the service answers within milliseconds, and the way that leads to it may come last.
+    pub(super) fn listen(&self, ways: usize, now: Instant) -> Duration {
+        let share = self.share(ways, now);
+        if self.wait.is_zero() { share } else { share.min(self.next * QUICK) }
     }
 
     /// `None`: the deadline leaves no time for another try.
@@ -121,6 +131,19 @@ mod tests {
         assert_eq!(Patience::new(3 * SECOND, now).share(1, now + 2 * SECOND), SECOND / 2);
         assert_eq!(Patience::new(Duration::ZERO, now).share(3, now), SECOND);
         assert_eq!(Patience::new(SECOND, now).share(1, now + 2 * SECOND), Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_round_is_quick_at_first() {
+        let now = Instant::now();
+        let mut patience = Patience::new(60 * SECOND, now);
+        let limits = std::iter::from_fn(|| {
+            let limit = patience.listen(6, now);
+            patience.pause(now).map(|_| limit.as_millis())
+        });
+        assert_eq!(limits.take(5).collect::<Vec<_>>(), [250, 500, 1000, 2000, 2000]);
+        assert_eq!(Patience::new(Duration::ZERO, now).listen(3, now), SECOND);
+        assert_eq!(Patience::new(SECOND, now).listen(9, now), SECOND / 10);
     }
 
     #[test]

@@ -29,13 +29,17 @@ const BUFFER: usize = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     way: Way,
-    /// How many connections it has opened.
-    pub(super) opened: Arc<AtomicU32>,
+    dialed: Arc<AtomicU32>,
 }
 
 impl Dialer {
     pub(super) fn new(way: Way) -> Self {
-        Self { way, opened: Arc::default() }
+        Self { way, dialed: Arc::default() }
+    }
+
+    /// How many connections it has tried to open; shared by all clones.
+    pub(super) fn dialed(&self) -> u32 {
+        self.dialed.load(Ordering::Relaxed)
     }
 }
 
@@ -52,10 +56,9 @@ impl Connector for Dialer {
     type Out = Connection;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
-        let device = self.way.device.as_deref();
-        let stream =
-            dial(self.way.endpoint.address(), device, bound(details.timeout)).map_err(timed(details.timeout))?;
-        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.dialed.fetch_add(1, Ordering::Relaxed);
+        let stream = dial(self.way.endpoint.address(), self.way.device.as_deref(), bound(details.timeout));
+        let stream = stream.map_err(timed(details.timeout))?;
         Ok(Some(Connection { stream, buffers: LazyBuffers::new(BUFFER, BUFFER) }))
     }
 }
@@ -218,5 +221,26 @@ mod tests {
         // An address of its own: no other test opens a port there.
         let address = TcpListener::bind("127.1.2.5:0").unwrap().local_addr().unwrap();
         assert_eq!(dial(address, None, LIMIT).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn only_an_open_and_silent_connection_is_idle() {
+        let (listener, address) = listener();
+        let open = || {
+            let stream = dial(address, None, LIMIT).unwrap();
+            (Connection { stream, buffers: LazyBuffers::new(BUFFER, BUFFER) }, listener.accept().unwrap().0)
+        };
+        let (mut silent, _peer) = open();
+        assert!(silent.is_open() && silent.is_open());
+
+        let (mut babbling, mut peer) = open();
+        peer.write_all(b"?").unwrap();
+        babbling.stream.peek(&mut [0]).unwrap(); // waits for the byte
+        assert!(!babbling.is_open());
+
+        let (mut closed, peer) = open();
+        drop(peer);
+        closed.stream.peek(&mut [0]).unwrap(); // waits for the end
+        assert!(!closed.is_open());
     }
 }

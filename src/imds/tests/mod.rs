@@ -144,7 +144,7 @@ fn a_redirect_is_refused_and_not_followed() {
     let server = Server::start(move |_, _, _| Act::Send(location.clone().into_bytes()));
     let text = refused(Imds::connect(&options(&server, WAIT), &[]).unwrap_err());
     assert!(text.contains("302"), "{text}");
-    assert_eq!(elsewhere.connections(), 0);
+    assert_eq!((elsewhere.connections(), server.lines().len()), (0, 1));
 }
 
 /// Every answer that is none, with a word of the error that it leads to.
@@ -179,9 +179,10 @@ fn a_broken_answer_is_asked_again() {
 
 #[test]
 fn broken_answers_without_end_are_unreachable_at_the_deadline() {
-    let hang = ("no answer within", Act::Hang);
+    let drip = Act::Drip(["HTTP/1.1 200 OK\r\n\r\n", &"x".repeat(400)].concat().into_bytes());
+    let slow = [("no answer in time", Act::Hang), ("no answer in time", drip)];
     thread::scope(|scope| {
-        for (word, act) in broken().into_iter().chain([hang]) {
+        for (word, act) in broken().into_iter().chain(slow) {
             scope.spawn(move || fails_at_the_deadline(word, act));
         }
     });
@@ -195,6 +196,7 @@ fn fails_at_the_deadline(word: &str, act: Act) {
     let text = unreachable(mac(&mut imds).unwrap_err());
     assert!(text.contains(word) && text.contains("/latest/meta-data/mac") && text.contains("--wait"), "{text}");
     let elapsed = start.elapsed();
+    assert!(elapsed < 5 * WAIT, "{word}: {elapsed:?}");
     assert!(elapsed >= WAIT / 2 && imds.requests() >= 3, "{word}: {} requests, {elapsed:?}", imds.requests());
 }
 
@@ -256,19 +258,22 @@ fn a_kept_connection_that_dies_under_a_request_is_replaced_without_a_pause() {
 #[test]
 fn the_next_url_answers_where_the_first_is_silent() {
     let (silent, server) = (Server::start(|_, _, _| Act::Hang), Server::start(healthy));
-    let options = Options { urls: vec![silent.url(), server.url()], wait: 2 * WAIT };
+    let options = Options { urls: vec![silent.url(), server.url()], wait: GENEROUS };
     let mut imds = Imds::connect(&options, &[]).unwrap();
     assert_mac(&mut imds);
-    assert_eq!((imds.requests(), silent.lines().len(), server.lines().len()), (3, 1, 2));
+    let (astray, served) = (silent.lines().len(), server.lines().len());
+    assert!(astray >= 1 && served >= 2);
+    assert_eq!(imds.requests() as usize, astray + served);
 }
 
 #[test]
-fn nobody_there_names_every_way_that_was_tried() {
+fn nobody_there_names_the_ways_that_were_tried() {
     // An address of its own: no other test opens a port there.
     let closed = || format!("http://{}", TcpListener::bind("127.1.2.3:0").unwrap().local_addr().unwrap());
-    let options = Options { urls: vec![closed(), closed()], wait: WAIT };
+    let options = Options { urls: (0..6).map(|_| closed()).collect(), wait: WAIT };
     let text = unreachable(Imds::connect(&options, &[]).unwrap_err());
-    assert!(options.urls.iter().all(|url| text.contains(&format!("{url}: Connection refused"))), "{text}");
+    assert!(options.urls[..TOLD].iter().all(|url| text.contains(&format!("{url}: Connection refused"))), "{text}");
+    assert!(text.contains("and 2 ways more"), "{text}");
     assert!(text.contains("--wait") && text.contains("hop limit") && text.contains("EC2"), "{text}");
 }
 

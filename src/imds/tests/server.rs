@@ -1,11 +1,12 @@
 //! A metadata service for tests, on a listener of the test's choice: it demands the session token in
 //! every request, keeps a log, and misbehaves on demand. Plain std, so that it can break HTTP.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// A request as it came: the request line without the HTTP version, and the headers.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ pub enum Act {
     Send(Vec<u8>),
     /// Sends these bytes, perhaps none, and closes.
     Close(Vec<u8>),
+    /// Sends these bytes one by one, 20 ms apart, and closes.
+    Drip(Vec<u8>),
     /// Says nothing until the client gives up.
     Hang,
 }
@@ -145,19 +148,25 @@ fn accept(listener: &TcpListener, state: &Arc<Mutex<State>>, stop: &AtomicBool) 
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = Request::read(&mut reader) {
-        let act = decide(state, request);
-        let (bytes, goes_on) = match &act {
-            Act::Send(bytes) => (bytes.as_slice(), true),
-            Act::Close(bytes) => (bytes.as_slice(), false),
-            Act::Hang => (&[][..], true),
-        };
-        let sent = (&mut &*stream).write_all(bytes);
-        if sent.is_err() || !goes_on {
+        if !perform(stream, decide(state, request)).unwrap_or(false) {
             break;
         }
     }
     // The client may have gone already.
     let _ = stream.shutdown(Shutdown::Both);
+}
+
+/// Whether the connection goes on.
+fn perform(mut stream: &TcpStream, act: Act) -> io::Result<bool> {
+    match act {
+        Act::Send(bytes) => stream.write_all(&bytes).map(|()| true),
+        Act::Close(bytes) => stream.write_all(&bytes).map(|()| false),
+        Act::Drip(bytes) => {
+            let mut drip = bytes.chunks(1).inspect(|_| thread::sleep(Duration::from_millis(20)));
+            drip.try_for_each(|byte| stream.write_all(byte)).map(|()| false)
+        }
+        Act::Hang => Ok(true),
+    }
 }
 
 fn decide(state: &Mutex<State>, request: Request) -> Act {
