@@ -8,6 +8,7 @@ mod tests;
 mod transport;
 mod way;
 
+use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,6 @@ pub struct Options {
 }
 
 /// A session with the metadata service: one endpoint, one token, one connection.
-#[derive(Debug)]
 pub struct Imds {
     client: Client,
     token: String,
@@ -98,6 +98,13 @@ impl Imds {
             }
             answer => answer,
         }
+    }
+}
+
+impl fmt::Debug for Imds {
+    /// Without the token, which is a secret for as long as it lives.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Imds({})", self.client.way)
     }
 }
 
