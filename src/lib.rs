@@ -7,6 +7,7 @@ pub mod config;
 pub mod diff;
 pub mod eni;
 pub mod error;
+pub mod imds;
 pub mod ledger;
 pub mod net;
 pub mod plan;
