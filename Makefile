@@ -1,0 +1,44 @@
+# `make demo` and `make test` do everything on a fresh machine, set-up included. Both need root: they
+# make network namespaces and use packets. Nothing leaves this machine.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+SCRIPTS = tests/setup .ci/run
+
+.PHONY: help
+help: ## Show this text
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+.PHONY: root
+root:
+	@if [ "$$(id -u)" != 0 ]; then echo "This needs root (network namespaces and packets): sudo make $(MAKECMDGOALS)" >&2; exit 1; fi
+
+.PHONY: setup
+setup: root ## Install what the demo and the tests need, and is missing (apt)
+	@tests/setup
+
+.PHONY: build
+build: ## Build the static binary: target/release/eniroute
+	@$(CARGO) build --release --locked
+	@mkdir -p target/release
+	@install -m 755 "target/$$(rustc --print host-tuple)/release/eniroute" target/release/eniroute
+
+.PHONY: demo
+demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
+	@$(CARGO) build --release --locked --quiet --example demo
+	@"target/$$(rustc --print host-tuple)/release/examples/demo"
+
+.PHONY: lint
+lint: ## Check format, lints and scripts
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	shellcheck $(SCRIPTS)
+
+.PHONY: test
+test: root setup lint build ## Run all tests (root)
+	$(CARGO) test --locked
+
+.PHONY: bench
+bench: root setup build ## Measure time, requests and memory against a floor (root)
+	$(CARGO) bench --locked
