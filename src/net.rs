@@ -117,6 +117,14 @@ pub struct Link {
     pub up: bool,
 }
 
+impl Link {
+    /// A device of its own: a physical one, or a veth. Bridges, bonds, VLANs and the like copy the MAC of a device
+    /// below them, and tunnels have nothing to do with the VPC.
+    pub fn is_nic(&self) -> bool {
+        self.mac.is_some() && matches!(self.kind.as_deref(), None | Some("veth"))
+    }
+}
+
 /// An address on a link. `net` keeps the host part: `172.31.41.29/20`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {

@@ -108,9 +108,9 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
 /// The link that carries `eni`: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the
 /// MAC of the device below it (cilium #41922), so only a physical link, or a veth, is ever taken.
 pub fn link_of<'a>(eni: &Eni, links: &'a [Link]) -> Option<&'a Link> {
-    let real = || links.iter().filter(|link| matches!(link.kind.as_deref(), None | Some("veth")));
-    let permanent = real().find(|link| link.permanent_mac == Some(eni.mac));
-    permanent.or_else(|| real().find(|link| link.permanent_mac.is_none() && link.mac == Some(eni.mac)))
+    let nics = || links.iter().filter(|link| link.is_nic());
+    let permanent = nics().find(|link| link.permanent_mac == Some(eni.mac));
+    permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(eni.mac)))
 }
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240

@@ -10,9 +10,10 @@ use crate::cli::{Apply, Cli, Command, Common, Parts, Selected};
 use crate::config::Config;
 use crate::diff::diff;
 use crate::error::{Error, Result};
-use crate::files::Disk;
+use crate::files::{Disk, Lock};
 use crate::imds::{self, Imds};
 use crate::kernel::Kernel;
+use crate::net::{Dev, Link};
 use crate::peers;
 use crate::report::Report;
 use survey::Survey;
@@ -50,7 +51,8 @@ impl Host {
         let config = Config::load(&path, must_exist)?;
         let mut kernel = Kernel::open()?;
         let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
-        let imds = Imds::connect(&imds::Options { urls, wait: common.wait }, &kernel.devices()?)?;
+        let nics: Vec<Dev> = kernel.links()?.into_iter().filter(Link::is_nic).map(|link| link.name).collect();
+        let imds = Imds::connect(&imds::Options { urls, wait: common.wait }, &nics)?;
         Ok(Self { disk, config, kernel, imds })
     }
 }
@@ -109,7 +111,7 @@ fn remove(common: &Common, selected: &Selected) -> Result<Report> {
     Ok(report)
 }
 
-fn lock(common: &Common) -> Result<crate::files::Lock> {
+fn lock(common: &Common) -> Result<Lock> {
     Disk::new(&common.root)?.lock(Path::new(LOCK), common.wait)
 }
 

@@ -13,7 +13,7 @@ use crate::files::{Disk, File, FileChange};
 use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
 use crate::net::{Change, Link};
-use crate::persist::{self, Backend};
+use crate::persist;
 use crate::report::Report;
 
 /// The ledger tells no secret, but only root has a use for it.
@@ -88,15 +88,7 @@ pub fn plan_files(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Repo
     if parts.no_persist {
         return Vec::new();
     }
-    let backend = parts.backend.unwrap_or_else(|| detect(disk));
-    report.backend = Some(backend.to_string());
-    let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep);
-    let changes = rendered.and_then(|rendered| {
-        report.notes.extend(rendered.notes);
-        report.errors.extend(rendered.errors.iter().map(ToString::to_string));
-        disk.plan(&rendered.wanted, &rendered.obsolete)
-    });
-    let mut changes = changes.unwrap_or_else(|error| {
+    let mut changes = render(disk, survey, parts, report).unwrap_or_else(|error| {
         report.errors.push(format!("{error}; no file was written"));
         Vec::new()
     });
@@ -128,10 +120,20 @@ pub fn commit_files(disk: &Disk, changes: Vec<FileChange>, report: &mut Report) 
     }
 }
 
-fn detect(disk: &Disk) -> Backend {
-    let detection = persist::detect::detect(disk);
-    detection.reasons.iter().for_each(|reason| info!("{reason}"));
-    detection.backend
+fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Result<Vec<FileChange>> {
+    let backend = match parts.backend {
+        Some(backend) => backend,
+        None => {
+            let detection = persist::detect::detect(disk)?;
+            detection.reasons.iter().for_each(|reason| info!("{reason}"));
+            detection.backend
+        }
+    };
+    report.backend = Some(backend.to_string());
+    let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep)?;
+    report.notes.extend(rendered.notes);
+    report.errors.extend(rendered.errors.iter().map(ToString::to_string));
+    disk.plan(&rendered.wanted, &rendered.obsolete)
 }
 
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
