@@ -5,5 +5,6 @@
 
 pub mod eni;
 pub mod error;
+pub mod kernel;
 pub mod net;
 pub mod plan;
