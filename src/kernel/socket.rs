@@ -24,8 +24,8 @@ use crate::error::Error;
 const DEADLINE: Duration = Duration::from_secs(5);
 const NAP: Duration = Duration::from_millis(1);
 
-/// How often a dump that something else changed meanwhile (`NLM_F_DUMP_INTR`) is begun.
-const DUMP_TRIES: usize = 10;
+/// How often a list that something else changes meanwhile is asked for: over one second in all.
+const DUMP_TRIES: u32 = 10;
 
 /// The kernel fills at most 32 KiB per datagram (`netlink_recvmsg` caps `max_recvmsg_len`).
 const DATAGRAM: usize = 64 * 1024;
@@ -135,14 +135,7 @@ impl Socket {
         R: FromBytesWithInput<Input = usize>,
     {
         let request = self.request(kind, NlmF::DUMP, payload)?;
-        for _ in 0..DUMP_TRIES {
-            if let Some(rows) = self.dump_once(&request)? {
-                return Ok(rows);
-            }
-        }
-        Err(Refusal::because(format!(
-            "it changed during each of {DUMP_TRIES} dumps; something on this host alters it all the time: try again"
-        )))
+        settled(|| self.dump_once(&request))
     }
 
     /// `None` when it has to be repeated. It is read to its end in any case: a socket has one dump at a time.
@@ -218,6 +211,43 @@ impl Socket {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 Err(_) if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
                 Err(_) => thread::sleep(NAP),
+            }
+        }
+    }
+}
+
+/// Asks for a list until it is of one moment, waiting twice as long each time.
+pub fn settled<T>(mut ask: impl FnMut() -> Result<Option<T>, Refusal>) -> Result<T, Refusal> {
+    for attempt in 0..DUMP_TRIES {
+        if let Some(list) = ask()? {
+            return Ok(list);
+        }
+        thread::sleep(NAP * 2_u32.pow(attempt));
+    }
+    Err(Refusal::because(format!(
+        "it changed during each of {DUMP_TRIES} dumps, so something alters it all the time; try again"
+    )))
+}
+
+/// Listens to what the kernel says of changes, whoever makes them.
+pub struct Changes {
+    socket: NlSocket,
+}
+
+impl Changes {
+    /// From now on, in these multicast groups.
+    pub fn of(groups: &[u32]) -> io::Result<Self> {
+        Ok(Self { socket: NlSocket::connect(NlFamily::Route, None, Groups::new_groups(groups))? })
+    }
+
+    /// Whether there were any since it was last asked. More than the buffer holds (`ENOBUFS`) are some too.
+    pub fn any(&self) -> io::Result<bool> {
+        let mut any = false;
+        loop {
+            match retry_interrupted(|| self.socket.recv([0; 64], Msg::DONTWAIT)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(any),
+                Err(error) if error.raw_os_error() != Some(Errno::ENOBUFS as i32) => return Err(error),
+                _ => any = true,
             }
         }
     }

@@ -262,3 +262,23 @@ fn long_lists_are_seen_whole() {
         assert_eq!(seen.addresses.iter().filter(|address| &*address.dev == "eth1").count(), 1600);
     });
 }
+
+/// Another process's rules come and go while they are listed: the list is whole, or the error says why there is none.
+#[test]
+fn a_list_that_changes_meanwhile_is_whole_or_refused() {
+    on_host(|host| {
+        let lines =
+            (0..1600).map(|n| format!("rule add from 10.{}.{}.1 lookup 10001 priority 10001\n", n / 256, n % 256));
+        batch(lines.collect());
+        let flapping = "rule add from 10.0.0.1 priority 10000\nrule del from 10.0.0.1 priority 10000\n".repeat(5000);
+        let other = thread::spawn(move || batch(flapping));
+        while !other.is_finished() {
+            match host.kernel.observe() {
+                Ok(seen) => assert_eq!(seen.rules.iter().filter(|rule| rule.priority == 10001).count(), 1600),
+                Err(error) => assert!(error.to_string().starts_with("list rules (-4): it changed during"), "{error}"),
+            }
+        }
+        other.join().unwrap();
+        assert_eq!(host.rules(10001).len(), 1600);
+    });
+}

@@ -113,6 +113,24 @@ fn only_the_very_route_is_removed() {
 }
 
 #[test]
+fn of_two_routes_with_one_key_none_is_taken_for_the_other() {
+    on_host(|host| {
+        let ours = route("2001:db8::/64", None);
+        assert!(host.add(Object::Route(ours.clone())));
+        ip("-6 route append 2001:db8::/64 via fe80::1 dev eth1 table 10001");
+        let before = host.routes(10001);
+        assert_eq!(before.len(), 2, "{before:?}");
+        let refused = host.kernel.apply(&Change::Remove(Object::Route(ours.clone())), &host.links).unwrap_err();
+        assert!(refused.to_string().contains("could delete `2001:db8::/64 via fe80::1"), "{refused}");
+        let refused = host.replace(&ours, &route("2001:db8::/64", Some("fe80::2"))).unwrap_err();
+        assert!(refused.to_string().contains("alone in its place"), "{refused}");
+        assert_eq!(host.routes(10001), before);
+        assert!(host.remove(Object::Route(route("2001:db8::/64", Some("fe80::1")))));
+        assert_eq!(host.routes(10001), [ours]);
+    });
+}
+
+#[test]
 fn a_route_is_replaced_in_one_step() {
     on_host(|host| {
         for (old, new) in [

@@ -54,7 +54,10 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
         assert!(!host.remove(Object::Rule(ours.clone())));
         assert!(host.add(Object::Rule(ours.clone())));
         let refused = host.kernel.apply(&Change::Remove(Object::Rule(ours.clone())), &host.links).unwrap_err();
-        assert!(refused.to_string().contains("would delete another rule"), "{refused}");
+        assert!(
+            refused.to_string().contains("could delete `from 10.0.0.10 lookup 10001 priority 10001` instead"),
+            "{refused}"
+        );
         assert_eq!(host.rules(10001), [Rule { foreign: true, ..ours.clone() }, ours]);
     });
 }
