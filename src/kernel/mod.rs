@@ -35,11 +35,12 @@ pub struct Lookup {
     pub via: Option<IpAddr>,
     /// The source address that an unbound packet gets. For a bound one the kernel repeats it or leaves it out.
     pub src: Option<IpAddr>,
-    /// The table that decided.
+    /// The table that decided. For IPv4, Linux before 4.4 says the main table whatever it was.
     pub table: u32,
 }
 
-/// The routing tables of one network namespace. Changes need `CAP_NET_ADMIN`; one request is under way at a time.
+/// One network namespace's view: use it in the namespace in which it was opened. Changes need `CAP_NET_ADMIN`; one
+/// request is under way at a time.
 pub struct Kernel {
     socket: Socket,
 }

@@ -278,3 +278,38 @@ fn decode<R: FromBytesWithInput<Input = usize>>(message: &Message) -> Result<Opt
     let decoded = R::from_bytes_with_input(&mut Cursor::new(bytes.as_ref()), bytes.len());
     decoded.map(Some).map_err(Refusal::because)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::encode;
+    use neli::rtnl::Ifinfomsg;
+
+    #[test]
+    fn the_answers_to_a_request_that_was_given_up_are_skipped() {
+        let mut socket = Socket::open().unwrap();
+        let given_up = socket.request(Rtm::Getlink, NlmF::DUMP, encode::link(0).unwrap()).unwrap();
+        socket.send(&given_up).unwrap();
+        let missing = socket.get::<_, Ifinfomsg>(Rtm::Getlink, encode::link(i32::MAX as u32).unwrap()).unwrap_err();
+        assert!(missing.is(&[Errno::ENODEV]), "{missing:?}");
+        let loopback: Ifinfomsg = socket.get(Rtm::Getlink, encode::link(1).unwrap()).unwrap();
+        assert_eq!(*loopback.ifi_index(), 1);
+    }
+
+    #[test]
+    fn without_an_answer_the_wait_ends_at_the_deadline() {
+        let mut socket = Socket::open().unwrap();
+        let error = socket.receive(Instant::now() + NAP).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_list_is_asked_for_until_it_is_of_one_moment() {
+        let mut answers = [None, None, Some("list")].into_iter();
+        assert_eq!(settled(|| Ok(answers.next().flatten())).unwrap(), "list");
+        let refused = settled(|| Ok(None::<()>)).unwrap_err();
+        assert!(refused.of("list rules").to_string().starts_with("list rules: it changed during each of 10 dumps"));
+        let failed = settled(|| Err::<Option<()>, _>(Refusal::because("no"))).unwrap_err();
+        assert_eq!(failed.of("list rules").to_string(), "list rules: no");
+    }
+}

@@ -249,10 +249,14 @@ fn an_error_does_not_disturb_the_requests_after_it() {
     });
 }
 
+/// 1600 IPv4 addresses.
+fn numbers() -> impl Iterator<Item = String> {
+    (0..1600).map(|n| format!("10.{}.{}.1", n / 256, n % 256))
+}
+
 #[test]
 fn long_lists_are_seen_whole() {
     on_host(|host| {
-        let numbers = || (0..1600).map(|n| format!("10.{}.{}.1", n / 256, n % 256));
         batch(numbers().map(|ip| format!("rule add from {ip} lookup 10001 priority 10001\n")).collect());
         batch(numbers().map(|ip| format!("route add {ip} dev eth1 table 10001\n")).collect());
         batch(numbers().map(|ip| format!("address add {ip}/32 dev eth1\n")).collect());
@@ -263,22 +267,34 @@ fn long_lists_are_seen_whole() {
     });
 }
 
-/// Another process's rules come and go while they are listed: the list is whole, or the error says why there is none.
-#[test]
-fn a_list_that_changes_meanwhile_is_whole_or_refused() {
-    on_host(|host| {
-        let lines =
-            (0..1600).map(|n| format!("rule add from 10.{}.{}.1 lookup 10001 priority 10001\n", n / 256, n % 256));
-        batch(lines.collect());
-        let flapping = "rule add from 10.0.0.1 priority 10000\nrule del from 10.0.0.1 priority 10000\n".repeat(5000);
-        let other = thread::spawn(move || batch(flapping));
-        while !other.is_finished() {
-            match host.kernel.observe() {
-                Ok(seen) => assert_eq!(seen.rules.iter().filter(|rule| rule.priority == 10001).count(), 1600),
-                Err(error) => assert!(error.to_string().starts_with("list rules (-4): it changed during"), "{error}"),
-            }
+/// Another process's objects come and go while they are listed: a list is whole, or the error says why there is none.
+fn flapping(host: &mut Host, lines: &str, whole: impl Fn(&Observed) -> bool) {
+    let lines = lines.repeat(5000);
+    let other = thread::spawn(move || batch(lines));
+    while !other.is_finished() {
+        match host.kernel.observe() {
+            Ok(seen) => assert!(whole(&seen)),
+            Err(error) => assert!(error.to_string().contains("it changed during each of 10 dumps"), "{error}"),
         }
-        other.join().unwrap();
-        assert_eq!(host.rules(10001).len(), 1600);
+    }
+    other.join().unwrap();
+    assert!(whole(&host.observe()));
+}
+
+#[test]
+fn a_list_of_rules_that_change_is_whole_or_refused() {
+    on_host(|host| {
+        batch(numbers().map(|ip| format!("rule add from {ip} lookup 10001 priority 10001\n")).collect());
+        let lines = "rule add from 10.0.0.1 priority 10000\nrule del from 10.0.0.1 priority 10000\n";
+        flapping(host, lines, |seen| seen.rules.iter().filter(|rule| rule.priority == 10001).count() == 1600);
+    });
+}
+
+#[test]
+fn a_list_of_addresses_that_change_is_whole_or_refused() {
+    on_host(|host| {
+        batch(numbers().map(|ip| format!("address add {ip}/32 dev eth2\n")).collect());
+        let lines = "address add 10.99.0.1/32 dev eth1\naddress del 10.99.0.1/32 dev eth1\n";
+        flapping(host, lines, |seen| seen.addresses.iter().filter(|address| &*address.dev == "eth2").count() == 1600);
     });
 }
