@@ -3,12 +3,19 @@
 //! The flow: metadata ([`imds`], [`eni`]) -> [`plan`] -> [`diff`] against the kernel ([`kernel`]) and
 //! files ([`persist`]) -> [`report`]. [`run`] is the only module that knows all the others.
 
+pub mod cli;
 pub mod config;
 pub mod diff;
 pub mod eni;
 pub mod error;
+pub mod files;
 pub mod imds;
+pub mod kernel;
 pub mod ledger;
 pub mod net;
+pub mod peers;
+pub mod persist;
 pub mod plan;
+pub mod report;
+pub mod run;
 pub mod select;

@@ -1,5 +1,8 @@
-//! Tests that need root: network namespaces, packets, the real kernel. One binary, so that it links once.
+//! End to end, as root: the real kernel, real packets, real consumers of our files. `ip`, `ping` and `netplan` are
+//! the oracle, never eniroute's own code.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // clippy.toml spares only #[test] functions
+// Helper functions of tests may panic, too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod imds;
+mod kernel;

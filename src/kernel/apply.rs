@@ -1,0 +1,199 @@
+//! One change of the kernel's state, and never of anything else: what the kernel would match too loosely is
+//! looked up first. It decides nothing; what to change is `diff`'s.
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::Rtm;
+use nix::errno::Errno;
+
+use super::Kernel;
+use super::encode::{self, Verb};
+use super::socket::Refusal;
+use crate::error::Result;
+use crate::net::{Address, Change, Dev, Link, Object, Route, RouteKind, Rule};
+
+/// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
+const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENODEV];
+
+impl Kernel {
+    /// Does one change. `links` gives the interfaces their indexes. False when the kernel was so already.
+    ///
+    /// - A rule or route goes only if exactly it stands. The kernel's own deletion is looser: it takes the first rule
+    ///   that has *at least* the named selectors (`fib_nl_delrule`), a route of any metric where 0 is asked
+    ///   (IPv4), and of any kind (IPv6). Protocol, scope, `onlink` and a route's `src` need not agree.
+    /// - A route that is replaced has to be the one that stands; an IPv6 route with several next hops goes as a whole.
+    /// - Deleting an IPv4 address that is not a /32 deletes its subnet's secondary addresses too, unless
+    ///   `promote_secondaries` is on.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Kernel`] naming the `ip` command that does the same, with the kernel's words.
+    pub fn apply(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
+        let done = match change {
+            Change::Add(object) => self.add(object, links),
+            Change::Remove(object) => self.remove(object, links),
+            Change::Replace { old, new } => self.replace(old, new, links),
+        };
+        done.map_err(|refusal| refusal.of(change))
+    }
+
+    fn add(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
+        let new = NlmF::CREATE | NlmF::EXCL;
+        let added = match object {
+            Object::LinkUp(dev) => return self.set_link(index(links, dev)?, true),
+            Object::Address(address) => {
+                let message = encode::address(address, index(links, &address.dev)?)?;
+                self.socket.change(Rtm::Newaddr, new, message)
+            }
+            Object::Route(route) => return self.add_route(route, links),
+            Object::Rule(rule) => {
+                ours_to_write(rule)?;
+                self.socket.change(Rtm::Newrule, new, encode::rule(rule, Verb::Make)?)
+            }
+        };
+        needless(added.map(|()| true), &[Errno::EEXIST])
+    }
+
+    /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
+    fn add_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        let message = encode::route(route, device(links, route)?, Verb::Make)?;
+        match self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message) {
+            Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
+                let stands = self.standing(route, links)?.contains(route);
+                if stands { Ok(false) } else { Err(refusal) }
+            }
+            added => added.map(|()| true),
+        }
+    }
+
+    fn remove(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
+        match object {
+            Object::LinkUp(dev) => match index(links, dev) {
+                Ok(index) => needless(self.set_link(index, false), &ABSENT),
+                Err(_) => Ok(false),
+            },
+            Object::Address(address) => self.remove_address(address, links),
+            Object::Route(route) => self.remove_route(route, links),
+            Object::Rule(rule) => self.remove_rule(rule),
+        }
+    }
+
+    fn remove_address(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
+        let Ok(index) = index(links, &address.dev) else { return Ok(false) };
+        let message = encode::address(address, index)?;
+        let removed = self.socket.change(Rtm::Deladdr, NlmF::empty(), message);
+        needless(removed.map(|()| true), &ABSENT)
+    }
+
+    fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        let standing = self.standing(route, links)?;
+        if !standing.iter().any(|present| same_way(route, present)) {
+            return Ok(false);
+        }
+        let mut taken = standing.iter().filter(|present| would_delete_route(route, present));
+        if let Some(other) = taken.find(|present| !same_way(route, present)) {
+            return Err(instead(other));
+        }
+        let message = encode::route(route, device(links, route)?, Verb::Delete)?;
+        let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
+        needless(removed.map(|()| true), &ABSENT)
+    }
+
+    fn remove_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
+        ours_to_write(rule)?;
+        let rules = self.rules(rule.family)?;
+        if !rules.contains(rule) {
+            return Ok(false);
+        }
+        if let Some(first) =
+            rules.iter().find(|present| would_delete_rule(rule, present)).filter(|first| *first != rule)
+        {
+            return Err(instead(first));
+        }
+        let removed = self.socket.change(Rtm::Delrule, NlmF::empty(), encode::rule(rule, Verb::Delete)?);
+        needless(removed.map(|()| true), &ABSENT)
+    }
+
+    /// Refuses to push out what is not `old`: it was changed after it was looked at.
+    fn replace(&mut self, old: &Route, new: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        let standing = self.standing(new, links)?;
+        if standing == std::slice::from_ref(new) {
+            return Ok(false);
+        }
+        if let Some(other) = standing.iter().find(|present| *present != old) {
+            return Err(Refusal::because(format!("expected `{old}` alone in its place, found `{other}`; run again")));
+        }
+        let message = encode::route(new, device(links, new)?, Verb::Make)?;
+        self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
+        Ok(true)
+    }
+
+    /// The routes with `route`'s table, destination and metric: one, unless somebody appended more.
+    fn standing(&mut self, route: &Route, links: &[Link]) -> Result<Vec<Route>, Refusal> {
+        let key = (route.table, route.dst, encode::metric(route));
+        let routes = self.routes(route.family(), links)?;
+        Ok(routes.into_iter().filter(|present| present.key() == key).collect())
+    }
+
+    /// Asks first: the kernel acknowledges a link's state whether it changes or not.
+    fn set_link(&mut self, index: u32, up: bool) -> Result<bool, Refusal> {
+        if self.link(index)?.is_some_and(|link| link.up == up) {
+            return Ok(false);
+        }
+        self.socket.change(Rtm::Newlink, NlmF::empty(), encode::link_state(index, up)?)?;
+        Ok(true)
+    }
+}
+
+/// False also when the kernel's answer is one of `errnos`: there was no need.
+fn needless(done: Result<bool, Refusal>, errnos: &[Errno]) -> Result<bool, Refusal> {
+    match done {
+        Err(refusal) if refusal.is(errnos) => Ok(false),
+        done => done,
+    }
+}
+
+fn index(links: &[Link], dev: &Dev) -> Result<u32, Refusal> {
+    let link = links.iter().find(|link| link.name == *dev);
+    link.map(|link| link.index).ok_or_else(|| Refusal::because(format!("no interface is named `{dev}`")))
+}
+
+/// A throw route has no device; a unicast one that has none was read from one with several next hops.
+fn device(links: &[Link], route: &Route) -> Result<Option<u32>, Refusal> {
+    match &route.dev {
+        Some(dev) => index(links, dev).map(Some),
+        None if route.kind == RouteKind::Unicast => {
+            Err(Refusal::because("it has no single device; it has to be made by hand"))
+        }
+        None => Ok(None),
+    }
+}
+
+fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
+    if rule.foreign {
+        return Err(Refusal::because("the rule has selectors that eniroute cannot write; change it by hand"));
+    }
+    Ok(())
+}
+
+/// Two routes of one key are the same but for their preferred source.
+fn same_way(a: &Route, b: &Route) -> bool {
+    (a.kind, a.via, &a.dev) == (b.kind, b.via, &b.dev)
+}
+
+/// Whether the kernel, asked to delete `asked`, may take `present`, which has the same key, for it: what is not
+/// asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
+fn would_delete_route(asked: &Route, present: &Route) -> bool {
+    (asked.dev.is_none() || asked.dev == present.dev) && (asked.via.is_none() || asked.via == present.via)
+}
+
+/// The same of rules (`rule_find` in net/core/fib_rules.c).
+fn would_delete_rule(asked: &Rule, present: &Rule) -> bool {
+    (asked.priority, asked.table) == (present.priority, present.table)
+        && (asked.from.is_none() || asked.from == present.from)
+        && (asked.suppress_prefixlength.is_none() || asked.suppress_prefixlength == present.suppress_prefixlength)
+}
+
+fn instead(other: impl std::fmt::Display) -> Refusal {
+    Refusal::because(format!(
+        "the kernel could delete `{other}` instead, which is not the same in all that it has; remove either by hand"
+    ))
+}

@@ -1,0 +1,243 @@
+//! rtnetlink messages as our values. An attribute that is absent (older kernels) or unknown (newer ones) never
+//! fails a dump; what cannot be one of ours is made unequal to all of ours, not left out.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use neli::consts::rtnl::*;
+use neli::rtnl::*;
+use neli::types::{Buffer, RtBuffer};
+
+use super::Lookup;
+use crate::net::{Address, Dev, Family, Link, Mac, Route, RouteKind, Rule};
+
+/// `RTA_VIA`: a gateway of another family than the destination's; neli leaves it out on musl.
+const RTA_VIA: u16 = 18;
+/// `IFLA_PROP_LIST`'s and other nests' types carry `NLA_F_NESTED` in their two upper bits.
+const TYPE_MASK: u16 = 0x3fff;
+/// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
+const NOT_SUPPRESSING: u32 = u32::MAX;
+
+type Attributes<T> = RtBuffer<T, Buffer>;
+
+fn is<T: RtaType>(attribute: &Rtattr<T, Buffer>, kind: u16) -> bool {
+    let found: u16 = (*attribute.rta_type()).into();
+    found & TYPE_MASK == kind
+}
+
+fn find<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<&Rtattr<T, Buffer>> {
+    let kind = kind.into();
+    attributes.iter().find(|attribute| is(attribute, kind))
+}
+
+fn value<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<&[u8]> {
+    find(attributes, kind).map(|attribute| attribute.rta_payload().as_ref())
+}
+
+fn number<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<u32> {
+    Some(u32::from_ne_bytes(value(attributes, kind)?.try_into().ok()?))
+}
+
+fn ip<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<IpAddr> {
+    address_of(value(attributes, kind)?)
+}
+
+fn address_of(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(|b| Ipv4Addr::from(b).into());
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|b| Ipv6Addr::from(b).into())).ok()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
+}
+
+/// `None` unless it is an Ethernet address: `lo` reports zeros, a tunnel four bytes.
+fn mac(bytes: &[u8]) -> Option<Mac> {
+    <[u8; 6]>::try_from(bytes).ok().filter(|bytes| *bytes != [0; 6]).map(Mac)
+}
+
+fn family(af: RtAddrFamily) -> Option<Family> {
+    match af {
+        RtAddrFamily::Inet => Some(Family::Ipv4),
+        RtAddrFamily::Inet6 => Some(Family::Ipv6),
+        _ => None,
+    }
+}
+
+/// `None` for a message without index or name.
+pub fn link(message: &Ifinfomsg) -> Option<Link> {
+    let attributes = message.rtattrs();
+    Some(Link {
+        index: u32::try_from(*message.ifi_index()).ok()?,
+        name: text(value(attributes, Ifla::Ifname)?).into(),
+        altnames: altnames(attributes),
+        mac: value(attributes, Ifla::Address).and_then(mac),
+        permanent_mac: value(attributes, Ifla::PermAddress).and_then(mac),
+        kind: kind(attributes),
+        master: number(attributes, Ifla::Master),
+        up: message.ifi_flags().contains(Iff::UP),
+    })
+}
+
+fn altnames(attributes: &Attributes<Ifla>) -> Vec<String> {
+    let Some(list) = find(attributes, Ifla::PropList) else { return Vec::new() };
+    let Ok(list) = list.get_attr_handle::<Ifla>() else { return Vec::new() };
+    let names = list.get_attrs().iter().filter(|a| is(a, Ifla::AltIfname.into()));
+    names.map(|name| text(name.rta_payload().as_ref())).collect()
+}
+
+fn kind(attributes: &Attributes<Ifla>) -> Option<String> {
+    let info = find(attributes, Ifla::Linkinfo)?.get_attr_handle::<IflaInfo>().ok()?;
+    Some(text(info.get_attribute(IflaInfo::Kind)?.rta_payload().as_ref()))
+}
+
+fn name(links: &[Link], index: u32) -> Option<Dev> {
+    links.iter().find(|link| link.index == index).map(|link| link.name.clone())
+}
+
+/// The link's own address (`IFA_LOCAL`; `IFA_ADDRESS` is the peer's on a point-to-point link). All states and
+/// scopes are kept: a tentative or link-local address is there, and nobody adds it twice. `None` for a link that
+/// came after `links` were listed.
+pub fn address(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
+    family(*message.ifa_family())?;
+    let attributes = message.rtattrs();
+    let ip = ip(attributes, Ifa::Local).or_else(|| ip(attributes, Ifa::Address))?;
+    let net = IpNet::new(ip, *message.ifa_prefixlen()).ok()?;
+    Some(Address { dev: name(links, *message.ifa_index())?, net })
+}
+
+/// `None` for a cached route, and for one whose link came after `links` were listed.
+///
+/// A route with several next hops, or one that applies to some packets only (type of service, IPv6 source
+/// prefix), keeps neither gateway nor device, and so equals none of ours.
+pub fn route(message: &Rtmsg, links: &[Link]) -> Option<Route> {
+    let attributes = message.rtattrs();
+    if message.rtm_flags().contains(RtmF::CLONED) {
+        return None;
+    }
+    let kind = match *message.rtm_type() {
+        Rtn::Unicast => RouteKind::Unicast,
+        Rtn::Throw => RouteKind::Throw,
+        other => RouteKind::Other(other.into()),
+    };
+    let plain = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0 && value(attributes, Rta::Multipath).is_none();
+    let dev = match number(attributes, Rta::Oif).filter(|_| plain && kind != RouteKind::Throw) {
+        Some(index) => Some(name(links, index)?),
+        None => None,
+    };
+    Some(Route {
+        table: table(message),
+        kind,
+        dst: destination(message)?,
+        via: gateway(attributes).filter(|_| plain),
+        dev,
+        src: ip(attributes, Rta::Prefsrc),
+        metric: number(attributes, Rta::Priority).unwrap_or(0),
+    })
+}
+
+fn destination(message: &Rtmsg) -> Option<IpNet> {
+    let everything = family(*message.rtm_family())?.everything().addr();
+    let ip = ip(message.rtattrs(), Rta::Dst).unwrap_or(everything);
+    Some(IpNet::new(ip, *message.rtm_dst_len()).ok()?.trunc())
+}
+
+fn gateway(attributes: &Attributes<Rta>) -> Option<IpAddr> {
+    // struct rtvia: a family of two bytes, then the address
+    let other_family = || value(attributes, RTA_VIA)?.get(2..).and_then(address_of);
+    ip(attributes, Rta::Gateway).or_else(other_family)
+}
+
+/// The header holds eight bits of the table only.
+fn table(message: &Rtmsg) -> u32 {
+    number(message.rtattrs(), Rta::Table).unwrap_or_else(|| u8::from(*message.rtm_table()).into())
+}
+
+/// The index of the interface by which the packet leaves, `lo` for this host itself; `None` if it does not leave.
+pub fn way(reply: &Rtmsg) -> Option<u32> {
+    let leaves = matches!(*reply.rtm_type(), Rtn::Unicast | Rtn::Local);
+    number(reply.rtattrs(), Rta::Oif).filter(|_| leaves)
+}
+
+pub fn lookup(reply: &Rtmsg, dev: Dev) -> Lookup {
+    let attributes = reply.rtattrs();
+    Lookup { dev, via: gateway(attributes), src: ip(attributes, Rta::Prefsrc), table: table(reply) }
+}
+
+/// `None` for another family's: without IPv6 the kernel may answer for all that it has.
+pub fn rule(message: &Fibmsg) -> Option<Rule> {
+    let attributes = message.rtattrs();
+    let from = ip(attributes, Frattr::Src).and_then(|ip| IpNet::new(ip, *message.fib_src_len()).ok());
+    Some(Rule {
+        priority: number(attributes, Frattr::Priority).unwrap_or(0),
+        family: family(*message.fib_family())?,
+        from: from.filter(|net| net.prefix_len() > 0).map(|net| net.trunc()),
+        table: number(attributes, Frattr::Table).unwrap_or_else(|| u8::from(*message.fib_table()).into()),
+        suppress_prefixlength: number(attributes, Frattr::SuppressPrefixlen).filter(|n| *n != NOT_SUPPRESSING),
+        foreign: is_foreign(message),
+    })
+}
+
+/// Anything but `from`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
+/// has never heard of count too.
+fn is_foreign(message: &Fibmsg) -> bool {
+    let selective = *message.fib_dst_len() > 0 || *message.fib_tos() > 0 || message.fib_flags().contains(Frf::INVERT);
+    selective
+        || *message.fib_action() != FrAct::FrActToTbl
+        || message.rtattrs().iter().any(|attribute| match *attribute.rta_type() {
+            Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
+            Frattr::SuppressPrefixlen | Frattr::Pad => false,
+            Frattr::SuppressIfgroup => *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes(),
+            _ => true,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute<T: RtaType>(kind: T, value: &[u8]) -> Rtattr<T, Buffer> {
+        RtattrBuilder::default().rta_type(kind).rta_payload(value.to_vec()).build().unwrap()
+    }
+
+    fn fibmsg(attributes: impl IntoIterator<Item = Rtattr<Frattr, Buffer>>) -> Fibmsg {
+        FibmsgBuilder::default()
+            .fib_family(RtAddrFamily::Inet)
+            .fib_dst_len(0)
+            .fib_src_len(32)
+            .fib_tos(0)
+            .fib_table(RtTable::Main)
+            .fib_action(FrAct::FrActToTbl)
+            .rtattrs(attributes.into_iter().collect())
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_selector_of_a_newer_kernel_makes_a_rule_foreign() {
+        let from = || attribute(Frattr::Src, &[10, 0, 0, 1]);
+        let newer = fibmsg([from(), attribute(Frattr::UnrecognizedConst(99), &[1])]);
+        assert!(rule(&newer).unwrap().foreign);
+        assert!(!rule(&fibmsg([from()])).unwrap().foreign);
+    }
+
+    #[test]
+    fn a_rule_of_an_older_kernel_has_only_the_headers_table() {
+        let rule = rule(&fibmsg([attribute(Frattr::Src, &[10, 0, 0, 1])])).unwrap();
+        assert_eq!((rule.table, rule.suppress_prefixlength), (254, None));
+        assert_eq!(rule.from, Some("10.0.0.1/32".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_cut_attribute_is_an_absent_one() {
+        let rule = rule(&fibmsg([attribute(Frattr::Src, &[10, 0]), attribute(Frattr::Priority, &[1])])).unwrap();
+        assert_eq!((rule.from, rule.priority), (None, 0));
+    }
+
+    #[test]
+    fn only_six_bytes_that_are_not_zero_are_a_mac() {
+        assert_eq!(mac(&[0; 6]), None);
+        assert_eq!(mac(&[10, 0, 0, 1]), None);
+        assert_eq!(mac(&[2, 0, 0, 0, 0, 1]).unwrap().to_string(), "02:00:00:00:00:01");
+    }
+}

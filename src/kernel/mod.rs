@@ -1,0 +1,144 @@
+//! The kernel's links, addresses, routes and rules, by rtnetlink: what is there, one change at a time, and
+//! which way a packet would leave. It decides nothing and touches no file; the sockets and messages stay in here.
+
+mod apply;
+mod decode;
+mod encode;
+mod socket;
+
+use std::net::IpAddr;
+
+use neli::consts::rtnl::Rtm;
+use neli::rtnl::{Fibmsg, Ifaddrmsg, Ifinfomsg, Rtmsg};
+use nix::errno::Errno;
+
+use crate::eni::BASE;
+use crate::error::Result;
+use crate::net::{Address, Dev, Family, Link, MAIN, Observed, Route, Rule};
+
+use socket::{Changes, Refusal, Socket, settled};
+
+/// The last table of ours: device number 99 of network card 31.
+const LAST: u32 = BASE + 3199;
+
+/// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
+const RULE_GROUPS: [u32; 2] = [8, 19];
+
+/// What the kernel answers for a packet that would not leave: no route, `unreachable`, `prohibit`.
+const NO_WAY: [Errno; 3] = [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES];
+
+/// The way of a packet, as the kernel's own lookup decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// `lo` for an address of this host.
+    pub dev: Dev,
+    pub via: Option<IpAddr>,
+    /// The source address that an unbound packet gets. For a bound one the kernel repeats it or leaves it out.
+    pub src: Option<IpAddr>,
+    /// The table that decided. For IPv4, Linux before 4.4 says the main table whatever it was.
+    pub table: u32,
+}
+
+/// One network namespace's view: use it in the namespace in which it was opened. Changes need `CAP_NET_ADMIN`; one
+/// request is under way at a time.
+pub struct Kernel {
+    socket: Socket,
+}
+
+impl Kernel {
+    /// The kernel as the calling thread's network namespace has it.
+    ///
+    /// # Errors
+    /// No netlink socket: the process has too many files open, or is forbidden `AF_NETLINK` (`RestrictAddressFamilies=`).
+    pub fn open() -> Result<Self> {
+        let socket = Socket::open().map_err(|error| Refusal::from(error).of("open an rtnetlink socket"))?;
+        Ok(Self { socket })
+    }
+
+    /// Every link, address and rule, and the routes of the main table and of ours (10000 to 13199).
+    /// A kernel without IPv6 has none of that family.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Kernel`], which names the list, when a dump fails, takes longer than five seconds, or was
+    /// interrupted ten times.
+    pub fn observe(&mut self) -> Result<Observed> {
+        let links = self.links()?;
+        let addresses = self.addresses(&links).map_err(|refusal| refusal.of("list addresses"))?;
+        let mut observed = Observed { links, addresses, ..Observed::default() };
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let what = |list: &str| format!("list {list} ({})", family.flag());
+            let routes = self.routes(family, &observed.links).map_err(|refusal| refusal.of(what("routes")))?;
+            observed.routes.extend(routes);
+            observed.rules.extend(self.rules(family).map_err(|refusal| refusal.of(what("rules")))?);
+        }
+        Ok(observed)
+    }
+
+    /// Which way a packet to `to` would leave; `from` `None` is a socket that is not bound to an address.
+    /// `None` when it would not: no route, `unreachable`, `prohibit`, `blackhole`, or an IPv4 `from` that this host
+    /// does not have (the kernel lets any IPv6 `from` through).
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Kernel`] for any other answer.
+    pub fn route_get(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>> {
+        let what = || format!("ip route get {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
+        self.lookup(to, from).map_err(|refusal| refusal.of(what()))
+    }
+
+    fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
+        let reply: Rtmsg = match self.socket.get(Rtm::Getroute, encode::lookup(to, from)?) {
+            Err(refusal) if refusal.is(&NO_WAY) => return Ok(None),
+            // `blackhole`, or an IPv4 source that is no address of this host; with words, it is a wrong request.
+            Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => return Ok(None),
+            reply => reply?,
+        };
+        let Some(index) = decode::way(&reply) else { return Ok(None) };
+        let link = self.link(index)?.ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
+        Ok(Some(decode::lookup(&reply, link.name)))
+    }
+
+    /// Every link.
+    ///
+    /// # Errors
+    /// As [`Kernel::observe`].
+    pub fn links(&mut self) -> Result<Vec<Link>> {
+        self.list_links().map_err(|refusal| refusal.of("list links"))
+    }
+
+    fn list_links(&mut self) -> Result<Vec<Link>, Refusal> {
+        let rows: Vec<Ifinfomsg> = self.socket.dump(Rtm::Getlink, encode::link(0)?)?;
+        Ok(rows.iter().filter_map(decode::link).collect())
+    }
+
+    fn link(&mut self, index: u32) -> Result<Option<Link>, Refusal> {
+        let reply: Ifinfomsg = self.socket.get(Rtm::Getlink, encode::link(index)?)?;
+        Ok(decode::link(&reply))
+    }
+
+    fn addresses(&mut self, links: &[Link]) -> Result<Vec<Address>, Refusal> {
+        let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, encode::addresses()?)?;
+        Ok(rows.iter().filter_map(|row| decode::address(row, links)).collect())
+    }
+
+    /// A kernel without IPv6 answers with another family's routes (`rtnl_dump_all`): they are left out.
+    fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
+        let rows: Vec<Rtmsg> = self.socket.dump(Rtm::Getroute, encode::routes(family)?)?;
+        let routes = rows.iter().filter_map(|row| decode::route(row, links));
+        Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || (BASE..=LAST).contains(&r.table))).collect())
+    }
+
+    /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in
+    /// net/core/fib_rules.c): where one goes meanwhile, another is left out. So changes are listened for.
+    fn rules(&mut self, family: Family) -> Result<Vec<Rule>, Refusal> {
+        let changes = Changes::of(&RULE_GROUPS)?;
+        let rows = settled(|| {
+            let rows: Vec<Fibmsg> = match self.socket.dump(Rtm::Getrule, encode::rules(family)?) {
+                // a kernel without IPv6
+                Err(refusal) if refusal.is(&[Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]) => Vec::new(),
+                rows => rows?,
+            };
+            Ok((!changes.any()?).then_some(rows))
+        })?;
+        Ok(rows.iter().filter_map(decode::rule).filter(|rule| rule.family == family).collect())
+    }
+}

@@ -1,0 +1,315 @@
+//! One rtnetlink request at a time: send, then read its acknowledgement, its one reply or its dump. It
+//! knows sequence numbers, interrupted dumps and the kernel's errors, and nothing of routes or rules.
+
+use std::fmt::Display;
+use std::io::{self, Cursor};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use neli::consts::nl::{NlmF, NlmsgerrAttr};
+use neli::consts::rtnl::Rtm;
+use neli::consts::socket::{Msg, NlFamily};
+use neli::err::Nlmsgerr;
+use neli::nl::{NlPayload, Nlmsghdr, NlmsghdrBuilder};
+use neli::socket::NlSocket;
+use neli::types::Buffer;
+use neli::utils::Groups;
+use neli::{FromBytes, FromBytesWithInput, Size, ToBytes};
+use nix::errno::Errno;
+
+use crate::error::Error;
+
+/// How long one request may take, its dump included. The kernel answers rtnetlink within `send` itself, so
+/// this ends only a wait for an answer that was lost.
+const DEADLINE: Duration = Duration::from_secs(5);
+const NAP: Duration = Duration::from_millis(1);
+
+/// How often a list that something else changes meanwhile is asked for: over one second in all.
+const DUMP_TRIES: u32 = 10;
+
+/// The kernel fills at most 32 KiB per datagram (`netlink_recvmsg` caps `max_recvmsg_len`).
+const DATAGRAM: usize = 64 * 1024;
+
+/// Asked for as `SO_RCVBUF`; the kernel takes `net.core.rmem_max` instead where that is less.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
+
+/// A message before its payload is decoded: neli keeps the kernel's words only in this form.
+type Message = Nlmsghdr<u16, Buffer>;
+
+/// Why a request failed. The caller knows what it asked for, and makes an [`Error`] of it.
+#[derive(Debug)]
+pub struct Refusal {
+    source: io::Error,
+    ext_ack: Option<String>,
+}
+
+impl Refusal {
+    /// A failure on our own side, in words.
+    pub fn because(why: impl Display) -> Self {
+        io::Error::other(why.to_string()).into()
+    }
+
+    fn kernel<M>(error: &Nlmsgerr<M>) -> Option<Self> {
+        let attributes = error.ext_ack().iter();
+        let mut words = attributes.filter(|a| *a.nla_type().nla_type() == NlmsgerrAttr::Msg).map(|a| {
+            let bytes: &[u8] = a.nla_payload().as_ref();
+            String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
+        });
+        let code = *error.error();
+        (code != 0).then(|| Self { source: io::Error::from_raw_os_error(-code), ext_ack: words.next_back() })
+    }
+
+    /// The kernel's answer was one of `errnos`.
+    pub fn is(&self, errnos: &[Errno]) -> bool {
+        self.source.raw_os_error().is_some_and(|code| errnos.contains(&Errno::from_raw(code)))
+    }
+
+    /// The kernel said more than a number.
+    pub fn has_words(&self) -> bool {
+        self.ext_ack.is_some()
+    }
+
+    /// Names what was asked for: an `ip` command, or what was to be listed.
+    pub fn of(self, what: impl Display) -> Error {
+        Error::Kernel { what: what.to_string(), source: self.source, ext_ack: self.ext_ack }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(source: io::Error) -> Self {
+        Self { source, ext_ack: None }
+    }
+}
+
+/// An rtnetlink socket of the network namespace in which it was opened.
+///
+/// neli's own handle blocks without a time-out, and giving it one needs `unsafe`: its descriptor is a bare
+/// number. So every receive here is non-blocking, with a deadline of ours.
+pub struct Socket {
+    socket: NlSocket,
+    seq: u32,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    pub fn open() -> io::Result<Self> {
+        let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        // Linux before 4.12 knows no extended acknowledgement and before 4.20 no strict checking (which leaves
+        // out cached routes): errors then come without words, and the decoder skips what is cached.
+        let options = [socket.enable_ext_ack(true), socket.enable_strict_checking(true)];
+        for error in options.into_iter().filter_map(io::Result::err) {
+            log::debug!("netlink socket option: {error}");
+        }
+        Ok(Self { socket, seq: 0, buffer: vec![0; DATAGRAM] })
+    }
+
+    /// A change, acknowledged by the kernel.
+    pub fn change<P: Size + ToBytes>(&mut self, kind: Rtm, flags: NlmF, payload: P) -> Result<(), Refusal> {
+        let request = self.request(kind, flags | NlmF::ACK, payload)?;
+        self.send(&request)?;
+        self.answers(*request.nl_seq(), |answer| Ok(matches!(answer.nl_payload(), NlPayload::Ack(_))))?;
+        Ok(())
+    }
+
+    /// A question with one reply.
+    pub fn get<P, R>(&mut self, kind: Rtm, payload: P) -> Result<R, Refusal>
+    where
+        P: Size + ToBytes,
+        R: FromBytesWithInput<Input = usize>,
+    {
+        let request = self.request(kind, NlmF::empty(), payload)?;
+        self.send(&request)?;
+        let mut reply = None;
+        self.answers(*request.nl_seq(), |answer| {
+            reply = decode(&answer)?;
+            Ok(true)
+        })?;
+        reply.ok_or_else(|| Refusal::because("expected one reply from the kernel, got one without content"))
+    }
+
+    /// A list, whole and of one moment: a dump that was interrupted or lost a part is asked for again.
+    pub fn dump<P, R>(&mut self, kind: Rtm, payload: P) -> Result<Vec<R>, Refusal>
+    where
+        P: Size + ToBytes,
+        R: FromBytesWithInput<Input = usize>,
+    {
+        let request = self.request(kind, NlmF::DUMP, payload)?;
+        settled(|| self.dump_once(&request))
+    }
+
+    /// `None` when it has to be repeated. It is read to its end in any case: a socket has one dump at a time.
+    fn dump_once<P, R>(&mut self, request: &Nlmsghdr<Rtm, P>) -> Result<Option<Vec<R>>, Refusal>
+    where
+        P: Size + ToBytes,
+        R: FromBytesWithInput<Input = usize>,
+    {
+        self.send(request)?;
+        let mut rows = Vec::new();
+        let mut interrupted = false;
+        let lost = self.answers(*request.nl_seq(), |answer| {
+            interrupted |= answer.nl_flags().contains(NlmF::DUMP_INTR);
+            let row = decode(&answer)?;
+            let done = row.is_none();
+            rows.extend(row);
+            Ok(done)
+        })?;
+        Ok((!lost && !interrupted).then_some(rows))
+    }
+
+    fn request<P: Size>(&mut self, kind: Rtm, flags: NlmF, payload: P) -> Result<Nlmsghdr<Rtm, P>, Refusal> {
+        self.seq = self.seq.wrapping_add(1);
+        NlmsghdrBuilder::default()
+            .nl_type(kind)
+            .nl_flags(flags | NlmF::REQUEST)
+            .nl_seq(self.seq)
+            .nl_payload(NlPayload::Payload(payload))
+            .build()
+            .map_err(Refusal::because)
+    }
+
+    fn send<P: Size + ToBytes>(&self, request: &Nlmsghdr<Rtm, P>) -> Result<(), Refusal> {
+        let mut bytes = Cursor::new(Vec::new());
+        request.to_bytes(&mut bytes).map_err(Refusal::because)?;
+        retry_interrupted(|| self.socket.send(bytes.get_ref(), Msg::empty()))?;
+        Ok(())
+    }
+
+    /// Hands the answers to `seq` to `take` until it says that it has all, and skips those to an earlier request
+    /// that was given up. True when the kernel says that it dropped some (`ENOBUFS`).
+    fn answers(&mut self, seq: u32, mut take: impl FnMut(Message) -> Result<bool, Refusal>) -> Result<bool, Refusal> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut lost = false;
+        loop {
+            let size = match self.receive(deadline) {
+                Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => {
+                    lost = true;
+                    continue;
+                }
+                size => size?,
+            };
+            let mut datagram = Cursor::new(self.buffer.get(..size).unwrap_or_default());
+            while datagram.position() < size as u64 {
+                let message = Message::from_bytes(&mut datagram).map_err(Refusal::because)?;
+                if *message.nl_seq() == seq && take(refused(message)?)? {
+                    return Ok(lost);
+                }
+            }
+        }
+    }
+
+    /// The size of the next datagram, now in the buffer.
+    fn receive(&mut self, deadline: Instant) -> io::Result<usize> {
+        let flags = Msg::DONTWAIT | Msg::TRUNC; // TRUNC: the whole length, so that a cut is seen
+        loop {
+            match retry_interrupted(|| self.socket.recv(&mut self.buffer, flags)) {
+                Ok((size, _)) if size <= self.buffer.len() => return Ok(size),
+                Ok((size, _)) => {
+                    let why = format!("a netlink message of {size} bytes, expected at most {DATAGRAM}");
+                    return Err(io::Error::other(why));
+                }
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Err(_) if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
+                Err(_) => thread::sleep(NAP),
+            }
+        }
+    }
+}
+
+/// Asks for a list until it is of one moment, waiting twice as long each time.
+pub fn settled<T>(mut ask: impl FnMut() -> Result<Option<T>, Refusal>) -> Result<T, Refusal> {
+    for attempt in 0..DUMP_TRIES {
+        if let Some(list) = ask()? {
+            return Ok(list);
+        }
+        thread::sleep(NAP * 2_u32.pow(attempt));
+    }
+    Err(Refusal::because(format!(
+        "it changed during each of {DUMP_TRIES} dumps, so something alters it all the time; try again"
+    )))
+}
+
+/// Listens to what the kernel says of changes, whoever makes them.
+pub struct Changes {
+    socket: NlSocket,
+}
+
+impl Changes {
+    /// From now on, in these multicast groups.
+    pub fn of(groups: &[u32]) -> io::Result<Self> {
+        Ok(Self { socket: NlSocket::connect(NlFamily::Route, None, Groups::new_groups(groups))? })
+    }
+
+    /// Whether there were any since it was last asked. More than the buffer holds (`ENOBUFS`) are some too.
+    pub fn any(&self) -> io::Result<bool> {
+        let mut any = false;
+        loop {
+            match retry_interrupted(|| self.socket.recv([0; 64], Msg::DONTWAIT)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(any),
+                Err(error) if error.raw_os_error() != Some(Errno::ENOBUFS as i32) => return Err(error),
+                _ => any = true,
+            }
+        }
+    }
+}
+
+fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// The message itself, unless it says that the request, or the rest of a dump, failed.
+fn refused(message: Message) -> Result<Message, Refusal> {
+    let refusal = match message.nl_payload() {
+        NlPayload::Err(error) => Refusal::kernel(error),
+        NlPayload::DumpExtAck(end) => Refusal::kernel(end),
+        _ => None,
+    };
+    refusal.map_or(Ok(message), Err)
+}
+
+/// The payload; `None` for an acknowledgement and for the end of a dump.
+fn decode<R: FromBytesWithInput<Input = usize>>(message: &Message) -> Result<Option<R>, Refusal> {
+    let NlPayload::Payload(bytes) = message.nl_payload() else { return Ok(None) };
+    let decoded = R::from_bytes_with_input(&mut Cursor::new(bytes.as_ref()), bytes.len());
+    decoded.map(Some).map_err(Refusal::because)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::encode;
+    use neli::rtnl::Ifinfomsg;
+
+    #[test]
+    fn the_answers_to_a_request_that_was_given_up_are_skipped() {
+        let mut socket = Socket::open().unwrap();
+        let given_up = socket.request(Rtm::Getlink, NlmF::DUMP, encode::link(0).unwrap()).unwrap();
+        socket.send(&given_up).unwrap();
+        let missing = socket.get::<_, Ifinfomsg>(Rtm::Getlink, encode::link(i32::MAX as u32).unwrap()).unwrap_err();
+        assert!(missing.is(&[Errno::ENODEV]), "{missing:?}");
+        let loopback: Ifinfomsg = socket.get(Rtm::Getlink, encode::link(1).unwrap()).unwrap();
+        assert_eq!(*loopback.ifi_index(), 1);
+    }
+
+    #[test]
+    fn without_an_answer_the_wait_ends_at_the_deadline() {
+        let mut socket = Socket::open().unwrap();
+        let error = socket.receive(Instant::now() + NAP).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_list_is_asked_for_until_it_is_of_one_moment() {
+        let mut answers = [None, None, Some("list")].into_iter();
+        assert_eq!(settled(|| Ok(answers.next().flatten())).unwrap(), "list");
+        let refused = settled(|| Ok(None::<()>)).unwrap_err();
+        assert!(refused.of("list rules").to_string().starts_with("list rules: it changed during each of 10 dumps"));
+        let failed = settled(|| Err::<Option<()>, _>(Refusal::because("no"))).unwrap_err();
+        assert_eq!(failed.of("list rules").to_string(), "list rules: no");
+    }
+}

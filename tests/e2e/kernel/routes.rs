@@ -1,0 +1,220 @@
+//! Routes: made, seen, removed and replaced, and the way that a packet takes by them.
+
+use eniroute::kernel::Lookup;
+use eniroute::net::{Change, Family, Object, Route, RouteKind};
+use serde_json::json;
+
+use super::{addr, address, dev, ip, ip_json, on_host, route, rule, throw};
+
+#[test]
+fn routes_round_trip() {
+    on_host(|host| {
+        host.add(Object::Address(address("10.0.0.10")));
+        let subnet = Route { src: Some(addr("10.0.0.10")), ..route("10.0.0.0/20", None) };
+        let main = Route { table: 254, metric: 10001, ..route("0.0.0.0/0", Some("10.0.0.1")) };
+        for route in [
+            subnet,
+            main,
+            route("0.0.0.0/0", Some("10.0.0.1")),
+            route("2001:db8::/64", None),
+            route("::/0", Some("fe80:ec2::1")),
+            throw("10.0.16.0/28"),
+            throw("2001:db8:0:0:1::/80"),
+        ] {
+            host.round_trip(Object::Route(route.clone()), |seen| seen.routes.contains(&route));
+        }
+    });
+}
+
+#[test]
+fn ip_shows_our_routes_as_networkd_makes_them() {
+    on_host(|host| {
+        host.add(Object::Address(address("10.0.0.10")));
+        let objects = [route("10.0.0.0/20", None), route("0.0.0.0/0", Some("10.0.0.1")), throw("10.0.16.0/28")];
+        assert!(objects.into_iter().all(|route| host.add(Object::Route(route))));
+        let shown = ip_json("route show table 10001");
+        let of = |dst: &str| shown.iter().find(|row| row["dst"] == dst).unwrap();
+        assert_eq!((&of("10.0.0.0/20")["scope"], &of("10.0.0.0/20")["protocol"]), (&json!("link"), &json!("static")));
+        assert_eq!((&of("default")["scope"], &of("default")["flags"]), (&json!("global"), &json!(["onlink"])));
+        assert_eq!((&of("default")["gateway"], &of("default")["dev"]), (&json!("10.0.0.1"), &json!("eth1")));
+        assert_eq!((&of("10.0.16.0/28")["type"], &of("10.0.16.0/28")["scope"]), (&json!("throw"), &json!("global")));
+    });
+}
+
+#[test]
+fn routes_that_others_made_are_seen_and_removed() {
+    on_host(|host| {
+        ip("address add 10.0.0.10/20 dev eth1");
+        ip("route add default via 10.0.0.1 dev eth1 table 10001 proto dhcp src 10.0.0.10");
+        ip("-6 route add default via fe80:ec2::1 dev eth1 onlink table 10001 proto ra");
+        ip("route add throw 10.0.16.0/28 table 10001 proto boot");
+        let routes = host.routes(10001);
+        let dhcp = Route { src: Some(addr("10.0.0.10")), ..route("0.0.0.0/0", Some("10.0.0.1")) };
+        assert_eq!(routes, [dhcp, throw("10.0.16.0/28"), route("::/0", Some("fe80:ec2::1"))]);
+        for mut route in routes {
+            route.src = None;
+            assert!(host.remove(Object::Route(route)));
+        }
+        assert_eq!(host.routes(10001), []);
+    });
+}
+
+#[test]
+fn routes_of_other_tables_and_of_the_cache_are_not_seen() {
+    on_host(|host| {
+        for table in [9999, 10000, 13199, 13200] {
+            ip(&format!("route add 10.7.0.0/16 dev eth1 table {table}"));
+        }
+        let tables: Vec<_> =
+            host.observe().routes.iter().filter(|r| r.family() == Family::Ipv4).map(|r| r.table).collect();
+        assert_eq!(tables, [10000, 13199]);
+    });
+}
+
+#[test]
+fn a_route_that_is_not_plain_equals_none_of_ours() {
+    on_host(|host| {
+        ip("route add 10.1.0.0/16 table 10001 nexthop dev eth1 nexthop dev eth2");
+        ip("route add 10.2.0.0/16 table 10001 dev eth1 tos 0x10");
+        ip("route add 10.3.0.0/16 table 10001 via inet6 fe80::1 dev eth1");
+        ip("route add blackhole 10.4.0.0/16 table 10001");
+        ip("-6 route add 2001:db8::/64 from 2001:db8:1::/64 dev eth1 table 10001");
+        let pathless = |dst| Route { dev: None, ..route(dst, None) };
+        assert_eq!(
+            host.routes(10001),
+            [
+                pathless("10.1.0.0/16"),
+                pathless("10.2.0.0/16"),
+                route("10.3.0.0/16", Some("fe80::1")),
+                Route { kind: RouteKind::Other(6), ..pathless("10.4.0.0/16") },
+                pathless("2001:db8::/64"),
+            ]
+        );
+    });
+}
+
+#[test]
+fn only_the_very_route_is_removed() {
+    on_host(|host| {
+        ip("route add default dev eth1 table 10001 metric 100");
+        ip("-6 route add 2001:db8:1::/64 via fe80::1 dev eth1 table 10001");
+        let before = host.routes(10001);
+        for other in [
+            route("0.0.0.0/0", None),
+            throw("2001:db8:1::/64"),
+            route("2001:db8:1::/64", None),
+            Route { dev: Some(dev("eth2")), ..route("2001:db8:1::/64", Some("fe80::1")) },
+            Route { dev: Some(dev("eth9")), ..route("2001:db8:1::/64", Some("fe80::1")) },
+        ] {
+            assert!(!host.remove(Object::Route(other)));
+        }
+        assert_eq!(host.routes(10001), before);
+    });
+}
+
+#[test]
+fn of_two_routes_with_one_key_none_is_taken_for_the_other() {
+    on_host(|host| {
+        let ours = route("2001:db8::/64", None);
+        assert!(host.add(Object::Route(ours.clone())));
+        ip("-6 route append 2001:db8::/64 via fe80::1 dev eth1 table 10001");
+        let before = host.routes(10001);
+        assert_eq!(before.len(), 2, "{before:?}");
+        let refused = host.kernel.apply(&Change::Remove(Object::Route(ours.clone())), &host.links).unwrap_err();
+        assert!(refused.to_string().contains("could delete `2001:db8::/64 via fe80::1"), "{refused}");
+        let refused = host.replace(&ours, &route("2001:db8::/64", Some("fe80::2"))).unwrap_err();
+        assert!(refused.to_string().contains("alone in its place"), "{refused}");
+        assert_eq!(host.routes(10001), before);
+        assert!(host.remove(Object::Route(route("2001:db8::/64", Some("fe80::1")))));
+        assert_eq!(host.routes(10001), [ours]);
+    });
+}
+
+#[test]
+fn a_route_is_replaced_in_one_step() {
+    on_host(|host| {
+        for (old, new) in [
+            (route("0.0.0.0/0", Some("10.0.0.1")), route("0.0.0.0/0", Some("10.0.0.2"))),
+            (route("::/0", Some("fe80:ec2::1")), route("::/0", Some("fe80::1"))),
+            (route("2001:db8::/64", None), route("2001:db8::/64", Some("fe80::1"))),
+            (route("2001:db8:1::/64", Some("fe80::1")), throw("2001:db8:1::/64")),
+        ] {
+            host.add(Object::Address(address("10.0.0.10")));
+            assert!(host.add(Object::Route(old.clone())));
+            assert!(host.replace(&old, &new).unwrap(), "{old} by {new}");
+            assert!(!host.replace(&old, &new).unwrap(), "{new} stands already");
+            assert_eq!(host.routes(10001), std::slice::from_ref(&new), "{old} by {new}");
+            assert!(host.remove(Object::Route(new.clone())));
+            assert!(host.replace(&old, &new).unwrap(), "nothing to replace: {new} is added");
+            assert_eq!(host.routes(10001), std::slice::from_ref(&new));
+            assert!(host.remove(Object::Route(new)));
+        }
+    });
+}
+
+#[test]
+fn a_multipath_route_is_replaced_as_a_whole() {
+    on_host(|host| {
+        ip("-6 route add default table 10001 nexthop via fe80::1 dev eth1 nexthop via fe80::2 dev eth2");
+        let old = host.routes(10001).remove(0);
+        let new = route("::/0", Some("fe80:ec2::1"));
+        assert!(host.replace(&old, &new).unwrap());
+        assert_eq!(host.routes(10001), std::slice::from_ref(&new));
+        let back = host.replace(&new, &old).unwrap_err();
+        assert!(back.to_string().contains("has no single device"), "{back}");
+    });
+}
+
+#[test]
+fn a_route_that_changed_meanwhile_is_not_pushed_out() {
+    on_host(|host| {
+        ip("route add default dev eth2 table 10001");
+        let (old, new) = (route("0.0.0.0/0", None), route("0.0.0.0/0", Some("10.0.0.1")));
+        let refused = host.replace(&old, &new).unwrap_err();
+        assert!(refused.to_string().contains("found `default dev eth2 scope link table 10001`"), "{refused}");
+        let refused = host.kernel.apply(&Change::Add(Object::Route(old)), &host.links).unwrap_err();
+        assert!(refused.to_string().contains("File exists"), "{refused}");
+    });
+}
+
+#[test]
+fn the_way_of_a_packet_is_the_kernels_own() {
+    on_host(|host| {
+        for object in [
+            Object::Address(address("10.0.0.10")),
+            Object::Address(address("2001:db8::10")),
+            Object::Route(route("0.0.0.0/0", Some("10.0.0.1"))),
+            Object::Route(route("::/0", Some("fe80:ec2::1"))),
+            Object::Rule(rule(Some("10.0.0.10/32"))),
+            Object::Rule(rule(Some("2001:db8::10/128"))),
+        ] {
+            assert!(host.add(object));
+        }
+        ip("route add 192.0.2.0/24 dev eth2 metric 5");
+        let mut way = |to: &str, from: Option<&str>| host.kernel.route_get(addr(to), from.map(addr)).unwrap();
+        let bound = way("198.51.100.1", Some("10.0.0.10")).unwrap();
+        assert_eq!((&*bound.dev, bound.via, bound.table), ("eth1", Some(addr("10.0.0.1")), 10001));
+        let bound = way("2001:db8:9::1", Some("2001:db8::10")).unwrap();
+        assert_eq!((&*bound.dev, bound.via, bound.table), ("eth1", Some(addr("fe80:ec2::1")), 10001));
+        let unbound = way("192.0.2.1", None).unwrap();
+        assert_eq!(unbound, Lookup { dev: dev("eth2"), via: None, src: Some(addr("10.0.0.10")), table: 254 });
+        let local = way("10.0.0.10", None).unwrap();
+        assert_eq!((&*local.dev, local.table), ("lo", 255));
+    });
+}
+
+#[test]
+fn a_packet_that_would_not_leave_has_no_way() {
+    on_host(|host| {
+        host.add(Object::Address(address("10.0.0.10")));
+        for (n, kind) in ["unreachable", "prohibit", "blackhole"].into_iter().enumerate() {
+            ip(&format!("route add {kind} 10.{n}.0.0/16"));
+            ip(&format!("-6 route add {kind} 2001:db8:{n}::/48"));
+            assert_eq!(host.kernel.route_get(addr(&format!("10.{n}.0.1")), None).unwrap(), None, "{kind}");
+            assert_eq!(host.kernel.route_get(addr(&format!("2001:db8:{n}::1")), None).unwrap(), None, "{kind}");
+        }
+        for (to, from) in [("198.51.100.1", None), ("198.51.100.1", Some("10.99.0.1")), ("2001:db8:9::1", None)] {
+            assert_eq!(host.kernel.route_get(addr(to), from.map(addr)).unwrap(), None, "{to} from {from:?}");
+        }
+    });
+}
