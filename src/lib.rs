@@ -5,5 +5,11 @@
 
 pub mod eni;
 pub mod error;
+pub mod files;
 pub mod net;
+pub mod persist;
 pub mod plan;
+
+// The test helpers that unit tests and the e2e binary share name the crate as its users do.
+#[cfg(test)]
+extern crate self as eniroute;
