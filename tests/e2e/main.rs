@@ -6,3 +6,4 @@
 
 mod imds;
 mod kernel;
+mod persist;

@@ -1,0 +1,257 @@
+//! The disk: every file that eniroute reads or writes goes through here, below one root folder (`--root`).
+//! Knows nothing of networks; what a file says, and whose it is, is its caller's business.
+
+mod lock;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use similar::TextDiff;
+
+use crate::error::{Error, Result};
+pub use lock::Lock;
+
+/// A whole file as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Absolute, as the host itself sees it: without `--root`.
+    pub path: PathBuf,
+    /// Permission bits, for example `0o600`.
+    pub mode: u32,
+    pub text: String,
+}
+
+/// One change of the disk. `old` is the text that was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileChange {
+    Create(File),
+    /// Another text, another mode, or both.
+    Update {
+        file: File,
+        old: String,
+    },
+    Delete {
+        path: PathBuf,
+        old: String,
+    },
+}
+
+impl FileChange {
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Create(file) | Self::Update { file, .. } => &file.path,
+            Self::Delete { path, .. } => path,
+        }
+    }
+
+    /// The change as `diff -u` shows it; `/dev/null` stands for a file that is not there. A change of the
+    /// mode alone has no lines to show and says so in one comment line.
+    pub fn unified_diff(&self) -> String {
+        let name = self.path().display().to_string();
+        let (from, to, old, new) = match self {
+            Self::Create(file) => ("/dev/null", name.as_str(), "", file.text.as_str()),
+            Self::Update { file, old } if *old == file.text => {
+                return format!("# {name}: mode becomes {:04o}\n", file.mode);
+            }
+            Self::Update { file, old } => (name.as_str(), name.as_str(), old.as_str(), file.text.as_str()),
+            Self::Delete { old, .. } => (name.as_str(), "/dev/null", old.as_str(), ""),
+        };
+        TextDiff::from_lines(old, new).unified_diff().header(from, to).to_string()
+    }
+}
+
+impl fmt::Display for FileChange {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let verb = match self {
+            Self::Create(_) => "create",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+        };
+        write!(f, "{verb} {}", self.path().display())
+    }
+}
+
+/// The disk below a root folder. Every path that goes in or comes out is absolute, as the host itself sees it.
+///
+/// Reading follows symbolic links that stay below the root and refuses those that leave it. Writing follows
+/// links between folders by the same rule, but never replaces a link: somebody put it there.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    root: PathBuf,
+}
+
+impl Disk {
+    /// `root` must be an existing folder.
+    pub fn new(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref().canonicalize().map_err(|e| Error::file(root.as_ref(), e))?;
+        Ok(Self { root })
+    }
+
+    /// The text of a file; `None` when there is none.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
+        let path = path.as_ref();
+        let Some(real) = self.resolve(path)? else { return Ok(None) };
+        fs::read_to_string(real).map(Some).map_err(|e| Error::file(path, e))
+    }
+
+    /// The first line of a file, without its end; `None` when there is no such file. Bytes that are not UTF-8
+    /// are replaced: the file may be anybody's.
+    pub fn first_line(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
+        let path = path.as_ref();
+        let Some(real) = self.resolve(path)?.filter(|p| p.is_file()) else { return Ok(None) };
+        let mut line = Vec::new();
+        let file = fs::File::open(real).map_err(|e| Error::file(path, e))?;
+        BufReader::new(file).read_until(b'\n', &mut line).map_err(|e| Error::file(path, e))?;
+        Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+    }
+
+    /// What is in a folder, sorted by name; nothing when there is no such folder.
+    pub fn list(&self, dir: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+        let dir = dir.as_ref();
+        let Some(real) = self.resolve(dir)?.filter(|p| p.is_dir()) else { return Ok(Vec::new()) };
+        let entries = fs::read_dir(real).and_then(|all| all.collect::<io::Result<Vec<_>>>());
+        let entries = entries.map_err(|e| Error::file(dir, e))?;
+        let mut paths: Vec<_> = entries.iter().map(|entry| dir.join(entry.file_name())).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Whether a file or folder is there. A link that leads nowhere, or out of the root, is not.
+    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
+        matches!(self.resolve(path.as_ref()), Ok(Some(_)))
+    }
+
+    /// The last part of where a symbolic link points to: sysfs names a device's driver so.
+    pub fn link_target_name(&self, path: impl AsRef<Path>) -> Option<String> {
+        let target = fs::read_link(self.below_root(path.as_ref()).ok()?).ok()?;
+        Some(target.file_name()?.to_str()?.to_owned())
+    }
+
+    /// What must change so that every `wanted` file is there as given and no `obsolete` one is. A file that
+    /// is equal in text and mode gives nothing.
+    pub fn plan(&self, wanted: &[File], obsolete: &[PathBuf]) -> Result<Vec<FileChange>> {
+        let mut changes = Vec::new();
+        for file in wanted {
+            changes.extend(self.plan_write(file)?);
+        }
+        for path in obsolete {
+            let old = self.read(path)?;
+            changes.extend(old.map(|old| FileChange::Delete { path: path.clone(), old }));
+        }
+        Ok(changes)
+    }
+
+    /// Makes one change. A file is replaced in one step: after a failure (a full or read-only disk) the old
+    /// one is there, whole, and nothing else.
+    pub fn commit(&self, change: &FileChange) -> Result<()> {
+        let path = change.path();
+        let done = match change {
+            FileChange::Create(file) | FileChange::Update { file, .. } => self.write(file),
+            FileChange::Delete { .. } => self.delete(path),
+        };
+        done.map_err(|e| Error::file(path, e))
+    }
+
+    fn plan_write(&self, file: &File) -> Result<Option<FileChange>> {
+        let Some(old) = self.read(&file.path)? else {
+            return Ok(Some(FileChange::Create(file.clone())));
+        };
+        let equal = old == file.text && self.mode(&file.path)? == file.mode;
+        Ok((!equal).then(|| FileChange::Update { file: file.clone(), old }))
+    }
+
+    fn mode(&self, path: &Path) -> Result<u32> {
+        let meta = self.below_root(path).and_then(fs::metadata).map_err(|e| Error::file(path, e))?;
+        Ok(meta.permissions().mode() & 0o7777)
+    }
+
+    fn write(&self, file: &File) -> io::Result<()> {
+        let (dir, name) = self.target(&file.path, true)?;
+        // The leading dot keeps it from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
+        let mut temp = tempfile::Builder::new().prefix(".eniroute-").tempfile_in(&dir)?;
+        temp.write_all(file.text.as_bytes())?;
+        temp.as_file().set_permissions(Permissions::from_mode(file.mode))?;
+        temp.as_file().sync_all()?;
+        temp.persist(dir.join(name)).map_err(|e| e.error)?;
+        sync_folder(&dir)
+    }
+
+    fn delete(&self, path: &Path) -> io::Result<()> {
+        let (dir, name) = self.target(path, false)?;
+        fs::remove_file(dir.join(name))?;
+        sync_folder(&dir)?;
+        // systemd's drop-in folders are made for one file; an empty one has no other use. Not empty: it stays.
+        if dir.to_string_lossy().ends_with(".network.d") {
+            fs::remove_dir(&dir).or_else(|e| if e.kind() == ErrorKind::DirectoryNotEmpty { Ok(()) } else { Err(e) })?;
+        }
+        Ok(())
+    }
+
+    /// The real folder of a file to be written or deleted, made when `make`, and the file's name.
+    fn target<'a>(&self, path: &'a Path, make: bool) -> io::Result<(PathBuf, &'a OsStr)> {
+        let full = self.below_root(path)?;
+        let (Some(dir), Some(name)) = (full.parent(), path.file_name()) else {
+            return Err(refused("not a file's path"));
+        };
+        let dir = if make { self.make_folders(dir)? } else { self.inside(dir.canonicalize()?)? };
+        if dir.join(name).is_symlink() {
+            return Err(refused("is a symbolic link, which eniroute does not replace; remove it"));
+        }
+        Ok((dir, name))
+    }
+
+    /// Makes what is missing of a folder's path, readable for all whatever the umask: networkd runs as its own
+    /// user. Returns where the folder really is.
+    fn make_folders(&self, dir: &Path) -> io::Result<PathBuf> {
+        match (dir.canonicalize(), dir.parent(), dir.file_name()) {
+            (Err(e), Some(parent), Some(name)) if e.kind() == ErrorKind::NotFound => {
+                let made = self.make_folders(parent)?.join(name);
+                DirBuilder::new().mode(0o755).create(&made)?;
+                fs::set_permissions(&made, Permissions::from_mode(0o755))?;
+                Ok(made)
+            }
+            (real, ..) => self.inside(real?),
+        }
+    }
+
+    /// Where `path` really is; `None` when nothing is there.
+    fn resolve(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let real = self.below_root(path).and_then(|full| full.canonicalize()).and_then(|real| self.inside(real));
+        match real {
+            Ok(real) => Ok(Some(real)),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(e) => Err(Error::file(path, e)),
+        }
+    }
+
+    fn below_root(&self, path: &Path) -> io::Result<PathBuf> {
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(refused("a path with `..` could leave the root folder"));
+        }
+        let relative = path.strip_prefix("/").map_err(|_| refused("not an absolute path"))?;
+        Ok(self.root.join(relative))
+    }
+
+    fn inside(&self, real: PathBuf) -> io::Result<PathBuf> {
+        if real.starts_with(&self.root) {
+            return Ok(real);
+        }
+        Err(refused(&format!("a symbolic link leads out of the root folder, to {}", real.display())))
+    }
+}
+
+/// A rename survives a power cut only when its folder has been synced, too.
+fn sync_folder(dir: &Path) -> io::Result<()> {
+    fs::File::open(dir)?.sync_all()
+}
+
+fn refused(why: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, why)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What is to be written for the next boot: which stack's files, which of ours are no longer wanted, and which
+//! are not ours to write. Reads the disk by [`crate::files`] and writes nothing itself.
+
+pub mod detect;
+#[cfg(test)]
+#[path = "../../tests/e2e/guest.rs"]
+#[allow(dead_code)] // each of its two users leaves another part of it unused
+mod guest;
+pub mod netplan;
+pub mod network_scripts;
+mod own;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::files::{Disk, File};
+use crate::net::{Link, Mac};
+use crate::plan::Desired;
+
+pub use own::{OwnFile, own_files};
+
+/// The stack that configures the host's network, named as `--backend` takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Backend {
+    Netplan,
+    NetworkScripts,
+    NetworkManager,
+    Networkd,
+    Ifupdown,
+    /// No files at all: the boot service does everything, by netlink.
+    None,
+}
+
+impl Backend {
+    pub const ALL: [Self; 6] =
+        [Self::Netplan, Self::NetworkScripts, Self::NetworkManager, Self::Networkd, Self::Ifupdown, Self::None];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Netplan => "netplan",
+            Self::NetworkScripts => "network-scripts",
+            Self::NetworkManager => "network-manager",
+            Self::Networkd => "networkd",
+            Self::Ifupdown => "ifupdown",
+            Self::None => "none",
+        }
+    }
+
+    /// Why nothing is written for this backend; `None` for one that has a renderer.
+    fn unsupported(self) -> Option<String> {
+        match self {
+            Self::Netplan | Self::NetworkScripts => None,
+            Self::None => Some("no files are written: kernel only, the boot service repeats it at every boot".into()),
+            other => Some(format!(
+                "{other} files are not supported yet: kernel only, the boot service repeats it at every boot"
+            )),
+        }
+    }
+
+    /// The renderer, which has read what the stack says already; `None` for a backend without one.
+    fn renderer(self, disk: &Disk, links: &[Link]) -> Result<Option<Box<dyn Renderer>>> {
+        Ok(match self {
+            Self::Netplan => Some(Box::new(netplan::Netplan::read(disk, links)?)),
+            Self::NetworkScripts => Some(Box::new(network_scripts::NetworkScripts::read(disk)?)),
+            Self::NetworkManager | Self::Networkd | Self::Ifupdown | Self::None => None,
+        })
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|backend| backend.name() == text);
+        found.ok_or_else(|| format!("`{text}` is not a backend; the backends are {names}"))
+    }
+}
+
+/// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
+pub trait Renderer {
+    /// Every file of ours for `desired`, each one ENI's alone, its first line [`own::marker`].
+    fn render(&self, desired: &Desired) -> Rendering;
+}
+
+/// What a renderer has to say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rendering {
+    pub files: Vec<File>,
+    /// What the stack's files cannot hold and the boot service does instead, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The files for the next boot, for [`Disk::plan`].
+#[derive(Debug, Default)]
+pub struct Rendered {
+    pub wanted: Vec<File>,
+    /// Files of ours on the disk that are no longer wanted, of any backend.
+    pub obsolete: Vec<PathBuf>,
+    pub notes: Vec<String>,
+    /// Files that cannot be written because somebody else's stands at their path. All others are `wanted`.
+    pub errors: Vec<Error>,
+}
+
+/// Renders `desired` in the notation of `backend`.
+///
+/// `links` are the kernel's, for the names and the winning unit of an interface. `keep` holds the MACs of ENIs
+/// whose metadata failed this time: their files stay as they are. A backend without a renderer writes and
+/// deletes nothing. Errors: a foreign file that cannot be read or parsed.
+pub fn render(
+    disk: &Disk,
+    backend: Backend,
+    desired: &Desired,
+    links: &[Link],
+    keep: &BTreeSet<Mac>,
+) -> Result<Rendered> {
+    let Some(renderer) = backend.renderer(disk, links)? else {
+        return Ok(Rendered { notes: backend.unsupported().into_iter().collect(), ..Rendered::default() });
+    };
+    let Rendering { files, notes } = renderer.render(desired);
+    let mut rendered = Rendered { notes, ..Rendered::default() };
+    for file in files {
+        admit(disk, file, keep, &mut rendered)?;
+    }
+    let wanted: BTreeSet<_> = rendered.wanted.iter().map(|file| &file.path).collect();
+    let old = own_files(disk)?.into_iter().filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
+    rendered.obsolete = old.map(|own| own.path).collect();
+    Ok(rendered)
+}
+
+/// Wants a file, unless what stands at its path is not ours, or belongs to an ENI that must be kept.
+fn admit(disk: &Disk, file: File, keep: &BTreeSet<Mac>, rendered: &mut Rendered) -> Result<()> {
+    let path = file.path.display();
+    match disk.first_line(&file.path)? {
+        None => rendered.wanted.push(file),
+        Some(line) => match own::owner(&file.path, &line) {
+            None => rendered.errors.push(Error::Failed(format!(
+                "{path} is not eniroute's (its first line does not say so) and was left alone; \
+                 move it away, or exclude the ENI in /etc/eniroute.toml"
+            ))),
+            Some(own) if own.is_kept(keep) => rendered
+                .notes
+                .push(format!("{path} was left as it is: it belongs to {}, whose metadata could not be read", own.eni)),
+            Some(_) => rendered.wanted.push(file),
+        },
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

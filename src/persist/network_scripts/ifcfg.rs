@@ -1,0 +1,77 @@
+//! Other people's ifcfg files: KEY=value lines in shell quoting, read and never written.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use crate::plan::Planned;
+
+/// One ifcfg file that is not ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ifcfg {
+    pub path: PathBuf,
+    values: BTreeMap<String, String>,
+}
+
+impl Ifcfg {
+    /// Reads what a shell that sources the file would set. Lines that are no plain assignment are skipped: the
+    /// file may hold any shell code, and a missed one only means that nobody seems to own the interface.
+    pub fn parse(path: &Path, text: &str) -> Self {
+        let assignment = |line: &str| {
+            let line = line.trim_start();
+            let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+            let name = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            name.then(|| (key.to_owned(), unquote(value)))
+        };
+        Self { path: path.to_owned(), values: text.lines().filter_map(assignment).collect() }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether it configures this ENI's interface: by its device, its hardware address, or its own name.
+    pub fn configures(&self, planned: &Planned) -> bool {
+        let mac = self.get("HWADDR").and_then(|mac| mac.parse().ok());
+        let named = mac == Some(planned.eni.mac) || self.get("DEVICE").unwrap_or(self.name()) == &*planned.dev;
+        named && !self.name().contains(':')
+    }
+
+    /// Whether it is an alias file (`ifcfg-eth0:1`), which adds an address to a device that another configures.
+    pub fn is_alias_of(&self, dev: &str) -> bool {
+        self.name().split_once(':').is_some_and(|(parent, _)| parent == dev)
+    }
+
+    /// What follows `ifcfg-` in the file's name.
+    fn name(&self) -> &str {
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.strip_prefix("ifcfg-").unwrap_or(name)
+    }
+
+    pub fn is_dhcp(&self) -> bool {
+        self.get("BOOTPROTO").is_some_and(|proto| proto.eq_ignore_ascii_case("dhcp"))
+    }
+
+    /// `IPADDR`, `IPADDR0`, `IPADDR1`, ...: every static IPv4 address.
+    pub fn has_address(&self, ip: IpAddr) -> bool {
+        let addresses = self.values.iter().filter(|(key, _)| key.starts_with("IPADDR"));
+        addresses.filter_map(|(_, value)| value.parse::<IpAddr>().ok()).any(|address| address == ip)
+    }
+}
+
+/// The first word of a shell assignment's right side, without its quotes and escapes.
+fn unquote(value: &str) -> String {
+    let mut word = String::new();
+    let mut quote = None;
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            (None | Some('"'), '\\') => word.extend(chars.next()),
+            (None, c) if c.is_whitespace() || c == ';' => break,
+            (_, c) => word.push(c),
+        }
+    }
+    word
+}

@@ -1,0 +1,219 @@
+//! network-scripts (ifup): ifcfg, route, route6, rule and rule6 files per ENI in the Amazon Linux look, and alias
+//! files where somebody else's ifcfg configures the device. Pure once [`NetworkScripts::read`] is done.
+
+mod ifcfg;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::net::{Family, MAIN, Route};
+use crate::persist::{Renderer, Rendering, own};
+use crate::plan::{Desired, Planned};
+use ifcfg::Ifcfg;
+
+const FOLDER: &str = "/etc/sysconfig/network-scripts";
+
+/// The longest name that the kernel takes for an address label such as `eth0:1` (`IFNAMSIZ` - 1).
+const LABEL_LEN: usize = 15;
+
+/// What the folder holds that is not ours.
+#[derive(Debug, Default)]
+pub struct NetworkScripts {
+    ifcfgs: Vec<Ifcfg>,
+    paths: BTreeSet<PathBuf>,
+}
+
+impl NetworkScripts {
+    /// Reads the ifcfg files of others. Errors: one that cannot be read.
+    pub fn read(disk: &Disk) -> Result<Self> {
+        let mut scripts = Self::default();
+        for path in disk.list(FOLDER)? {
+            if disk.first_line(&path)?.is_none_or(|line| own::is_own(&line)) {
+                continue;
+            }
+            if is_ifcfg(&path) {
+                let text = disk.read(&path)?.unwrap_or_default();
+                scripts.ifcfgs.push(Ifcfg::parse(&path, &text));
+            }
+            scripts.paths.insert(path);
+        }
+        Ok(scripts)
+    }
+
+    fn owner(&self, planned: &Planned) -> Option<&Ifcfg> {
+        self.ifcfgs.iter().find(|ifcfg| ifcfg.configures(planned))
+    }
+
+    /// The primary never changes owner, and a file of its owner's stays: what it leaves room for is ours.
+    fn primary(&self, planned: &Planned, rendering: &mut Rendering) {
+        let Some(owner) = self.owner(planned) else {
+            rendering.notes.push(note(planned, "its additions are", "no ifcfg file configures it"));
+            return;
+        };
+        self.aliases(planned, owner, rendering);
+        for file in routes_and_rules(planned) {
+            if self.paths.contains(&file.path) {
+                let why = format!("{} is somebody else's", file.path.display());
+                rendering.notes.push(note(planned, "a part is", &why));
+            } else {
+                rendering.files.push(file);
+            }
+        }
+    }
+
+    fn secondary(&self, planned: &Planned, rendering: &mut Rendering) {
+        match self.owner(planned) {
+            Some(owner) => self.additions(planned, owner, rendering),
+            None => rendering.files.extend(file(planned, "ifcfg-", &ifcfg_lines(planned))),
+        }
+        rendering.files.extend(routes_and_rules(planned));
+    }
+
+    /// What a foreign ifcfg file of a secondary ENI lacks. IPv6 addresses have no file beside it.
+    fn additions(&self, planned: &Planned, owner: &Ifcfg, rendering: &mut Rendering) {
+        self.aliases(planned, owner, rendering);
+        let any_ipv6 = planned.addresses.iter().any(|address| address.net.addr().is_ipv6());
+        if any_ipv6 && owner.get("DHCPV6C") != Some("yes") {
+            let why = format!("{} has no room for them", owner.path.display());
+            rendering.notes.push(note(planned, "its IPv6 addresses are", &why));
+        }
+    }
+
+    /// One alias file per IPv4 address that the owner neither has nor gets by DHCP.
+    fn aliases(&self, planned: &Planned, owner: &Ifcfg, rendering: &mut Rendering) {
+        let leased = planned.eni.ipv4.first().filter(|_| owner.is_dhcp());
+        let others = self.ifcfgs.iter().filter(|ifcfg| ifcfg.is_alias_of(&planned.dev));
+        let holders: Vec<_> = others.chain([owner]).collect();
+        let missing = |ip: &IpAddr| {
+            ip.is_ipv4() && leased.is_none_or(|leased| *ip != *leased) && !holders.iter().any(|h| h.has_address(*ip))
+        };
+        let addresses = planned.addresses.iter().map(|address| address.net.addr()).filter(missing);
+        let names = (0..).map(|number| format!("{}:{number}", planned.dev));
+        let free = names.filter(|name| !self.paths.contains(&path(&format!("ifcfg-{name}"))));
+        for (ip, name) in addresses.zip(free) {
+            if name.len() > LABEL_LEN {
+                let why = format!("the kernel takes no label as long as `{name}`");
+                rendering.notes.push(note(planned, &format!("its address {ip} is"), &why));
+                continue;
+            }
+            let text = own::marker(planned) + &alias_lines(&name, ip).join("\n") + "\n";
+            rendering.files.push(File { path: path(&format!("ifcfg-{name}")), mode: 0o644, text });
+        }
+    }
+}
+
+impl Renderer for NetworkScripts {
+    fn render(&self, desired: &Desired) -> Rendering {
+        let mut rendering = Rendering::default();
+        for planned in &desired.enis {
+            if planned.eni.primary {
+                self.primary(planned, &mut rendering);
+            } else {
+                self.secondary(planned, &mut rendering);
+            }
+        }
+        rendering
+    }
+}
+
+/// ifup passes over the same leftovers of editors and packages.
+fn is_ifcfg(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let leftovers = ["~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave"];
+    name.starts_with("ifcfg-") && !leftovers.iter().any(|end| name.ends_with(end))
+}
+
+fn note(planned: &Planned, what: &str, why: &str) -> String {
+    format!("{} ({}): {what} left to the boot service, because {why}", planned.dev, planned.eni.id)
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(FOLDER).join(name)
+}
+
+/// One file of an ENI; none without lines.
+fn file(planned: &Planned, prefix: &str, lines: &[String]) -> Option<File> {
+    let text = own::marker(planned) + &lines.join("\n") + "\n";
+    (!lines.is_empty()).then(|| File { path: path(&format!("{prefix}{}", planned.dev)), mode: 0o644, text })
+}
+
+fn routes_and_rules(planned: &Planned) -> Vec<File> {
+    let files = [
+        file(planned, "route-", &route_lines(planned, Family::Ipv4)),
+        file(planned, "rule-", &rule_lines(planned, Family::Ipv4)),
+        file(planned, "route6-", &route_lines(planned, Family::Ipv6)),
+        file(planned, "rule6-", &rule_lines(planned, Family::Ipv6)),
+    ];
+    files.into_iter().flatten().collect()
+}
+
+/// The subnets of the table and of main before every gateway: without `onlink` the kernel refuses a gateway
+/// that no route reaches yet ("Nexthop has invalid gateway").
+fn route_lines(planned: &Planned, family: Family) -> Vec<String> {
+    let mut routes: Vec<_> = planned.routes.iter().filter(|route| route.family() == family).collect();
+    routes.sort_by_key(|route| (route.via.is_some(), route.table == MAIN));
+    routes.into_iter().map(route_line).collect()
+}
+
+/// The words of `ip route add` without `onlink`, as Amazon Linux has them.
+fn route_line(route: &Route) -> String {
+    route.to_string().replacen(" onlink", "", 1)
+}
+
+fn rule_lines(planned: &Planned, family: Family) -> Vec<String> {
+    planned.rules.iter().filter(|rule| rule.family == family).map(ToString::to_string).collect()
+}
+
+/// A whole, static ifcfg file for an ENI that nobody else configures.
+fn ifcfg_lines(planned: &Planned) -> Vec<String> {
+    let mut lines = vec![format!("DEVICE={}", planned.dev), format!("HWADDR={}", planned.eni.mac)];
+    lines.extend(
+        "TYPE=Ethernet ONBOOT=yes BOOTPROTO=none NM_CONTROLLED=no DEFROUTE=no PEERDNS=no NOZEROCONF=yes ARPCHECK=no \
+         ARPUPDATE=no"
+            .split(' ')
+            .map(str::to_owned),
+    );
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
+        planned.addresses.iter().map(|address| address.net.addr()).partition(IpAddr::is_ipv4);
+    for (number, ip) in v4.iter().enumerate() {
+        // The first pair has no number, and ifup-eth stops at the first gap.
+        let number = if number == 0 { String::new() } else { number.to_string() };
+        lines.push(format!("IPADDR{number}={ip}"));
+        lines.push(format!("PREFIX{number}=32"));
+    }
+    lines.extend(ipv6_lines(&v6));
+    lines
+}
+
+fn ipv6_lines(addresses: &[IpAddr]) -> Vec<String> {
+    let Some((first, others)) = addresses.split_first() else {
+        return vec!["IPV6INIT=no".into()];
+    };
+    let mut lines: Vec<String> =
+        ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_SET_SYSCTLS=no", "IPV6_DEFROUTE=no"].map(str::to_owned).into();
+    lines.push(format!("IPV6ADDR={first}/128"));
+    if !others.is_empty() {
+        let others: Vec<_> = others.iter().map(|ip| format!("{ip}/128")).collect();
+        lines.push(format!("IPV6ADDR_SECONDARIES=\"{}\"", others.join(" ")));
+    }
+    lines
+}
+
+/// ARPCHECK and ARPUPDATE cost two seconds per alias and find nothing in a VPC.
+fn alias_lines(name: &str, ip: IpAddr) -> [String; 6] {
+    let fixed = |text: &str| text.to_owned();
+    [
+        format!("DEVICE={name}"),
+        format!("IPADDR={ip}"),
+        fixed("PREFIX=32"),
+        fixed("NO_ALIASROUTING=yes"),
+        fixed("ARPCHECK=no"),
+        fixed("ARPUPDATE=no"),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
