@@ -98,11 +98,12 @@ impl Disk {
         fs::read_to_string(real).map(Some).map_err(|e| Error::file(path, e))
     }
 
-    /// The first line of a file, without its end; `None` when there is no such file. Bytes that are not UTF-8
-    /// are replaced: the file may be anybody's.
+    /// The first line of a file, without its end; `None` when there is no such file below the root. Bytes that
+    /// are not UTF-8 are replaced: the file may be anybody's.
     pub fn first_line(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
         let path = path.as_ref();
-        let Some(real) = self.resolve(path)?.filter(|p| p.is_file()) else { return Ok(None) };
+        // A mask (a link to /dev/null) leads out of any root but `/`.
+        let Some(real) = self.resolve(path).ok().flatten().filter(|p| p.is_file()) else { return Ok(None) };
         let mut line = Vec::new();
         let file = fs::File::open(real).map_err(|e| Error::file(path, e))?;
         BufReader::new(file).read_until(b'\n', &mut line).map_err(|e| Error::file(path, e))?;

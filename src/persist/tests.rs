@@ -112,6 +112,16 @@ fn files_of_another_backend_are_obsolete() {
 }
 
 #[test]
+fn a_masked_unit_and_a_file_that_is_not_text_are_nobody_s_business() {
+    let (root, disk) = disk(&[CLOUD_INIT, ("/etc/systemd/network/a.network", "")]);
+    let folder = root.path().join("etc/systemd/network");
+    std::os::unix::fs::symlink("/dev/null", folder.join("99-default.link")).unwrap();
+    std::fs::write(folder.join("a.network"), [0xff, 0xfe, b'\n']).unwrap();
+    assert_eq!(own_files(&disk).unwrap(), []);
+    assert_eq!(netplan(&disk, &guest::desired(), &[]).wanted.len(), 3);
+}
+
+#[test]
 fn a_foreign_file_at_our_path_is_left_alone_and_named() {
     let path = "/etc/netplan/60-eniroute-eth1.yaml";
     let (_root, disk) = disk(&[CLOUD_INIT, (path, "network: {version: 2}\n")]);

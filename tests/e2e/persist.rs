@@ -55,7 +55,15 @@ impl Tree {
     }
 
     fn unit(&self, id: &str) -> String {
-        let path = self.root.path().join(format!("run/systemd/network/10-netplan-{id}.network"));
+        self.generated(&format!("10-netplan-{id}.network"))
+    }
+
+    fn link(&self, id: &str) -> String {
+        self.generated(&format!("10-netplan-{id}.link"))
+    }
+
+    fn generated(&self, name: &str) -> String {
+        let path = self.root.path().join("run/systemd/network").join(name);
         fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
@@ -148,6 +156,21 @@ fn netplan_merges_our_additions_into_cloud_init_s_definition() {
 }
 
 #[test]
+fn an_owner_s_match_survives_whatever_its_file_is_called() {
+    let foreign = CLOUD_INIT_ETH0.replace("    eth0:", "    nic0:");
+    for name in ["50-a.yaml", "90-b.yaml", "99-late.yaml"] {
+        let tree = Tree::new(name, &foreign);
+        tree.generate();
+        let alone = [tree.unit("nic0"), tree.link("nic0")];
+        tree.render(&guest::desired());
+        tree.generate();
+        let (before, after) = (sections(&alone[0]), sections(&tree.unit("nic0")));
+        assert_eq!((&before[0], &alone[1]), (&after[0], &tree.link("nic0")), "{name}");
+        assert!(after.len() > before.len(), "{name}: {after:#?}");
+    }
+}
+
+#[test]
 fn netplan_puts_our_definitions_before_debian_s_catch_all() {
     let catch_all =
         "network:\n  version: 2\n  ethernets:\n    all-eth:\n      match: {name: 'eth*'}\n      dhcp4: true\n";
@@ -170,7 +193,8 @@ fn netplan_takes_the_bands_and_leaves_the_suppressing_rules_to_the_drop_in() {
     tree.generate();
 
     assert_has(&tree.unit("eniroute-eth2"), &["[RoutingPolicyRule] From=10.1.0.30 Priority=20002 Table=10002"]);
-    let drop_in = tree.disk.read("/etc/systemd/network/10-netplan-eniroute-eth2.network.d/60-eniroute.conf").unwrap();
+    let drop_in =
+        tree.disk.read("/etc/systemd/network/10-netplan-eniroute-eth2.network.d/60-eniroute-eth2.conf").unwrap();
     let main = "[RoutingPolicyRule] From=10.1.0.30 Priority=15002 SuppressPrefixLength=0 Table=254";
     assert_has(&drop_in.unwrap(), &[main]);
 }

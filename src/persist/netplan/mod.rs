@@ -6,12 +6,13 @@ mod read;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Route, RouteKind, Rule};
+use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::persist::{Renderer, Rendering, own};
 use crate::plan::{Desired, Planned};
 use owner::{Nic, Owner, own_ids, unit_of};
@@ -25,11 +26,11 @@ pub struct Netplan {
     nics: BTreeMap<Dev, Nic>,
 }
 
-/// Where one ENI's part goes.
+/// The definition that something goes into.
 struct Place<'a> {
-    planned: &'a Planned,
     id: String,
-    /// The definition that it is added to; `None` for a complete one of its own.
+    mac: Mac,
+    /// Whose it is; `None` for a complete one of ours.
     owner: Option<&'a Definition>,
 }
 
@@ -52,11 +53,11 @@ impl Netplan {
             return Err("netplan hands it to NetworkManager, which gets no rules from netplan".into());
         }
         match winner.filter(|definition| !definition.is_catch_all()) {
-            Some(owner) => Ok(Place { planned, id: owner.id.clone(), owner: Some(owner) }),
+            Some(owner) => Ok(Place { id: owner.id.clone(), mac: planned.eni.mac, owner: Some(owner) }),
             None if planned.eni.primary => {
                 Err("no definition is its alone, and the primary never changes owner".into())
             }
-            None => Ok(Place { planned, id: own_id(planned, winner)?, owner: None }),
+            None => Ok(Place { id: own_id(planned, winner)?, mac: planned.eni.mac, owner: None }),
         }
     }
 }
@@ -69,71 +70,107 @@ fn own_id(planned: &Planned, winner: Option<&Definition>) -> Result<String, Stri
 }
 
 impl Renderer for Netplan {
-    /// The primary's rules are global. They stand in a secondary ENI's file, where loading them touches
-    /// nothing else: a complete definition's, if there is one.
+    /// The primary's rules are global. They stand in a secondary ENI's definition, where loading them touches
+    /// nothing else, but in the primary's own file, so that each file depends on one ENI's metadata alone.
     fn render(&self, desired: &Desired) -> Rendering {
         let mut rendering = Rendering::default();
-        let mut places = Vec::new();
-        for planned in &desired.enis {
-            match self.place(planned) {
-                Ok(place) => places.push(place),
+        let places: Vec<_> = desired.enis.iter().map(|planned| (planned, self.place(planned))).collect();
+        let host = host(&places);
+        for (planned, place) in &places {
+            let place = place.as_ref().map_err(|why| rendering.notes.push(note(planned, why))).ok();
+            let rules_at = if planned.eni.primary { host } else { place };
+            if planned.eni.primary && host.is_none() && !planned.rules.is_empty() {
+                rendering.notes.push(note(planned, "no secondary ENI's definition can hold its rules"));
+            }
+            match yaml_file(planned, place, rules_at) {
+                Ok(file) => rendering.files.extend(file),
                 Err(why) => rendering.notes.push(note(planned, &why)),
             }
-        }
-        let host = host(&places).map(|place| place.planned.eni.mac);
-        for place in &places {
-            let mac = place.planned.eni.mac;
-            let is_here = |other: &&Planned| if other.eni.primary { host == Some(mac) } else { other.eni.mac == mac };
-            let (primary, own): (Vec<_>, Vec<_>) = desired.enis.iter().filter(is_here).partition(|p| p.eni.primary);
-            let rules: Vec<_> = own.into_iter().chain(primary).flat_map(|planned| &planned.rules).collect();
-            rendering.files.extend(definition_file(place, &rules));
-            rendering.files.extend(drop_in(place, &rules));
+            rendering.files.extend(rules_at.and_then(|place| drop_in(planned, place)));
         }
         rendering
     }
 }
 
-/// The secondary ENI whose file holds the primary's rules.
-fn host<'a>(places: &'a [Place]) -> Option<&'a Place<'a>> {
-    let secondaries = || places.iter().filter(|place| !place.planned.eni.primary);
-    secondaries().find(|place| place.owner.is_none()).or_else(|| secondaries().next())
+/// The secondary ENI's definition that holds the primary's rules: a complete one, if there is one.
+fn host<'a>(places: &'a [(&Planned, Result<Place<'a>, String>)]) -> Option<&'a Place<'a>> {
+    let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
+    let mut usable: Vec<_> = secondaries.filter_map(|(_, place)| place.as_ref().ok()).collect();
+    usable.sort_by_key(|place| place.owner.is_some());
+    usable.first().copied()
 }
 
 fn note(planned: &Planned, why: &str) -> String {
-    format!("{} ({}) is not in netplan's files: {why}; the boot service configures it", planned.dev, planned.eni.id)
+    format!(
+        "{} ({}) is not wholly in netplan's files: {why}; the boot service does the rest",
+        planned.dev, planned.eni.id
+    )
 }
 
-/// The YAML file, 0600 as netplan wants it; none when there is nothing to add to the owner.
-fn definition_file(place: &Place, rules: &[&Rule]) -> Option<File> {
-    let Place { planned, id, owner } = place;
-    let addresses = planned.addresses.iter().filter(|address| owner.is_none_or(|o| is_missing(address, planned, o)));
-    let addresses: Vec<_> = addresses.map(|address| scalar(&address.net.to_string())).collect();
-    let routes = planned.routes.iter().filter(|route| owner.is_none_or(|owner| !owner.has_route(route)));
-    let routes: Vec<_> = routes.map(|route| format!("        - {}\n", route_map(route))).collect();
-    let rules = rules.iter().filter(|rule| rule.suppress_prefixlength.is_none());
-    let rules: Vec<_> = rules.map(|rule| format!("        - {}\n", rule_map(rule))).collect();
-    if owner.is_some() && addresses.is_empty() && routes.is_empty() && rules.is_empty() {
-        return None;
+/// One ENI's YAML, 0600 as netplan wants it; none when there is nothing to add to the owner.
+fn yaml_file(planned: &Planned, place: Option<&Place>, rules_at: Option<&Place>) -> Result<Option<File>, String> {
+    let rules = rules(planned);
+    let (own, hosted) = if planned.eni.primary { (Vec::new(), rules) } else { (rules, Vec::new()) };
+    let mut text = String::new();
+    if let Some(place) = place {
+        text += &definition(place, &addresses(planned, place), &routes(planned, place), &own);
     }
-    let mut text = own::marker(planned);
-    text += &format!("network:\n  version: 2\n  ethernets:\n    {}:\n", scalar(id));
-    if owner.is_none() {
-        text += &format!("      match: {{macaddress: {}}}\n", scalar(&planned.eni.mac.to_string()));
+    if let Some(host) = rules_at.filter(|_| !hosted.is_empty()) {
+        text += &definition(host, &[], &[], &hosted);
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let owners = [place, rules_at].into_iter().flatten().filter_map(|place| place.owner);
+    let path = yaml_path(planned, owners.filter_map(|owner| owner.file.file_name()?.to_str()).max())?;
+    let text = own::marker(planned) + "network:\n  version: 2\n  ethernets:\n" + &text;
+    Ok(Some(File { path, mode: 0o600, text }))
+}
+
+/// A name that netplan reads after the owner's file. Were ours first, netplan would take an ID without a `match:`
+/// yet for an interface's name and keep that name in the owner's unit, which then matches nothing.
+fn yaml_path(planned: &Planned, owner: Option<&str>) -> Result<PathBuf, String> {
+    let names = ["60", "99", "zz"].map(|prefix| format!("{prefix}-eniroute-{}.yaml", planned.dev));
+    let found = names.iter().find(|name| owner.is_none_or(|owner| name.as_str() > owner));
+    let found = found.map(|name| Path::new("/etc/netplan").join(name));
+    found.ok_or_else(|| format!("no file of ours is read after its owner's {}", owner.unwrap_or_default()))
+}
+
+/// One ID's part of a file; empty when it would add nothing to its owner.
+fn definition(place: &Place, addresses: &[String], routes: &[String], rules: &[String]) -> String {
+    let mut body = String::new();
+    if place.owner.is_none() {
+        body += &format!("      match: {{macaddress: {}}}\n", scalar(&place.mac.to_string()));
     }
     if !addresses.is_empty() {
-        text += &format!("      addresses: {}\n", flow_list(addresses));
+        body += &format!("      addresses: {}\n", flow_list(addresses));
     }
-    if owner.is_none() {
-        text += "      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n";
+    if place.owner.is_none() {
+        body += "      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n";
     }
-    text += &block("routes", &routes);
-    text += &block("routing-policy", &rules);
-    let path = format!("/etc/netplan/60-eniroute-{}.yaml", planned.dev).into();
-    Some(File { path, mode: 0o600, text })
+    body += &block("routes", routes);
+    body += &block("routing-policy", rules);
+    if body.is_empty() { body } else { format!("    {}:\n{body}", scalar(&place.id)) }
 }
 
 fn block(key: &str, lines: &[String]) -> String {
-    if lines.is_empty() { String::new() } else { format!("      {key}:\n{}", lines.concat()) }
+    let lines: String = lines.iter().map(|line| format!("        - {line}\n")).collect();
+    if lines.is_empty() { lines } else { format!("      {key}:\n{lines}") }
+}
+
+fn addresses(planned: &Planned, place: &Place) -> Vec<String> {
+    let missing = |address: &&Address| place.owner.is_none_or(|owner| is_missing(address, planned, owner));
+    planned.addresses.iter().filter(missing).map(|address| scalar(&address.net.to_string())).collect()
+}
+
+fn routes(planned: &Planned, place: &Place) -> Vec<String> {
+    let missing = |route: &&Route| place.owner.is_none_or(|owner| !owner.has_route(route));
+    planned.routes.iter().filter(missing).map(route_map).collect()
+}
+
+/// netplan has no key for `suppress_prefixlength`: those rules are the drop-in's.
+fn rules(planned: &Planned) -> Vec<String> {
+    planned.rules.iter().filter(|rule| rule.suppress_prefixlength.is_none()).map(rule_map).collect()
 }
 
 /// Whether the owner leaves this address to us: DHCP gives the primary IPv4 address and the IPv6 ones.
@@ -178,8 +215,8 @@ fn from(rule: &Rule) -> String {
 }
 
 /// The rules that netplan has no key for, as a drop-in of the winning unit.
-fn drop_in(place: &Place, rules: &[&Rule]) -> Option<File> {
-    let sections = rules.iter().filter_map(|rule| {
+fn drop_in(planned: &Planned, place: &Place) -> Option<File> {
+    let sections = planned.rules.iter().filter_map(|rule| {
         let (from, length) = (from(rule), rule.suppress_prefixlength?);
         Some(format!(
             "[RoutingPolicyRule]\nFrom={from}\nTable={}\nPriority={}\nSuppressPrefixLength={length}\n",
@@ -187,8 +224,8 @@ fn drop_in(place: &Place, rules: &[&Rule]) -> Option<File> {
         ))
     });
     let sections: String = sections.collect();
-    let path = format!("/etc/systemd/network/{}.d/60-eniroute.conf", unit_of(&place.id)).into();
-    (!sections.is_empty()).then(|| File { path, mode: 0o644, text: own::marker(place.planned) + &sections })
+    let path = format!("/etc/systemd/network/{}.d/60-eniroute-{}.conf", unit_of(&place.id), planned.dev).into();
+    (!sections.is_empty()).then(|| File { path, mode: 0o644, text: own::marker(planned) + &sections })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Whole YAML files, byte for byte, by who owns the interface.
 
 use super::*;
+use crate::files::FileChange;
 use crate::persist::guest;
 
 const MARK: &str = "). To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
@@ -12,7 +13,7 @@ fn render(yaml: &str, enis: Vec<Planned>) -> Rendering {
 /// `units`: the .network file that networkd runs each interface by.
 fn render_with(yaml: &str, units: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
     let mut netplan = Netplan::default();
-    netplan.foreign.merge("/etc/netplan/foreign.yaml".as_ref(), yaml).unwrap();
+    netplan.foreign.merge("/etc/netplan/50-foreign.yaml".as_ref(), yaml).unwrap();
     for link in guest::links() {
         let unit = units.iter().find(|(dev, _)| *dev == &*link.name).map(|(_, unit)| (*unit).to_owned());
         let nic =
@@ -98,16 +99,51 @@ fn the_primary_s_additions_go_to_its_owner_and_its_rules_to_the_first_complete_s
         - {to: 10.0.3.16/28, type: throw, table: 10000}
         - {to: "2001:db8:0:a::/64", table: 10000}
         - {to: "2001:db8:0:b::/64", via: "fe80:ec2::1", table: 10000, on-link: true}
-"#
-    );
-    let rules = r#"        - {from: "2001:db8:0:a::200", table: 10001, priority: 10001}
+    eniroute-eth1:
+      match: {macaddress: "02:00:00:00:00:02"}
+      dhcp4: false
+      dhcp6: false
+      accept-ra: false
+      routing-policy:
         - {from: 10.0.0.10, table: 10000, priority: 10000}
         - {from: 10.0.0.11, table: 10000, priority: 10000}
         - {from: "2001:db8:0:a::100", table: 10000, priority: 10000}
-"#;
-    assert!(yaml(&rendering, "eth1").ends_with(rules));
-    assert!(!yaml(&rendering, "eth2").contains("table: 10000"));
+"#
+    );
     assert_eq!(rendering.notes, [""; 0]);
+}
+
+#[test]
+fn without_the_primary_s_metadata_the_secondaries_files_stay_the_same() {
+    let all = render(CLOUD_INIT_ETH0, guest::desired().enis);
+    let some = render(CLOUD_INIT_ETH0, vec![guest::eth1(), guest::eth2()]);
+    assert_eq!(all.files[1..], some.files);
+}
+
+#[test]
+fn where_every_secondary_is_owned_one_of_them_holds_the_primary_s_rules() {
+    let owned = "network: {ethernets: {eth0: {dhcp4: true}, eth1: {dhcp4: true}}}";
+    let rendering = render(owned, vec![guest::primary(), guest::eth1()]);
+    assert!(
+        yaml(&rendering, "eth0").contains("    eth1:\n      routing-policy:\n        - {from: 10.0.0.10, table: 10000")
+    );
+    let alone = render("network: {ethernets: {eth0: {dhcp4: true}}}", vec![guest::primary()]);
+    assert!(alone.notes[0].contains("no secondary ENI's definition can hold its rules"), "{:?}", alone.notes);
+}
+
+#[test]
+fn our_file_is_read_after_the_owner_s() {
+    for (owner, ours) in [("50-a", "60"), ("60-f", "99"), ("99-z", "zz"), ("zz-top", "none")] {
+        let mut netplan = Netplan::default();
+        let path = format!("/etc/netplan/{owner}.yaml");
+        netplan.foreign.merge(path.as_ref(), "network: {ethernets: {eth1: {dhcp4: true}}}").unwrap();
+        let rendering = netplan.render(&Desired { enis: vec![guest::eth1()] });
+        let expected = format!("/etc/netplan/{ours}-eniroute-eth1.yaml");
+        match rendering.files.first() {
+            Some(file) => assert_eq!(file.path.to_str(), Some(expected.as_str())),
+            None => assert!(ours == "none" && rendering.notes[0].contains("is read after its owner's zz-top.yaml")),
+        }
+    }
 }
 
 #[test]
@@ -156,9 +192,11 @@ fn a_catch_all_is_replaced_for_secondaries_and_left_to_the_primary() {
     let rendering = render(ALL_EN, guest::desired().enis);
     assert_eq!([id(&rendering, "eth1"), id(&rendering, "eth2")], ["a-eniroute-eth1", "a-eniroute-eth2"]);
     assert!(yaml(&rendering, "eth1").contains("      dhcp4: false\n"));
-    let note = "eth0 (eni-0) is not in netplan's files: no definition is its alone, and the primary never changes \
-                owner; the boot service configures it";
-    assert_eq!((paths(&rendering).len(), &rendering.notes[..]), (2, &[note.to_owned()][..]));
+    let note = "eth0 (eni-0) is not wholly in netplan's files: no definition is its alone, and the primary never \
+                changes owner; the boot service does the rest";
+    assert_eq!(rendering.notes, [note]);
+    let primary = yaml(&rendering, "eth0");
+    assert!(primary.contains("    a-eniroute-eth1:\n") && !primary.contains("table: 10000, from"), "{primary}");
 }
 
 #[test]
@@ -197,6 +235,27 @@ fn the_unit_that_networkd_chose_decides_between_two_definitions() {
 }
 
 #[test]
+fn networkd_s_choice_and_the_driver_are_read_from_run_and_sysfs() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::new(root.path()).unwrap();
+    let unit = "/run/systemd/network/10-netplan-zz.network";
+    let state = format!("# Private data.\nADMIN_STATE=configured\nNETWORK_FILE={unit}\n");
+    for (path, text) in [(unit, ""), ("/run/systemd/netif/links/3", &state), ("/sys/class/net/eth1/device/x", "")] {
+        disk.commit(&FileChange::Create(File { path: path.into(), mode: 0o644, text: text.into() })).unwrap();
+    }
+    let driver = root.path().join("sys/class/net/eth1/device/driver");
+    std::os::unix::fs::symlink("../../../../bus/pci/drivers/ena", driver).unwrap();
+
+    let nic = Nic::read(&disk, &guest::link(1)).unwrap();
+    assert_eq!(nic.names, ["eth1", "ens6"]);
+    assert_eq!((nic.driver.as_deref(), nic.unit.as_deref()), (Some("ena"), Some("10-netplan-zz.network")));
+
+    disk.commit(&FileChange::Delete { path: unit.into(), old: String::new() }).unwrap();
+    assert_eq!(Nic::read(&disk, &guest::link(1)).unwrap().unit, None);
+    assert_eq!(Nic::read(&disk, &guest::link(2)).unwrap().driver, None);
+}
+
+#[test]
 fn a_networkd_file_that_comes_first_is_noted_and_one_that_comes_last_is_passed_over() {
     let rendering = render_with("", &[("eth1", "05-vpn.network")], vec![guest::eth1()]);
     assert!(rendering.files.is_empty());
@@ -219,7 +278,7 @@ fn suppress_rules_go_into_a_drop_in_of_the_winning_unit() {
     let mut eni = guest::eth2();
     eni.rules = guest::bands("10.1.0.30", 10002).into();
     let rendering = render("network: {ethernets: {eth2: {dhcp4: true}}}", vec![eni]);
-    let drop_in = "/etc/systemd/network/10-netplan-eth2.network.d/60-eniroute.conf";
+    let drop_in = "/etc/systemd/network/10-netplan-eth2.network.d/60-eniroute-eth2.conf";
     assert_eq!(paths(&rendering), ["/etc/netplan/60-eniroute-eth2.yaml", drop_in]);
     assert!(
         yaml(&rendering, "eth2")

@@ -19,8 +19,8 @@ pub fn flow_map<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Strin
 }
 
 /// `[10.0.0.20/32, "2001:db8::1/128"]`; the items as [`scalar`] gives them.
-pub fn flow_list(items: impl IntoIterator<Item = String>) -> String {
-    format!("[{}]", items.into_iter().collect::<Vec<_>>().join(", "))
+pub fn flow_list(items: &[String]) -> String {
+    format!("[{}]", items.join(", "))
 }
 
 fn is_plain(text: &str) -> bool {
