@@ -19,3 +19,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod select;
+
+// The test helpers that unit tests and the e2e binary share name the crate as its users do.
+#[cfg(test)]
+extern crate self as eniroute;

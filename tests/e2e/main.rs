@@ -4,6 +4,8 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code)] // the unit tests use the rest
+mod guest;
 mod imds;
 mod kernel;
 mod persist;
