@@ -9,3 +9,6 @@ mod guest;
 mod imds;
 mod kernel;
 mod persist;
+#[path = "../vpc/mod.rs"]
+mod vpc;
+mod vpc_selftest;

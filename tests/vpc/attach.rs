@@ -1,0 +1,135 @@
+//! The life of an ENI: attach, assign, detach, as EC2's API has it. Each step tells the port (what the
+//! VPC lets pass), the guest's link, and the metadata.
+
+use super::Vpc;
+use super::dhcp;
+use super::eni::{EniId, EniSpec, GuestId, Subnet, parse, parse_net};
+use super::imds::Instance;
+use super::metadata::{self, Entry};
+use super::ports::Port;
+use super::router;
+
+/// An ENI of the VPC, attached or not.
+pub struct Eni {
+    pub spec: EniSpec,
+    device_number: u32,
+    port: String,
+    /// Its link is there.
+    plugged: bool,
+    /// Its metadata is.
+    listed: bool,
+}
+
+impl Eni {
+    fn entry<'a>(&'a self, subnets: &'a [Subnet]) -> Entry<'a> {
+        Entry { eni: &self.spec, subnet: &subnets[self.spec.subnet.0], device_number: self.device_number }
+    }
+}
+
+impl Vpc {
+    /// Attaches an ENI. The first of an instance is its primary one, configured as by a DHCP client; the
+    /// others are a bare link, down, unless [`EniSpec::dhcp`] says otherwise.
+    pub fn attach(&mut self, mut spec: EniSpec) -> EniId {
+        let n = self.enis.len();
+        let mates = self.enis.iter().filter(|eni| eni.spec.guest == spec.guest).count() as u32;
+        spec.mac.get_or_insert_with(|| format!("06:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff));
+        spec.dhcp |= mates == 0;
+        let device_number = spec.device_number.unwrap_or(mates);
+        self.enis.push(Eni { spec, device_number, port: format!("eni{n}"), plugged: false, listed: false });
+        let id = EniId(n);
+        self.port(id).guard();
+        for &(private, public) in &self.enis[n].spec.public {
+            router::public(&self.router, "add", private.into(), public.into());
+        }
+        self.plug(id);
+        id
+    }
+
+    /// Detaches an ENI: its link goes, and so does its metadata.
+    pub fn detach(&mut self, eni: EniId) {
+        self.unplug(eni);
+        self.forget(eni);
+    }
+
+    /// The link goes, and the metadata stays until [`Vpc::forget`], as it may for a while.
+    pub fn unplug(&mut self, eni: EniId) {
+        self.port(eni).unplug();
+        self.enis[eni.0].plugged = false;
+    }
+
+    /// The metadata goes.
+    pub fn forget(&mut self, eni: EniId) {
+        self.enis[eni.0].listed = false;
+        self.publish();
+    }
+
+    /// Attaches a detached ENI again, under a name that need not be the old one.
+    pub fn reattach(&mut self, eni: EniId, name: &str) {
+        self.move_to(eni, self.enis[eni.0].spec.guest, name);
+    }
+
+    /// Attaches a detached ENI to another instance.
+    pub fn move_to(&mut self, eni: EniId, guest: GuestId, name: &str) {
+        assert!(!self.enis[eni.0].plugged, "{name} is still attached");
+        let spec = &mut self.enis[eni.0].spec;
+        (spec.guest, spec.name) = (guest, name.to_owned());
+        self.plug(eni);
+    }
+
+    /// Assigns an address (`172.31.41.30`) or a prefix (`172.31.48.16/28`), as EC2's API does: the VPC
+    /// and the metadata know it at once, the guest does not.
+    pub fn assign(&mut self, eni: EniId, what: impl ToString) {
+        let what = parse_net(what);
+        self.port(eni).assign(what, self.enis[eni.0].plugged);
+        self.enis[eni.0].spec.add(what);
+        self.publish();
+    }
+
+    pub fn unassign(&mut self, eni: EniId, what: impl ToString) {
+        let what = parse_net(what);
+        self.enis[eni.0].spec.remove(what);
+        self.port(eni).unassign(what, self.enis[eni.0].plugged);
+        self.publish();
+    }
+
+    /// Associates a public (Elastic) IP with a private address of the ENI.
+    pub fn associate(&mut self, eni: EniId, private: &str, public: &str) {
+        self.enis[eni.0].spec.public.push((parse(private), parse(public)));
+        router::public(&self.router, "add", parse(private), parse(public));
+        self.publish();
+    }
+
+    fn port(&self, EniId(n): EniId) -> Port<'_> {
+        let Eni { spec, port, .. } = &self.enis[n];
+        Port { router: &self.router, subnet: &self.subnets[spec.subnet.0], name: port, eni: spec }
+    }
+
+    fn plug(&mut self, id: EniId) {
+        let spec = &self.enis[id.0].spec;
+        let guest = self.guest_of(spec.guest);
+        let primary = self.primary(spec.guest) == Some(id);
+        self.port(id).plug(&guest);
+        if spec.dhcp {
+            guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if primary { 100 } else { 200 }));
+        }
+        let eni = &mut self.enis[id.0];
+        (eni.plugged, eni.listed) = (true, true);
+        self.publish();
+    }
+
+    fn primary(&self, guest: GuestId) -> Option<EniId> {
+        self.enis.iter().position(|eni| eni.spec.guest == guest).map(EniId)
+    }
+
+    fn publish(&self) {
+        let instances = (0..self.guests.len()).map(|n| self.instance_metadata(GuestId(n))).collect();
+        self.imds.publish(instances);
+    }
+
+    fn instance_metadata(&self, guest: GuestId) -> Instance {
+        let listed: Vec<_> = self.enis.iter().filter(|eni| eni.listed && eni.spec.guest == guest).collect();
+        let entries: Vec<_> = listed.iter().map(|eni| eni.entry(&self.subnets)).collect();
+        let sources = listed.iter().flat_map(|eni| eni.spec.all()).collect();
+        Instance { tree: metadata::tree(guest.0, &entries, &self.subnets), sources }
+    }
+}
