@@ -11,4 +11,5 @@ mod kernel;
 mod persist;
 #[path = "../vpc/mod.rs"]
 mod vpc;
+#[path = "vpc.rs"]
 mod vpc_selftest;
