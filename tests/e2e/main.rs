@@ -7,8 +7,10 @@
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
 mod imds;
+mod instance;
 mod kernel;
 mod persist;
+mod reach;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 #[path = "vpc.rs"]
