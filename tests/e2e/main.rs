@@ -14,6 +14,8 @@ mod kernel;
 mod metadata;
 mod persist;
 mod reach;
+mod same_twice;
+mod scale;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 #[path = "vpc.rs"]
