@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,8 @@ struct State {
     issued: u64,
     faults: Faults,
     log: Vec<Request>,
-    open: Vec<TcpStream>,
+    /// Who serves a connection owns it; this is to end it.
+    open: Vec<Weak<TcpStream>>,
 }
 
 /// The service, until it is dropped.
@@ -78,6 +79,7 @@ impl Imds {
     /// For the next `times` requests that it concerns.
     pub fn fault_for(&self, times: usize, fault: Fault) {
         assert!(fault != Fault::Dead, "a service that is dead sees no requests to count");
+        assert!(times > 0, "no request at all: {fault:?}");
         self.state().faults.add(fault, Some(times));
     }
 
@@ -130,14 +132,8 @@ impl Imds {
         hop_limit_1(&socket, address);
         let acceptor = socket.try_clone().expect("a copy of the listener");
         let state = self.state.clone();
-        let thread = thread::spawn(move || {
-            // Ends when `silence` shuts the listener down.
-            while let Ok((stream, peer)) = acceptor.accept() {
-                let state = state.clone();
-                lock(&state).open.push(stream.try_clone().expect("a copy of the connection"));
-                thread::spawn(move || serve(&state, &stream, peer.ip().to_canonical()));
-            }
-        });
+        // Ends when `silence` shuts the listener down.
+        let thread = thread::spawn(move || acceptor.incoming().map_while(Result::ok).for_each(|c| welcome(&state, c)));
         Listener { socket, thread }
     }
 
@@ -148,7 +144,7 @@ impl Imds {
             socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both).expect("shut the listener down");
             thread.join().expect("the listener's thread");
         }
-        for stream in self.state().open.drain(..) {
+        for stream in self.state().open.drain(..).filter_map(|stream| stream.upgrade()) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -169,8 +165,16 @@ fn hop_limit_1(socket: &TcpListener, address: &str) {
     }
 }
 
-fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
+/// Serves a connection, in a thread of its own.
+fn welcome(state: &Arc<Mutex<State>>, stream: TcpStream) {
+    let Ok(peer) = stream.peer_addr() else { return };
     let _ = stream.set_nodelay(true);
+    let (state, stream) = (state.clone(), Arc::new(stream));
+    lock(&state).remember(&stream);
+    thread::spawn(move || serve(&state, &stream, peer.ip()));
+}
+
+fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
     let mut reader = io::BufReader::new(stream);
     while let Ok(Some(head)) = Head::read(&mut reader) {
         let begin = Instant::now();
@@ -221,6 +225,11 @@ fn wait_until(deadline: Instant) {
 }
 
 impl State {
+    fn remember(&mut self, stream: &Arc<TcpStream>) {
+        self.open.retain(|stream| stream.strong_count() > 0);
+        self.open.push(Arc::downgrade(stream));
+    }
+
     fn answer(&mut self, instance: usize, head: &Head, faults: &[Fault]) -> Answer {
         for fault in faults {
             match fault {

@@ -156,6 +156,11 @@ impl Vpc {
         router::add_instance(&self.router, info, name, &addresses)
     }
 
+    /// A public (Elastic) IP for an instance that has no ENI of ours: see [`Vpc::instance`].
+    pub fn elastic_ip(&self, private: &str, public: &str) {
+        router::public(&self.router, "add", parse(private), parse(public));
+    }
+
     /// Frames dropped because their source was not the ENI's.
     pub fn spoofed(&self) -> u64 {
         router::counter(&self.router, "bridge", "spoofed")
