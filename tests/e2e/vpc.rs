@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::vpc::{EniId, EniSpec, Fault, Host, INTERNET, RouteTable, SubnetId, Vpc};
+use crate::vpc::{EniId, EniSpec, Fault, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 
@@ -112,6 +112,7 @@ fn metadata_fails_as_told() {
     for (fault, answer) in [
         (Fault::REFUSE, "403"),
         (Fault::THROTTLE, "429"),
+        (Fault::status_of("device-number", 500), "500"),
         (Fault::late("06:a6:9a:4a:98:c6"), "404"),
         (Fault::absent("device-number"), "404"),
         (Fault::value("device-number", "0"), "200 0"),
@@ -165,6 +166,25 @@ fn metadata_answers_over_ipv6_once_enabled_and_never_beyond_the_instance() {
 }
 
 #[test]
+fn an_ipv6_only_instance_has_metadata_and_a_network() {
+    let mut vpc = Vpc::new();
+    vpc.enable_imds_ipv6();
+    let a = vpc.subnet_ipv6_only("2001:db8:0:6::/64");
+    let eth0 = EniSpec::new(a, "eth0").mac("06:00:00:00:00:66").ipv6(["2001:db8:0:6::66"]);
+    vpc.attach(eth0);
+    vpc.attach(EniSpec::new(a, "eth1").mac("06:00:00:00:00:67").ipv6(["2001:db8:0:6::67"]).device_number(3).card(2));
+    assert_eq!(vpc.inet().ping(&["2001:db8:0:6::66"]), NOBODY);
+    assert_eq!(vpc.neighbour(a).ping(&["2001:db8:0:6::66"]), NOBODY);
+    let imds = Curl::at("http://[fd00:ec2::254]", &vpc.guest());
+    let key = |mac: &str, key: &str| {
+        imds.get(&format!("/latest/meta-data/network/interfaces/macs/06:00:00:00:00:{mac}/{key}"))
+    };
+    assert_eq!(key("66", "ipv6s"), "200 2001:db8:0:6::66");
+    assert!(key("66", "local-ipv4s").starts_with("404"));
+    assert_eq!([key("67", "device-number"), key("67", "network-card")], ["200 3", "200 2"]);
+}
+
+#[test]
 fn an_address_unknown_to_ec2_has_no_network() {
     let (mut vpc, a, _) = two_enis();
     let guest = vpc.guest();
@@ -198,6 +218,7 @@ fn delegated_prefixes_reach_containers() {
     configure_by_hand(&guest);
     vpc.assign(eth1, "172.31.46.16/28");
     vpc.assign(eth1, "2001:db8:0:a:c::/80");
+    vpc.assign(eth1, "2001:db8:0:a:d::/80");
     guest.ip_batch("rule add from 172.31.46.16/28 table 7\n-6 rule add from 2001:db8:0:a:c::/80 table 7\n");
     guest.container("br0", "172.31.46.20/28");
     guest.container("br0", "2001:db8:0:a:c::20/80");
@@ -206,6 +227,10 @@ fn delegated_prefixes_reach_containers() {
     assert_eq!(vpc.neighbour(a).ping(&containers), NOBODY);
     assert_eq!(vpc.inet().ping(&containers[1..]), NOBODY);
     assert_eq!(vpc.spoofed(), 0);
+    for prefix in ["172.31.46.16/28", "2001:db8:0:a:c::/80", "2001:db8:0:a:d::/80"] {
+        vpc.unassign(eth1, prefix);
+    }
+    assert_eq!(vpc.neighbour(a).ping(&containers).len(), 2);
 }
 
 #[test]
@@ -349,19 +374,17 @@ fn source_check_can_be_switched_off() {
 fn background_program_dies_with_its_handle() {
     let host = Vpc::new().guest();
     let sleeper = host.command("bash").args(["-c", "echo $$; exec sleep 1000"]).background();
-    let begin = Instant::now();
-    while !sleeper.log().ends_with('\n') && begin.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("the sleeper's first line", || sleeper.log().ends_with('\n'));
     let process = format!("/proc/{}", sleeper.log().trim());
     assert!(std::path::Path::new(&process).exists(), "{process}");
     drop(sleeper);
     assert!(!std::path::Path::new(&process).exists(), "{process} is still there");
 }
 
-/// `curl` on the guest, with a token.
+/// `curl` on an instance, with a token.
 struct Curl {
     guest: Host,
+    base: &'static str,
     token: String,
 }
 
@@ -371,10 +394,14 @@ impl Curl {
     }
 
     fn on(guest: &Host) -> Self {
-        let put = "curl -sf --max-time 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
-        let token = guest.sh(&format!("{put} http://169.254.169.254/latest/api/token"));
+        Self::at("http://169.254.169.254", guest)
+    }
+
+    fn at(base: &'static str, guest: &Host) -> Self {
+        let put = "curl -sfg --max-time 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
+        let token = guest.sh(&format!("{put} '{base}/latest/api/token'"));
         assert_eq!(token.len(), 56, "{token}");
-        Self { guest: guest.clone(), token }
+        Self { guest: guest.clone(), base, token }
     }
 
     /// `STATUS BODY`.
@@ -395,7 +422,7 @@ impl Curl {
 
     fn curl(&self, path: &str) -> crate::vpc::Cmd {
         let header = format!("X-aws-ec2-metadata-token: {}", self.token);
-        let url = format!("http://169.254.169.254{path}");
-        self.guest.command("curl").args(["-s", "--max-time", "2", "-w", "\n%{http_code}", "-H", &header, &url])
+        let url = format!("{}{path}", self.base);
+        self.guest.command("curl").args(["-sg", "--max-time", "2", "-w", "\n%{http_code}", "-H", &header, &url])
     }
 }

@@ -122,6 +122,7 @@ impl Vpc {
         self.port(id).plug(&guest);
         if spec.dhcp {
             guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if *primary { 100 } else { 200 }));
+            router::wait_for_port(&self.router, &self.enis[id.0].port);
         }
         let eni = &mut self.enis[id.0];
         (eni.device_number, eni.plugged, eni.listed) = (device_number, true, true);

@@ -83,11 +83,14 @@ impl Imds {
         self.state().faults.add(fault, Some(times));
     }
 
-    /// Ends all faults, and every connection that still waits for its answer.
+    /// Ends all faults. Who talks with the service goes on undisturbed; who waits in vain is let go.
     pub fn heal(&self) {
-        self.silence();
-        self.state().faults.clear();
-        self.listen();
+        if self.state().faults.clear().contains(&Fault::Blackhole) {
+            self.hang_up();
+        }
+        if self.listeners.lock().expect("the listeners").is_empty() {
+            self.listen();
+        }
     }
 
     /// All requests since the start or since [`Imds::clear_log`].
@@ -144,6 +147,10 @@ impl Imds {
             socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both).expect("shut the listener down");
             thread.join().expect("the listener's thread");
         }
+        self.hang_up();
+    }
+
+    fn hang_up(&self) {
         for stream in self.state().open.drain(..).filter_map(|stream| stream.upgrade()) {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -186,8 +193,8 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
         };
         let faults = state.faults.strike(&head.path);
         let answer = state.answer(instance, &head, &faults);
-        let status =
-            if faults.contains(&Fault::Blackhole) || faults.contains(&Fault::Garbage) { 0 } else { answer.status };
+        let mute = faults.contains(&Fault::Blackhole) || faults.contains(&Fault::Garbage);
+        let status = if mute { 0 } else { answer.status };
         state.log.push(Request { method: head.method.clone(), path: head.path.clone(), status, from });
         drop(state);
         if !reply(stream, &answer, &faults, begin) || head.close {
@@ -198,22 +205,17 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
 
 /// Sends the answer, as the faults have it; false when the connection is at its end.
 fn reply(mut stream: &TcpStream, answer: &Answer, faults: &[Fault], begin: Instant) -> bool {
-    if faults.contains(&Fault::Blackhole) {
+    let is = |fault| faults.contains(&fault);
+    if is(Fault::Blackhole) {
         let _ = io::copy(&mut stream, &mut io::sink());
         return false;
     }
-    let delays = faults.iter().filter_map(|f| if let Fault::Slow(d) = f { Some(*d) } else { None });
+    let delays = faults.iter().filter_map(|fault| if let Fault::Slow(delay) = fault { Some(*delay) } else { None });
     wait_until(begin + delays.sum::<Duration>());
-    let (bytes, end) = if faults.contains(&Fault::Garbage) {
-        (b"SSH-2.0-OpenSSH_9.2\r\n\0\xff\xfe".to_vec(), true)
-    } else {
-        (answer.bytes(faults.contains(&Fault::Truncated)), faults.contains(&Fault::Truncated))
-    };
+    let garbage = || b"SSH-2.0-OpenSSH_9.2\r\n\0\xff\xfe".to_vec();
+    let bytes = if is(Fault::Garbage) { garbage() } else { answer.bytes(is(Fault::Truncated)) };
     let sent = io::Write::write_all(&mut stream, &bytes).is_ok();
-    if end {
-        let _ = stream.shutdown(Shutdown::Both);
-    }
-    sent && !end
+    sent && !is(Fault::Garbage) && !is(Fault::Truncated)
 }
 
 /// To some microseconds, which a sleeping thread alone does not reach.

@@ -29,8 +29,8 @@ impl Host {
 
     fn fping<T: ToString>(&self, options: &[&str], targets: &[T]) -> Vec<IpAddr> {
         let targets: Vec<_> = targets.iter().map(T::to_string).collect();
-        // -u: tell the unreachable; each of the three answers has 0.3 s to come.
-        let always = ["-u", "-r", "2", "-t", "300", "-B", "1", "-i", "0.5", "-f", "-"];
+        // -u: tell the unreachable; three tries 0.5 s apart outlast the second after which a lost ARP request is sent again.
+        let always = ["-u", "-r", "2", "-t", "500", "-B", "1", "-i", "0.5", "-f", "-"];
         let out = self.command("fping").args(options).args(always).input(targets.join("\n")).output();
         let stderr = String::from_utf8_lossy(&out.stderr);
         assert!(matches!(out.status.code(), Some(0 | 1)), "fping on {}: {stderr}", self.name());
@@ -53,11 +53,8 @@ impl Host {
     /// Waits until duplicate-address detection is through, link-local addresses too: before that,
     /// no IPv6 packet is *forwarded* by a link. Panics after ten seconds.
     pub fn settle(&self) {
-        let end = Instant::now() + Duration::from_secs(10);
-        while !self.ip("-6 address show tentative -dadfailed").is_empty() {
-            assert!(Instant::now() < end, "{} is not done with duplicate-address detection", self.name());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let done = || self.ip("-6 address show tentative -dadfailed").is_empty();
+        wait_for(&format!("duplicate-address detection on {}", self.name()), done);
     }
 
     /// Links, addresses, routes of all tables and rules, in canonical text, to be compared with
@@ -69,6 +66,15 @@ impl Host {
         // Rules keep the order in which the kernel tries them.
         let rules = ["-4 rule", "-6 rule"].map(|what| format!("# ip {what}\n{}", self.ip(what).trim_end()));
         sorted.into_iter().chain(rules).collect::<Vec<_>>().join("\n") + "\n"
+    }
+}
+
+/// Asks until the answer is yes. Panics after ten seconds, and names what it waited for.
+pub fn wait_for(what: &str, done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < end, "waited ten seconds for {what}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
