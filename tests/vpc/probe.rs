@@ -13,7 +13,7 @@ use super::netns::Host;
 const NOISE: [&str; 5] = ["table local", "ff00::/8", "fe80::/64", "inet6 fe80:", ": lo"];
 
 /// Values that change by themselves, each followed by one word, and flags that come and go.
-const TIMERS: [&str; 4] = ["valid_lft", "preferred_lft", "expires", "pref"];
+const TIMERS: [&str; 5] = ["valid_lft", "preferred_lft", "expires", "pref", "qdisc"];
 const FLAGS: [&str; 4] = ["tentative", "dadfailed", "dynamic", "linkdown"];
 
 impl Host {
