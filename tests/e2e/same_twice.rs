@@ -32,7 +32,7 @@ fn state(host: &Host) -> BTreeSet<String> {
             !route.contains("table local") && !route.contains("fe80::/64") && !route.contains("ff00::")
         });
         // The /128's own on-link route in main is the kernel's, where the address was added without `noprefixroute`.
-        let routes = routes.filter(|route| !(route.contains("proto kernel metric 256") && !route.contains('/')));
+        let routes = routes.filter(|route| !route.contains("proto kernel metric 256") || route.contains('/'));
         let addresses = host.ip(&format!("{family} -o address show scope global"));
         let addresses =
             addresses.lines().map(|line| line.split_whitespace().skip(1).take(3).collect::<Vec<_>>().join(" "));
