@@ -44,5 +44,5 @@ test: root setup lint build ## Run all tests (root)
 	$(CARGO) test --locked
 
 .PHONY: bench
-bench: root setup build ## Measure time, requests and memory against a floor (root)
-	$(CARGO) bench --locked
+bench: root setup ## Measure time, requests and memory against a floor (root)
+	$(CARGO) bench --locked --bench bench
