@@ -44,6 +44,8 @@ fn a_second_run_writes_nothing_to_the_kernel_and_nothing_to_the_disk() {
         let seen = monitored(&instance.host, || drop(instance.must("apply")));
         assert!(seen.contains("10.1.0.31/32") && seen.contains("table 10001"), "the monitor sees changes: {seen}");
 
+        // The kernel itself still tries the link-local addresses of links that have just come up.
+        instance.host.settle();
         let disk = instance.disk_state();
         let seen = monitored(&instance.host, || {
             assert_eq!(instance.must("apply"), "nothing to do: 2 ENIs are as EC2 describes them\n");
