@@ -40,7 +40,8 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
         && let Err(error) = host.imds.probe(wait)
     {
         let links = &survey.observed.links;
-        let left = done.iter().rev().filter(|change| host.kernel.apply(&change.inverse(), links).is_err()).count();
+        let undo = done.iter().rev().map(Change::inverse).collect();
+        let left = host.kernel.apply_all(undo, links).iter().filter(|(_, ended)| ended.is_err()).count();
         save_ledger(&host.disk, &before, report);
         return Err(rolled_back(&error, done.len(), left));
     }
@@ -150,8 +151,8 @@ fn adopt(survey: &mut Survey) {
 /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
 fn make(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
     let mut done = Vec::new();
-    for change in changes {
-        match kernel.apply(&change, links) {
+    for (change, ended) in kernel.apply_all(changes, links) {
+        match ended {
             Ok(true) => {
                 info!("{change}");
                 done.push(change);
