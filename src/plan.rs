@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::Config;
 use crate::eni::Eni;
-use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Object, Observed, Route, RouteKind, Rule};
+use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Object, Observed, Route, RouteKind, Rule};
 use crate::select::Selector;
 
 /// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
@@ -108,9 +108,14 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
 /// The link that carries `eni`: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the
 /// MAC of the device below it (cilium #41922), so only a physical link, or a veth, is ever taken.
 pub fn link_of<'a>(eni: &Eni, links: &'a [Link]) -> Option<&'a Link> {
+    link_of_mac(eni.mac, links)
+}
+
+/// As [`link_of`], for an ENI of which only the MAC is known.
+pub fn link_of_mac(mac: Mac, links: &[Link]) -> Option<&Link> {
     let nics = || links.iter().filter(|link| link.is_nic());
-    let permanent = nics().find(|link| link.permanent_mac == Some(eni.mac));
-    permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(eni.mac)))
+    let permanent = nics().find(|link| link.permanent_mac == Some(mac));
+    permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(mac)))
 }
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240

@@ -139,9 +139,7 @@ fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> R
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
 fn adopt(survey: &mut Survey) {
     let Survey { desired, ledger, metadata, scope, .. } = survey;
-    for planned in &desired.enis {
-        ledger.adopt(planned);
-    }
+    ledger.adopt(&desired.enis);
     if scope.complete && scope.only.is_none() {
         ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));
     }

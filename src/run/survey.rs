@@ -7,14 +7,14 @@ use log::{info, warn};
 
 use super::Host;
 use crate::cli::Selected;
-use crate::diff::Scope;
+use crate::diff::{Made, Scope};
 use crate::eni::{self, Eni, Metadata};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::ledger::{self, Entry, Ledger};
 use crate::net::{Link, Mac, Observed};
-use crate::plan::{Desired, Why, link_of, plan};
+use crate::plan::{Desired, Why, link_of, link_of_mac, plan};
 use crate::report::Report;
 use crate::select::Selector;
 
@@ -46,7 +46,8 @@ impl Survey {
         log_decisions(&desired);
         let ledger = read_ledger(&host.disk);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
-        let scope = scope(&metadata, &desired, &ledger, chosen.as_ref());
+        let made = ledger.made(&observed.links);
+        let scope = scope(&metadata, &desired, made, chosen.as_ref());
         let mut survey = Self { metadata, observed, desired, ledger, scope, keep: BTreeSet::new() };
         survey.narrow_to(chosen);
         Ok(survey)
@@ -60,7 +61,7 @@ impl Survey {
         let of = |macs: &BTreeSet<Mac>| {
             ledger.enis.iter().filter(|(mac, _)| macs.contains(mac)).map(|(_, e)| e.table).collect()
         };
-        let scope = Scope { only: chosen.as_ref().map(of), complete: true, made: ledger.made(), ..Scope::default() };
+        let scope = Scope { only: chosen.as_ref().map(of), complete: true, made: ledger.made(&observed.links), ..Scope::default() };
         let keep = match &chosen {
             Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
             None => BTreeSet::new(),
@@ -118,14 +119,14 @@ fn read_ledger(disk: &Disk) -> Ledger {
     })
 }
 
-fn scope(metadata: &Metadata, desired: &Desired, ledger: &Ledger, chosen: Option<&BTreeSet<Mac>>) -> Scope {
+fn scope(metadata: &Metadata, desired: &Desired, made: Vec<Made>, chosen: Option<&BTreeSet<Mac>>) -> Scope {
     let meant = |eni: &&Eni| chosen.is_some_and(|chosen| eni.primary || chosen.contains(&eni.mac));
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|_| metadata.enis.iter().filter(meant).map(Eni::table).collect()),
         keep: left_alone.map(|skipped| skipped.eni.table()).collect(),
         complete: metadata.incomplete.is_empty(),
-        made: ledger.made(),
+        made,
     }
 }
 
@@ -155,10 +156,7 @@ fn describe(eni: &Eni, links: &[Link]) -> String {
 fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
     let mut chosen = BTreeSet::new();
     for selector in selectors {
-        let meant = |mac: &Mac, entry: &Entry| {
-            let link = links.iter().find(|link| *link.name == *entry.dev);
-            selector.matches_entry(*mac, entry, link)
-        };
+        let meant = |mac: &Mac, entry: &Entry| selector.matches_entry(*mac, entry, link_of_mac(*mac, links));
         let before = chosen.len();
         chosen.extend(ledger.enis.iter().filter(|(mac, entry)| meant(mac, entry)).map(|(mac, _)| *mac));
         if chosen.len() == before {
