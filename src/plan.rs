@@ -57,6 +57,14 @@ impl Planned {
         let routes = self.routes.iter().cloned().map(Object::Route);
         up.into_iter().chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
     }
+
+    /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
+    /// would become the interface's primary address (amazon-linux-2023 #998), and a route cannot have it as source.
+    pub fn awaited(&self, observed: &Observed) -> Option<Ipv4Addr> {
+        let own = *self.eni.ipv4.first().filter(|_| self.eni.primary)?;
+        let wanted = Address::host(&self.dev, own.into());
+        (!observed.addresses.iter().any(|up| up.is_same_ip(&wanted))).then_some(own)
+    }
 }
 
 /// An ENI that the plan leaves alone.
@@ -80,8 +88,7 @@ pub enum Why {
 
 /// The plan for `enis`, given what the kernel holds.
 ///
-/// Only three things of `observed` matter: which link carries which MAC, whether the primary ENI's own address
-/// is up, and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
+/// Only two things of `observed` matter: which link carries which MAC, and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
@@ -133,24 +140,14 @@ struct Host<'a> {
 
 impl Host<'_> {
     fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
+        let host = |ip: IpAddr| Address::host(dev, ip);
         let (addresses, routes) = if eni.primary {
-            (self.secondary_addresses_of_primary(eni, dev), self.narrow_table(eni, dev))
+            (eni.ipv4.iter().skip(1).map(|ip| host((*ip).into())).collect(), self.narrow_table(eni, dev))
         } else {
-            let own = eni.addresses().map(|ip| Address::host(dev, ip)).collect();
-            (own, [self.table(eni, dev), self.main(eni, dev)].concat())
+            (eni.addresses().map(host).collect(), [self.table(eni, dev), self.main(eni, dev)].concat())
         };
         let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni) };
         Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, rules }
-    }
-
-    /// A /32 that came before the DHCP lease's address would become the interface's primary address
-    /// (amazon-linux-2023 #998), so nothing is added until that one is up.
-    fn secondary_addresses_of_primary(&self, eni: &Eni, dev: &Dev) -> Vec<Address> {
-        let mut own = eni.ipv4.iter().map(|ip| Address::host(dev, (*ip).into()));
-        match own.next() {
-            Some(first) if self.observed.addresses.iter().any(|up| up.is_same_ip(&first)) => own.collect(),
-            _ => Vec::new(),
-        }
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,

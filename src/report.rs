@@ -151,10 +151,14 @@ impl Report {
         for file in &self.files {
             let _ = writeln!(text, "  {} {}", file.action, file.path);
         }
-        for eni in self.enis.iter().filter(|eni| eni.state != State::Ok) {
-            let _ = writeln!(text, "{}: {}", eni.interface.as_deref().unwrap_or(&eni.mac.to_string()), eni.state);
-        }
-        text + &self.remarks("note: ")
+        text + &self.deviations("") + &self.remarks("note: ")
+    }
+
+    /// One line for every ENI that is not as EC2 describes it.
+    fn deviations(&self, lead: &str) -> String {
+        let others = self.enis.iter().filter(|eni| eni.state != State::Ok);
+        let name = |eni: &EniReport| eni.interface.clone().unwrap_or_else(|| eni.mac.to_string());
+        others.map(|eni| format!("{lead}{}: {}\n", name(eni), eni.state)).collect()
     }
 
     fn changes_anything(&self) -> bool {
@@ -162,12 +166,15 @@ impl Report {
     }
 
     fn nothing_to_do(&self) -> String {
+        let all_ok = self.enis.iter().all(|eni| eni.state == State::Ok);
         let text = match (self.command, self.errors.is_empty()) {
             ("remove", _) => "nothing to remove\n".to_owned(),
             (_, false) => "nothing else to do\n".to_owned(),
+            (_, true) if !all_ok => "nothing to do\n".to_owned(),
             _ => format!("nothing to do: {} as EC2 describes {}\n", self.count(), self.them()),
         };
-        text + &self.remarks("# ")
+        let (state, note) = if self.command == "plan" { ("# ", "# ") } else { ("", "note: ") };
+        text + &self.deviations(state) + &self.remarks(note)
     }
 
     fn count(&self) -> String {

@@ -119,13 +119,6 @@ fn a_single_eni_gets_its_secondary_addresses_and_nothing_else() {
 }
 
 #[test]
-fn the_primary_enis_secondary_addresses_wait_for_its_lease() {
-    let enis = same_subnet();
-    let observed = Observed { addresses: Vec::new(), ..host(&enis) };
-    assert!(plan(&enis, &observed, &Config::default()).enis[0].addresses.is_empty());
-}
-
-#[test]
 fn ipv6_has_the_fixed_router_in_the_same_tables_and_nothing_in_main() {
     let [first, second] = two_subnets();
     let enis = [

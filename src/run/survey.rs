@@ -14,7 +14,7 @@ use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::ledger::{self, Entry, Ledger};
 use crate::net::{Link, Mac, Observed};
-use crate::plan::{Desired, Why, link_of, link_of_mac, plan};
+use crate::plan::{Desired, Planned, Why, link_of, link_of_mac, plan};
 use crate::report::Report;
 use crate::select::Selector;
 
@@ -61,7 +61,12 @@ impl Survey {
         let of = |macs: &BTreeSet<Mac>| {
             ledger.enis.iter().filter(|(mac, _)| macs.contains(mac)).map(|(_, e)| e.table).collect()
         };
-        let scope = Scope { only: chosen.as_ref().map(of), complete: true, made: ledger.made(&observed.links), ..Scope::default() };
+        let scope = Scope {
+            only: chosen.as_ref().map(of),
+            complete: true,
+            made: ledger.made(&observed.links),
+            ..Scope::default()
+        };
         let keep = match &chosen {
             Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
             None => BTreeSet::new(),
@@ -85,7 +90,19 @@ impl Survey {
     /// A report on this survey, with what could not be read.
     pub fn report(&self, command: &'static str) -> Report {
         let errors = self.metadata.incomplete.iter().map(|(_, error)| error.to_string()).collect();
-        Report { command, errors, ..Report::default() }
+        Report { command, errors, notes: self.notes(), ..Report::default() }
+    }
+
+    /// What this run has to leave for a later one.
+    fn notes(&self) -> Vec<String> {
+        let awaited = |planned: &Planned| {
+            let ip = planned.awaited(&self.observed)?;
+            Some(format!(
+                "{} lacks its own address {ip}, which its DHCP client brings; nothing is added to it until then",
+                planned.dev
+            ))
+        };
+        self.desired.enis.iter().filter_map(awaited).collect()
     }
 }
 

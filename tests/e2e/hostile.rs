@@ -54,3 +54,19 @@ fn what_was_made_before_the_interfaces_swapped_their_names_is_still_ours() {
     instance.must("remove");
     assert!(!instance.host.ip("address").contains("/32"), "{}", instance.host.ip("address"));
 }
+
+#[test]
+fn a_lost_lease_costs_the_primary_nothing_more() {
+    let (_vpc, instance, _) = two_enis();
+    instance.must("apply");
+    let file = instance.read("etc/netplan/60-eniroute-eth0.yaml");
+    instance.host.ip("address del 10.0.0.10/20 dev eth0");
+    let rules = instance.host.ip("rule");
+    let run = instance.eniroute("apply");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("10.0.0.10"), "it says what it waits for: {run:?}");
+    assert!(instance.host.ip("address show eth0").contains("10.0.0.11/32"), "{run:?}");
+    assert_eq!(instance.host.ip("rule"), rules);
+    assert_eq!(instance.read("etc/netplan/60-eniroute-eth0.yaml"), file);
+    assert!(instance.must("status").contains("missing"));
+}
