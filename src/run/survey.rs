@@ -25,6 +25,8 @@ pub struct Survey {
     pub desired: Desired,
     pub ledger: Ledger,
     pub scope: Scope,
+    /// ENIs of ours that the metadata does not list although their interface is there.
+    pub unlisted: BTreeSet<Mac>,
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
 }
@@ -40,6 +42,7 @@ impl Survey {
     }
 
     fn of_host(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
+        let public = public || host.config.exclude.iter().any(|text| Selector::new(text).is_address());
         let metadata = eni::read(&mut host.imds, public)?;
         let observed = host.kernel.observe()?;
         let desired = plan(&metadata.enis, &observed, &host.config);
@@ -47,8 +50,11 @@ impl Survey {
         let ledger = read_ledger(&host.disk);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let made = ledger.made(&observed.links);
-        let scope = scope(&metadata, &desired, made, chosen.as_ref());
-        let mut survey = Self { metadata, observed, desired, ledger, scope, keep: BTreeSet::new() };
+        let unlisted = unlisted(&ledger, &metadata, &observed.links);
+        let complete = metadata.incomplete.is_empty() && unlisted.is_empty();
+        let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
+        let keep = unlisted.clone();
+        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep };
         survey.narrow_to(chosen);
         Ok(survey)
     }
@@ -72,7 +78,7 @@ impl Survey {
             None => BTreeSet::new(),
         };
         let metadata = Metadata { enis: Vec::new(), incomplete: Vec::new() };
-        Ok(Self { metadata, observed, desired: Desired::default(), ledger, scope, keep })
+        Ok(Self { metadata, observed, desired: Desired::default(), ledger, scope, unlisted: BTreeSet::new(), keep })
     }
 
     /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
@@ -102,7 +108,14 @@ impl Survey {
                 planned.dev
             ))
         };
-        self.desired.enis.iter().filter_map(awaited).collect()
+        let unlisted = |mac: &Mac| {
+            let dev = link_of_mac(*mac, &self.observed.links).map_or("", |link| &link.name);
+            format!(
+                "{dev} ({mac}) is there, but the metadata does not list its ENI; nothing is taken away until one of them changes"
+            )
+        };
+        let waiting = self.desired.enis.iter().filter_map(awaited);
+        waiting.chain(self.unlisted.iter().map(unlisted)).collect()
     }
 }
 
@@ -136,13 +149,28 @@ fn read_ledger(disk: &Disk) -> Ledger {
     })
 }
 
-fn scope(metadata: &Metadata, desired: &Desired, made: Vec<Made>, chosen: Option<&BTreeSet<Mac>>) -> Scope {
+/// ENIs of ours that EC2's list lacks while their interface is still there. The list says nothing of them then: on a
+/// detachment the interface goes, too.
+fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
+    let is_listed = |mac: &Mac| {
+        metadata.enis.iter().any(|eni| eni.mac == *mac) || metadata.incomplete.iter().any(|(other, _)| other == mac)
+    };
+    ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
+}
+
+fn scope(
+    metadata: &Metadata,
+    desired: &Desired,
+    made: Vec<Made>,
+    complete: bool,
+    chosen: Option<&BTreeSet<Mac>>,
+) -> Scope {
     let meant = |eni: &&Eni| chosen.is_some_and(|chosen| eni.primary || chosen.contains(&eni.mac));
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|_| metadata.enis.iter().filter(meant).map(Eni::table).collect()),
         keep: left_alone.map(|skipped| skipped.eni.table()).collect(),
-        complete: metadata.incomplete.is_empty(),
+        complete,
         made,
     }
 }
