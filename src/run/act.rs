@@ -16,8 +16,8 @@ use crate::net::{Change, Link};
 use crate::persist;
 use crate::report::Report;
 
-/// The ledger tells no secret, but only root has a use for it.
-const LEDGER_MODE: u32 = 0o600;
+/// The ledger tells no secret, and `status` needs no root.
+const LEDGER_MODE: u32 = 0o644;
 
 /// Brings the kernel to the desired state, and keeps it only if the metadata service still answers then.
 ///
@@ -40,9 +40,12 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
         && let Err(error) = host.imds.probe(wait)
     {
         let links = &survey.observed.links;
-        let left = done.iter().rev().filter(|change| host.kernel.apply(&change.inverse(), links).is_err()).count();
-        save_ledger(&host.disk, &before, report);
-        return Err(rolled_back(&error, done.len(), left));
+        let left: Vec<_> =
+            done.iter().rev().filter(|change| host.kernel.apply(&change.inverse(), links).is_err()).collect();
+        // What stays is still ours to take away.
+        left.iter().for_each(|change| survey.ledger.record(change));
+        save_ledger(&host.disk, if left.is_empty() { &before } else { &survey.ledger }, report);
+        return Err(rolled_back(&error, done.len(), left.len()));
     }
     done.iter().for_each(|change| survey.ledger.record(change));
     save_ledger(&host.disk, &survey.ledger, report);
@@ -146,16 +149,26 @@ fn adopt(survey: &mut Survey) {
 }
 
 /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
+/// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
 fn make(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
     let mut done = Vec::new();
+    let mut lacks = false;
     for change in changes {
+        let is_removal = matches!(change, Change::Remove(_));
+        if is_removal && lacks {
+            report.notes.push("nothing was taken away, because not everything could be made".to_owned());
+            break;
+        }
         match kernel.apply(&change, links) {
             Ok(true) => {
                 info!("{change}");
                 done.push(change);
             }
             Ok(false) => {}
-            Err(error) => report.errors.push(error.to_string()),
+            Err(error) => {
+                lacks |= !is_removal;
+                report.errors.push(error.to_string());
+            }
         }
     }
     done
