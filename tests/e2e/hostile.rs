@@ -1,7 +1,7 @@
 //! What could cut off a machine whose only access is the network that eniroute configures: swapped names, a lost
 //! lease, an ENI that the metadata forgets, a change that fails half-way, IPv6 switched off.
 
-use crate::instance::Instance;
+use crate::instance::{Instance, changed};
 use crate::vpc::{EniId, EniSpec, Vpc};
 
 /// The primary ENI with a secondary address, and a second ENI in another subnet, with public addresses.
@@ -69,4 +69,75 @@ fn a_lost_lease_costs_the_primary_nothing_more() {
     assert_eq!(instance.host.ip("rule"), rules);
     assert_eq!(instance.read("etc/netplan/60-eniroute-eth0.yaml"), file);
     assert!(instance.must("status").contains("missing"));
+}
+
+/// Rule 1: only a complete answer *for that ENI* may remove anything of it.
+#[test]
+fn an_eni_whose_interface_is_there_but_which_the_list_forgets_loses_nothing() {
+    let (mut vpc, instance, second) = two_enis();
+    instance.must("apply");
+    let (dump, file) = (instance.host.dump(), instance.read("etc/netplan/60-eniroute-eth1.yaml"));
+    vpc.forget(second);
+    let said = instance.must("apply");
+    assert!(said.contains("eth1"), "{said}");
+    assert_eq!(changed(&dump, &instance.host.dump()), [] as [String; 0]);
+    assert_eq!(instance.read("etc/netplan/60-eniroute-eth1.yaml"), file);
+    vpc.unplug(second);
+    instance.must("apply");
+    assert!(!instance.host.ip("rule").contains("lookup 1000"));
+    assert!(!instance.has("etc/netplan/60-eniroute-eth1.yaml"));
+}
+
+#[test]
+fn a_run_that_cannot_make_everything_takes_nothing_away() {
+    let (mut vpc, instance, second) = two_enis();
+    instance.must("apply");
+    // Two routes in the place of one: neither may be pushed out.
+    instance.host.ip_batch(
+        "route del default dev eth1 table 10001\n\
+         route add default via 10.1.0.7 dev eth1 onlink table 10001\n\
+         route append default via 10.1.0.8 dev eth1 onlink table 10001\n",
+    );
+    vpc.unassign(second, "10.1.0.31");
+    let run = instance.eniroute("apply");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("note: nothing was taken away"), "{run:?}");
+    assert!(instance.host.ip("rule").contains("from 10.1.0.31 lookup 10001"));
+    assert!(instance.host.ip("address show eth1").contains("10.1.0.31/32"));
+    instance.host.ip("-4 route flush table 10001");
+    instance.must("apply");
+    assert!(!instance.host.dump().contains("10.1.0.31"));
+}
+
+#[test]
+fn an_eni_is_excluded_by_its_public_address_too() {
+    let (_vpc, instance, _) = two_enis();
+    instance.write("etc/eniroute.toml", "exclude = [\"203.0.113.30\"]\n");
+    instance.must("apply");
+    assert!(!instance.host.ip("rule").contains("10.1.0.30"));
+    let said = instance.must("apply");
+    assert!(said.contains("eth1: unmanaged") && !said.contains("all 2"), "{said}");
+}
+
+#[test]
+fn status_needs_no_root_after_an_apply_either() {
+    let (_vpc, instance, _) = two_enis();
+    instance.must("apply");
+    let copy = std::path::Path::new("/run").join(format!("eniroute-status-{}", std::process::id()));
+    std::fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
+    let root = instance.root().display().to_string();
+    instance.host.sh(&format!("chmod 755 {root}"));
+    let command = instance.host.command("setpriv").args(["--reuid=65534", "--clear-groups", "--"]);
+    let out = command.arg(copy.display()).args(["--root", &root, "status"]).output();
+    std::fs::remove_file(copy).unwrap();
+    assert_eq!(String::from_utf8(out.stderr).unwrap(), "");
+    assert_eq!(out.status.code(), Some(0));
+}
+
+#[test]
+fn a_plan_says_that_apply_would_stand_down() {
+    let (_vpc, instance, _) = two_enis();
+    instance.write("run/systemd/network/70-eth1.network.d/ec2net_policy_4.conf", "");
+    let said = instance.must("plan");
+    assert!(said.contains("# ") && said.contains("amazon-ec2-net-utils"), "{said}");
 }
