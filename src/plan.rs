@@ -38,6 +38,7 @@ impl Desired {
 /// One ENI's part. `addresses`, `routes` and `rules` are in the order in which they must be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
+    /// Without its IPv6 addresses where the link has IPv6 switched off.
     pub eni: Eni,
     /// The interface that carries the ENI's MAC.
     pub dev: Dev,
@@ -88,7 +89,7 @@ pub enum Why {
 
 /// The plan for `enis`, given what the kernel holds.
 ///
-/// Only two things of `observed` matter: which link carries which MAC, and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
+/// Only two things of `observed` matter: which link carries which MAC (and whether IPv6 is on there), and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
@@ -101,7 +102,7 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
             None => Why::NoLink,
             Some(link) if link.master.is_some() => Why::Enslaved,
             Some(link) => {
-                present.push((eni, &link.name));
+                present.push((usable(eni, link), &link.name));
                 continue;
             }
         };
@@ -110,6 +111,16 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let host = Host { present: &present, observed, config };
     desired.enis = present.iter().map(|(eni, dev)| host.planned(eni, dev)).collect();
     desired
+}
+
+/// What of `eni` can be had on its link: where IPv6 is switched off, nothing of it, neither now nor in a file, which
+/// would switch it on.
+fn usable(eni: &Eni, link: &Link) -> Eni {
+    let mut eni = eni.clone();
+    if !link.ipv6 {
+        (eni.ipv6, eni.ipv6_prefixes, eni.subnet_ipv6) = (Vec::new(), Vec::new(), Vec::new());
+    }
+    eni
 }
 
 /// The link that carries `eni`: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the
@@ -133,7 +144,7 @@ fn router(subnet: Ipv4Net) -> Ipv4Addr {
 
 /// What each ENI's plan needs to know of the others.
 struct Host<'a> {
-    present: &'a [(&'a Eni, &'a Dev)],
+    present: &'a [(Eni, &'a Dev)],
     observed: &'a Observed,
     config: &'a Config,
 }

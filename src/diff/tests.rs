@@ -32,6 +32,7 @@ fn link(number: u8) -> Link {
         permanent_mac: None,
         kind: None,
         master: None,
+        ipv6: true,
         up: number == 0,
     }
 }

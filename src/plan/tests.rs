@@ -38,6 +38,7 @@ fn link(number: u32) -> Link {
         permanent_mac: None,
         kind: Some("veth".into()),
         master: None,
+        ipv6: true,
         up: number == 0,
     }
 }

@@ -33,7 +33,9 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
             (0, strays) => State::Misrouted(strays),
             (absent, _) => State::Missing(absent),
         };
-        reports.push(report(&planned.eni, Some(&planned.dev), state));
+        // As EC2 has it, also where the link cannot have all of it.
+        let listed = survey.metadata.enis.iter().find(|eni| eni.mac == planned.eni.mac);
+        reports.push(report(listed.unwrap_or(&planned.eni), Some(&planned.dev), state));
     }
     for skipped in &survey.desired.skipped {
         let state = if skipped.why == Why::NoLink { State::NoLink } else { State::Unmanaged };

@@ -114,7 +114,15 @@ impl Survey {
                 "{dev} ({mac}) is there, but the metadata does not list its ENI; nothing is taken away until one of them changes"
             )
         };
+        let without_ipv6 = |planned: &Planned| {
+            let dev = &planned.dev;
+            let wants = self.metadata.enis.iter().any(|eni| eni.mac == planned.eni.mac && eni.has_ipv6());
+            (wants && !planned.eni.has_ipv6()).then(|| {
+                format!("IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl net.ipv6.conf.{dev}.disable_ipv6)")
+            })
+        };
         let waiting = self.desired.enis.iter().filter_map(awaited);
+        let waiting = waiting.chain(self.desired.enis.iter().filter_map(without_ipv6));
         waiting.chain(self.unlisted.iter().map(unlisted)).collect()
     }
 }

@@ -120,6 +120,22 @@ fn an_eni_is_excluded_by_its_public_address_too() {
 }
 
 #[test]
+fn ipv6_that_is_switched_off_is_left_off_and_costs_ipv4_nothing() {
+    for key in ["all", "eth1"] {
+        let (vpc, instance, _) = two_enis();
+        instance.host.sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 1);
+        let said = instance.must("apply");
+        assert!(said.contains("IPv6") && said.contains("eth1"), "{said}");
+        assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.30"]).is_empty());
+        assert!(instance.must("apply").starts_with("nothing to do"));
+        assert!(!instance.host.ip("-6 rule").contains("2001:db8"), "{said}");
+        instance.host.sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 0);
+        instance.must("apply");
+        assert!(instance.host.ip("-6 rule").contains("from 2001:db8:0:b::300 lookup 10001"));
+    }
+}
+
+#[test]
 fn status_needs_no_root_after_an_apply_either() {
     let (_vpc, instance, _) = two_enis();
     instance.must("apply");
