@@ -6,6 +6,7 @@ pub mod detect;
 #[path = "../../tests/e2e/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
 mod guest;
+pub mod ifupdown;
 pub mod netplan;
 pub mod network_scripts;
 mod own;
@@ -52,7 +53,7 @@ impl Backend {
     /// Why nothing is written for this backend; `None` for one that has a renderer.
     fn unsupported(self) -> Option<String> {
         match self {
-            Self::Netplan | Self::NetworkScripts => None,
+            Self::Netplan | Self::NetworkScripts | Self::Ifupdown => None,
             Self::None => Some("no files are written: kernel only, the boot service repeats it at every boot".into()),
             other => Some(format!(
                 "{other} files are not supported yet: kernel only, the boot service repeats it at every boot"
@@ -65,7 +66,8 @@ impl Backend {
         Ok(match self {
             Self::Netplan => Some(Box::new(netplan::Netplan::read(disk, links)?)),
             Self::NetworkScripts => Some(Box::new(network_scripts::NetworkScripts::read(disk)?)),
-            Self::NetworkManager | Self::Networkd | Self::Ifupdown | Self::None => None,
+            Self::Ifupdown => Some(Box::new(ifupdown::Ifupdown::read(disk)?)),
+            Self::NetworkManager | Self::Networkd | Self::None => None,
         })
     }
 }

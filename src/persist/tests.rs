@@ -72,7 +72,7 @@ fn detection_says_what_it_saw_and_what_that_means() {
 #[test]
 fn a_backend_without_a_renderer_writes_and_deletes_nothing() {
     let (_root, disk) = disk(&[("/etc/netplan/60-eniroute-eth1.yaml", "# Written by eniroute for e (m)\n")]);
-    for backend in [Backend::None, Backend::Networkd, Backend::Ifupdown, Backend::NetworkManager] {
+    for backend in [Backend::None, Backend::Networkd, Backend::NetworkManager] {
         let rendered = render(&disk, backend, &guest::desired(), &[], &BTreeSet::new()).unwrap();
         assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
         assert!(rendered.notes[0].contains("kernel only"), "{:?}", rendered.notes);

@@ -15,6 +15,7 @@ use crate::files::{Disk, File};
 use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::persist::{Renderer, Rendering, own};
 use crate::plan::{Desired, Planned};
+pub(super) use owner::fnmatch;
 use owner::{Nic, Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
 use yaml::{flow_list, flow_map, scalar};

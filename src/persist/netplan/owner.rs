@@ -86,7 +86,7 @@ pub fn renderer<'a>(foreign: &'a Foreign, definition: Option<&'a Definition>) ->
 }
 
 /// Shell globs as fnmatch(3) reads them: `*`, `?`, `[a-z]`, `[!0-9]`; everything else stands for itself.
-fn fnmatch(glob: &str, text: &str) -> bool {
+pub fn fnmatch(glob: &str, text: &str) -> bool {
     let (mut glob_chars, mut text_chars) = (glob.chars(), text.chars());
     match (glob_chars.next(), text_chars.next()) {
         (None, first) => first.is_none(),
