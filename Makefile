@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-SCRIPTS = tests/setup .ci/run
+SCRIPTS = tests/setup tests/consumers .ci/run
 
 .PHONY: help
 help: ## Show this text

@@ -4,8 +4,10 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod consumer;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
+mod ifupdown;
 mod imds;
 mod instance;
 mod kernel;
