@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::Family;
-use crate::persist::netplan::fnmatch;
+use crate::persist::nic::fnmatch;
 use crate::persist::own;
 
 const INTERFACES: &str = "/etc/network/interfaces";
