@@ -8,6 +8,7 @@ pub mod detect;
 mod guest;
 pub mod ifupdown;
 pub mod netplan;
+pub mod network_manager;
 pub mod network_scripts;
 pub mod networkd;
 mod nic;
@@ -55,13 +56,8 @@ impl Backend {
 
     /// Why nothing is written for this backend; `None` for one that has a renderer.
     fn unsupported(self) -> Option<String> {
-        match self {
-            Self::Netplan | Self::NetworkScripts | Self::Networkd | Self::Ifupdown => None,
-            Self::None => Some("no files are written: kernel only, the boot service repeats it at every boot".into()),
-            other => Some(format!(
-                "{other} files are not supported yet: kernel only, the boot service repeats it at every boot"
-            )),
-        }
+        let why = "no files are written: kernel only, the boot service repeats it at every boot";
+        (self == Self::None).then(|| why.to_owned())
     }
 
     /// The renderer, which has read what the stack says already; `None` for a backend without one.
@@ -69,9 +65,10 @@ impl Backend {
         Ok(match self {
             Self::Netplan => Some(Box::new(netplan::Netplan::read(disk, links)?)),
             Self::NetworkScripts => Some(Box::new(network_scripts::NetworkScripts::read(disk)?)),
+            Self::NetworkManager => Some(Box::new(network_manager::NetworkManager::read(disk)?)),
             Self::Networkd => Some(Box::new(networkd::Networkd::read(disk, links)?)),
             Self::Ifupdown => Some(Box::new(ifupdown::Ifupdown::read(disk)?)),
-            Self::NetworkManager | Self::None => None,
+            Self::None => None,
         })
     }
 }

@@ -11,6 +11,7 @@ mod ifupdown;
 mod imds;
 mod instance;
 mod kernel;
+mod network_manager;
 mod persist;
 mod reach;
 #[path = "../vpc/mod.rs"]

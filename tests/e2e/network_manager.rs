@@ -1,0 +1,194 @@
+//! The keyfiles, read by a real NetworkManager with a D-Bus of its own in a guest of the fake VPC.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use eniroute::error::Error;
+use eniroute::files::{Disk, File, FileChange};
+use eniroute::net::Link;
+use eniroute::persist::network_manager::handover::hand_over;
+use eniroute::plan::{Desired, Planned};
+use nix::mount::{MsFlags, mount};
+
+use crate::consumer::{furnish, power_cycle, program, run, said};
+use crate::guest;
+use crate::instance::{Instance, neighbours_reach};
+use crate::vpc::{Background, EniId, EniSpec, SubnetId, Vpc};
+
+const CONF: &str = "[main]\nplugins=keyfile\nauth-polkit=false\ndns=none\ndhcp=internal\n\n[device-veth]\nmatch-device=type:veth\n\
+                    managed=1\n";
+
+const BUS: &str = "<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen>\
+                   <auth>EXTERNAL</auth><policy context='default'><allow user='*'/><allow own='*'/>\
+                   <allow send_type='method_call'/><allow send_type='signal'/><allow receive_type='method_call'/>\
+                   <allow receive_type='signal'/><allow send_requested_reply='true' send_type='method_return'/>\
+                   <allow send_requested_reply='true' send_type='error'/><allow receive_type='method_return'/>\
+                   <allow receive_type='error'/></policy></busconfig>";
+
+/// The primary's owner. Its lease is the VPC's, so this one asks for none.
+const CLOUD_INIT: &str = "[connection]\nid=cloud-init eth0\nuuid=1dd9a779-d327-56e1-8454-c65e2556c12c\ntype=ethernet\n\
+                          interface-name=eth0\n\n[ipv4]\nmethod=manual\naddress1=10.0.0.10/20,10.0.0.1\nroute-metric=100\n\n\
+                          [ipv6]\nmethod=manual\naddress1=2001:db8:0:a::100/128\n";
+
+const FOLDER: &str = "etc/NetworkManager/system-connections";
+
+struct Guest {
+    vpc: Vpc,
+    instance: Instance,
+    subnets: [SubnetId; 2],
+    eth1: EniId,
+}
+
+fn guest() -> Guest {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+    let b = vpc.subnet("10.1.0.0/20", None);
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6(["2001:db8:0:a::100"]));
+    let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
+    vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]));
+    let instance = Instance::bare(vpc.guest());
+    furnish(&instance);
+    instance.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+    instance.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    instance.write("etc/NetworkManager/NetworkManager.conf", CONF);
+    instance.write("etc/bus.conf", BUS);
+    instance.write(&format!("{FOLDER}/cloud-init-eth0.nmconnection"), CLOUD_INIT);
+    run(&instance, &format!("chmod 600 /{FOLDER}/cloud-init-eth0.nmconnection"));
+    run(&instance, "mkdir -p /run/NetworkManager /run/dbus /var/lib/NetworkManager");
+    // NetworkManager waits for udev unless /sys is read-only, as in a container.
+    let sys = instance.root().join("sys");
+    instance.host.enter(|| {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(None::<&str>, &sys, None::<&str>, flags, None::<&str>).unwrap();
+    });
+    Guest { vpc, instance, subnets: [a, b], eth1 }
+}
+
+impl Guest {
+    /// NetworkManager with its bus, once it has done all that it does by itself.
+    fn network_manager(&self) -> [Background; 2] {
+        let bus = program(&self.instance, "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile").background();
+        self.until("the bus", || self.instance.has("run/dbus/system_bus_socket"));
+        let daemon = program(&self.instance, "NetworkManager --no-daemon").background();
+        let online = program(&self.instance, "nm-online --quiet --wait-for-startup --timeout=60").output();
+        assert!(online.status.success(), "{}{}", said(&online), daemon.log());
+        [bus, daemon]
+    }
+
+    fn until(&self, what: &str, done: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !done() {
+            assert!(Instant::now() < end, "waited half a minute for {what}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn profile_of(&self, dev: &str) -> String {
+        let all = run(&self.instance, "nmcli --terse --fields DEVICE,CONNECTION device");
+        let found = all.lines().find_map(|line| line.strip_prefix(&format!("{dev}:")));
+        found.unwrap_or_else(|| panic!("{all}")).to_owned()
+    }
+
+    /// What is eniroute's of the secondaries, in `ip`'s words; NetworkManager's own flags left out.
+    fn state(&self) -> Vec<String> {
+        let host = &self.instance.host;
+        let mut lines: Vec<String> = Vec::new();
+        for family in ["-4", "-6"] {
+            let mut rules: Vec<_> = host.ip(&format!("{family} rule")).lines().map(str::to_owned).collect();
+            rules.sort();
+            lines.extend(rules);
+            for table in [10_001, 10_002] {
+                lines.extend(host.ip(&format!("{family} route show table all")).lines().filter_map(|line| {
+                    let ours = line.contains(&format!("table {table}")) || line.contains(&format!("metric {table}"));
+                    let words: Vec<_> = line.split_whitespace().filter(|word| *word != "linkdown").collect();
+                    ours.then(|| words.join(" "))
+                }));
+            }
+            for dev in ["eth1", "eth2"] {
+                let addresses = host.ip(&format!("-o {family} address show dev {dev} scope global"));
+                lines.extend(addresses.lines().filter_map(|line| line.split_whitespace().nth(3)).map(str::to_owned));
+            }
+        }
+        lines
+    }
+
+    /// eniroute's keyfiles, each with the interface that it is for.
+    fn keyfiles(&self) -> Vec<(Planned, PathBuf)> {
+        let status = self.instance.json("status");
+        let enis = status["enis"].as_array().unwrap().iter().filter(|eni| eni["interface"] != "eth0");
+        let keyfile = |eni: &serde_json::Value| {
+            let mut planned = guest::eth1();
+            planned.dev = eni["interface"].as_str().unwrap().into();
+            planned.eni.id = eni["eni_id"].as_str().unwrap_or_else(|| panic!("{eni:#}")).to_owned();
+            let path = format!("/{FOLDER}/eniroute-{}.nmconnection", planned.eni.id);
+            (planned, path.into())
+        };
+        enis.map(keyfile).collect()
+    }
+
+    /// Hands every keyfile over, as if all had just been written; nothing may fail.
+    fn hand_over(&self) {
+        let (enis, paths): (Vec<_>, Vec<_>) = self.keyfiles().into_iter().unzip();
+        let file = |path| FileChange::Create(File { path, mode: 0o600, text: String::new() });
+        let changes: Vec<_> = paths.into_iter().map(file).collect();
+        let links: Vec<_> = ["eth1", "eth2"].map(|dev| self.link(dev)).into();
+        let disk = Disk::new(self.instance.root()).unwrap();
+        let errors = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
+            let out = program(&self.instance, name).args(args).output();
+            if out.status.success() { Ok(()) } else { Err(Error::Failed(format!("{args:?}: {}", said(&out)))) }
+        });
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+
+    fn link(&self, dev: &str) -> Link {
+        let index = run(&self.instance, &format!("cat /sys/class/net/{dev}/ifindex"));
+        Link { index: index.trim().parse().unwrap(), name: dev.into(), ..guest::link(1) }
+    }
+}
+
+const SECONDARIES: [&str; 4] = ["10.0.0.20", "10.0.0.21", "10.1.0.30", "2001:db8:0:a::200"];
+
+#[test]
+fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
+    for config in ["", "main_routes_first = true\n"] {
+        let mut guest = guest();
+        guest.instance.write("etc/eniroute.toml", config);
+        guest.instance.eniroute("apply");
+        guest.instance.host.settle();
+        let applied = guest.state();
+        assert!(applied.iter().any(|line| line.contains("throw 10.0.3.16/28 table 10001")), "{applied:#?}");
+        power_cycle(&guest.instance.host, &["eth1", "eth2"]);
+
+        let _running = guest.network_manager();
+        guest.instance.host.settle();
+        assert_eq!(guest.state(), applied);
+        neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
+        assert_eq!(guest.vpc.spoofed(), 0);
+        assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
+    }
+}
+
+#[test]
+fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
+    let mut guest = guest();
+    let _running = guest.network_manager();
+    guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
+    guest.instance.eniroute("apply");
+    guest.hand_over();
+    assert!(guest.profile_of("eth1").starts_with("eniroute-eni-"), "{}", guest.profile_of("eth1"));
+    assert!(guest.profile_of("eth2").starts_with("eniroute-eni-"), "{}", guest.profile_of("eth2"));
+    assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
+    guest.instance.host.settle();
+    neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
+
+    guest.vpc.assign(guest.eth1, "10.0.0.22");
+    guest.instance.eniroute("apply");
+    let applied = guest.state();
+    guest.hand_over();
+    assert_eq!(guest.state(), applied);
+    neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
+    run(&guest.instance, "nmcli connection reload");
+    assert_eq!(guest.state(), applied);
+}
