@@ -43,7 +43,7 @@ struct Guest {
 fn guest() -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    let b = vpc.subnet("10.1.0.0/20", None);
+    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
     vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6(["2001:db8:0:a::100"]));
     let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
     let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
@@ -57,6 +57,7 @@ fn guest() -> Guest {
     instance.write(&format!("{FOLDER}/cloud-init-eth0.nmconnection"), CLOUD_INIT);
     run(&instance, &format!("chmod 600 /{FOLDER}/cloud-init-eth0.nmconnection"));
     run(&instance, "mkdir -p /run/NetworkManager /run/dbus /var/lib/NetworkManager");
+    run(&instance, "ln -s ../run /var/run");
     // NetworkManager waits for udev unless /sys is read-only, as in a container.
     let sys = instance.root().join("sys");
     instance.host.enter(|| {
@@ -67,13 +68,12 @@ fn guest() -> Guest {
 }
 
 impl Guest {
-    /// NetworkManager with its bus, once it has done all that it does by itself.
+    /// NetworkManager with its bus, once it answers.
     fn network_manager(&self) -> [Background; 2] {
         let bus = program(&self.instance, "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile").background();
         self.until("the bus", || self.instance.has("run/dbus/system_bus_socket"));
         let daemon = program(&self.instance, "NetworkManager --no-daemon").background();
-        let online = program(&self.instance, "nm-online --quiet --wait-for-startup --timeout=60").output();
-        assert!(online.status.success(), "{}{}", said(&online), daemon.log());
+        self.until("NetworkManager", || program(&self.instance, "nmcli general").output().status.success());
         [bus, daemon]
     }
 
@@ -89,6 +89,11 @@ impl Guest {
         let all = run(&self.instance, "nmcli --terse --fields DEVICE,CONNECTION device");
         let found = all.lines().find_map(|line| line.strip_prefix(&format!("{dev}:")));
         found.unwrap_or_else(|| panic!("{all}")).to_owned()
+    }
+
+    fn is_activated(&self, dev: &str) -> bool {
+        let all = run(&self.instance, "nmcli --terse --fields DEVICE,STATE device");
+        all.lines().any(|line| line == format!("{dev}:connected"))
     }
 
     /// What is eniroute's of the secondaries, in `ip`'s words; NetworkManager's own flags left out.
@@ -121,25 +126,28 @@ impl Guest {
         let keyfile = |eni: &serde_json::Value| {
             let mut planned = guest::eth1();
             planned.dev = eni["interface"].as_str().unwrap().into();
-            planned.eni.id = eni["eni_id"].as_str().unwrap_or_else(|| panic!("{eni:#}")).to_owned();
+            planned.eni.id = eni["eni"].as_str().unwrap().to_owned();
             let path = format!("/{FOLDER}/eniroute-{}.nmconnection", planned.eni.id);
             (planned, path.into())
         };
         enis.map(keyfile).collect()
     }
 
-    /// Hands every keyfile over, as if all had just been written; nothing may fail.
-    fn hand_over(&self) {
+    /// Hands every keyfile over, as if all had just been written; nothing may fail. Returns nmcli's arguments.
+    fn hand_over(&self) -> Vec<String> {
         let (enis, paths): (Vec<_>, Vec<_>) = self.keyfiles().into_iter().unzip();
         let file = |path| FileChange::Create(File { path, mode: 0o600, text: String::new() });
         let changes: Vec<_> = paths.into_iter().map(file).collect();
         let links: Vec<_> = ["eth1", "eth2"].map(|dev| self.link(dev)).into();
         let disk = Disk::new(self.instance.root()).unwrap();
+        let mut ran = Vec::new();
         let errors = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
+            ran.push(args.join(" "));
             let out = program(&self.instance, name).args(args).output();
             if out.status.success() { Ok(()) } else { Err(Error::Failed(format!("{args:?}: {}", said(&out)))) }
         });
         assert!(errors.is_empty(), "{errors:?}");
+        ran
     }
 
     fn link(&self, dev: &str) -> Link {
@@ -159,9 +167,10 @@ fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
         guest.instance.host.settle();
         let applied = guest.state();
         assert!(applied.iter().any(|line| line.contains("throw 10.0.3.16/28 table 10001")), "{applied:#?}");
-        power_cycle(&guest.instance.host, &["eth1", "eth2"]);
+        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2"]);
 
         let _running = guest.network_manager();
+        run(&guest.instance, "nm-online --quiet --wait-for-startup --timeout=60");
         guest.instance.host.settle();
         assert_eq!(guest.state(), applied);
         neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
@@ -173,22 +182,51 @@ fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
 #[test]
 fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
     let mut guest = guest();
+    power_cycle(&guest.instance.host, &["eth0"]);
     let _running = guest.network_manager();
+    guest.until("the primary's profile", || guest.is_activated("eth0"));
     guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
-    guest.instance.eniroute("apply");
-    guest.hand_over();
-    assert!(guest.profile_of("eth1").starts_with("eniroute-eni-"), "{}", guest.profile_of("eth1"));
-    assert!(guest.profile_of("eth2").starts_with("eniroute-eni-"), "{}", guest.profile_of("eth2"));
-    assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
     guest.instance.host.settle();
+    let primary = guest.instance.host.ip("address show dev eth0");
+    let neighbour = guest.vpc.neighbour(guest.subnets[0]);
+    assert!(neighbour.ping(&["10.0.0.10"]).is_empty());
+    let pings = neighbour.command("fping").args(["--loop", "--period=20", "--timeout=500", "10.0.0.10"]).background();
+
+    guest.instance.eniroute("apply");
+    let applied = guest.state();
+    let ran = guest.hand_over();
+    assert!(ran[1].starts_with("connection up uuid ") && ran[1].ends_with(" ifname eth1"), "{ran:?}");
+    guest.instance.host.settle();
+    assert_eq!(guest.state(), applied);
+    assert!(
+        guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.profile_of("eth2").starts_with("eniroute-eni-")
+    );
     neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
 
     guest.vpc.assign(guest.eth1, "10.0.0.22");
     guest.instance.eniroute("apply");
     let applied = guest.state();
-    guest.hand_over();
+    assert_eq!(guest.hand_over(), ["connection reload", "device reapply eth1", "device reapply eth2"]);
     assert_eq!(guest.state(), applied);
     neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
+
+    let pings = pings.log();
+    assert!(pings.lines().count() > 50 && !pings.contains("timed out"), "{pings}");
+    assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
+    assert_eq!(guest.instance.host.ip("address show dev eth0"), primary);
+}
+
+#[test]
+fn without_its_keyfile_an_interface_keeps_nothing_of_ours() {
+    let guest = guest();
+    guest.instance.eniroute("apply");
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2"]);
+    let _running = guest.network_manager();
+    guest.until("our profile", || guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.is_activated("eth1"));
+    assert_eq!(guest.instance.eniroute("remove").code, 0);
     run(&guest.instance, "nmcli connection reload");
-    assert_eq!(guest.state(), applied);
+    guest
+        .until("the end of our profile", || guest.profile_of("eth1").is_empty() && guest.profile_of("eth2").is_empty());
+    let state = guest.state();
+    assert!(!state.iter().any(|line| line.contains("1000") || line.contains("10.0.0.20")), "{state:#?}");
 }

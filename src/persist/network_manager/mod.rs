@@ -143,7 +143,8 @@ fn route_lines(number: u32, route: &Route) -> String {
         (route.table != crate::net::MAIN).then(|| format!("table={}", route.table)),
         route.src.map(|src| format!("src={src}")),
         route.via.map(|_| "onlink=true".to_owned()),
-        (route.kind == RouteKind::Throw).then(|| "type=throw".to_owned()),
+        // Without a gateway NetworkManager would have it in scope link (253).
+        (route.kind == RouteKind::Throw).then(|| "type=throw,scope=0".to_owned()),
     ];
     let options: Vec<_> = options.into_iter().flatten().collect();
     let mut lines = format!("route{number}={},{via},{}\n", route.dst, route.metric);

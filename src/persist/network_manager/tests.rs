@@ -52,7 +52,7 @@ route1_options=src=10.0.0.20
 route2=0.0.0.0/0,10.0.0.1,10001
 route2_options=onlink=true
 route3=10.0.3.16/28,0.0.0.0,0
-route3_options=table=10001,type=throw
+route3_options=table=10001,type=throw,scope=0
 route4=10.0.0.0/20,0.0.0.0,0
 route4_options=table=10001,src=10.0.0.20
 route5=0.0.0.0/0,10.0.0.1,0
