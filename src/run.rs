@@ -70,9 +70,10 @@ fn apply(common: &Common, options: &Apply) -> Result<Report> {
     if !options.parts.no_kernel {
         act::change_kernel(&mut host, &mut survey, common.wait, &mut report)?;
     }
-    act::commit_files(&host.disk, files, &mut report);
-    if !options.parts.no_kernel {
-        act::repair(&mut host, &mut survey, &mut report)?;
+    let live = !options.parts.no_kernel;
+    let loaded = act::commit_files(&host.disk, &files, live, common.wait, &mut report);
+    if live {
+        act::repair(&mut host, &mut survey, loaded, &mut report)?;
     }
     report.enis = state::all(&survey, None)?;
     Ok(report)
@@ -86,7 +87,7 @@ fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
         report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
     }
     let files = act::plan_files(&host.disk, &survey, parts, &mut report);
-    report.files = files.iter().map(|change| state::file(change, true)).collect();
+    report.files = files.files.iter().map(|change| state::file(change, true)).collect();
     report.enis = state::all(&survey, None)?;
     Ok(report)
 }
@@ -107,7 +108,7 @@ fn remove(common: &Common, selected: &Selected) -> Result<Report> {
     let mut kernel = Kernel::open()?;
     let mut survey = Survey::of_what_we_made(&disk, &mut kernel, selected)?;
     let mut report = survey.report("remove");
-    act::remove(&disk, &mut kernel, &mut survey, &mut report)?;
+    act::remove(&disk, &mut kernel, &mut survey, common.wait, &mut report)?;
     Ok(report)
 }
 
