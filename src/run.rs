@@ -66,17 +66,30 @@ fn apply(common: &Common, options: &Apply) -> Result<Report> {
     let mut host = Host::open(common)?;
     let mut survey = Survey::take(&mut host, &options.selected)?;
     let mut report = survey.report("apply");
-    let files = act::plan_files(&host.disk, &survey, &options.parts, &mut report);
-    if !options.parts.no_kernel {
-        act::change_kernel(&mut host, &mut survey, common.wait, &mut report)?;
-    }
-    let live = !options.parts.no_kernel;
-    let loaded = act::commit_files(&host.disk, &files, live, common.wait, &mut report);
-    if live {
-        act::repair(&mut host, &mut survey, loaded, &mut report)?;
+    if round(&mut host, &mut survey, common, options, &mut report)? {
+        // With our files loaded, a DHCP client may have let go of an ENI, and with it of routes that we left to it.
+        let again = Survey::take(&mut host, &options.selected)?;
+        if again.desired != survey.desired {
+            survey = again;
+            round(&mut host, &mut survey, common, options, &mut report)?;
+        }
     }
     report.enis = state::all(&survey, None)?;
     Ok(report)
+}
+
+/// Kernel, then files, then another look. Returns whether a network manager has loaded files of ours.
+fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply, report: &mut Report) -> Result<bool> {
+    let live = !options.parts.no_kernel;
+    let files = act::plan_files(&host.disk, survey, &options.parts, report);
+    if live {
+        act::change_kernel(host, survey, common.wait, report)?;
+    }
+    let loaded = act::commit_files(&host.disk, &files, live, common.wait, report);
+    if live {
+        act::repair(host, survey, loaded, report)?;
+    }
+    Ok(loaded)
 }
 
 fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {

@@ -132,12 +132,15 @@ pub fn commit_files(disk: &Disk, changes: &Changes, live: bool, wait: Duration, 
         changes.files.iter().for_each(|change| commit(disk, change, report));
         return false;
     };
+    let before = report.errors.len();
     let (last, first): (Vec<_>, Vec<_>) = changes.files.iter().partition(|change| handover.comes_last(change));
     first.into_iter().for_each(|change| commit(disk, change, report));
-    let loaded = handover.load().unwrap_or_else(|error| {
-        report.errors.push(error.to_string());
-        false
-    });
+    // What could not be written for the next boot is not loaded now either.
+    let loaded = report.errors.len() == before
+        && handover.load().unwrap_or_else(|error| {
+            report.errors.push(error.to_string());
+            false
+        });
     last.into_iter().for_each(|change| commit(disk, change, report));
     loaded
 }
@@ -163,9 +166,15 @@ fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> R
     };
     report.backend = Some(backend.to_string());
     let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep)?;
-    report.notes.extend(rendered.notes);
-    report.errors.extend(rendered.errors.iter().map(ToString::to_string));
+    extend(&mut report.notes, rendered.notes);
+    extend(&mut report.errors, rendered.errors.iter().map(ToString::to_string).collect());
     Ok(Changes { files: disk.plan(&rendered.wanted, &rendered.obsolete)?, units: rendered.units })
+}
+
+/// A second round says again what the first one said.
+fn extend(lines: &mut Vec<String>, more: Vec<String>) {
+    let new = more.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>();
+    lines.extend(new);
 }
 
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.

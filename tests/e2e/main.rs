@@ -9,6 +9,7 @@ mod guest;
 mod imds;
 mod instance;
 mod kernel;
+mod networkd;
 mod persist;
 mod reach;
 #[path = "../vpc/mod.rs"]

@@ -73,11 +73,14 @@ impl<'a> Handover<'a> {
     /// # Errors
     /// A unit that cannot be written, or `networkctl` failed.
     pub fn load(mut self) -> Result<bool> {
+        let Some(started) = daemon::started()? else { return Ok(false) };
         if let Some(generated) = &self.generated {
             let is_ours = |unit: &str| is_secondary(unit, self.units);
             self.changed.extend(netplan::install(self.disk, generated.path(), is_ours)?);
         }
-        let Some(started) = daemon::started()?.filter(|_| !self.changed.is_empty()) else { return Ok(false) };
+        if self.changed.is_empty() {
+            return Ok(false);
+        }
         if let Some(why) = self.obstacle(started)? {
             info!("systemd-networkd was not told to reload, because {why}: the files are for the next boot");
             return Ok(false);

@@ -23,7 +23,8 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     if yaml.is_empty() {
         return Ok(None);
     }
-    let root = tempfile::Builder::new().prefix("eniroute-").tempdir().map_err(|e| Error::file("/tmp", e))?;
+    // Other people's YAML may hold passwords: in memory, and for root alone.
+    let root = tempfile::Builder::new().prefix("eniroute-").tempdir_in("/run").map_err(|e| Error::file("/run", e))?;
     let scratch = Disk::new(root.path())?;
     for path in yaml_files(disk)? {
         let text = disk.read(&path)?.unwrap_or_default();
