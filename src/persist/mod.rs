@@ -6,6 +6,7 @@ pub mod detect;
 #[path = "../../tests/e2e/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
 mod guest;
+pub mod handover;
 pub mod ifupdown;
 pub mod netplan;
 pub mod network_manager;
@@ -15,14 +16,14 @@ mod nic;
 mod own;
 mod unit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::files::{Disk, File};
-use crate::net::{Link, Mac};
+use crate::net::{Dev, Link, Mac};
 use crate::plan::{Desired, Planned};
 
 pub use own::{OwnFile, own_files};
@@ -99,8 +100,8 @@ pub trait Renderer {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rendering {
     pub files: Vec<File>,
-    /// The .network units that hold the secondary ENIs' parts, where systemd-networkd is to load them.
-    pub units: BTreeSet<String>,
+    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
+    pub units: BTreeMap<Dev, String>,
     /// What the stack's files cannot hold and the boot service does instead, one sentence each.
     pub notes: Vec<String>,
 }
@@ -112,7 +113,7 @@ pub struct Rendered {
     /// Files of ours on the disk that are no longer wanted, of any backend.
     pub obsolete: Vec<PathBuf>,
     /// See [`Rendering::units`].
-    pub units: BTreeSet<String>,
+    pub units: BTreeMap<Dev, String>,
     pub notes: Vec<String>,
     /// Files that cannot be written because somebody else's stands at their path. All others are `wanted`.
     pub errors: Vec<Error>,

@@ -12,6 +12,7 @@ mod imds;
 mod instance;
 mod kernel;
 mod network_manager;
+mod networkd;
 mod persist;
 mod reach;
 #[path = "../vpc/mod.rs"]

@@ -106,7 +106,7 @@ fn primary(planned: &Planned, place: Option<&Place>, host: Option<&Place>, rende
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let addresses: Vec<_> = addresses(planned, place).iter().map(|a| scalar(&a.net.to_string())).collect();
     add(planned, place, &definition(place, &addresses, &routes(planned, place), &rules(planned)), rendering);
-    rendering.units.insert(unit_of(&place.id));
+    rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
 }
 
 /// Adds an ENI's YAML in `place`, and the rules that netplan has no key for as a drop-in of its unit.

@@ -112,7 +112,7 @@ fn the_primary_s_additions_go_to_its_owner_s_unit_and_its_rules_to_the_first_com
 "#
     );
     assert_eq!(rendering.notes, [""; 0]);
-    let units = ["eth1", "eth2"].map(|dev| format!("10-netplan-eniroute-{dev}.network"));
+    let units = ["eth1", "eth2"].map(|dev| (dev.into(), format!("10-netplan-eniroute-{dev}.network")));
     assert_eq!(rendering.units, units.into());
 }
 

@@ -99,11 +99,12 @@ impl Renderer for Networkd {
     fn render(&self, desired: &Desired) -> Rendering {
         let mut rendering = Rendering::default();
         let places: Vec<_> = desired.enis.iter().map(|planned| (planned, self.place(planned))).collect();
-        let secondaries = || places.iter().filter(|(planned, _)| !planned.eni.primary);
-        let usable = || secondaries().filter_map(|(_, place)| place.as_ref().ok());
-        let host = usable().min_by_key(|place| place.owner.is_some());
-        rendering.units = usable().map(|place| place.unit.clone()).collect();
+        let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
+        let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
         for (planned, place) in &places {
+            if let (false, Ok(place)) = (planned.eni.primary, place) {
+                rendering.units.insert(planned.dev.clone(), place.unit.clone());
+            }
             match place {
                 Ok(place) => rendering.files.extend(self.file(planned, place)),
                 Err(why) => rendering.notes.push(note(planned, "networkd", why)),

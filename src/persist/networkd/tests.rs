@@ -94,7 +94,7 @@ fn an_eni_that_nobody_or_a_catch_all_owns_gets_a_complete_file_that_sorts_first(
     for owner in [DHCP_ETH0, CATCH_ALL] {
         let rendering = render(&[owner], vec![guest::eth1()]);
         assert_eq!(body(&rendering, "10-eniroute-eth1.network"), format!("{head}{ETH1_ROUTES}"));
-        assert_eq!(rendering.units, ["10-eniroute-eth1.network".to_owned()].into());
+        assert_eq!(rendering.units, [("eth1".into(), "10-eniroute-eth1.network".to_owned())].into());
         assert_eq!(rendering.notes, [""; 0]);
     }
 }
@@ -124,7 +124,7 @@ fn an_eni_with_a_file_of_its_own_gets_a_drop_in_with_additions_only() {
         let rendering = render(&[("10-nic.network", &owner)], vec![guest::eth1()]);
         let expected = format!("[Network]\nAddress=10.0.0.21/32\n{ETH1_ROUTES}");
         assert_eq!(body(&rendering, "10-nic.network.d/60-eniroute-eth1.conf"), expected, "{matching}");
-        assert_eq!(rendering.units, ["10-nic.network".to_owned()].into());
+        assert_eq!(rendering.units, [("eth1".into(), "10-nic.network".to_owned())].into());
     }
     let held = "[Match]\nName=eth1\n[Network]\nAddress=10.0.0.20/20\n[Address]\nAddress=10.0.0.21/20\n";
     let rendering = render(&[("10-nic.network", held)], vec![guest::eth1()]);
