@@ -230,3 +230,18 @@ fn without_its_keyfile_an_interface_keeps_nothing_of_ours() {
     let state = guest.state();
     assert!(!state.iter().any(|line| line.contains("1000") || line.contains("10.0.0.20")), "{state:#?}");
 }
+
+#[test]
+fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
+    let mut guest = guest();
+    guest.instance.eniroute("apply");
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2"]);
+    let _running = guest.network_manager();
+    guest.until("our profiles", || guest.is_activated("eth1") && guest.is_activated("eth2"));
+    guest.vpc.detach(guest.eth1);
+    let rules = || ["-4", "-6"].map(|family| guest.instance.host.ip(&format!("{family} rule"))).concat();
+    guest.until("NetworkManager to take the rules away", || !rules().contains("lookup 10001"));
+    for source in ["10.0.0.10", "2001:db8:0:a::100"] {
+        assert!(rules().contains(&format!("10000:\tfrom {source} lookup 10000")), "{}", rules());
+    }
+}

@@ -90,12 +90,13 @@ impl NetworkManager {
 }
 
 impl Renderer for NetworkManager {
-    /// The primary's rules stand in a secondary's keyfile, where loading them touches nothing else. Its other parts
-    /// would need a profile of ours for it, which would shadow its owner's.
+    /// The primary's rules stand in the secondaries' keyfiles, where loading them touches nothing else; in each, since
+    /// NetworkManager takes a rule away with the last profile that has it. The primary's other parts would need a
+    /// profile of ours for it, which would shadow its owner's.
     fn render(&self, desired: &Desired) -> Rendering {
         let mut rendering = Rendering::default();
         let (primary, secondaries): (Vec<_>, Vec<_>) = desired.enis.iter().partition(|planned| planned.eni.primary);
-        let mut rules: Vec<Rule> = primary.iter().flat_map(|planned| planned.rules.clone()).collect();
+        let rules: Vec<Rule> = primary.iter().flat_map(|planned| planned.rules.clone()).collect();
         if let Some(planned) = primary.iter().find(|planned| planned.objects().next().is_some()) {
             rendering.notes.push(note(
                 planned,
@@ -106,8 +107,7 @@ impl Renderer for NetworkManager {
         let (owned, ours): (Vec<&Planned>, Vec<&Planned>) =
             secondaries.into_iter().partition(|planned| self.owner(planned).is_some());
         for planned in ours {
-            // The first one is the host.
-            rendering.files.push(self.keyfile(planned, &std::mem::take(&mut rules)));
+            rendering.files.push(self.keyfile(planned, &rules));
             rendering.notes.extend(self.shortcoming(planned));
         }
         for planned in owned {

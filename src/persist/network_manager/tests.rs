@@ -96,7 +96,7 @@ fn an_eni_of_one_family_has_only_a_link_local_address_of_the_other() {
 }
 
 #[test]
-fn the_primary_s_rules_stand_in_the_first_secondary_s_profile() {
+fn the_primary_s_rules_stand_in_every_secondary_s_profile() {
     let rendering = render(&[DEBIAN_12], vec![guest::primary(), guest::eth1(), guest::eth2()]);
     let names = names(&rendering);
     assert_eq!(names.len(), 2, "{names:?}");
@@ -104,7 +104,10 @@ fn the_primary_s_rules_stand_in_the_first_secondary_s_profile() {
     assert!(text.contains("routing-rule4=priority 10000 from 10.0.0.10/32 table 10000\n"), "{text}");
     assert!(text.contains("routing-rule5=priority 10000 from 10.0.0.11/32 table 10000\n"), "{text}");
     assert!(text.ends_with("routing-rule2=priority 10000 from 2001:db8:0:a::100/128 table 10000\n"), "{text}");
-    assert!(!body(&rendering, "eni-2").contains(" 10000 "));
+    assert!(body(&rendering, "eni-2").contains("routing-rule3=priority 10000 from 10.0.0.10/32 table 10000\n"));
+    assert!(
+        body(&rendering, "eni-2").ends_with("routing-rule1=priority 10000 from 2001:db8:0:a::100/128 table 10000\n")
+    );
     let note = "eth0 (eni-0) is not wholly in NetworkManager's files: a keyfile has no drop-ins, and the primary never \
                 changes owner; the boot service does the rest";
     assert_eq!(rendering.notes, [note]);
