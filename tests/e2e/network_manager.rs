@@ -176,6 +176,7 @@ fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
         neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
         assert_eq!(guest.vpc.spoofed(), 0);
         assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
+        assert_eq!(guest.instance.json("apply")["files"], serde_json::json!([]));
     }
 }
 
