@@ -80,6 +80,7 @@ fn a_boot_from_the_files_alone_makes_what_apply_made() {
         guest.instance.must("apply");
         let [applied, booted] = boot(&guest);
         assert_same(&applied, &booted);
+        assert_eq!(guest.instance.host.sh("cat /proc/sys/net/ipv6/conf/eth1/accept_ra"), "0\n");
         assert!(applied.contains("throw 10.0.3.16/28 table 10001"), "{applied}");
         neighbours_reach(&mut guest.vpc, &guest.subnets, &ADDRESSES);
         assert_eq!(guest.vpc.spoofed(), 0);

@@ -48,6 +48,8 @@ fn guest() -> Guest {
     let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
     let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
     vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]));
+    let c = vpc.subnet_ipv6_only("2001:db8:0:c::/64");
+    vpc.attach(EniSpec::new(c, "eth3").ipv6(["2001:db8:0:c::400"]));
     let instance = Instance::bare(vpc.guest());
     furnish(&instance);
     instance.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
@@ -104,14 +106,14 @@ impl Guest {
             let mut rules: Vec<_> = host.ip(&format!("{family} rule")).lines().map(str::to_owned).collect();
             rules.sort();
             lines.extend(rules);
-            for table in [10_001, 10_002] {
+            for table in [10_001, 10_002, 10_003] {
                 lines.extend(host.ip(&format!("{family} route show table all")).lines().filter_map(|line| {
                     let ours = line.contains(&format!("table {table}")) || line.contains(&format!("metric {table}"));
                     let words: Vec<_> = line.split_whitespace().filter(|word| *word != "linkdown").collect();
                     ours.then(|| words.join(" "))
                 }));
             }
-            for dev in ["eth1", "eth2"] {
+            for dev in SECONDARY_NICS {
                 let addresses = host.ip(&format!("-o {family} address show dev {dev} scope global"));
                 lines.extend(addresses.lines().filter_map(|line| line.split_whitespace().nth(3)).map(str::to_owned));
             }
@@ -138,7 +140,7 @@ impl Guest {
         let (enis, paths): (Vec<_>, Vec<_>) = self.keyfiles().into_iter().unzip();
         let file = |path| FileChange::Create(File { path, mode: 0o600, text: String::new() });
         let changes: Vec<_> = paths.into_iter().map(file).collect();
-        let links: Vec<_> = ["eth1", "eth2"].map(|dev| self.link(dev)).into();
+        let links: Vec<_> = SECONDARY_NICS.map(|dev| self.link(dev)).into();
         let disk = Disk::new(self.instance.root()).unwrap();
         let mut ran = Vec::new();
         let errors = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
@@ -156,7 +158,9 @@ impl Guest {
     }
 }
 
-const SECONDARIES: [&str; 4] = ["10.0.0.20", "10.0.0.21", "10.1.0.30", "2001:db8:0:a::200"];
+const SECONDARY_NICS: [&str; 3] = ["eth1", "eth2", "eth3"];
+
+const SECONDARIES: [&str; 5] = ["10.0.0.20", "10.0.0.21", "10.1.0.30", "2001:db8:0:a::200", "2001:db8:0:c::400"];
 
 #[test]
 fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
@@ -167,7 +171,7 @@ fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
         guest.instance.host.settle();
         let applied = guest.state();
         assert!(applied.iter().any(|line| line.contains("throw 10.0.3.16/28 table 10001")), "{applied:#?}");
-        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2"]);
+        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
 
         let _running = guest.network_manager();
         run(&guest.instance, "nm-online --quiet --wait-for-startup --timeout=60");
@@ -207,7 +211,10 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
     guest.vpc.assign(guest.eth1, "10.0.0.22");
     guest.instance.eniroute("apply");
     let applied = guest.state();
-    assert_eq!(guest.hand_over(), ["connection reload", "device reapply eth1", "device reapply eth2"]);
+    assert_eq!(
+        guest.hand_over(),
+        ["connection reload", "device reapply eth1", "device reapply eth2", "device reapply eth3"]
+    );
     assert_eq!(guest.state(), applied);
     neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
 
@@ -221,7 +228,7 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
 fn without_its_keyfile_an_interface_keeps_nothing_of_ours() {
     let guest = guest();
     guest.instance.eniroute("apply");
-    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2"]);
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
     let _running = guest.network_manager();
     guest.until("our profile", || guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.is_activated("eth1"));
     assert_eq!(guest.instance.eniroute("remove").code, 0);
@@ -236,7 +243,7 @@ fn without_its_keyfile_an_interface_keeps_nothing_of_ours() {
 fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
     let mut guest = guest();
     guest.instance.eniroute("apply");
-    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2"]);
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
     let _running = guest.network_manager();
     guest.until("our profiles", || guest.is_activated("eth1") && guest.is_activated("eth2"));
     guest.vpc.detach(guest.eth1);
