@@ -2,7 +2,7 @@
 
 mod lab;
 
-use lab::Lab;
+use lab::{CONFIG, Lab};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 const ETH: [&str; 3] = ["eth0", "eth1", "eth2"];
@@ -80,6 +80,13 @@ fn netplan_same_thing_twice_under_a_catch_all() {
     let files = [("/etc/netplan/90-default.yaml", ALL_ETH)];
     let lab = assert_same_thing_twice(&files, &ETH, of_the_primary);
     assert_eq!(lab.guest.ip("-4 route show default").matches("proto dhcp").count(), 1, "one DHCP default is left");
+}
+
+#[test]
+fn netplan_same_thing_twice_with_rules_that_netplan_cannot_say() {
+    let files = [(YAML, CLOUD_INIT_ETH0), (CONFIG, "main_routes_first = true\n")];
+    let lab = assert_same_thing_twice(&files, &["eth0"], |_| false);
+    assert!(lab.rules().contains("15001:\tfrom 10.0.0.20 lookup main suppress_prefixlength 0"), "{}", lab.rules());
 }
 
 #[test]
@@ -196,14 +203,23 @@ fn a_read_only_etc_costs_the_files_alone() {
 }
 
 #[test]
-fn remove_hands_the_secondaries_back() {
-    let lab = three_enis(NETWORKD_ALL, &ETH);
+fn networkd_remove_hands_the_secondaries_back() {
+    assert_remove_hands_back(NETWORKD_ALL, "20-all.network");
+}
+
+#[test]
+fn netplan_remove_hands_the_secondaries_back() {
+    assert_remove_hands_back(&[("/etc/netplan/90-default.yaml", ALL_ETH)], "10-netplan-all-eth.network");
+}
+
+fn assert_remove_hands_back(files: Files, owner: &str) {
+    let lab = three_enis(files, &ETH);
     lab.apply();
-    assert!(!lab.record("eth1").contains("20-all.network"));
+    assert!(!lab.record("eth1").contains(owner));
     let lost = lab.under_traffic(|| {
         let run = lab.eniroute("remove");
         assert_eq!(run.code, 0, "{run:?}");
-        lab.until("the catch-all has eth1 again", || lab.record("eth1").contains("20-all.network"));
+        lab.until("the catch-all has eth1 again", || lab.record("eth1").contains(owner));
         lab.await_configured("eth1");
     });
     assert_eq!(lost, 0);
