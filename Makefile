@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
-SCRIPTS = tests/setup .ci/run
+SCRIPTS = tests/setup tests/binary .ci/run
 
 .PHONY: help
 help: ## Show this text
@@ -40,8 +40,9 @@ lint: ## Check format, lints and scripts
 
 .PHONY: test
 test: root setup lint build ## Run all tests (root)
+	tests/binary $(TARGET)/release/eniroute
 	$(CARGO) test --locked
 
 .PHONY: bench
-bench: root setup build ## Measure time, requests and memory against a floor (root)
-	$(CARGO) bench --locked
+bench: root setup ## Measure time, requests and memory against a floor (root)
+	$(CARGO) bench --locked --bench bench
