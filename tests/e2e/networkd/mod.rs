@@ -116,6 +116,20 @@ fn networkd_the_primary_loses_nothing_while_secondaries_are_handed_over() {
     assert_the_primary_loses_nothing(NETWORKD_ALL);
 }
 
+/// The control: the primary does lose pings where networkd finds its unit rewritten, and the tests here see it.
+#[test]
+fn a_plain_reload_of_rewritten_units_flaps_the_primary() {
+    let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
+    let flaps = || {
+        lab.under_traffic(|| {
+            lab.guest.sh("netplan generate; networkctl reload");
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            lab.await_configured("eth0");
+        })
+    };
+    assert!((0..3).any(|_| flaps() > 0), "{}", lab.log());
+}
+
 #[test]
 fn rewritten_units_are_not_reloaded() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
@@ -129,6 +143,17 @@ fn rewritten_units_are_not_reloaded() {
     assert_eq!(lost, 0);
     assert_eq!(lab.vpc.inet().ping(&["3.104.193.180"]), NOBODY);
     assert!(lab.has("/run/systemd/network/10-netplan-eniroute-eth1.network"), "it is there for whoever reloads next");
+}
+
+#[test]
+fn without_the_kernel_part_the_files_are_for_the_boot() {
+    let lab = three_enis(NETWORKD_ETH0, &["eth0"]);
+    let run = lab.eniroute("apply -v --no-kernel");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!run.stderr.contains("reload"), "{run:?}");
+    assert!(lab.has("/etc/systemd/network/10-eniroute-eth1.network"));
+    assert!(lab.has("/etc/systemd/network/20-eth0.network.d/60-eniroute-eth0.conf"));
+    assert!(!lab.rules().contains("lookup 100"), "{}", lab.rules());
 }
 
 #[test]
