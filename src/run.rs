@@ -110,6 +110,7 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     let survey = Survey::take_with_public(&mut host, selected)?;
     let mut report = survey.report("status");
     report.enis = state::all(&survey, Some(&mut host.kernel))?;
+    report.notes = state::rivals(&survey);
     Ok(report)
 }
 

@@ -1,9 +1,10 @@
 //! From what is known to what is reported of each ENI. Asks the kernel for routes, changes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::survey::Survey;
-use crate::diff::missing;
+use crate::diff::{missing, table_of};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::FileChange;
@@ -66,6 +67,25 @@ fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<
         strays += usize::from(is_up && !right);
     }
     Ok(strays)
+}
+
+/// Rules by another hand for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
+pub fn rivals(survey: &Survey) -> Vec<String> {
+    let mut counts: BTreeMap<(&Dev, u32, bool), usize> = BTreeMap::new();
+    for planned in &survey.desired.enis {
+        let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).collect();
+        let theirs = survey.observed.rules.iter().filter(|rule| {
+            !rule.foreign && rule.from.is_some() && sources.contains(&rule.from) && !planned.rules.contains(rule)
+        });
+        for rule in theirs.filter(|rule| table_of(rule).is_none()) {
+            *counts.entry((&planned.dev, rule.table, rule.priority < planned.eni.table())).or_default() += 1;
+        }
+    }
+    let told = counts.into_iter().map(|((dev, table, first), count)| {
+        let order = if first { "they come before eniroute's, which are never asked" } else { "eniroute's come first" };
+        format!("rules by another hand send traffic from {dev}'s addresses to table {table} ({count} of them): {order}")
+    });
+    told.collect()
 }
 
 fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {

@@ -43,6 +43,9 @@ chmod 755 /run/bin/netplan
 mount --bind /run/bin/netplan /usr/sbin/netplan
 "#;
 
+/// Read by eniroute where it is there; /etc itself is this machine's.
+pub const CONFIG: &str = "/run/eniroute.toml";
+
 pub struct Lab {
     networkd: Option<Background>,
     _daemons: Vec<Background>,
@@ -148,7 +151,9 @@ impl Lab {
 
     /// `eniroute ARGUMENTS` on the running system, whatever comes of it.
     pub fn eniroute(&self, arguments: &str) -> Run {
-        let out = self.guest.command(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace()).output();
+        let command = self.guest.command(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace());
+        let config = self.has(CONFIG).then_some(["--config", CONFIG]);
+        let out = command.args(config.into_iter().flatten()).output();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let run = Run { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
         assert!(!run.stderr.contains("panicked"), "{run:?}");

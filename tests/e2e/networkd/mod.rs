@@ -2,7 +2,7 @@
 
 mod lab;
 
-use lab::Lab;
+use lab::{CONFIG, Lab};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 const ETH: [&str; 3] = ["eth0", "eth1", "eth2"];
@@ -83,6 +83,13 @@ fn netplan_same_thing_twice_under_a_catch_all() {
 }
 
 #[test]
+fn netplan_same_thing_twice_with_rules_that_netplan_cannot_say() {
+    let files = [(YAML, CLOUD_INIT_ETH0), (CONFIG, "main_routes_first = true\n")];
+    let lab = assert_same_thing_twice(&files, &["eth0"], |_| false);
+    assert!(lab.rules().contains("15001:\tfrom 10.0.0.20 lookup main suppress_prefixlength 0"), "{}", lab.rules());
+}
+
+#[test]
 fn networkd_same_thing_twice_beside_a_file_of_the_primary_s() {
     assert_same_thing_twice(NETWORKD_ETH0, &["eth0"], |_| false);
 }
@@ -109,6 +116,20 @@ fn networkd_the_primary_loses_nothing_while_secondaries_are_handed_over() {
     assert_the_primary_loses_nothing(NETWORKD_ALL);
 }
 
+/// The control: the primary does lose pings where networkd finds its unit rewritten, and the tests here see it.
+#[test]
+fn a_plain_reload_of_rewritten_units_flaps_the_primary() {
+    let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
+    let flaps = || {
+        lab.under_traffic(|| {
+            lab.guest.sh("netplan generate; networkctl reload");
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            lab.await_configured("eth0");
+        })
+    };
+    assert!((0..3).any(|_| flaps() > 0), "{}", lab.log());
+}
+
 #[test]
 fn rewritten_units_are_not_reloaded() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
@@ -122,6 +143,17 @@ fn rewritten_units_are_not_reloaded() {
     assert_eq!(lost, 0);
     assert_eq!(lab.vpc.inet().ping(&["3.104.193.180"]), NOBODY);
     assert!(lab.has("/run/systemd/network/10-netplan-eniroute-eth1.network"), "it is there for whoever reloads next");
+}
+
+#[test]
+fn without_the_kernel_part_the_files_are_for_the_boot() {
+    let lab = three_enis(NETWORKD_ETH0, &["eth0"]);
+    let run = lab.eniroute("apply -v --no-kernel");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!run.stderr.contains("reload"), "{run:?}");
+    assert!(lab.has("/etc/systemd/network/10-eniroute-eth1.network"));
+    assert!(lab.has("/etc/systemd/network/20-eth0.network.d/60-eniroute-eth0.conf"));
+    assert!(!lab.rules().contains("lookup 100"), "{}", lab.rules());
 }
 
 #[test]
@@ -196,14 +228,23 @@ fn a_read_only_etc_costs_the_files_alone() {
 }
 
 #[test]
-fn remove_hands_the_secondaries_back() {
-    let lab = three_enis(NETWORKD_ALL, &ETH);
+fn networkd_remove_hands_the_secondaries_back() {
+    assert_remove_hands_back(NETWORKD_ALL, "20-all.network");
+}
+
+#[test]
+fn netplan_remove_hands_the_secondaries_back() {
+    assert_remove_hands_back(&[("/etc/netplan/90-default.yaml", ALL_ETH)], "10-netplan-all-eth.network");
+}
+
+fn assert_remove_hands_back(files: Files, owner: &str) {
+    let lab = three_enis(files, &ETH);
     lab.apply();
-    assert!(!lab.record("eth1").contains("20-all.network"));
+    assert!(!lab.record("eth1").contains(owner));
     let lost = lab.under_traffic(|| {
         let run = lab.eniroute("remove");
         assert_eq!(run.code, 0, "{run:?}");
-        lab.until("the catch-all has eth1 again", || lab.record("eth1").contains("20-all.network"));
+        lab.until("the catch-all has eth1 again", || lab.record("eth1").contains(owner));
         lab.await_configured("eth1");
     });
     assert_eq!(lost, 0);
