@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
-SCRIPTS = tests/setup tests/binary .ci/run
+SCRIPTS = tests/setup tests/binary tests/consumers .ci/run
 
 .PHONY: help
 help: ## Show this text

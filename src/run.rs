@@ -66,16 +66,30 @@ fn apply(common: &Common, options: &Apply) -> Result<Report> {
     let mut host = Host::open(common)?;
     let mut survey = Survey::take(&mut host, &options.selected)?;
     let mut report = survey.report("apply");
-    let files = act::plan_files(&host.disk, &survey, &options.parts, &mut report);
-    if !options.parts.no_kernel {
-        act::change_kernel(&mut host, &mut survey, common.wait, &mut report)?;
-    }
-    act::commit_files(&host.disk, files, &mut report);
-    if !options.parts.no_kernel {
-        act::repair(&mut host, &mut survey, &mut report)?;
+    if round(&mut host, &mut survey, common, options, &mut report)? {
+        // With our files loaded, a DHCP client may have let go of an ENI, and with it of routes that we left to it.
+        let again = Survey::take(&mut host, &options.selected)?;
+        if again.desired != survey.desired {
+            survey = again;
+            round(&mut host, &mut survey, common, options, &mut report)?;
+        }
     }
     report.enis = state::all(&survey, None)?;
     Ok(report)
+}
+
+/// Kernel, then files, then another look. Returns whether a network manager has loaded files of ours.
+fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply, report: &mut Report) -> Result<bool> {
+    let live = !options.parts.no_kernel;
+    let files = act::plan_files(&host.disk, survey, &options.parts, report);
+    if live {
+        act::change_kernel(host, survey, common.wait, report)?;
+    }
+    let loaded = act::commit_files(&host.disk, &files, live, common.wait, report);
+    if live {
+        act::repair(host, survey, loaded, report)?;
+    }
+    Ok(loaded)
 }
 
 fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
@@ -89,7 +103,7 @@ fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
         report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
     }
     let files = act::plan_files(&host.disk, &survey, parts, &mut report);
-    report.files = files.iter().map(|change| state::file(change, true)).collect();
+    report.files = files.files.iter().map(|change| state::file(change, true)).collect();
     report.enis = state::all(&survey, None)?;
     Ok(report)
 }
@@ -111,7 +125,7 @@ fn remove(common: &Common, selected: &Selected) -> Result<Report> {
     let mut kernel = Kernel::open()?;
     let mut survey = Survey::of_what_we_made(&disk, &mut kernel, selected)?;
     let mut report = survey.report("remove");
-    act::remove(&disk, &mut kernel, &mut survey, &mut report)?;
+    act::remove(&disk, &mut kernel, &mut survey, common.wait, &mut report)?;
     Ok(report)
 }
 

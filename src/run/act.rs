@@ -14,6 +14,7 @@ use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
 use crate::net::{Change, Link};
 use crate::persist;
+use crate::persist::handover::{Changes, Handover};
 use crate::report::Report;
 
 /// The ledger tells no secret, and `status` needs no root.
@@ -54,9 +55,10 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
     Ok(())
 }
 
-/// Looks again after the files were written: what a network manager dropped meanwhile is put back, once.
-pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Result<()> {
-    if report.kernel.is_empty() {
+/// Looks again after the kernel was changed or a network manager has `loaded` files: what it dropped meanwhile is
+/// put back, once.
+pub fn repair(host: &mut Host, survey: &mut Survey, loaded: bool, report: &mut Report) -> Result<()> {
+    if report.kernel.is_empty() && !loaded {
         return Ok(());
     }
     survey.observed = host.kernel.observe()?;
@@ -71,13 +73,20 @@ pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Resu
 }
 
 /// Takes away everything that `survey` says is ours: kernel, files, ledger.
-pub fn remove(disk: &Disk, kernel: &mut Kernel, survey: &mut Survey, report: &mut Report) -> Result<()> {
+pub fn remove(
+    disk: &Disk,
+    kernel: &mut Kernel,
+    survey: &mut Survey,
+    wait: Duration,
+    report: &mut Report,
+) -> Result<()> {
     let changes = diff(&survey.desired, &survey.observed, &survey.scope);
     let done = make(kernel, changes, &survey.observed.links, report);
     let failed = !report.errors.is_empty();
     let ours = persist::own_files(disk)?.into_iter().filter(|file| !file.is_kept(&survey.keep));
     let paths: Vec<_> = ours.map(|file| file.path).collect();
-    commit_files(disk, disk.plan(&[], &paths)?, report);
+    let files = Changes { files: disk.plan(&[], &paths)?, ..Changes::default() };
+    commit_files(disk, &files, true, wait, report);
     done.iter().for_each(|change| survey.ledger.record(change));
     if !failed {
         survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
@@ -88,16 +97,16 @@ pub fn remove(disk: &Disk, kernel: &mut Kernel, survey: &mut Survey, report: &mu
 }
 
 /// What is to change on disk for the next boot. A failure is reported and costs the files, not the kernel part.
-pub fn plan_files(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Vec<FileChange> {
+pub fn plan_files(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Changes {
     if parts.no_persist {
-        return Vec::new();
+        return Changes::default();
     }
     let mut changes = render(disk, survey, parts, report).unwrap_or_else(|error| {
         report.errors.push(format!("{error}; no file was written"));
-        Vec::new()
+        Changes::default()
     });
     if !survey.scope.complete {
-        changes.retain(only_grows);
+        changes.files.retain(only_grows);
     }
     changes
 }
@@ -111,20 +120,46 @@ fn only_grows(change: &FileChange) -> bool {
     }
 }
 
-/// Makes the planned changes of files; what fails is reported, and the rest goes on.
-pub fn commit_files(disk: &Disk, changes: Vec<FileChange>, report: &mut Report) {
-    for change in changes {
-        match disk.commit(&change) {
-            Ok(()) => {
-                info!("{change}");
-                report.files.push(state::file(&change, false));
-            }
-            Err(error) => report.errors.push(error.to_string()),
+/// Makes the planned changes of files and hands them over to a running network manager, if it is `live`. Returns
+/// whether the manager has loaded anything. What fails is reported; files that their consumer refuses are not made.
+pub fn commit_files(disk: &Disk, changes: &Changes, live: bool, wait: Duration, report: &mut Report) -> bool {
+    let handover = match Handover::prepare(disk, changes, live, wait) {
+        Ok(handover) => handover,
+        Err(error) => {
+            report.errors.push(format!("{error}; no file was written"));
+            let deletes = changes.files.iter().filter(|change| matches!(change, FileChange::Delete { .. }));
+            deletes.for_each(|change| commit(disk, change, report));
+            return false;
         }
+    };
+    let Some(handover) = handover else {
+        changes.files.iter().for_each(|change| commit(disk, change, report));
+        return false;
+    };
+    let before = report.errors.len();
+    let (last, first): (Vec<_>, Vec<_>) = changes.files.iter().partition(|change| handover.comes_last(change));
+    first.into_iter().for_each(|change| commit(disk, change, report));
+    // What could not be written for the next boot is not loaded now either.
+    let loaded = report.errors.len() == before
+        && handover.load().unwrap_or_else(|error| {
+            report.errors.push(error.to_string());
+            false
+        });
+    last.into_iter().for_each(|change| commit(disk, change, report));
+    loaded
+}
+
+fn commit(disk: &Disk, change: &FileChange, report: &mut Report) {
+    match disk.commit(change) {
+        Ok(()) => {
+            info!("{change}");
+            report.files.push(state::file(change, false));
+        }
+        Err(error) => report.errors.push(error.to_string()),
     }
 }
 
-fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Result<Vec<FileChange>> {
+fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Result<Changes> {
     let backend = match parts.backend {
         Some(backend) => backend,
         None => {
@@ -135,9 +170,15 @@ fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> R
     };
     report.backend = Some(backend.to_string());
     let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep)?;
-    report.notes.extend(rendered.notes);
-    report.errors.extend(rendered.errors.iter().map(ToString::to_string));
-    disk.plan(&rendered.wanted, &rendered.obsolete)
+    extend(&mut report.notes, rendered.notes);
+    extend(&mut report.errors, rendered.errors.iter().map(ToString::to_string).collect());
+    Ok(Changes { files: disk.plan(&rendered.wanted, &rendered.obsolete)?, units: rendered.units })
+}
+
+/// A second round says again what the first one said.
+fn extend(lines: &mut Vec<String>, more: Vec<String>) {
+    let new = more.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>();
+    lines.extend(new);
 }
 
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
