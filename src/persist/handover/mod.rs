@@ -49,8 +49,7 @@ pub struct Handover<'a> {
 
 impl<'a> Handover<'a> {
     /// Has netplan check the YAML, in a copy. `live`: a running networkd may be told; else the files are for the
-    /// boot. `wait` bounds networkd's work, and six times
-    /// that each program. Changes nothing.
+    /// boot. `wait` bounds networkd's work, and six times that each program. Changes nothing.
     ///
     /// # Errors
     /// netplan refuses our YAML or somebody else's, or does not end in time. The files must not be put in place.
