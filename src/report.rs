@@ -151,7 +151,7 @@ impl Report {
         for file in &self.files {
             let _ = writeln!(text, "  {} {}", file.action, file.path);
         }
-        text + &self.exceptions() + &self.remarks("note: ")
+        text + &self.exceptions("") + &self.remarks("note: ")
     }
 
     fn changes_anything(&self) -> bool {
@@ -166,13 +166,14 @@ impl Report {
             (_, _, 1) => "nothing to do: 1 ENI is as EC2 describes it\n".to_owned(),
             _ => format!("nothing to do: {ok} ENIs are as EC2 describes them\n"),
         };
-        text + &self.exceptions() + &self.remarks("note: ")
+        let (state, note) = if self.command == "plan" { ("# ", "# ") } else { ("", "note: ") };
+        text + &self.exceptions(state) + &self.remarks(note)
     }
 
     /// The ENIs that are not all right, one a line.
-    fn exceptions(&self) -> String {
+    fn exceptions(&self, lead: &str) -> String {
         let told = self.enis.iter().filter(|eni| eni.state != State::Ok);
-        told.map(|eni| format!("{}: {}\n", eni.name(), eni.state)).collect()
+        told.map(|eni| format!("{lead}{}: {}\n", eni.name(), eni.state)).collect()
     }
 
     fn remarks(&self, lead: &str) -> String {

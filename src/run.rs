@@ -96,6 +96,9 @@ fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
     let mut host = Host::open(common)?;
     let survey = Survey::take(&mut host, selected)?;
     let mut report = survey.report("plan");
+    report
+        .notes
+        .extend(peers::demand_none(&host.disk).err().map(|why| format!("`eniroute apply` would refuse: {why}")));
     if !parts.no_kernel {
         report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
     }
@@ -135,6 +138,6 @@ fn demand_root(command: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "`eniroute {command}` changes routes and files, so it must run as root: sudo eniroute {command} (`plan` and `status` need no root)"
+        "`eniroute {command}` changes routes and files, so it must run as root: sudo eniroute {command} (`status` needs no root)"
     )))
 }

@@ -17,8 +17,8 @@ use crate::persist;
 use crate::persist::handover::{Changes, Handover};
 use crate::report::Report;
 
-/// The ledger tells no secret, but only root has a use for it.
-const LEDGER_MODE: u32 = 0o600;
+/// The ledger tells no secret, and `status` needs no root.
+const LEDGER_MODE: u32 = 0o644;
 
 /// Brings the kernel to the desired state, and keeps it only if the metadata service still answers then.
 ///
@@ -41,9 +41,13 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
         && let Err(error) = host.imds.probe(wait)
     {
         let links = &survey.observed.links;
-        let left = done.iter().rev().filter(|change| host.kernel.apply(&change.inverse(), links).is_err()).count();
-        save_ledger(&host.disk, &before, report);
-        return Err(rolled_back(&error, done.len(), left));
+        let undo = done.iter().rev().map(Change::inverse).collect();
+        let left = host.kernel.apply_all(undo, links).into_iter().filter(|(_, ended)| ended.is_err());
+        let left: Vec<Change> = left.map(|(undo, _)| undo.inverse()).collect();
+        // What stays is still ours to take away.
+        left.iter().for_each(|change| survey.ledger.record(change));
+        save_ledger(&host.disk, if left.is_empty() { &before } else { &survey.ledger }, report);
+        return Err(rolled_back(&error, done.len(), left.len()));
     }
     done.iter().for_each(|change| survey.ledger.record(change));
     save_ledger(&host.disk, &survey.ledger, report);
@@ -182,19 +186,30 @@ fn extend(lines: &mut Vec<String>, more: Vec<String>) {
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
 fn adopt(survey: &mut Survey) {
     let Survey { desired, ledger, metadata, scope, .. } = survey;
-    for planned in &desired.enis {
-        ledger.adopt(planned);
-    }
+    ledger.adopt(&desired.enis);
     if scope.complete && scope.only.is_none() {
         ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));
     }
 }
 
 /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
+/// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
 fn make(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+    let (removals, additions): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| matches!(c, Change::Remove(_)));
+    let failed_before = report.errors.len();
+    let mut done = pass(kernel, additions, links, report);
+    if report.errors.len() == failed_before {
+        done.extend(pass(kernel, removals, links, report));
+    } else if !removals.is_empty() {
+        report.notes.push("nothing was taken away, because not everything could be made".to_owned());
+    }
+    done
+}
+
+fn pass(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
     let mut done = Vec::new();
-    for change in changes {
-        match kernel.apply(&change, links) {
+    for (change, ended) in kernel.apply_all(changes, links) {
+        match ended {
             Ok(true) => {
                 info!("{change}");
                 done.push(change);

@@ -22,7 +22,9 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
     let missing = missing(&survey.desired, &survey.observed);
     let mut reports = Vec::new();
     for planned in &survey.desired.enis {
-        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0) + lease_is_missing(survey, planned);
+        // The primary ENI's own address is its DHCP client's business, but it counts all the same.
+        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0)
+            + usize::from(planned.awaited(&survey.observed).is_some());
         let strays = match &mut kernel {
             Some(kernel) if absent == 0 => misrouted(survey, planned, kernel)?,
             _ => 0,
@@ -32,7 +34,9 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
             (0, strays) => State::Misrouted(strays),
             (absent, _) => State::Missing(absent),
         };
-        reports.push(report(&planned.eni, Some(&planned.dev), state));
+        // As EC2 has it, also where the link cannot have all of it.
+        let listed = survey.metadata.enis.iter().find(|eni| eni.mac == planned.eni.mac);
+        reports.push(report(listed.unwrap_or(&planned.eni), Some(&planned.dev), state));
     }
     for skipped in &survey.desired.skipped {
         let state = if skipped.why == Why::NoLink { State::NoLink } else { State::Unmanaged };
@@ -41,16 +45,6 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
     reports.sort_by_key(|report| (!report.primary, report.table));
     reports.extend(survey.metadata.incomplete.iter().map(|(mac, _)| incomplete(survey, *mac)));
     Ok(reports)
-}
-
-/// The primary ENI's own address is its DHCP client's business, but it counts as missing all the same.
-fn lease_is_missing(survey: &Survey, planned: &Planned) -> usize {
-    let is_up = |ip: &Ipv4Addr| {
-        let ip = IpAddr::from(*ip);
-        survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip)
-    };
-    let absent = planned.eni.ipv4.iter().filter(|ip| !is_up(ip)).count();
-    if planned.eni.primary { absent.saturating_sub(planned.addresses.len()) } else { 0 }
 }
 
 /// How many of the ENI's addresses would leave by another interface. Without a way out at all only a secondary

@@ -7,6 +7,7 @@
 mod converge;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
+mod hostile;
 mod imds;
 mod input;
 mod instance;
