@@ -127,8 +127,10 @@ pub fn commit_files(disk: &Disk, changes: &Changes, live: bool, wait: Duration, 
         Ok(handover) => handover,
         Err(error) => {
             report.errors.push(format!("{error}; no file was written"));
-            let deletes = changes.files.iter().filter(|change| matches!(change, FileChange::Delete { .. }));
-            deletes.for_each(|change| commit(disk, change, report));
+            // Taking ours away breaks nothing that was whole; half of a change could.
+            if changes.files.iter().all(|change| matches!(change, FileChange::Delete { .. })) {
+                changes.files.iter().for_each(|change| commit(disk, change, report));
+            }
             return false;
         }
     };

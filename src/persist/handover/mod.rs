@@ -22,6 +22,9 @@ use crate::files::{Disk, FileChange};
 use crate::net::Dev;
 use crate::persist::unit::unit_of_path;
 
+/// A program has so many times `--wait`: netplan is a Python program, and a small instance that boots is busy.
+const PATIENCE: u32 = 6;
+
 /// How often networkd's record of a link is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -46,7 +49,7 @@ pub struct Handover<'a> {
 
 impl<'a> Handover<'a> {
     /// Has netplan check the YAML, in a copy. `live`: a running networkd may be told; else the files are for the
-    /// boot. `wait` bounds each program and networkd's answer. Changes nothing.
+    /// boot. `wait` bounds networkd's work, and six times that each program. Changes nothing.
     ///
     /// # Errors
     /// netplan refuses our YAML or somebody else's, or does not end in time. The files must not be put in place.
@@ -54,7 +57,7 @@ impl<'a> Handover<'a> {
         if !disk.is_host() || changes.files.is_empty() {
             return Ok(None);
         }
-        let generated = netplan::generate(disk, &changes.files, wait)?;
+        let generated = netplan::generate(disk, &changes.files, wait.saturating_mul(PATIENCE))?;
         let units = &changes.units;
         let touched = changes.files.iter().filter_map(|change| unit_of_path(change.path()));
         let changed = touched.filter(|unit| is_secondary(unit, units)).map(str::to_owned).collect();
@@ -87,7 +90,7 @@ impl<'a> Handover<'a> {
         }
         let before = self.records();
         info!("networkctl reload");
-        command::run("networkctl", &["reload"], self.wait)?;
+        command::run("networkctl", &["reload"], self.wait.saturating_mul(PATIENCE))?;
         self.settle(&before);
         Ok(true)
     }

@@ -146,6 +146,16 @@ fn rewritten_units_are_not_reloaded() {
 }
 
 #[test]
+fn where_networkd_does_not_run_the_files_are_for_the_boot() {
+    let mut lab = Lab::new(&[(YAML, CLOUD_INIT_ETH0)]);
+    lab.attach_eth1();
+    let log = lab.apply();
+    assert!(!log.contains("reload"), "another guest's networkd is not ours: {log}");
+    assert!(lab.has("/etc/netplan/60-eniroute-eth1.yaml"));
+    assert_eq!(lab.guest.sh("ls /run/systemd/network"), "");
+}
+
+#[test]
 fn without_the_kernel_part_the_files_are_for_the_boot() {
     let lab = three_enis(NETWORKD_ETH0, &["eth0"]);
     let run = lab.eniroute("apply -v --no-kernel");
@@ -214,6 +224,18 @@ fn a_definition_that_netplan_refuses_is_named_and_nothing_of_ours_is_written() {
     );
     assert!(!lab.guest.sh("ls /run/systemd/network").contains("eniroute"));
     assert_eq!(lab.vpc.inet().ping(&["3.104.193.180"]), NOBODY, "the kernel part is done");
+}
+
+#[test]
+fn what_netplan_refuses_does_not_keep_our_files_from_being_removed() {
+    let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
+    lab.apply();
+    lab.guest.sh("echo 'network: {ethernets: {eth9: {dhcp5: true}}}' >/etc/netplan/70-broken.yaml");
+    let run = lab.eniroute("remove");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("70-broken.yaml"), "{run:?}");
+    assert!(!lab.guest.sh("ls -R /etc/netplan /etc/systemd/network").contains("eniroute"));
+    assert!(!lab.rules().contains("lookup 100"), "{}", lab.rules());
 }
 
 #[test]
