@@ -85,7 +85,7 @@ fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply,
     if live {
         act::change_kernel(host, survey, common.wait, report)?;
     }
-    let loaded = act::commit_files(&host.disk, &files, live, common.wait, report);
+    let loaded = act::commit_files(&host.disk, survey, &files, live, common.wait, report);
     if live {
         act::repair(host, survey, loaded, report)?;
     }

@@ -14,7 +14,8 @@ use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
 use crate::net::{Change, Link};
 use crate::persist;
-use crate::persist::handover::{Changes, Handover};
+use crate::persist::handover::{self, Changes, Handover};
+use crate::persist::network_manager;
 use crate::report::Report;
 
 /// The ledger tells no secret, and `status` needs no root.
@@ -86,7 +87,7 @@ pub fn remove(
     let ours = persist::own_files(disk)?.into_iter().filter(|file| !file.is_kept(&survey.keep));
     let paths: Vec<_> = ours.map(|file| file.path).collect();
     let files = Changes { files: disk.plan(&[], &paths)?, ..Changes::default() };
-    commit_files(disk, &files, true, wait, report);
+    commit_files(disk, survey, &files, true, wait, report);
     done.iter().for_each(|change| survey.ledger.record(change));
     if !failed {
         survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
@@ -122,7 +123,14 @@ fn only_grows(change: &FileChange) -> bool {
 
 /// Makes the planned changes of files and hands them over to a running network manager, if it is `live`. Returns
 /// whether the manager has loaded anything. What fails is reported; files that their consumer refuses are not made.
-pub fn commit_files(disk: &Disk, changes: &Changes, live: bool, wait: Duration, report: &mut Report) -> bool {
+pub fn commit_files(
+    disk: &Disk,
+    survey: &Survey,
+    changes: &Changes,
+    live: bool,
+    wait: Duration,
+    report: &mut Report,
+) -> bool {
     let handover = match Handover::prepare(disk, changes, live, wait) {
         Ok(handover) => handover,
         Err(error) => {
@@ -142,13 +150,29 @@ pub fn commit_files(disk: &Disk, changes: &Changes, live: bool, wait: Duration, 
     let (last, first): (Vec<_>, Vec<_>) = changes.files.iter().partition(|change| handover.comes_last(change));
     first.into_iter().for_each(|change| commit(disk, change, report));
     // What could not be written for the next boot is not loaded now either.
-    let loaded = report.errors.len() == before
-        && handover.load().unwrap_or_else(|error| {
-            report.errors.push(error.to_string());
-            false
-        });
+    let loaded = report.errors.len() == before && tell(disk, survey, handover, changes, wait, report);
     last.into_iter().for_each(|change| commit(disk, change, report));
     loaded
+}
+
+/// Tells whichever manager the files are for. Returns whether one has loaded anything.
+fn tell(
+    disk: &Disk,
+    survey: &Survey,
+    handover: Handover,
+    changes: &Changes,
+    wait: Duration,
+    report: &mut Report,
+) -> bool {
+    let networkd = handover.load().unwrap_or_else(|error| {
+        report.errors.push(error.to_string());
+        false
+    });
+    let Survey { desired, observed, .. } = survey;
+    let run = |program: &str, args: &[&str]| handover::run(program, args, wait.saturating_mul(handover::PATIENCE));
+    let keyfiles = network_manager::handover::hand_over(disk, &changes.files, desired, &observed.links, run);
+    report.errors.extend(keyfiles.errors.iter().map(ToString::to_string));
+    networkd || keyfiles.told
 }
 
 fn commit(disk: &Disk, change: &FileChange, report: &mut Report) {

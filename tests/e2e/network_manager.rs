@@ -143,12 +143,12 @@ impl Guest {
         let links: Vec<_> = SECONDARY_NICS.map(|dev| self.link(dev)).into();
         let disk = Disk::new(self.instance.root()).unwrap();
         let mut ran = Vec::new();
-        let errors = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
+        let told = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
             ran.push(args.join(" "));
             let out = program(&self.instance, name).args(args).output();
             if out.status.success() { Ok(()) } else { Err(Error::Failed(format!("{args:?}: {}", said(&out)))) }
         });
-        assert!(errors.is_empty(), "{errors:?}");
+        assert!(told.told && told.errors.is_empty(), "{told:?}");
         ran
     }
 

@@ -10,6 +10,8 @@ mod command;
 mod daemon;
 mod netplan;
 
+pub use command::run;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -23,7 +25,7 @@ use crate::net::Dev;
 use crate::persist::unit::unit_of_path;
 
 /// A program has so many times `--wait`: netplan is a Python program, and a small instance that boots is busy.
-const PATIENCE: u32 = 6;
+pub const PATIENCE: u32 = 6;
 
 /// How often networkd's record of a link is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);

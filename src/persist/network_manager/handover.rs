@@ -14,30 +14,39 @@ const FOLDER: &str = super::FOLDER;
 /// NetworkManager's record of the interface with this index (private to it, but the same since 1.4).
 const DEVICES: &str = "/run/NetworkManager/devices";
 
+/// How telling NetworkManager went.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// It has read the files.
+    pub told: bool,
+    pub errors: Vec<Error>,
+}
+
 /// Tells NetworkManager of `changes`, which are on the disk already. `run` runs a program with its arguments, within
 /// its own deadline. Nothing is told when no keyfile changed or NetworkManager does not run. A failure does not keep
-/// the other interfaces from being told; all failures are returned.
+/// the other interfaces from being told.
 pub fn hand_over(
     disk: &Disk,
     changes: &[FileChange],
     desired: &Desired,
     links: &[Link],
     mut run: impl FnMut(&str, &[&str]) -> Result<()>,
-) -> Vec<Error> {
+) -> Told {
     let keyfiles = || changes.iter().filter(|change| change.path().parent() == Some(Path::new(FOLDER)));
     if keyfiles().next().is_none() || !disk.exists("/run/NetworkManager") {
-        return Vec::new();
+        return Told::default();
     }
     // Not `load`: that command succeeds even where NetworkManager refuses the file.
     if let Err(error) = run(PROGRAM, &["connection", "reload"]) {
-        return vec![error];
+        return Told { told: false, errors: vec![error] };
     }
     let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
     let written = |planned: &&Planned| {
         let path = super::path(planned);
         keyfiles().any(|change| change.path() == path && !matches!(change, FileChange::Delete { .. }))
     };
-    secondaries.filter(written).filter_map(|planned| activate(disk, planned, links, &mut run).err()).collect()
+    let told = secondaries.filter(written).map(|planned| activate(disk, planned, links, &mut run));
+    Told { told: true, errors: told.filter_map(Result::err).collect() }
 }
 
 /// An interface that runs by our profile already takes what changed without going down; any other one changes over,
@@ -80,7 +89,7 @@ mod tests {
             ran.push(format!("{program} {}", args.join(" ")));
             if args[1] == "reapply" { Err(Error::Failed("no".into())) } else { Ok(()) }
         });
-        (ran, errors.iter().map(ToString::to_string).collect())
+        (ran, errors.errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -104,6 +113,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         let run = |_: &str, _: &[&str]| -> Result<()> { panic!("nothing runs") };
-        assert!(hand_over(&disk, &[change(1)], &guest::desired(), &guest::links(), run).is_empty());
+        assert!(hand_over(&disk, &[change(1)], &guest::desired(), &guest::links(), run).errors.is_empty());
     }
 }
