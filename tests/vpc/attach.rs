@@ -99,6 +99,16 @@ impl Vpc {
         self.publish();
     }
 
+    /// The tap in the router's network that stands for an attached ENI of a virtual machine.
+    pub fn tap(&self, eni: EniId) -> &str {
+        &self.enis[eni.0].port
+    }
+
+    /// The MAC, given or made up.
+    pub fn mac(&self, eni: EniId) -> &str {
+        self.enis[eni.0].spec.mac_text()
+    }
+
     fn port(&self, EniId(n): EniId) -> Port<'_> {
         let Eni { spec, port, .. } = &self.enis[n];
         Port { router: &self.router, subnet: &self.subnets[spec.subnet.0], name: port, eni: spec }
@@ -109,7 +119,7 @@ impl Vpc {
         let guest = self.guest_of(spec.guest);
         let primary = self.primary(spec.guest) == Some(id);
         self.port(id).plug(&guest);
-        if spec.dhcp {
+        if spec.dhcp && !spec.machine {
             guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if primary { 100 } else { 200 }));
         }
         let eni = &mut self.enis[id.0];
@@ -124,6 +134,8 @@ impl Vpc {
     fn publish(&self) {
         let instances = (0..self.guests.len()).map(|n| self.instance_metadata(GuestId(n))).collect();
         self.imds.publish(instances);
+        let machines: Vec<_> = self.enis.iter().map(|eni| &eni.spec).filter(|spec| spec.machine).collect();
+        self.dhcpd.publish(&self.subnets, &machines);
     }
 
     fn instance_metadata(&self, guest: GuestId) -> Instance {

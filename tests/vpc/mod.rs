@@ -22,6 +22,7 @@ mod attach;
 mod command;
 mod container;
 mod dhcp;
+mod dhcpd;
 mod eni;
 mod faults;
 mod http;
@@ -53,6 +54,7 @@ use eni::parse;
 pub struct Vpc {
     // First, so that it goes first: its threads hold the router's namespace.
     imds: Imds,
+    dhcpd: dhcpd::Dhcpd,
     router: Host,
     inet: Host,
     guests: Vec<Host>,
@@ -68,10 +70,10 @@ impl Vpc {
     pub fn new() -> Self {
         netns::isolate();
         let (router, inet) = router::build();
-        let imds = Imds::start(&router);
+        let (imds, dhcpd) = (Imds::start(&router), dhcpd::Dhcpd::new(&router));
         let (subnets, enis, guests) = (vec![], vec![], vec![]);
         let mut vpc =
-            Self { imds, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData };
+            Self { imds, dhcpd, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData };
         vpc.second_guest("guest");
         vpc
     }
@@ -122,6 +124,16 @@ impl Vpc {
     /// A host on the Internet, known as [`INTERNET`].
     pub fn inet(&self) -> Host {
         self.inet.clone()
+    }
+
+    /// The VPC's own machine, where a virtual machine's taps are.
+    pub fn router(&self) -> Host {
+        self.router.clone()
+    }
+
+    /// What DHCP clients asked and got, in dnsmasq's words.
+    pub fn dhcp_log(&self) -> String {
+        self.dhcpd.log()
     }
 
     pub fn imds(&self) -> &Imds {
