@@ -2,7 +2,10 @@
 //! plugged and unplugged, and a reboot brings the guest back.
 
 use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::guest::Guest;
 use crate::image::Image;
 use crate::table::Steps;
@@ -63,11 +66,14 @@ pub fn ready(guest: &mut Guest) {
 
 /// From the Internet and from its subnet, in both families.
 pub fn primary_answers(site: &mut Site, guest: &mut Guest) {
-    // DHCPv6 may take its time; nothing in the guest waits for it.
-    let has = |address: &str| format!("ip address | grep -qw {address}");
-    assert!(guest.comes_true(&PRIMARY.map(has).join(" && "), 60), "{}", guest.run("ip address; ip -6 route"));
-    assert_eq!(site.vpc.inet().ping(&[PUBLIC, PRIMARY[1]]), NOBODY, "{}", state(guest));
-    assert_eq!(site.vpc.neighbour(site.subnets[0]).ping(&PRIMARY), NOBODY, "{}", state(guest));
+    let (inet, neighbour) = (site.vpc.inet(), site.vpc.neighbour(site.subnets[0]));
+    let silent = || [inet.ping(&[PUBLIC, PRIMARY[1]]), neighbour.ping(&PRIMARY)].concat();
+    // DHCPv6 and router advertisements may take their time; nothing in the guest waits for them.
+    let deadline = Deadline::after(60);
+    while !silent().is_empty() && !deadline.passed() {
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(silent(), NOBODY, "{}", state(guest));
 }
 
 fn metadata_answers(guest: &mut Guest) {

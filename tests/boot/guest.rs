@@ -136,7 +136,7 @@ impl Guest {
 
     /// Reboots as an administrator would, and returns as soon as commands can be run again.
     pub fn reboot(&mut self) {
-        self.run("systemctl --no-block reboot");
+        self.agent.tell("systemctl --no-block reboot").expect("the agent's port is open");
         self.await_boot();
     }
 
