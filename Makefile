@@ -4,6 +4,9 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+# .cargo/config.toml names the target, so cargo's output is in a folder of that name.
+RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 SCRIPTS = tests/setup .ci/run
 
 .PHONY: help
@@ -12,7 +15,7 @@ help: ## Show this text
 
 .PHONY: root
 root:
-	@if [ "$$(id -u)" != 0 ]; then echo "This needs root (network namespaces and packets): sudo make $(MAKECMDGOALS)" >&2; exit 1; fi
+	@if [ "$$(id -u)" != 0 ]; then echo 'This needs root (network namespaces and packets): sudo env PATH="$$PATH" HOME="$$HOME" make $(MAKECMDGOALS)' >&2; exit 1; fi
 
 .PHONY: setup
 setup: root ## Install what the demo and the tests need, and is missing (apt)
@@ -21,13 +24,13 @@ setup: root ## Install what the demo and the tests need, and is missing (apt)
 .PHONY: build
 build: ## Build the static binary: target/release/eniroute
 	@$(CARGO) build --release --locked
-	@mkdir -p target/release
-	@install -m 755 "target/$$(rustc --print host-tuple)/release/eniroute" target/release/eniroute
+	@mkdir -p $(TARGET)/release
+	@install -m 755 $(RELEASE)/eniroute $(TARGET)/release/eniroute
 
 .PHONY: demo
 demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
 	@$(CARGO) build --release --locked --quiet --example demo
-	@"target/$$(rustc --print host-tuple)/release/examples/demo"
+	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute
 
 .PHONY: lint
 lint: ## Check format, lints and scripts

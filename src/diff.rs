@@ -46,7 +46,8 @@ impl Scope {
     }
 
     fn removes(&self, desired: &Desired, table: u32) -> bool {
-        let known = desired.enis.iter().any(|planned| planned.eni.table() == table);
+        // The primary ENI's rules stand for the others: it has none when it is alone.
+        let known = desired.enis.iter().any(|planned| planned.eni.table() == table && !planned.eni.primary);
         self.adds(table) && !self.keep.contains(&table) && (known || self.complete)
     }
 }

@@ -2,6 +2,7 @@
 //! Knows nothing of networks; what a file says, and whose it is, is its caller's business.
 
 mod lock;
+mod unified;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,8 +10,6 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
-
-use similar::TextDiff;
 
 use crate::error::{Error, Result};
 pub use lock::Lock;
@@ -52,15 +51,12 @@ impl FileChange {
     /// mode alone has no lines to show and says so in one comment line.
     pub fn unified_diff(&self) -> String {
         let name = self.path().display().to_string();
-        let (from, to, old, new) = match self {
-            Self::Create(file) => ("/dev/null", name.as_str(), "", file.text.as_str()),
-            Self::Update { file, old } if *old == file.text => {
-                return format!("# {name}: mode becomes {:04o}\n", file.mode);
-            }
-            Self::Update { file, old } => (name.as_str(), name.as_str(), old.as_str(), file.text.as_str()),
-            Self::Delete { old, .. } => (name.as_str(), "/dev/null", old.as_str(), ""),
-        };
-        TextDiff::from_lines(old, new).unified_diff().header(from, to).to_string()
+        match self {
+            Self::Create(file) => unified::diff("/dev/null", &name, "", &file.text),
+            Self::Update { file, old } if *old == file.text => format!("# {name}: mode becomes {:04o}\n", file.mode),
+            Self::Update { file, old } => unified::diff(&name, &name, old, &file.text),
+            Self::Delete { old, .. } => unified::diff(&name, "/dev/null", old, ""),
+        }
     }
 }
 

@@ -91,7 +91,7 @@ fn a_second_run_changes_no_file() {
 fn a_detached_eni_s_files_are_obsolete_but_not_those_of_one_whose_metadata_failed() {
     let (_root, disk) = disk(&[CLOUD_INIT]);
     write(&disk, &netplan(&disk, &guest::desired(), &[]));
-    let left = Desired { enis: vec![guest::primary(), guest::eth1()] };
+    let left = Desired { enis: vec![guest::primary(), guest::eth1()], ..Desired::default() };
 
     assert!(netplan(&disk, &left, &[guest::mac(2)]).obsolete.is_empty());
     assert_eq!(netplan(&disk, &left, &[]).obsolete, [PathBuf::from("/etc/netplan/60-eniroute-eth2.yaml")]);
@@ -139,7 +139,11 @@ fn a_kept_eni_s_file_stays_even_where_another_eni_has_its_name_now() {
     write(&disk, &netplan(&disk, &guest::desired(), &[]));
     let mut taken = guest::eth1();
     taken.eni.mac = guest::mac(7);
-    let rendered = netplan(&disk, &Desired { enis: vec![taken] }, &[guest::mac(0), guest::mac(1), guest::mac(2)]);
+    let rendered = netplan(
+        &disk,
+        &Desired { enis: vec![taken], ..Desired::default() },
+        &[guest::mac(0), guest::mac(1), guest::mac(2)],
+    );
     assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
     let note =
         "/etc/netplan/60-eniroute-eth1.yaml was left as it is: it belongs to eni-1, whose metadata could not be read";

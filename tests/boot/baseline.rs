@@ -15,7 +15,7 @@ pub const PRIMARY: [&str; 2] = ["10.0.1.10", "2001:db8:1:a::10"];
 const PUBLIC: &str = "54.178.213.178";
 const NOBODY: [IpAddr; 0] = [];
 
-/// Two subnets, and a guest with its primary ENI in the first.
+/// Three subnets, and the ENIs that a guest has in them.
 pub struct Site {
     pub vpc: Vpc,
     pub subnets: [SubnetId; 3],
@@ -34,10 +34,25 @@ impl Site {
         eni.ipv4([PRIMARY[0]]).ipv6([PRIMARY[1]]).public(PRIMARY[0], PUBLIC)
     }
 
+    pub fn second(&self) -> EniSpec {
+        let eni = EniSpec::new(self.subnets[1], "").mac("06:1a:2b:00:02:14");
+        eni.ipv4(["10.0.2.20", "10.0.2.21"]).ipv6(["2001:db8:1:b::20"]).public("10.0.2.20", "54.178.197.195")
+    }
+
     /// The ENI that is hot-plugged.
     pub fn late(&self) -> EniSpec {
         let eni = EniSpec::new(self.subnets[2], "").mac("06:1a:2b:00:03:28");
         eni.ipv4(["10.0.3.40", "10.0.3.41"]).ipv6(["2001:db8:1:c::40"]).public("10.0.3.40", "3.104.193.180")
+    }
+
+    /// How the Internet knows an address of ours: itself if IPv6, an Elastic IP or not at all if IPv4.
+    pub fn from_the_internet(address: &str) -> Option<&str> {
+        match address {
+            "10.0.1.10" => Some(PUBLIC),
+            "10.0.2.20" => Some("54.178.197.195"),
+            "10.0.3.40" => Some("3.104.193.180"),
+            ipv6 => ipv6.contains(':').then_some(ipv6),
+        }
     }
 }
 

@@ -47,6 +47,15 @@ impl Image {
         }
     }
 
+    /// The unit that runs the NICs.
+    pub fn manager(self) -> &'static str {
+        match self {
+            Self::BullseyeIfupdown => "networking",
+            Self::BookwormNm => "NetworkManager",
+            _ => "systemd-networkd",
+        }
+    }
+
     /// What the kernel must be told, beside what all are told.
     pub fn kernel_options(self) -> &'static str {
         if self == Self::BullseyeIfupdown { "net.ifnames=0" } else { "" }

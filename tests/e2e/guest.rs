@@ -31,7 +31,7 @@ pub fn links() -> Vec<Link> {
 
 /// eth0 is the primary; eth1 is in its subnet and has a delegated prefix; eth2 is in another subnet.
 pub fn desired() -> Desired {
-    Desired { enis: vec![primary(), eth1(), eth2()] }
+    Desired { enis: vec![primary(), eth1(), eth2()], ..Desired::default() }
 }
 
 pub fn primary() -> Planned {

@@ -4,11 +4,19 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod converge;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
 mod imds;
+mod input;
+mod instance;
 mod kernel;
+mod metadata;
 mod persist;
+mod reach;
+mod same_twice;
+mod scale;
 #[path = "../vpc/mod.rs"]
 mod vpc;
+#[path = "vpc.rs"]
 mod vpc_selftest;

@@ -189,7 +189,7 @@ fn netplan_takes_the_bands_and_leaves_the_suppressing_rules_to_the_drop_in() {
     let tree = Tree::new("50-cloud-init.yaml", CLOUD_INIT_ETH0);
     let mut eth2 = guest::eth2();
     eth2.rules = guest::bands("10.1.0.30", 10002).into();
-    tree.render(&Desired { enis: vec![eth2] });
+    tree.render(&Desired { enis: vec![eth2], ..Desired::default() });
     tree.generate();
 
     assert_has(&tree.unit("eniroute-eth2"), &["[RoutingPolicyRule] From=10.1.0.30 Priority=20002 Table=10002"]);
@@ -222,7 +222,7 @@ fn the_kernel_takes_every_line_of_the_network_scripts_in_its_order() {
     let tree = Tree::new("unused.yaml", "");
     let mut eth1 = guest::eth1();
     eth1.rules.extend(guest::bands("10.0.0.22", 10001));
-    tree.render_for(Backend::NetworkScripts, &Desired { enis: vec![eth1] });
+    tree.render_for(Backend::NetworkScripts, &Desired { enis: vec![eth1], ..Desired::default() });
 
     run("ip", "link add eth1 type veth peer name peer");
     run("ip", "link set eth1 up");
@@ -251,7 +251,7 @@ fn a_shell_reads_the_ifcfg_file_as_it_is_meant() {
     let mut eth1 = guest::eth1();
     eth1.addresses.push(Address::host(&eth1.dev, "2001:db8:0:a::201".parse().unwrap()));
     eth1.addresses.push(Address::host(&eth1.dev, "2001:db8:0:a::202".parse().unwrap()));
-    tree.render_for(Backend::NetworkScripts, &Desired { enis: vec![eth1] });
+    tree.render_for(Backend::NetworkScripts, &Desired { enis: vec![eth1], ..Desired::default() });
 
     let script = tree.root.path().join("source.sh");
     let ifcfg = tree.root.path().join("etc/sysconfig/network-scripts/ifcfg-eth1");

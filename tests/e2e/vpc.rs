@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::vpc::{EniId, EniSpec, Fault, Host, INTERNET, RouteTable, SubnetId, Vpc};
+use crate::vpc::{EniId, EniSpec, Fault, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 
@@ -68,6 +68,8 @@ fn secondary_needs_its_own_table() {
     let before = vpc.spoofed();
     assert_eq!(vpc.inet().ping(&targets), NOBODY);
     assert!(guest.ping_from("172.31.41.29", "8.8.8.8"));
+    guest.sh("curl -s --max-time 2 --interface 172.31.41.29 http://169.254.169.254/");
+    assert_eq!(vpc.imds().log()[0].from.to_string(), "172.31.41.29", "metadata by any ENI");
     assert_eq!(vpc.spoofed(), before);
 }
 
@@ -110,6 +112,7 @@ fn metadata_fails_as_told() {
     for (fault, answer) in [
         (Fault::REFUSE, "403"),
         (Fault::THROTTLE, "429"),
+        (Fault::status_of("device-number", 500), "500"),
         (Fault::late("06:a6:9a:4a:98:c6"), "404"),
         (Fault::absent("device-number"), "404"),
         (Fault::value("device-number", "0"), "200 0"),
@@ -163,6 +166,25 @@ fn metadata_answers_over_ipv6_once_enabled_and_never_beyond_the_instance() {
 }
 
 #[test]
+fn an_ipv6_only_instance_has_metadata_and_a_network() {
+    let mut vpc = Vpc::new();
+    vpc.enable_imds_ipv6();
+    let a = vpc.subnet_ipv6_only("2001:db8:0:6::/64");
+    let eth0 = EniSpec::new(a, "eth0").mac("06:00:00:00:00:66").ipv6(["2001:db8:0:6::66"]);
+    vpc.attach(eth0);
+    vpc.attach(EniSpec::new(a, "eth1").mac("06:00:00:00:00:67").ipv6(["2001:db8:0:6::67"]).device_number(3).card(2));
+    assert_eq!(vpc.inet().ping(&["2001:db8:0:6::66"]), NOBODY);
+    assert_eq!(vpc.neighbour(a).ping(&["2001:db8:0:6::66"]), NOBODY);
+    let imds = Curl::at("http://[fd00:ec2::254]", &vpc.guest());
+    let key = |mac: &str, key: &str| {
+        imds.get(&format!("/latest/meta-data/network/interfaces/macs/06:00:00:00:00:{mac}/{key}"))
+    };
+    assert_eq!(key("66", "ipv6s"), "200 2001:db8:0:6::66");
+    assert!(key("66", "local-ipv4s").starts_with("404"));
+    assert_eq!([key("67", "device-number"), key("67", "network-card")], ["200 3", "200 2"]);
+}
+
+#[test]
 fn an_address_unknown_to_ec2_has_no_network() {
     let (mut vpc, a, _) = two_enis();
     let guest = vpc.guest();
@@ -196,6 +218,7 @@ fn delegated_prefixes_reach_containers() {
     configure_by_hand(&guest);
     vpc.assign(eth1, "172.31.46.16/28");
     vpc.assign(eth1, "2001:db8:0:a:c::/80");
+    vpc.assign(eth1, "2001:db8:0:a:d::/80");
     guest.ip_batch("rule add from 172.31.46.16/28 table 7\n-6 rule add from 2001:db8:0:a:c::/80 table 7\n");
     guest.container("br0", "172.31.46.20/28");
     guest.container("br0", "2001:db8:0:a:c::20/80");
@@ -204,6 +227,10 @@ fn delegated_prefixes_reach_containers() {
     assert_eq!(vpc.neighbour(a).ping(&containers), NOBODY);
     assert_eq!(vpc.inet().ping(&containers[1..]), NOBODY);
     assert_eq!(vpc.spoofed(), 0);
+    for prefix in ["172.31.46.16/28", "2001:db8:0:a:c::/80", "2001:db8:0:a:d::/80"] {
+        vpc.unassign(eth1, prefix);
+    }
+    assert_eq!(vpc.neighbour(a).ping(&containers).len(), 2);
 }
 
 #[test]
@@ -227,11 +254,17 @@ fn detached_eni_leaves_and_comes_back() {
 fn eni_moves_to_the_stand_by() {
     let (mut vpc, a, eth1) = two_enis();
     let standby = vpc.second_guest("standby");
-    vpc.attach(EniSpec::new(a, "ens5").on(standby).ipv4(["172.31.33.33"]));
+    vpc.attach(EniSpec::new(a, "ens5").on(standby).mac("06:00:00:00:00:33").ipv4(["172.31.33.33"]));
     vpc.detach(eth1);
     vpc.move_to(eth1, standby, "eth1");
-    configure_by_hand(&vpc.guest_of(standby));
+    let host = vpc.guest_of(standby);
+    configure_by_hand(&host);
     assert_eq!(vpc.inet().ping(&["3.104.193.180", "54.178.213.178"]), NOBODY);
+    let its = Curl::on(&host);
+    assert_eq!(its.get("/latest/meta-data/mac"), "200 06:00:00:00:00:33");
+    let number = "/latest/meta-data/network/interfaces/macs/06:a6:9a:4a:98:c6/device-number";
+    assert_eq!(its.get(number), "200 1");
+    assert_eq!(Curl::of(&vpc).status(number), "404");
 }
 
 #[test]
@@ -252,6 +285,21 @@ fn appliance_gets_what_the_route_table_sends_it() {
 }
 
 #[test]
+fn appliance_stands_between_the_internet_and_a_subnet() {
+    let mut vpc = Vpc::new();
+    let (a, b) = (vpc.subnet("172.31.0.0/20", None), vpc.subnet("172.31.16.0/20", None));
+    let eth0 = vpc.attach(EniSpec::new(a, "eth0").ipv4(["172.31.8.207"]).unchecked());
+    let client = vpc.instance(b, "client", &["172.31.26.176"]);
+    vpc.elastic_ip("172.31.26.176", "54.178.213.178");
+    vpc.route(RouteTable::Internet, "172.31.16.0/20", eth0);
+    vpc.route(RouteTable::Subnet(b), "0.0.0.0/0", eth0);
+    assert_eq!(vpc.inet().ping(&["54.178.213.178"]).len(), 1, "the appliance does not forward yet");
+    vpc.guest().sysctl("net.ipv4.ip_forward", 1);
+    assert_eq!(vpc.inet().ping(&["54.178.213.178"]), NOBODY);
+    assert_eq!(client.ping(&["8.8.8.8"]), NOBODY);
+}
+
+#[test]
 fn egress_only_gateway_lets_answers_in_and_nothing_else() {
     let (vpc, _, _) = two_enis();
     vpc.egress_only_ipv6();
@@ -263,46 +311,97 @@ fn egress_only_gateway_lets_answers_in_and_nothing_else() {
 }
 
 #[test]
-fn a_big_instance_is_built_in_seconds() {
-    let begin = Instant::now();
+fn a_big_instance_is_built_in_seconds_and_answers_with_every_address() {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/16", Some("2001:db8:0:a::/64"));
+    let begin = Instant::now();
+    let mut addresses = vec![];
     for n in 0..15 {
-        let ipv4 = (10..60).map(|host| format!("10.0.{n}.{host}"));
-        let ipv6 = (10..60).map(|host| format!("2001:db8:0:a::{n}:{host}"));
-        vpc.attach(EniSpec::new(a, &format!("eth{n}")).ipv4(ipv4).ipv6(ipv6));
+        let ipv4: Vec<_> = (10..60).map(|host| format!("10.0.{n}.{host}")).collect();
+        let ipv6: Vec<_> = (10..60).map(|host| format!("2001:db8:0:a:{n:x}::{host}")).collect();
+        vpc.attach(EniSpec::new(a, &format!("eth{n}")).ipv4(&ipv4).ipv6(&ipv6));
+        vpc.guest().ip_batch(&many_by_hand(n, &ipv4, &ipv6));
+        addresses.extend(ipv4.into_iter().chain(ipv6));
     }
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
-    assert_eq!(vpc.guest().ip("-o link show type veth").lines().count(), 15);
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    let b = vpc.subnet("10.1.0.0/16", Some("2001:db8:0:b::/64"));
+    assert_eq!(vpc.neighbour(b).ping(&addresses), NOBODY);
+    assert_eq!((vpc.spoofed(), vpc.wrong_arp()), (0, 0));
+}
+
+/// All addresses of an ENI whose second to last part is its number, and a table for them.
+fn many_by_hand(n: u32, ipv4: &[String], ipv6: &[String]) -> String {
+    let table = 100 + n;
+    let v4 = ipv4.iter().map(|a| format!("address replace {a}/32 dev eth{n}\n")).collect::<String>();
+    let v6 = ipv6.iter().map(|a| format!("address replace {a}/128 dev eth{n} nodad\n")).collect::<String>();
+    format!(
+        "link set eth{n} up\n{v4}{v6}\
+         route add 10.0.0.0/16 dev eth{n} table {table}\n\
+         route add default via 10.0.0.1 dev eth{n} table {table}\n\
+         rule add from 10.0.{n}.0/24 table {table}\n\
+         -6 route add ::/0 via fe80:ec2::1 dev eth{n} table {table}\n\
+         -6 rule add from 2001:db8:0:a:{n:x}::/80 table {table}\n"
+    )
+}
+
+#[test]
+fn mounts_of_a_host_stay_there() {
+    let vpc = Vpc::new();
+    vpc.guest().sh("mount -t tmpfs none /mnt && touch /mnt/only-here");
+    assert_eq!(vpc.guest().sh("ls /mnt"), "only-here\n");
+    assert!(!vpc.inet().sh("ls /mnt").contains("only-here"));
+    assert_eq!(vpc.guest().sh("ls /sys/class/net"), "lo\n", "/sys is the host's own");
+}
+
+#[test]
+fn source_check_can_be_switched_off() {
+    let (mut vpc, a, eth1) = two_enis();
+    let (guest, neighbour) = (vpc.guest(), vpc.neighbour(a));
+    let at = "172.31.47.250".parse().unwrap();
+    assert_eq!(guest.ping(&[at]), NOBODY);
+    guest.ip_batch(
+        "link set eth1 up\naddress add 192.168.9.9/32 dev eth1\nroute add 172.31.32.0/20 dev eth1 metric 1\n",
+    );
+    let foreign = "192.168.9.9".parse().ok();
+    assert_eq!(guest.seen_by(&neighbour, at, foreign), None);
+    let spoofed = vpc.spoofed();
+    vpc.check_source(eth1, false);
+    assert_eq!(guest.seen_by(&neighbour, at, foreign), foreign);
+    assert_eq!(vpc.spoofed(), spoofed);
 }
 
 #[test]
 fn background_program_dies_with_its_handle() {
     let host = Vpc::new().guest();
     let sleeper = host.command("bash").args(["-c", "echo $$; exec sleep 1000"]).background();
-    let begin = Instant::now();
-    while !sleeper.log().ends_with('\n') && begin.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("the sleeper's first line", || sleeper.log().ends_with('\n'));
     let process = format!("/proc/{}", sleeper.log().trim());
     assert!(std::path::Path::new(&process).exists(), "{process}");
     drop(sleeper);
     assert!(!std::path::Path::new(&process).exists(), "{process} is still there");
 }
 
-/// `curl` on the guest, with a token.
+/// `curl` on an instance, with a token.
 struct Curl {
     guest: Host,
+    base: &'static str,
     token: String,
 }
 
 impl Curl {
     fn of(vpc: &Vpc) -> Self {
-        let guest = vpc.guest();
-        let put = "curl -sf --max-time 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
-        let token = guest.sh(&format!("{put} http://169.254.169.254/latest/api/token"));
+        Self::on(&vpc.guest())
+    }
+
+    fn on(guest: &Host) -> Self {
+        Self::at("http://169.254.169.254", guest)
+    }
+
+    fn at(base: &'static str, guest: &Host) -> Self {
+        let put = "curl -sfg --max-time 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
+        let token = guest.sh(&format!("{put} '{base}/latest/api/token'"));
         assert_eq!(token.len(), 56, "{token}");
-        Self { guest, token }
+        Self { guest: guest.clone(), base, token }
     }
 
     /// `STATUS BODY`.
@@ -323,7 +422,7 @@ impl Curl {
 
     fn curl(&self, path: &str) -> crate::vpc::Cmd {
         let header = format!("X-aws-ec2-metadata-token: {}", self.token);
-        let url = format!("http://169.254.169.254{path}");
-        self.guest.command("curl").args(["-s", "--max-time", "2", "-w", "\n%{http_code}", "-H", &header, &url])
+        let url = format!("{}{path}", self.base);
+        self.guest.command("curl").args(["-sg", "--max-time", "2", "-w", "\n%{http_code}", "-H", &header, &url])
     }
 }

@@ -13,6 +13,8 @@ use super::router;
 pub struct Eni {
     pub spec: EniSpec,
     device_number: u32,
+    /// The one that its instance was launched with.
+    primary: bool,
     port: String,
     /// Its link is there.
     plugged: bool,
@@ -22,7 +24,8 @@ pub struct Eni {
 
 impl Eni {
     fn entry<'a>(&'a self, subnets: &'a [Subnet]) -> Entry<'a> {
-        Entry { eni: &self.spec, subnet: &subnets[self.spec.subnet.0], device_number: self.device_number }
+        let subnet = &subnets[self.spec.subnet.0];
+        Entry { eni: &self.spec, subnet, device_number: self.device_number, primary: self.primary }
     }
 }
 
@@ -31,11 +34,11 @@ impl Vpc {
     /// others are a bare link, down, unless [`EniSpec::dhcp`] says otherwise.
     pub fn attach(&mut self, mut spec: EniSpec) -> EniId {
         let n = self.enis.len();
-        let mates = self.enis.iter().filter(|eni| eni.spec.guest == spec.guest).count() as u32;
+        let primary = !self.enis.iter().any(|eni| eni.spec.guest == spec.guest);
         spec.mac.get_or_insert_with(|| format!("06:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff));
-        spec.dhcp |= mates == 0;
-        let device_number = spec.device_number.unwrap_or(mates);
-        self.enis.push(Eni { spec, device_number, port: format!("eni{n}"), plugged: false, listed: false });
+        spec.dhcp |= primary;
+        let port = format!("eni{n}");
+        self.enis.push(Eni { spec, device_number: 0, primary, port, plugged: false, listed: false });
         let id = EniId(n);
         self.port(id).guard();
         for &(private, public) in &self.enis[n].spec.public {
@@ -109,26 +112,37 @@ impl Vpc {
         self.enis[eni.0].spec.mac_text()
     }
 
+    /// Switches the ENI's source/destination check.
+    pub fn check_source(&mut self, eni: EniId, on: bool) {
+        if self.enis[eni.0].spec.checked != on {
+            self.port(eni).check(if on { "add" } else { "delete" });
+            self.enis[eni.0].spec.checked = on;
+        }
+    }
+
     fn port(&self, EniId(n): EniId) -> Port<'_> {
         let Eni { spec, port, .. } = &self.enis[n];
         Port { router: &self.router, subnet: &self.subnets[spec.subnet.0], name: port, eni: spec }
     }
 
     fn plug(&mut self, id: EniId) {
-        let spec = &self.enis[id.0].spec;
+        let Eni { spec, primary, .. } = &self.enis[id.0];
         let guest = self.guest_of(spec.guest);
-        let primary = self.primary(spec.guest) == Some(id);
+        let device_number = spec.device_number.unwrap_or_else(|| self.free_device_number(spec.guest));
         self.port(id).plug(&guest);
         if spec.dhcp && !spec.machine {
-            guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if primary { 100 } else { 200 }));
+            guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if *primary { 100 } else { 200 }));
+            router::wait_for_port(&self.router, &self.enis[id.0].port);
         }
         let eni = &mut self.enis[id.0];
-        (eni.plugged, eni.listed) = (true, true);
+        (eni.device_number, eni.plugged, eni.listed) = (device_number, true, true);
         self.publish();
     }
 
-    fn primary(&self, guest: GuestId) -> Option<EniId> {
-        self.enis.iter().position(|eni| eni.spec.guest == guest).map(EniId)
+    fn free_device_number(&self, guest: GuestId) -> u32 {
+        let mates = self.enis.iter().filter(|eni| eni.plugged && eni.spec.guest == guest);
+        let taken: Vec<_> = mates.map(|eni| eni.device_number).collect();
+        (0..).find(|number| !taken.contains(number)).expect("a device number")
     }
 
     fn publish(&self) {

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::eni::parse;
 use super::netns::Host;
+use super::router::wait_for_port;
 
 impl Host {
     /// A container with this address (`192.168.77.2/24`, or out of a delegated prefix:
@@ -27,6 +28,7 @@ impl Host {
         host.ip_batch(&format!(
             "link set eth0 up\naddress add {address} dev eth0 {nodad}\nroute add {everything} via {gateway}\n"
         ));
+        wait_for_port(self, &cable);
         host
     }
 

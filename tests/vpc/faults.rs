@@ -72,8 +72,9 @@ impl Faults {
         self.0.push((fault, times));
     }
 
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Ends all of them, and tells what they were.
+    pub fn clear(&mut self) -> Vec<Fault> {
+        self.0.drain(..).map(|(fault, _)| fault).collect()
     }
 
     /// What goes wrong with a request for this path; each counted fault is used up by one.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,8 @@ struct State {
     issued: u64,
     faults: Faults,
     log: Vec<Request>,
-    open: Vec<TcpStream>,
+    /// Who serves a connection owns it; this is to end it.
+    open: Vec<Weak<TcpStream>>,
 }
 
 /// The service, until it is dropped.
@@ -78,14 +79,18 @@ impl Imds {
     /// For the next `times` requests that it concerns.
     pub fn fault_for(&self, times: usize, fault: Fault) {
         assert!(fault != Fault::Dead, "a service that is dead sees no requests to count");
+        assert!(times > 0, "no request at all: {fault:?}");
         self.state().faults.add(fault, Some(times));
     }
 
-    /// Ends all faults, and every connection that still waits for its answer.
+    /// Ends all faults. Who talks with the service goes on undisturbed; who waits in vain is let go.
     pub fn heal(&self) {
-        self.silence();
-        self.state().faults.clear();
-        self.listen();
+        if self.state().faults.clear().contains(&Fault::Blackhole) {
+            self.hang_up();
+        }
+        if self.listeners.lock().expect("the listeners").is_empty() {
+            self.listen();
+        }
     }
 
     /// All requests since the start or since [`Imds::clear_log`].
@@ -130,14 +135,8 @@ impl Imds {
         hop_limit_1(&socket, address);
         let acceptor = socket.try_clone().expect("a copy of the listener");
         let state = self.state.clone();
-        let thread = thread::spawn(move || {
-            // Ends when `silence` shuts the listener down.
-            while let Ok((stream, peer)) = acceptor.accept() {
-                let state = state.clone();
-                lock(&state).open.push(stream.try_clone().expect("a copy of the connection"));
-                thread::spawn(move || serve(&state, &stream, peer.ip().to_canonical()));
-            }
-        });
+        // Ends when `silence` shuts the listener down.
+        let thread = thread::spawn(move || acceptor.incoming().map_while(Result::ok).for_each(|c| welcome(&state, c)));
         Listener { socket, thread }
     }
 
@@ -148,7 +147,11 @@ impl Imds {
             socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both).expect("shut the listener down");
             thread.join().expect("the listener's thread");
         }
-        for stream in self.state().open.drain(..) {
+        self.hang_up();
+    }
+
+    fn hang_up(&self) {
+        for stream in self.state().open.drain(..).filter_map(|stream| stream.upgrade()) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -169,8 +172,16 @@ fn hop_limit_1(socket: &TcpListener, address: &str) {
     }
 }
 
-fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
+/// Serves a connection, in a thread of its own.
+fn welcome(state: &Arc<Mutex<State>>, stream: TcpStream) {
+    let Ok(peer) = stream.peer_addr() else { return };
     let _ = stream.set_nodelay(true);
+    let (state, stream) = (state.clone(), Arc::new(stream));
+    lock(&state).remember(&stream);
+    thread::spawn(move || serve(&state, &stream, peer.ip()));
+}
+
+fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
     let mut reader = io::BufReader::new(stream);
     while let Ok(Some(head)) = Head::read(&mut reader) {
         let begin = Instant::now();
@@ -182,8 +193,8 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
         };
         let faults = state.faults.strike(&head.path);
         let answer = state.answer(instance, &head, &faults);
-        let status =
-            if faults.contains(&Fault::Blackhole) || faults.contains(&Fault::Garbage) { 0 } else { answer.status };
+        let mute = faults.contains(&Fault::Blackhole) || faults.contains(&Fault::Garbage);
+        let status = if mute { 0 } else { answer.status };
         state.log.push(Request { method: head.method.clone(), path: head.path.clone(), status, from });
         drop(state);
         if !reply(stream, &answer, &faults, begin) || head.close {
@@ -194,22 +205,17 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
 
 /// Sends the answer, as the faults have it; false when the connection is at its end.
 fn reply(mut stream: &TcpStream, answer: &Answer, faults: &[Fault], begin: Instant) -> bool {
-    if faults.contains(&Fault::Blackhole) {
+    let is = |fault| faults.contains(&fault);
+    if is(Fault::Blackhole) {
         let _ = io::copy(&mut stream, &mut io::sink());
         return false;
     }
-    let delays = faults.iter().filter_map(|f| if let Fault::Slow(d) = f { Some(*d) } else { None });
+    let delays = faults.iter().filter_map(|fault| if let Fault::Slow(delay) = fault { Some(*delay) } else { None });
     wait_until(begin + delays.sum::<Duration>());
-    let (bytes, end) = if faults.contains(&Fault::Garbage) {
-        (b"SSH-2.0-OpenSSH_9.2\r\n\0\xff\xfe".to_vec(), true)
-    } else {
-        (answer.bytes(faults.contains(&Fault::Truncated)), faults.contains(&Fault::Truncated))
-    };
+    let garbage = || b"SSH-2.0-OpenSSH_9.2\r\n\0\xff\xfe".to_vec();
+    let bytes = if is(Fault::Garbage) { garbage() } else { answer.bytes(is(Fault::Truncated)) };
     let sent = io::Write::write_all(&mut stream, &bytes).is_ok();
-    if end {
-        let _ = stream.shutdown(Shutdown::Both);
-    }
-    sent && !end
+    sent && !is(Fault::Garbage) && !is(Fault::Truncated)
 }
 
 /// To some microseconds, which a sleeping thread alone does not reach.
@@ -221,6 +227,11 @@ fn wait_until(deadline: Instant) {
 }
 
 impl State {
+    fn remember(&mut self, stream: &Arc<TcpStream>) {
+        self.open.retain(|stream| stream.strong_count() > 0);
+        self.open.push(Arc::downgrade(stream));
+    }
+
     fn answer(&mut self, instance: usize, head: &Head, faults: &[Fault]) -> Answer {
         for fault in faults {
             match fault {

@@ -19,12 +19,13 @@ pub struct Entry<'a> {
     pub eni: &'a EniSpec,
     pub subnet: &'a Subnet,
     pub device_number: u32,
+    pub primary: bool,
 }
 
-/// All metadata of the instance `number`, whose primary ENI is the first of `entries`.
+/// All metadata of the instance `number`; none before it has its primary ENI.
 pub fn tree(number: usize, entries: &[Entry], subnets: &[Subnet]) -> Tree {
     let mut tree = Tree::new();
-    let Some(primary) = entries.first().map(|entry| entry.eni) else { return tree };
+    let Some(primary) = entries.iter().find(|entry| entry.primary).map(|entry| entry.eni) else { return tree };
     let mut top = |key: &str, value: String| tree.insert(format!("meta-data/{key}"), value);
     top("ami-id", "ami-0abcdef1234567890".into());
     top("instance-id", format!("i-0{number:016x}"));
@@ -71,7 +72,7 @@ pub fn get(tree: &Tree, path: &str, hidden: impl Fn(&str) -> bool) -> Option<Str
 }
 
 fn keys(entry: &Entry, subnets: &[Subnet]) -> Vec<(String, String)> {
-    let Entry { eni, subnet, device_number } = entry;
+    let Entry { eni, subnet, device_number, .. } = entry;
     let id = eni.mac_text().replace(':', "");
     let mut keys = vec![
         ("device-number", device_number.to_string()),

@@ -36,25 +36,24 @@ mod routes;
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::net::IpAddr;
-
-use ipnet::IpNet;
 
 pub use command::{Background, Cmd};
 pub use eni::{EniId, EniSpec, GuestId, Subnet, SubnetId};
 pub use faults::Fault;
 pub use imds::{Imds, Request};
 pub use netns::Host;
+pub use probe::wait_for;
 pub use router::{IMDS, IMDS6, INTERNET};
 pub use routes::RouteTable;
 
 use attach::Eni;
+use dhcpd::Dhcpd;
 use eni::parse;
 
 pub struct Vpc {
     // First, so that it goes first: its threads hold the router's namespace.
     imds: Imds,
-    dhcpd: dhcpd::Dhcpd,
+    dhcpd: Dhcpd,
     router: Host,
     inet: Host,
     guests: Vec<Host>,
@@ -70,12 +69,9 @@ impl Vpc {
     pub fn new() -> Self {
         netns::isolate();
         let (router, inet) = router::build();
-        let (imds, dhcpd) = (Imds::start(&router), dhcpd::Dhcpd::new(&router));
-        let (subnets, enis, guests) = (vec![], vec![], vec![]);
-        let mut vpc =
-            Self { imds, dhcpd, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData };
-        vpc.second_guest("guest");
-        vpc
+        let (imds, dhcpd) = (Imds::start(&router), Dhcpd::new(&router));
+        let (guests, subnets, enis) = (vec![instance_of_ours("guest")], vec![], vec![]);
+        Self { imds, dhcpd, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData }
     }
 
     /// A subnet such as `172.31.32.0/20`, with or without IPv6.
@@ -108,12 +104,7 @@ impl Vpc {
 
     /// One more instance of ours, with ENIs and metadata of its own: a stand-by, say.
     pub fn second_guest(&mut self, name: &str) -> GuestId {
-        let host = Host::new(name);
-        // systemd's default, whatever this machine has; the rest is the kernel's own.
-        host.sysctl("net.ipv4.conf.all.rp_filter", 0);
-        host.sysctl("net.ipv4.conf.default.rp_filter", 2);
-        host.sysctl("net.ipv4.ip_forward", 0);
-        self.guests.push(host);
+        self.guests.push(instance_of_ours(name));
         GuestId(self.guests.len() - 1)
     }
 
@@ -168,6 +159,11 @@ impl Vpc {
         router::add_instance(&self.router, info, name, &addresses)
     }
 
+    /// A public (Elastic) IP for an instance that has no ENI of ours: see [`Vpc::instance`].
+    pub fn elastic_ip(&self, private: &str, public: &str) {
+        router::public(&self.router, "add", parse(private), parse(public));
+    }
+
     /// Frames dropped because their source was not the ENI's.
     pub fn spoofed(&self) -> u64 {
         router::counter(&self.router, "bridge", "spoofed")
@@ -182,6 +178,15 @@ impl Vpc {
     pub fn without_public_address(&self) -> u64 {
         router::counter(&self.router, "ip", "no_public_address")
     }
+}
+
+/// Without a link yet. systemd's rp_filter, whatever this machine has; the rest is the kernel's own.
+fn instance_of_ours(name: &str) -> Host {
+    let host = Host::new(name);
+    host.sysctl("net.ipv4.conf.all.rp_filter", 0);
+    host.sysctl("net.ipv4.conf.default.rp_filter", 2);
+    host.sysctl("net.ipv4.ip_forward", 0);
+    host
 }
 
 impl Drop for Vpc {

@@ -89,12 +89,14 @@ table bridge vpc {{
             self.subnet.bridge,
         ));
         self.router.command("bridge").args(["fdb", "replace", mac, "dev", port, "master", "static"]).run();
+        self.map_router("replace");
         self.map("replace", self.eni.all());
     }
 
     /// Pulls it: the guest's link goes with it, and the VPC forgets where the addresses are.
     pub fn unplug(&self) {
         self.map("delete", self.eni.all());
+        self.map_router("delete");
         self.router.ip(&format!("link delete {}", self.name));
     }
 
@@ -124,23 +126,27 @@ table bridge vpc {{
         nft(self.router, &lines.map(|(set, nets)| line(set, nets)).collect::<String>());
     }
 
-    /// The mapping service's entries: each address at the ENI's MAC. A prefix is routed to the ENI,
-    /// and an IPv4 one is small enough to be mapped address by address, for the neighbours.
+    /// The mapping service's entries: each address at the ENI's MAC. An IPv6 prefix is too large for
+    /// that, and routed to the ENI instead.
     fn map(&self, verb: &str, what: impl IntoIterator<Item = IpNet>) {
-        let (bridge, mac) = (&self.subnet.bridge, self.eni.mac_text());
-        let at = |address| format!("neighbour {verb} {address} lladdr {mac} dev {bridge} nud permanent\n");
-        let mut batch = String::new();
-        for net in what {
-            let host_route = net.prefix_len() == net.max_prefix_len();
-            if host_route || net.addr().is_ipv4() {
-                every_address(net).into_iter().for_each(|address| batch += &at(address));
-            } else {
-                let router = link_local(mac);
-                batch += &at(router.into());
-                batch += &format!("route {verb} {net} via {router} dev {bridge}\n");
+        let via = link_local(self.eni.mac_text());
+        let entries = |net: IpNet| match net {
+            IpNet::V6(prefix) if prefix.prefix_len() < 128 => {
+                format!("route {verb} {net} via {via} dev {}\n", self.subnet.bridge)
             }
-        }
-        self.router.ip_batch(&batch);
+            _ => every_address(net).into_iter().map(|address| self.mapping(verb, address)).collect(),
+        };
+        self.router.ip_batch(&what.into_iter().map(entries).collect::<String>());
+    }
+
+    /// The ENI as the next hop of its IPv6 prefixes.
+    fn map_router(&self, verb: &str) {
+        self.router.ip_batch(&self.mapping(verb, link_local(self.eni.mac_text()).into()));
+    }
+
+    fn mapping(&self, verb: &str, address: IpAddr) -> String {
+        let (bridge, mac) = (&self.subnet.bridge, self.eni.mac_text());
+        format!("neighbour {verb} {address} lladdr {mac} dev {bridge} nud permanent\n")
     }
 }
 

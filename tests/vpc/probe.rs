@@ -10,10 +10,10 @@ use super::eni::parse;
 use super::netns::Host;
 
 /// Lines of no interest in a comparison: the kernel's own, which come and go by themselves.
-const NOISE: [&str; 5] = ["table local", "ff00::/8", "fe80::/64", "inet6 fe80:", ": lo "];
+const NOISE: [&str; 5] = ["table local", "ff00::/8", "fe80::/64", "inet6 fe80:", ": lo"];
 
 /// Values that change by themselves, each followed by one word, and flags that come and go.
-const TIMERS: [&str; 4] = ["valid_lft", "preferred_lft", "expires", "pref"];
+const TIMERS: [&str; 5] = ["valid_lft", "preferred_lft", "expires", "pref", "qdisc"];
 const FLAGS: [&str; 4] = ["tentative", "dadfailed", "dynamic", "linkdown"];
 
 impl Host {
@@ -29,8 +29,8 @@ impl Host {
 
     fn fping<T: ToString>(&self, options: &[&str], targets: &[T]) -> Vec<IpAddr> {
         let targets: Vec<_> = targets.iter().map(T::to_string).collect();
-        // -u: tell the unreachable; 0.3 s for the first answer, half as much again at each retry.
-        let always = ["-u", "-r", "2", "-t", "300", "-i", "0.5", "-f", "-"];
+        // -u: tell the unreachable; three tries 0.5 s apart outlast the second after which a lost ARP request is sent again.
+        let always = ["-u", "-r", "2", "-t", "500", "-B", "1", "-i", "0.5", "-f", "-"];
         let out = self.command("fping").args(options).args(always).input(targets.join("\n")).output();
         let stderr = String::from_utf8_lossy(&out.stderr);
         assert!(matches!(out.status.code(), Some(0 | 1)), "fping on {}: {stderr}", self.name());
@@ -53,18 +53,15 @@ impl Host {
     /// Waits until duplicate-address detection is through, link-local addresses too: before that,
     /// no IPv6 packet is *forwarded* by a link. Panics after ten seconds.
     pub fn settle(&self) {
-        let end = Instant::now() + Duration::from_secs(10);
-        while !self.ip("-6 address show tentative -dadfailed").is_empty() {
-            assert!(Instant::now() < end, "{} is not done with duplicate-address detection", self.name());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let done = || self.ip("-6 address show tentative -dadfailed").is_empty();
+        wait_for(&format!("duplicate-address detection on {}", self.name()), done);
     }
 
     /// Links, addresses, routes of all tables and rules, in canonical text, to be compared with
     /// another: without counters and lifetimes, and without what the kernel does by itself.
     pub fn dump(&self) -> String {
         let sections =
-            ["-br link", "-o -4 address", "-o -6 address", "-4 route show table all", "-6 route show table all"];
+            ["-o link", "-o -4 address", "-o -6 address", "-4 route show table all", "-6 route show table all"];
         let sorted = sections.map(|what| canonical(what, &self.ip(what)).into_iter().collect::<Vec<_>>().join("\n"));
         // Rules keep the order in which the kernel tries them.
         let rules = ["-4 rule", "-6 rule"].map(|what| format!("# ip {what}\n{}", self.ip(what).trim_end()));
@@ -72,15 +69,24 @@ impl Host {
     }
 }
 
+/// Asks until the answer is yes. Panics after ten seconds, and names what it waited for.
+pub fn wait_for(what: &str, done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < end, "waited ten seconds for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn canonical(what: &str, output: &str) -> BTreeSet<String> {
     // A section's title sorts before its lines.
-    let lines =
-        output.lines().filter(|line| !NOISE.iter().any(|noise| line.contains(noise)) && !line.starts_with("lo "));
+    let lines = output.lines().filter(|line| !NOISE.iter().any(|noise| line.contains(noise)));
     lines.map(steady).chain([format!("# ip {what}")]).collect()
 }
 
 fn steady(line: &str) -> String {
-    let mut words = line.split_whitespace().filter(|word| !FLAGS.contains(word) && *word != "\\");
+    let mut words =
+        line.split_whitespace().map(|word| word.trim_end_matches('\\')).filter(|word| !FLAGS.contains(word));
     let mut kept = vec![];
     while let Some(word) = words.next() {
         if TIMERS.contains(&word) {

@@ -1,10 +1,12 @@
 //! The VPC's own machinery: the router namespace with a bridge per subnet, the Internet gateway, and
 //! the host beyond it. Nothing of the instance is here.
 
+use std::fs;
 use std::net::IpAddr;
 
 use super::eni::Subnet;
 use super::netns::Host;
+use super::probe::wait_for;
 
 /// The host on the Internet, and the addresses by which it is known there.
 pub const INTERNET: [&str; 2] = ["8.8.8.8", "2001:4860:4860::8888"];
@@ -121,7 +123,16 @@ pub fn add_instance(router: &Host, subnet: &Subnet, name: &str, addresses: &[IpA
     ));
     let lines = addresses.iter().map(|&address| own_address(subnet, address)).collect::<String>();
     host.ip_batch(&format!("link set eth0 up\n{lines}"));
+    wait_for_port(router, name);
     host
+}
+
+/// A bridge lets nothing through a port until the kernel has come round to its carrier, and an ARP
+/// request that is lost to that is not repeated within the second.
+pub fn wait_for_port(router: &Host, port: &str) {
+    let state = format!("/sys/class/net/{port}/brport/state");
+    let forwarding = || router.enter(|| fs::read_to_string(&state).is_ok_and(|text| text.trim() == "3"));
+    wait_for(&format!("port {port} to forward"), forwarding);
 }
 
 /// An address and the default route. IPv6 all goes by the router, which knows the ENI of every

@@ -20,7 +20,7 @@ fn render_with(yaml: &str, units: &[(&str, &str)], enis: Vec<Planned>) -> Render
             Nic { names: vec![link.name.to_string(), link.altnames[0].clone()], driver: Some("ena".into()), unit };
         netplan.nics.insert(link.name, nic);
     }
-    netplan.render(&Desired { enis })
+    netplan.render(&Desired { enis, ..Desired::default() })
 }
 
 fn paths(rendering: &Rendering) -> Vec<&str> {
@@ -137,7 +137,7 @@ fn our_file_is_read_after_the_owner_s() {
         let mut netplan = Netplan::default();
         let path = format!("/etc/netplan/{owner}.yaml");
         netplan.foreign.merge(path.as_ref(), "network: {ethernets: {eth1: {dhcp4: true}}}").unwrap();
-        let rendering = netplan.render(&Desired { enis: vec![guest::eth1()] });
+        let rendering = netplan.render(&Desired { enis: vec![guest::eth1()], ..Desired::default() });
         let expected = format!("/etc/netplan/{ours}-eniroute-eth1.yaml");
         match rendering.files.first() {
             Some(file) => assert_eq!(file.path.to_str(), Some(expected.as_str())),

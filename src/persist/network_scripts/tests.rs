@@ -13,7 +13,7 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
         let file = File { path: path(name), mode: 0o644, text: (*text).into() };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    NetworkScripts::read(&disk).unwrap().render(&Desired { enis })
+    NetworkScripts::read(&disk).unwrap().render(&Desired { enis, ..Desired::default() })
 }
 
 fn names(rendering: &Rendering) -> Vec<&str> {

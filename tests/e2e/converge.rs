@@ -1,0 +1,265 @@
+//! A second run changes nothing, `remove` takes everything back, and nothing foreign is ever touched.
+
+use std::time::Duration;
+
+use crate::instance::{Instance, changed};
+use crate::vpc::{EniId, EniSpec, Host, Vpc};
+
+fn two_enis() -> (Vpc, Instance, [EniId; 2]) {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
+    let first = vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).ipv6(["2001:db8:0:a::100"]));
+    let spec = EniSpec::new(b, "eth1").ipv4(["10.1.0.30", "10.1.0.31"]).ipv6(["2001:db8:0:b::300"]);
+    let second = vpc.attach(spec.prefix4("10.1.3.16/28"));
+    let instance = Instance::with_netplan(vpc.guest());
+    (vpc, instance, [first, second])
+}
+
+/// What `ip monitor` sees of links, addresses, routes and rules while `work` is done.
+fn monitored(host: &Host, work: impl FnOnce()) -> String {
+    let monitor = host.command("ip").args(["monitor", "link", "address", "route", "rule"]).background();
+    // The monitor says nothing when it is ready, so it is shown something until it has seen it.
+    for _ in 0..100 {
+        host.ip("link set lo mtu 65000");
+        host.ip("link set lo mtu 65536");
+        if monitor.log().contains("mtu 65536") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let before = monitor.log();
+    assert!(before.contains("mtu 65536"), "the monitor never started");
+    work();
+    std::thread::sleep(Duration::from_millis(200));
+    monitor.log()[before.len()..].to_owned()
+}
+
+#[test]
+fn a_second_run_writes_nothing_to_the_kernel_and_nothing_to_the_disk() {
+    for config in ["", "main_routes_first = true\n"] {
+        let (_vpc, instance, _) = two_enis();
+        instance.write("etc/eniroute.toml", config);
+        let seen = monitored(&instance.host, || drop(instance.must("apply")));
+        assert!(seen.contains("10.1.0.31/32") && seen.contains("table 10001"), "the monitor sees changes: {seen}");
+
+        let disk = instance.disk_state();
+        let seen = monitored(&instance.host, || {
+            assert_eq!(instance.must("apply"), "nothing to do: all 2 ENIs are as EC2 describes them\n");
+            assert_eq!(instance.must("plan"), "nothing to do: all 2 ENIs are as EC2 describes them\n");
+        });
+        assert_eq!(seen, "");
+        assert_eq!(instance.disk_state(), disk);
+    }
+}
+
+#[test]
+fn remove_returns_the_host_to_what_it_was() {
+    let (_vpc, instance, _) = two_enis();
+    let (dump, disk) = (instance.host.dump(), instance.disk_state());
+    instance.must("apply");
+    assert_ne!(instance.host.dump(), dump);
+    let said = instance.must("remove");
+    assert!(said.contains("removed") && said.contains("delete /etc/netplan/60-eniroute-eth1.yaml"), "{said}");
+    assert_eq!(changed(&dump, &instance.host.dump()), [] as [String; 0]);
+    let files = |state: &[(std::path::PathBuf, u64, std::time::SystemTime)]| -> Vec<_> {
+        let files = state.iter().map(|(path, ..)| path.clone()).filter(|path| path.is_file());
+        files.filter(|path| !path.ends_with("run/eniroute.lock")).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&instance.disk_state()), files(&disk));
+    assert_eq!(instance.must("remove"), "nothing to remove\n");
+}
+
+#[test]
+fn remove_needs_no_metadata() {
+    let (vpc, instance, _) = two_enis();
+    let dump = instance.host.dump();
+    instance.must("apply");
+    vpc.imds().fault(crate::vpc::Fault::Dead);
+    instance.must("remove");
+    assert_eq!(changed(&dump, &instance.host.dump()), [] as [String; 0]);
+}
+
+#[test]
+fn remove_of_one_eni_leaves_the_others() {
+    let (vpc, instance, _) = two_enis();
+    let mut vpc = vpc;
+    let c = vpc.subnet("10.2.0.0/20", None);
+    vpc.attach(EniSpec::new(c, "eth2").ipv4(["10.2.0.40"]));
+    instance.must("apply");
+    instance.must("remove --eni eth2");
+    let rules = instance.host.ip("rule");
+    assert!(rules.contains("lookup 10001") && !rules.contains("lookup 10002"), "{rules}");
+    assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml") && !instance.has("etc/netplan/60-eniroute-eth2.yaml"));
+    assert!(instance.host.ip("address show eth1").contains("10.1.0.30"));
+    assert!(!instance.host.ip("address show eth2").contains("10.2.0.40"));
+}
+
+const FOREIGN: &str = "\
+rule add from 10.8.0.0/16 lookup 100 priority 10050
+rule add from 10.0.0.10 fwmark 7 lookup 10001 priority 10001
+rule add to 10.8.0.0/16 lookup 10001 priority 10001
+rule add from 10.9.0.0/16 lookup 10002 priority 9999
+rule add from 10.1.0.30 lookup 101
+route add 10.8.0.0/16 via 10.0.0.1 dev eth0 metric 10001
+route add 10.9.0.0/16 via 10.0.0.1 dev eth0 table 13200
+address add 192.0.2.1/32 dev eth0
+-6 rule add from 2001:db8:9::/48 lookup 100 priority 10060
+";
+
+#[test]
+fn what_others_made_is_neither_changed_nor_removed() {
+    let (_vpc, instance, _) = two_enis();
+    instance.host.ip_batch(FOREIGN);
+    instance.write("etc/netplan/99-mine.yaml", "network: {version: 2}\n");
+    let dump = instance.host.dump();
+    instance.must("apply");
+    let lost: Vec<_> = changed(&dump, &instance.host.dump()).into_iter().filter(|line| line.starts_with('-')).collect();
+    assert_eq!(
+        lost,
+        [
+            "-eth1 <BROADCAST,MULTICAST> mtu 9001 state DOWN mode DEFAULT group default qlen 1000 link/ether 06:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff link-netns router"
+        ],
+        "only eth1's state may change"
+    );
+    instance.must("remove");
+    assert_eq!(changed(&dump, &instance.host.dump()), [] as [String; 0]);
+    assert_eq!(instance.read("etc/netplan/99-mine.yaml"), "network: {version: 2}\n");
+}
+
+#[test]
+fn an_address_that_was_there_before_stays_after_remove() {
+    let (_vpc, instance, _) = two_enis();
+    instance.host.ip("link set eth1 up");
+    instance.host.ip("address add 10.1.0.30/20 dev eth1 noprefixroute");
+    instance.must("apply");
+    assert!(!instance.host.ip("address show eth1").contains("10.1.0.30/32"), "the /20 is there, so it is there");
+    instance.must("remove");
+    assert!(instance.host.ip("address show eth1").contains("10.1.0.30/20"));
+}
+
+#[test]
+fn what_ec2_assigns_and_unassigns_follows() {
+    let (mut vpc, instance, [_, second]) = two_enis();
+    instance.must("apply");
+    vpc.assign(second, "10.1.0.32");
+    vpc.assign(second, "2001:db8:0:b::301");
+    vpc.unassign(second, "10.1.0.31");
+    vpc.unassign(second, "10.1.3.16/28");
+    instance.must("apply");
+    let dump = instance.host.dump();
+    assert!(dump.contains("10.1.0.32/32") && dump.contains("from 10.1.0.32 lookup 10001"), "{dump}");
+    assert!(dump.contains("2001:db8:0:b::301/128") && dump.contains("from 2001:db8:0:b::301 lookup 10001"));
+    assert!(!dump.contains("10.1.0.31") && !dump.contains("10.1.3.16"), "{dump}");
+    let file = instance.read("etc/netplan/60-eniroute-eth1.yaml");
+    assert!(file.contains("10.1.0.32/32") && !file.contains("10.1.0.31") && !file.contains("10.1.3.16"), "{file}");
+}
+
+#[test]
+fn a_detached_eni_leaves_nothing_behind() {
+    let (mut vpc, instance, [_, second]) = two_enis();
+    let before = instance.host.dump();
+    instance.must("apply");
+    vpc.detach(second);
+    instance.must("apply");
+    let left = instance.host.dump();
+    assert!(!left.contains("lookup 1000") && !left.contains("table 1000"), "{left}");
+    assert!(!instance.has("etc/netplan/60-eniroute-eth1.yaml"));
+    assert!(changed(&before, &left).iter().all(|line| line.contains("eth1") || line.contains("10.0.0.11")), "{left}");
+    vpc.reattach(second, "eth7");
+    instance.must("apply");
+    assert!(instance.host.dump().contains("default via 10.1.0.1 dev eth7 table 10001"));
+    assert!(instance.has("etc/netplan/60-eniroute-eth7.yaml") && !instance.has("etc/netplan/60-eniroute-eth1.yaml"));
+}
+
+#[test]
+fn an_upper_device_with_a_copied_mac_is_left_alone() {
+    let (_vpc, instance, _) = two_enis();
+    instance.host.ip_batch(
+        "link add upper0 type bridge\nlink set upper0 address 06:00:00:00:00:01\n\
+         link add link eth1 name upper1 type macvlan mode passthru\n",
+    );
+    instance.must("apply");
+    let dump = instance.host.dump();
+    assert!(dump.contains("10.1.0.30/32") && !dump.contains("dev upper"), "{dump}");
+    let addresses = instance.host.ip("-br address");
+    let upper: Vec<_> = addresses.lines().filter(|line| line.starts_with("upper")).collect();
+    assert!(upper.iter().all(|line| !line.contains("10.1.0")), "{addresses}");
+}
+
+#[test]
+fn a_port_of_a_bridge_is_left_to_the_bridge() {
+    let (_vpc, instance, _) = two_enis();
+    instance.host.ip_batch("link add br-ex type bridge\nlink set eth1 master br-ex\n");
+    let dump = instance.host.dump();
+    instance.must("apply");
+    assert!(!instance.host.ip("rule").contains("lookup 1000"), "no second ENI, no table");
+    let changes = changed(&dump, &instance.host.dump());
+    assert!(changes.len() == 1 && changes[0].starts_with("+eth0 inet 10.0.0.11/32"), "{changes:?}");
+    assert!(instance.must("status").contains("unmanaged"));
+}
+
+#[test]
+fn an_excluded_eni_keeps_what_it_has_and_gets_nothing_more() {
+    let (mut vpc, instance, [_, second]) = two_enis();
+    instance.must("apply");
+    let dump = instance.host.dump();
+    instance.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
+    vpc.assign(second, "10.1.0.99");
+    instance.must("apply");
+    let lost = changed(&dump, &instance.host.dump());
+    assert!(lost.iter().all(|line| line.contains("10000")), "only the primary's narrow table: {lost:#?}");
+    assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml"));
+}
+
+#[test]
+fn two_runs_at_once_wait_for_each_other() {
+    let (vpc, instance, _) = two_enis();
+    vpc.imds().fault(crate::vpc::Fault::Slow(Duration::from_millis(20)));
+    let binary = env!("CARGO_BIN_EXE_eniroute");
+    let root = instance.root().display();
+    let said = instance.host.sh(&format!(
+        "for i in 1 2 3 4; do {binary} --root {root} apply & done; for j in $(jobs -p); do wait $j; done"
+    ));
+    assert_eq!(said.matches("nothing to do").count(), 3, "{said}");
+    assert_eq!(instance.host.ip("rule").matches("from 10.1.0.30 lookup 10001").count(), 1);
+}
+
+#[test]
+fn a_run_gives_up_when_another_holds_the_lock_for_too_long() {
+    let (_vpc, instance, _) = two_enis();
+    let lock = instance.root().join("run/eniroute.lock");
+    let _holder = instance.host.command("flock").args([&lock.display().to_string(), "sleep", "60"]).background();
+    while !lock.exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let dump = instance.host.dump();
+    let run = instance.eniroute("apply --wait 0.3");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("/run/eniroute.lock") && run.stderr.contains("--wait"), "{run:?}");
+    assert_eq!(instance.host.dump(), dump);
+}
+
+#[test]
+fn a_kill_at_any_moment_is_mended_by_the_next_run() {
+    let (vpc, instance, _) = two_enis();
+    vpc.imds().fault(crate::vpc::Fault::Slow(Duration::from_millis(2)));
+    let before = instance.host.dump();
+    let (binary, root) = (env!("CARGO_BIN_EXE_eniroute"), instance.root().display().to_string());
+    instance.must("apply");
+    let after = instance.host.dump();
+    instance.must("remove");
+    for delay in (0..100).step_by(4) {
+        instance.host.sh(&format!("timeout -s KILL 0.{delay:03} {binary} --root {root} apply >/dev/null 2>&1 || true"));
+        let yaml = instance.root().join("etc/netplan/60-eniroute-eth1.yaml");
+        let whole = std::fs::read_to_string(&yaml)
+            .map_or(true, |text| text.starts_with("# Written by eniroute") && text.ends_with('\n'));
+        assert!(whole, "half a file after {delay} ms");
+        instance.must("apply");
+        assert_eq!(changed(&after, &instance.host.dump()), [] as [String; 0], "killed after {delay} ms");
+        instance.must("remove");
+        assert_eq!(changed(&before, &instance.host.dump()), [] as [String; 0], "killed after {delay} ms");
+    }
+}

@@ -1,0 +1,123 @@
+//! An instance in the fake VPC with eniroute on it: a guest, a folder for its files, and the binary.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{fs, os::unix::fs::MetadataExt};
+
+use tempfile::TempDir;
+
+use crate::vpc::{Host, SubnetId, Vpc};
+
+/// The guest's root folder for eniroute (`--root`), and how to run it there.
+pub struct Instance {
+    pub host: Host,
+    root: TempDir,
+}
+
+/// What a run of eniroute said and how it ended.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Instance {
+    /// An instance whose network stack is netplan, by the look of its disk.
+    pub fn with_netplan(host: Host) -> Self {
+        let instance = Self::bare(host);
+        instance.write("usr/sbin/netplan", "");
+        instance.write("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n");
+        instance
+    }
+
+    /// An instance with no network stack that eniroute knows.
+    pub fn bare(host: Host) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("run")).unwrap();
+        Self { host, root }
+    }
+
+    /// Its disk, as this machine sees it.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub fn has(&self, path: &str) -> bool {
+        self.root().join(path).exists()
+    }
+
+    /// `eniroute ARGUMENTS`, whatever comes of it.
+    pub fn eniroute(&self, arguments: &str) -> Run {
+        let command =
+            self.host.command(env!("CARGO_BIN_EXE_eniroute")).args(["--root", &self.root().display().to_string()]);
+        let out = command.args(arguments.split_whitespace()).output();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let run = Run { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
+        assert!(!run.stderr.contains("panicked"), "{run:?}");
+        run
+    }
+
+    /// `eniroute ARGUMENTS`, which must succeed and have nothing to complain of; its standard output.
+    pub fn must(&self, arguments: &str) -> String {
+        let run = self.eniroute(arguments);
+        assert!(run.code == 0 && run.stderr.is_empty(), "eniroute {arguments}: {run:#?}");
+        run.stdout
+    }
+
+    /// `eniroute ARGUMENTS --json`, which must succeed.
+    pub fn json(&self, arguments: &str) -> serde_json::Value {
+        serde_json::from_str(&self.must(&format!("{arguments} --json"))).unwrap()
+    }
+
+    /// Every file and folder with inode and time of change: what any write would alter.
+    pub fn disk_state(&self) -> Vec<(PathBuf, u64, SystemTime)> {
+        let mut state = Vec::new();
+        let mut folders = vec![self.root().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let meta = fs::symlink_metadata(&path).unwrap();
+                state.push((path.clone(), meta.ino(), meta.modified().unwrap()));
+                if meta.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        state.sort();
+        state
+    }
+
+    /// Which interface a packet to the Internet from `source` would leave by, as `ip route get` says.
+    pub fn way_out(&self, source: &str) -> String {
+        let target = if source.contains(':') { "2001:4860:4860::8888" } else { "8.8.8.8" };
+        self.host.ip(&format!("route get {target} from {source}"))
+    }
+}
+
+/// Pings every address in `addresses` from a neighbour in each of `subnets`: all must answer.
+pub fn neighbours_reach(vpc: &mut Vpc, subnets: &[SubnetId], addresses: &[&str]) {
+    for subnet in subnets {
+        let dead = vpc.neighbour(*subnet).ping(addresses);
+        assert!(dead.is_empty(), "from the neighbour in {subnet:?}: {dead:?} do not answer");
+    }
+}
+
+/// The lines of a dump that `after` has and `before` has not, and the other way round.
+pub fn changed(before: &str, after: &str) -> Vec<String> {
+    let only = |a: &str, b: &str, sign: char| -> Vec<String> {
+        let there: Vec<&str> = b.lines().collect();
+        a.lines().filter(|line| !there.contains(line)).map(|line| format!("{sign}{line}")).collect()
+    };
+    [only(before, after, '-'), only(after, before, '+')].concat()
+}

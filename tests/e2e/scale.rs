@@ -1,0 +1,78 @@
+//! The largest ordinary instance: 15 ENIs of 50 addresses each.
+
+use std::net::IpAddr;
+
+use crate::instance::Instance;
+use crate::vpc::{EniSpec, SubnetId, Vpc};
+
+const ENIS: usize = 15;
+const ADDRESSES: usize = 50;
+
+/// The addresses of an ENI: all ENIs of even number share one subnet, each of the others has its own.
+fn addresses(eni: usize) -> Vec<String> {
+    let third = if eni.is_multiple_of(2) { 0 } else { eni };
+    (0..ADDRESSES).map(|n| format!("10.{third}.{}.{}", eni, 10 + n)).collect()
+}
+
+fn subnet_of(vpc: &mut Vpc, subnets: &mut [Option<SubnetId>], eni: usize) -> SubnetId {
+    let third = if eni.is_multiple_of(2) { 0 } else { eni };
+    *subnets[third].get_or_insert_with(|| vpc.subnet(&format!("10.{third}.0.0/16"), None))
+}
+
+#[test]
+fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
+    let mut vpc = Vpc::new();
+    let mut subnets = vec![None; ENIS];
+    for eni in 0..ENIS {
+        let subnet = subnet_of(&mut vpc, &mut subnets, eni);
+        vpc.attach(EniSpec::new(subnet, &format!("eth{eni}")).ipv4(addresses(eni)));
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    instance.must("apply");
+    let all: Vec<String> = (0..ENIS).flat_map(addresses).collect();
+    assert_eq!(all.len(), 750);
+    for subnet in [0, 1, 13] {
+        let neighbour = vpc.neighbour(subnets[subnet].unwrap());
+        assert_eq!(neighbour.ping(&all), [] as [IpAddr; 0], "from subnet {subnet}");
+    }
+    assert_eq!(vpc.spoofed(), 0);
+
+    let (dump, disk) = (instance.host.dump(), instance.disk_state());
+    // Whatever the second run may say of itself: it must not so much as try to write.
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let command = instance.host.command("strace").args([
+        "-f",
+        "-e",
+        "trace=sendto,sendmsg,openat,rename,renameat,renameat2,unlink,unlinkat",
+    ]);
+    let command = command.args(["-o", &trace.path().display().to_string(), env!("CARGO_BIN_EXE_eniroute")]);
+    let said = command.args(["--root", &instance.root().display().to_string(), "apply"]).run();
+    assert_eq!(said, "nothing to do: all 15 ENIs are as EC2 describes them\n");
+    let trace = std::fs::read_to_string(trace.path()).unwrap();
+    assert!(trace.contains("RTM_GETROUTE"), "strace must see netlink:\n{trace}");
+    for write in ["RTM_NEW", "RTM_DEL", "RTM_SETLINK", "rename", "unlink"] {
+        assert!(!trace.contains(write), "{write} in the second run");
+    }
+    let opened: Vec<&str> =
+        trace.lines().filter(|line| line.contains("O_CREAT") || line.contains("O_TMPFILE")).collect();
+    assert!(opened.iter().all(|line| line.contains("eniroute.lock")), "{opened:?}");
+    assert_eq!(instance.host.dump(), dump);
+    assert_eq!(instance.disk_state(), disk);
+}
+
+#[test]
+fn a_further_network_card_has_tables_of_its_own() {
+    for by_index in [false, true] {
+        let mut vpc = Vpc::new();
+        let a = vpc.subnet("10.0.0.0/20", None);
+        let b = vpc.subnet("10.1.0.0/20", None);
+        vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
+        let second = EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]).device_number(1);
+        vpc.attach(if by_index { second.card_index(2) } else { second.card(2) });
+        let instance = Instance::with_netplan(vpc.guest());
+        instance.must("apply");
+        let neighbour = vpc.neighbour(a);
+        assert_eq!(neighbour.ping(&["10.1.0.30", "10.0.0.10"]), [] as [IpAddr; 0]);
+        assert!(instance.host.ip("rule").contains("10201:\tfrom 10.1.0.30 lookup 10201"));
+    }
+}
