@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::guest::Guest;
 use crate::image::Image;
 use crate::table::Steps;
-use crate::vpc::{EniSpec, SubnetId, Vpc};
+use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
 pub const PRIMARY: [&str; 2] = ["10.0.1.10", "2001:db8:1:a::10"];
 const PUBLIC: &str = "54.178.213.178";
@@ -97,10 +97,17 @@ fn metadata_answers(guest: &mut Guest) {
     assert_eq!(guest.run(script), "06:1a:2b:00:01:0a");
 }
 
+/// The second time it is the same ENI again, in the same slot.
 fn plug_and_unplug(site: &mut Site, guest: &mut Guest, image: Image) {
     let spec = site.late();
     let eni = guest.plug(&mut site.vpc, spec);
-    let link = format!("/sys/class/net/{}", image.interface(1));
+    comes_and_goes(site, guest, eni, &image.interface(1));
+    guest.replug(&mut site.vpc, eni, 1);
+    comes_and_goes(site, guest, eni, &image.interface(1));
+}
+
+fn comes_and_goes(site: &mut Site, guest: &mut Guest, eni: EniId, interface: &str) {
+    let link = format!("/sys/class/net/{interface}");
     assert!(guest.comes_true(&format!("grep 06:1a:2b:00:03:28 {link}/address"), 30), "{}", guest.run("ip link"));
     guest.unplug(&mut site.vpc, eni);
     assert!(guest.comes_true(&format!("! [ -e {link} ]"), 30), "{}", guest.run("ip link"));

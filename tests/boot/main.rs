@@ -1,5 +1,5 @@
 //! Real reboots: each image boots as an instance of the VPC, with real DHCP, real cloud-init and its
-//! real network stack. `make test-boot` runs this, or a part: `cargo test --test boot -- trixie nm`.
+//! real network stack. `make test-boot` runs this, or a part: `cargo test --test boot -- trixie nm/survive`.
 
 // clippy takes only `#[test]` functions for tests, and a failing step panics.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -22,23 +22,28 @@ use std::{env, thread};
 use image::Image;
 use table::Steps;
 
+/// What is told of each image.
+type Story = (&'static str, fn(Image, &mut Steps));
+const STORIES: [Story; 2] = [("baseline", baseline::run), ("survive", survive::run)];
+
 fn main() -> ExitCode {
     let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let is_wanted = |image: &Image| wanted.is_empty() || wanted.iter().any(|part| image.name().contains(part.as_str()));
-    let images: Vec<_> = Image::ALL.into_iter().filter(is_wanted).collect();
-    assert!(!images.is_empty(), "no image is called {wanted:?}: there are {:?}", Image::ALL.map(Image::name));
-    let failed: usize = images.into_iter().map(run).sum();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    let all =
+        Image::ALL.into_iter().flat_map(|image| STORIES.map(|(name, story)| (format!("{image}/{name}"), image, story)));
+    let chosen: Vec<_> = all.filter(|(name, ..)| is_wanted(name)).collect();
+    assert!(!chosen.is_empty(), "nothing is called {wanted:?}: images are {:?}", Image::ALL.map(Image::name));
+    let failed: usize = chosen.into_iter().map(|(name, image, story)| tell(name, image, story)).sum();
     println!("{failed} steps failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Each story in a thread of its own, as a VPC wants it.
-fn run(image: Image) -> usize {
-    [baseline::run, survive::run].into_iter().map(|story| thread::spawn(move || tell(image, story)).join().unwrap_or(1)).sum()
-}
-
-fn tell(image: Image, story: fn(Image, &mut Steps)) -> usize {
-    let mut steps = Steps::new(image.name());
-    story(image, &mut steps);
-    steps.failed()
+/// In a thread of its own, as a VPC wants it. Gives the number of steps that failed.
+fn tell(name: String, image: Image, story: fn(Image, &mut Steps)) -> usize {
+    let work = move || {
+        let mut steps = Steps::new(name);
+        story(image, &mut steps);
+        steps.failed()
+    };
+    thread::spawn(work).join().unwrap_or(1)
 }

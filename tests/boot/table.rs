@@ -3,15 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// The steps of one image.
+/// The steps of one story of one image.
 pub struct Steps {
-    image: &'static str,
+    story: String,
     failed: usize,
 }
 
 impl Steps {
-    pub fn new(image: &'static str) -> Self {
-        Self { image, failed: 0 }
+    pub fn new(story: String) -> Self {
+        Self { story, failed: 0 }
     }
 
     /// A step whose failure (a panic) does not keep the others from being tried.
@@ -30,7 +30,7 @@ impl Steps {
 
     /// A fact to be kept with the result.
     pub fn note(&self, text: &str) {
-        println!("{:<18} {}", self.image, text.trim().replace('\n', ", "));
+        println!("{:<26} {}", self.story, text.trim().replace('\n', ", "));
     }
 
     pub fn failed(&self) -> usize {
@@ -38,6 +38,6 @@ impl Steps {
     }
 
     fn row(&self, name: &str, result: &str, time: Duration) {
-        println!("{:<18} {name:<56} {result:<7} {:>7.1} s", self.image, time.as_secs_f64());
+        println!("{:<26} {name:<56} {result:<7} {:>7.1} s", self.story, time.as_secs_f64());
     }
 }
