@@ -121,7 +121,7 @@ pub fn state(guest: &mut Guest) -> String {
 
 fn versions(guest: &mut Guest) -> String {
     let packages = "systemd netplan.io cloud-init network-manager ifupdown isc-dhcp-client";
-    let query = format!("dpkg-query -W -f '${{Package}} ${{Version}}\\n' {packages} 2>/dev/null");
+    let query = format!("dpkg-query -W -f '${{Package}} ${{Version}}\\n' {packages} 2>/dev/null | awk NF==2");
     let boot = "systemd-analyze time | head -1";
     guest.try_run(&format!("echo kernel $(uname -r); {query}; {boot}")).output
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use similar::TextDiff;
+
 use crate::baseline::{PRIMARY, Site, ready, state};
 use crate::deadline::Deadline;
 use crate::guest::Guest;
@@ -18,13 +20,15 @@ const INSTALLED: &str = "/usr/local/sbin/eniroute";
 const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
 const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
 
-/// What a stack writes down for itself; a difference after `remove` is something left behind.
+/// All that eniroute may have changed: a difference after `remove` is something left behind. What the
+/// kernel and router advertisements do comes and goes by itself.
 const TRACES: &str = r#"
     cd / && find etc/netplan etc/network etc/NetworkManager/system-connections etc/systemd/network -type f 2>/dev/null |
         sort | xargs sha256sum
     strip() { sed -E 's/ (expires|valid_lft|preferred_lft) [0-9]+sec//g; s/ (dynamic|tentative)//g'; }
-    for family in -4 -6; do ip $family rule; ip $family route show table all | strip | sort; done
-    ip -o address | strip | sed 's/^[0-9]*: //' | sort
+    for family in -4 -6; do ip $family rule; done
+    for family in -4 -6; do ip $family route show table all | strip | sort; done | grep -vE 'proto (kernel|ra) |fe80::'
+    ip -o address | strip | sed 's/^[0-9]*: //' | grep -v ' fe80:' | sort
 "#;
 
 pub fn run(image: Image, steps: &mut Steps) {
@@ -33,7 +37,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     let vpc = &mut site.vpc;
     let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
     steps.step("is up", || ready(&mut guest));
-    let before = guest.run(TRACES);
+    let before = settled(&mut guest);
     if steps.essential("eniroute is copied in", || guest.push(&binary(), INSTALLED)).is_none() {
         return;
     }
@@ -52,7 +56,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("the network manager restarts: every address answers", || restart(&mut site, &mut guest, image, &three));
     steps.step("remove", || remove(&mut site, &mut guest, late));
     if reboots(steps, &mut guest) {
-        steps.step("the host is as it was", || assert_eq!(guest.run(TRACES), before));
+        steps.step("the host is as it was", || same(&before, &settled(&mut guest)));
     }
 }
 
@@ -70,9 +74,33 @@ fn apply(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
 
 /// Neither the report nor the kernel nor the disk shows a second run.
 fn idle(guest: &mut Guest) {
-    let before = guest.run(TRACES);
-    println!("{}", guest.run(&format!("{INSTALLED} apply")));
-    assert_eq!(guest.run(TRACES), before);
+    let before = settled(guest);
+    let report = guest.run(&format!("{INSTALLED} apply"));
+    same(&before, &guest.run(TRACES));
+    assert!(report.starts_with("nothing to do"), "{report}");
+}
+
+/// The traces when they no longer change by themselves, as they do until DHCPv6 is done.
+fn settled(guest: &mut Guest) -> String {
+    let deadline = Deadline::after(60);
+    let mut last = guest.run(TRACES);
+    loop {
+        thread::sleep(Duration::from_secs(5));
+        let now = guest.run(TRACES);
+        if now == last {
+            return now;
+        }
+        assert!(!deadline.passed(), "the guest is never at rest:\n{}", diff(&last, &now));
+        last = now;
+    }
+}
+
+fn same(expected: &str, actual: &str) {
+    assert!(expected == actual, "{}", diff(expected, actual));
+}
+
+fn diff(old: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new).unified_diff().context_radius(0).to_string()
 }
 
 fn plug(site: &mut Site, guest: &mut Guest, image: Image) -> EniId {
