@@ -46,11 +46,8 @@ impl Dhcpd {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         let (file, leases) = (path("dnsmasq.conf"), path("leases"));
         fs::write(&file, format!("dhcp-leasefile={leases}\n{config}")).expect("write dnsmasq's configuration");
-        self.router
-            .command("dnsmasq")
-            .args(["--keep-in-foreground", "--log-facility=-"])
-            .arg(format!("--conf-file={file}"))
-            .background()
+        // Not as a daemon, which sheds privileges, and with them the signal that ends it with this process.
+        self.router.command("dnsmasq").args(["--no-daemon", &format!("--conf-file={file}")]).background()
     }
 
     /// What it said since it was last started.
@@ -61,7 +58,7 @@ impl Dhcpd {
 
 fn config(subnets: &[Subnet], enis: &[&EniSpec]) -> String {
     let always = format!(
-        "port=0\nuser=root\npid-file=\nbind-dynamic\ninterface=subnet*\n\
+        "port=0\nbind-dynamic\ninterface=subnet*\n\
          dhcp-authoritative\nno-ping\nlog-dhcp\ndhcp-option=option:mtu,9001\n\
          enable-ra\nra-param=subnet*,600,{ROUTER_LIFETIME}\n"
     );
