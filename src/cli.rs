@@ -73,7 +73,7 @@ pub struct Parts {
     /// Leave the kernel alone: only write the files
     #[arg(long)]
     pub no_kernel: bool,
-    /// Write for this network stack, whatever is found on the host: netplan, network-scripts, none
+    /// Write for this network stack, whatever is found on the host: netplan, network-scripts, network-manager, networkd, ifupdown, none
     #[arg(long, value_name = "NAME")]
     pub backend: Option<Backend>,
 }

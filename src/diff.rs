@@ -57,6 +57,7 @@ impl Scope {
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
     let there = There::new(observed);
     let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.table()));
+    let in_scope = in_scope.filter(|planned| planned.awaited(observed).is_none());
     let added = in_scope.flat_map(|planned| planned.objects()).filter_map(|object| there.addition(object, scope));
     added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
 }
@@ -91,6 +92,13 @@ impl<'a> There<'a> {
             keys: observed.routes.iter().map(|route| (route.key(), route)).collect(),
             rules: observed.rules.iter().collect(),
         }
+    }
+
+    /// The link has an address that stays, so somebody else uses it too. Link-local ones come with the link.
+    fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
+        let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let on_dev = self.addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
+        on_dev.copied().any(|address| !unwanted.contains(&Object::Address(address.clone())))
     }
 
     /// Exactly this object is there.
@@ -136,7 +144,22 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
 
     let all = rules.chain(routes).chain(made);
     let unwanted = all.filter(|(table, object)| scope.removes(desired, *table) && !wanted.contains(object));
-    unwanted.map(|(_, object)| object).collect()
+    let unwanted: Vec<Object> =
+        unwanted.map(|(_, object)| object).filter(|object| !is_in_use(object, desired)).collect();
+    let free = |object: &Object| !matches!(object, Object::LinkUp(dev) if there.is_shared(dev, &unwanted));
+    unwanted.iter().filter(|object| free(object)).cloned().collect()
+}
+
+/// Whatever the ledger says: the primary ENI's link stays up, and an address that EC2 assigns to an ENI stays. That
+/// ENI may have been a secondary one of another instance, which this disk or ENI comes from.
+fn is_in_use(object: &Object, desired: &Desired) -> bool {
+    desired.enis.iter().any(|planned| match object {
+        Object::LinkUp(dev) => planned.eni.primary && planned.dev == *dev,
+        Object::Address(address) => {
+            planned.dev == address.dev && planned.eni.addresses().any(|ip| ip == address.net.addr())
+        }
+        Object::Route(_) | Object::Rule(_) => false,
+    })
 }
 
 /// The table of the ENI that this rule is of, if it has the form of one of ours. A rule by another hand at such a

@@ -120,13 +120,15 @@ fn reject_shared_numbers(enis: &mut Vec<Eni>, incomplete: &mut Vec<(Mac, Error)>
 }
 
 fn mac(text: &str) -> Result<Mac> {
-    text.parse().map_err(|why| Error::Failed(format!("metadata service: {why}; is this EC2?")))
+    text.parse().map_err(|why| not_ec2(MACS, format!("{why}: is this EC2?")))
 }
 
 fn required(source: &mut impl Source, path: &str) -> Result<String> {
-    source.get(path)?.ok_or_else(|| {
-        Error::Failed(format!("metadata service: no `{path}` (404): this is not an EC2 instance in a VPC"))
-    })
+    source.get(path)?.ok_or_else(|| not_ec2(path, "404: this is not an EC2 instance in a VPC".to_owned()))
+}
+
+fn not_ec2(path: &str, why: String) -> Error {
+    Error::Refused { url: format!("/latest/meta-data/{path}"), why }
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {

@@ -8,8 +8,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 pub use lock::Lock;
@@ -71,6 +72,14 @@ impl fmt::Display for FileChange {
     }
 }
 
+/// One version of a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub inode: u64,
+    /// The status change (ctime): packages and `mv` put old modification times on new files.
+    pub changed: SystemTime,
+}
+
 /// The disk below a root folder. Every path that goes in or comes out is absolute, as the host itself sees it.
 ///
 /// Reading follows symbolic links that stay below the root and refuses those that leave it. Writing follows
@@ -115,6 +124,18 @@ impl Disk {
         let mut paths: Vec<_> = entries.iter().map(|entry| dir.join(entry.file_name())).collect();
         paths.sort();
         Ok(paths)
+    }
+
+    /// Whether its root is the running host's own.
+    pub fn is_host(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// What tells one version of a file or folder from the next; `None` when it cannot be looked at.
+    pub fn stamp(&self, path: impl AsRef<Path>) -> Option<Stamp> {
+        let meta = self.resolve(path.as_ref()).ok()??.metadata().ok()?;
+        let since_1970 = Duration::new(meta.ctime().try_into().ok()?, meta.ctime_nsec().try_into().ok()?);
+        Some(Stamp { inode: meta.ino(), changed: UNIX_EPOCH + since_1970 })
     }
 
     /// Whether a file or folder is there. A link that leads nowhere, or out of the root, is not.

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::Made;
-use crate::net::{Address, Change, Dev, MAIN, Mac, Object, Route, RouteKind};
-use crate::plan::Planned;
+use crate::net::{Address, Change, Dev, Link, MAIN, Mac, Object, Route, RouteKind};
+use crate::plan::{Planned, link_of_mac};
 
 /// Where the ledger lies, below `--root`.
 pub const PATH: &str = "/var/lib/eniroute/ledger.json";
@@ -56,15 +56,18 @@ impl Ledger {
         serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
     }
 
-    /// Gives a planned ENI its entry. An entry of another ENI for the same interface name is dropped: that
+    /// Gives every planned ENI its entry. An entry of another ENI for the same interface name is dropped: that
     /// interface is gone, and all it held with it.
-    pub fn adopt(&mut self, planned: &Planned) {
-        let mac = planned.eni.mac;
-        self.enis.retain(|other, entry| *other == mac || *entry.dev != *planned.dev);
-        let entry = self.enis.entry(mac).or_default();
-        entry.id.clone_from(&planned.eni.id);
-        entry.dev = planned.dev.to_string();
-        entry.table = planned.eni.table();
+    pub fn adopt(&mut self, all: &[Planned]) {
+        let is_one = |mac: &Mac| all.iter().any(|planned| planned.eni.mac == *mac);
+        let is_taken = |entry: &Entry| all.iter().any(|planned| *planned.dev == *entry.dev);
+        self.enis.retain(|mac, entry| is_one(mac) || !is_taken(entry));
+        for planned in all {
+            let entry = self.enis.entry(planned.eni.mac).or_default();
+            entry.id.clone_from(&planned.eni.id);
+            entry.dev = planned.dev.to_string();
+            entry.table = planned.eni.table();
+        }
     }
 
     /// Remembers a change that was made.
@@ -94,17 +97,22 @@ impl Ledger {
         self.enis.values_mut().find(|entry| *entry.dev == **dev)
     }
 
-    /// What earlier runs made, for [`crate::diff`].
-    pub fn made(&self) -> Vec<Made> {
-        self.enis.values().map(|entry| Made { table: entry.table, objects: entry.objects() }).collect()
+    /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
+    /// are dealt anew at every boot, and another instance started from this disk has other ENIs. What an interface
+    /// held that is gone is gone with it.
+    pub fn made(&self, links: &[Link]) -> Vec<Made> {
+        let made = |(mac, entry): (&Mac, &Entry)| {
+            let link = link_of_mac(*mac, links)?;
+            Some(Made { table: entry.table, objects: entry.objects(&link.name) })
+        };
+        self.enis.iter().filter_map(made).collect()
     }
 }
 
 impl Entry {
-    fn objects(&self) -> BTreeSet<Object> {
-        let dev: Dev = self.dev.as_str().into();
+    fn objects(&self, dev: &Dev) -> BTreeSet<Object> {
         let address = |net: &IpNet| Object::Address(Address { dev: dev.clone(), net: *net });
-        let route = |route: &MainRoute| Object::Route(route.on(&dev));
+        let route = |route: &MainRoute| Object::Route(route.on(dev));
         let up = self.link_up.then(|| Object::LinkUp(dev.clone()));
         let addresses = self.addresses.iter().map(address);
         addresses.chain(self.main_routes.iter().map(route)).chain(up).collect()

@@ -113,6 +113,8 @@ pub struct Link {
     pub kind: Option<String>,
     /// The bridge, bond or VRF that this link is enslaved to (`IFLA_MASTER`), by index.
     pub master: Option<u32>,
+    /// IPv6 is on here: neither the kernel nor this link's sysctl `disable_ipv6` has it off.
+    pub ipv6: bool,
     /// `IFF_UP`: administratively up.
     pub up: bool,
 }

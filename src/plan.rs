@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::Config;
 use crate::eni::Eni;
-use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Object, Observed, Route, RouteKind, Rule};
+use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Object, Observed, Route, RouteKind, Rule};
 use crate::select::Selector;
 
 /// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
@@ -38,6 +38,7 @@ impl Desired {
 /// One ENI's part. `addresses`, `routes` and `rules` are in the order in which they must be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
+    /// Without its IPv6 addresses where the link has IPv6 switched off.
     pub eni: Eni,
     /// The interface that carries the ENI's MAC.
     pub dev: Dev,
@@ -56,6 +57,14 @@ impl Planned {
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
         up.into_iter().chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
+    }
+
+    /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
+    /// would become the interface's primary address (amazon-linux-2023 #998), and a route cannot have it as source.
+    pub fn awaited(&self, observed: &Observed) -> Option<Ipv4Addr> {
+        let own = *self.eni.ipv4.first().filter(|_| self.eni.primary)?;
+        let wanted = Address::host(&self.dev, own.into());
+        (!observed.addresses.iter().any(|up| up.is_same_ip(&wanted))).then_some(own)
     }
 }
 
@@ -80,8 +89,7 @@ pub enum Why {
 
 /// The plan for `enis`, given what the kernel holds.
 ///
-/// Only three things of `observed` matter: which link carries which MAC, whether the primary ENI's own address
-/// is up, and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
+/// Only two things of `observed` matter: which link carries which MAC (and whether IPv6 is on there), and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
@@ -94,7 +102,7 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
             None => Why::NoLink,
             Some(link) if link.master.is_some() => Why::Enslaved,
             Some(link) => {
-                present.push((eni, &link.name));
+                present.push((usable(eni, link), &link.name));
                 continue;
             }
         };
@@ -105,12 +113,27 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     desired
 }
 
+/// What of `eni` can be had on its link: where IPv6 is switched off, nothing of it, neither now nor in a file, which
+/// would switch it on.
+fn usable(eni: &Eni, link: &Link) -> Eni {
+    let mut eni = eni.clone();
+    if !link.ipv6 {
+        (eni.ipv6, eni.ipv6_prefixes, eni.subnet_ipv6) = (Vec::new(), Vec::new(), Vec::new());
+    }
+    eni
+}
+
 /// The link that carries `eni`: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the
 /// MAC of the device below it (cilium #41922), so only a physical link, or a veth, is ever taken.
 pub fn link_of<'a>(eni: &Eni, links: &'a [Link]) -> Option<&'a Link> {
+    link_of_mac(eni.mac, links)
+}
+
+/// As [`link_of`], for an ENI of which only the MAC is known.
+pub fn link_of_mac(mac: Mac, links: &[Link]) -> Option<&Link> {
     let nics = || links.iter().filter(|link| link.is_nic());
-    let permanent = nics().find(|link| link.permanent_mac == Some(eni.mac));
-    permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(eni.mac)))
+    let permanent = nics().find(|link| link.permanent_mac == Some(mac));
+    permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(mac)))
 }
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
@@ -121,31 +144,21 @@ fn router(subnet: Ipv4Net) -> Ipv4Addr {
 
 /// What each ENI's plan needs to know of the others.
 struct Host<'a> {
-    present: &'a [(&'a Eni, &'a Dev)],
+    present: &'a [(Eni, &'a Dev)],
     observed: &'a Observed,
     config: &'a Config,
 }
 
 impl Host<'_> {
     fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
+        let host = |ip: IpAddr| Address::host(dev, ip);
         let (addresses, routes) = if eni.primary {
-            (self.secondary_addresses_of_primary(eni, dev), self.narrow_table(eni, dev))
+            (eni.ipv4.iter().skip(1).map(|ip| host((*ip).into())).collect(), self.narrow_table(eni, dev))
         } else {
-            let own = eni.addresses().map(|ip| Address::host(dev, ip)).collect();
-            (own, [self.table(eni, dev), self.main(eni, dev)].concat())
+            (eni.addresses().map(host).collect(), [self.table(eni, dev), self.main(eni, dev)].concat())
         };
         let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni) };
         Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, rules }
-    }
-
-    /// A /32 that came before the DHCP lease's address would become the interface's primary address
-    /// (amazon-linux-2023 #998), so nothing is added until that one is up.
-    fn secondary_addresses_of_primary(&self, eni: &Eni, dev: &Dev) -> Vec<Address> {
-        let mut own = eni.ipv4.iter().map(|ip| Address::host(dev, (*ip).into()));
-        match own.next() {
-            Some(first) if self.observed.addresses.iter().any(|up| up.is_same_ip(&first)) => own.collect(),
-            _ => Vec::new(),
-        }
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,

@@ -118,7 +118,7 @@ impl Report {
         let header = ["INTERFACE", "ENI", "DEVICE", "TABLE", "ADDRESS", "PUBLIC", "STATE"];
         let mut rows = vec![header.map(str::to_owned)];
         rows.extend(self.enis.iter().flat_map(EniReport::rows));
-        aligned(&rows)
+        aligned(&rows) + &self.remarks("note: ")
     }
 
     /// The `ip` commands and the file diffs; the rest stands behind `#`.
@@ -151,10 +151,7 @@ impl Report {
         for file in &self.files {
             let _ = writeln!(text, "  {} {}", file.action, file.path);
         }
-        for eni in self.enis.iter().filter(|eni| eni.state != State::Ok) {
-            let _ = writeln!(text, "{}: {}", eni.interface.as_deref().unwrap_or(&eni.mac.to_string()), eni.state);
-        }
-        text + &self.remarks("note: ")
+        text + &self.exceptions("") + &self.remarks("note: ")
     }
 
     fn changes_anything(&self) -> bool {
@@ -162,23 +159,21 @@ impl Report {
     }
 
     fn nothing_to_do(&self) -> String {
-        let text = match (self.command, self.errors.is_empty()) {
-            ("remove", _) => "nothing to remove\n".to_owned(),
-            (_, false) => "nothing else to do\n".to_owned(),
-            _ => format!("nothing to do: {} as EC2 describes {}\n", self.count(), self.them()),
+        let ok = self.enis.iter().filter(|eni| eni.state == State::Ok).count();
+        let text = match (self.command, self.errors.is_empty(), ok) {
+            ("remove", true, _) => "nothing to remove\n".to_owned(),
+            (_, false, _) => "nothing was changed\n".to_owned(),
+            (_, _, 1) => "nothing to do: 1 ENI is as EC2 describes it\n".to_owned(),
+            _ => format!("nothing to do: {ok} ENIs are as EC2 describes them\n"),
         };
-        text + &self.remarks("# ")
+        let (state, note) = if self.command == "plan" { ("# ", "# ") } else { ("", "note: ") };
+        text + &self.exceptions(state) + &self.remarks(note)
     }
 
-    fn count(&self) -> String {
-        match self.enis.len() {
-            1 => "the only ENI is".to_owned(),
-            n => format!("all {n} ENIs are"),
-        }
-    }
-
-    fn them(&self) -> &'static str {
-        if self.enis.len() == 1 { "it" } else { "them" }
+    /// The ENIs that are not all right, one a line.
+    fn exceptions(&self, lead: &str) -> String {
+        let told = self.enis.iter().filter(|eni| eni.state != State::Ok);
+        told.map(|eni| format!("{lead}{}: {}\n", eni.name(), eni.state)).collect()
     }
 
     fn remarks(&self, lead: &str) -> String {
@@ -217,6 +212,12 @@ fn commands<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S
 }
 
 impl EniReport {
+    /// What a person calls it: the interface, else the ENI's id, else its MAC.
+    fn name(&self) -> String {
+        let name = self.interface.as_ref().or(self.eni.as_ref());
+        name.cloned().unwrap_or_else(|| self.mac.to_string())
+    }
+
     /// One row an address; what holds for the whole ENI stands in its first row.
     fn rows(&self) -> Vec<[String; 7]> {
         let number = match (self.device_number, self.network_card) {
@@ -253,3 +254,6 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     };
     rows.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests;

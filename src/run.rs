@@ -66,27 +66,44 @@ fn apply(common: &Common, options: &Apply) -> Result<Report> {
     let mut host = Host::open(common)?;
     let mut survey = Survey::take(&mut host, &options.selected)?;
     let mut report = survey.report("apply");
-    let files = act::plan_files(&host.disk, &survey, &options.parts, &mut report);
-    if !options.parts.no_kernel {
-        act::change_kernel(&mut host, &mut survey, common.wait, &mut report)?;
-    }
-    act::commit_files(&host.disk, files, &mut report);
-    if !options.parts.no_kernel {
-        act::repair(&mut host, &mut survey, &mut report)?;
+    if round(&mut host, &mut survey, common, options, &mut report)? {
+        // With our files loaded, a DHCP client may have let go of an ENI, and with it of routes that we left to it.
+        let again = Survey::take(&mut host, &options.selected)?;
+        if again.desired != survey.desired {
+            survey = again;
+            round(&mut host, &mut survey, common, options, &mut report)?;
+        }
     }
     report.enis = state::all(&survey, None)?;
     Ok(report)
+}
+
+/// Kernel, then files, then another look. Returns whether a network manager has loaded files of ours.
+fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply, report: &mut Report) -> Result<bool> {
+    let live = !options.parts.no_kernel;
+    let files = act::plan_files(&host.disk, survey, &options.parts, report);
+    if live {
+        act::change_kernel(host, survey, common.wait, report)?;
+    }
+    let loaded = act::commit_files(&host.disk, &files, live, common.wait, report);
+    if live {
+        act::repair(host, survey, loaded, report)?;
+    }
+    Ok(loaded)
 }
 
 fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
     let mut host = Host::open(common)?;
     let survey = Survey::take(&mut host, selected)?;
     let mut report = survey.report("plan");
+    report
+        .notes
+        .extend(peers::demand_none(&host.disk).err().map(|why| format!("`eniroute apply` would refuse: {why}")));
     if !parts.no_kernel {
         report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
     }
     let files = act::plan_files(&host.disk, &survey, parts, &mut report);
-    report.files = files.iter().map(|change| state::file(change, true)).collect();
+    report.files = files.files.iter().map(|change| state::file(change, true)).collect();
     report.enis = state::all(&survey, None)?;
     Ok(report)
 }
@@ -96,6 +113,7 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     let survey = Survey::take_with_public(&mut host, selected)?;
     let mut report = survey.report("status");
     report.enis = state::all(&survey, Some(&mut host.kernel))?;
+    report.notes = state::rivals(&survey);
     Ok(report)
 }
 
@@ -107,7 +125,7 @@ fn remove(common: &Common, selected: &Selected) -> Result<Report> {
     let mut kernel = Kernel::open()?;
     let mut survey = Survey::of_what_we_made(&disk, &mut kernel, selected)?;
     let mut report = survey.report("remove");
-    act::remove(&disk, &mut kernel, &mut survey, &mut report)?;
+    act::remove(&disk, &mut kernel, &mut survey, common.wait, &mut report)?;
     Ok(report)
 }
 
@@ -120,6 +138,6 @@ fn demand_root(command: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "`eniroute {command}` changes routes and files, so it must run as root: sudo eniroute {command} (`plan` and `status` need no root)"
+        "`eniroute {command}` changes routes and files, so it must run as root: sudo eniroute {command} (`status` needs no root)"
     )))
 }

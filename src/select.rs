@@ -49,7 +49,8 @@ impl Selector {
     pub fn matches_entry(&self, mac: Mac, entry: &Entry, link: Option<&Link>) -> bool {
         let number = entry.table.checked_sub(BASE);
         self.names(link)
-            || [&entry.id, &entry.dev].contains(&&self.0)
+            || (link.is_none() && entry.dev == self.0)
+            || entry.id == self.0
             || self.is_mac(mac)
             || self.0.parse().ok() == number
             || entry.addresses.iter().any(|net| self.0.parse() == Ok(net.addr()))

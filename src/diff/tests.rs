@@ -32,6 +32,7 @@ fn link(number: u8) -> Link {
         permanent_mac: None,
         kind: None,
         master: None,
+        ipv6: true,
         up: number == 0,
     }
 }
@@ -236,4 +237,56 @@ fn only_the_chosen_tables_are_changed_and_kept_ones_lose_nothing() {
     let kept = Scope { keep: [10003].into(), ..everything() };
     assert!(shown(&diff(&desired, &observed, &kept)).iter().all(|change| !change.contains(" del ")));
     assert!(shown(&diff(&desired, &observed, &everything())).iter().any(|change| change.contains("10.0.0.77")));
+}
+
+/// An instance may be launched with an ENI as its primary that was a secondary one of the instance before.
+#[test]
+fn the_primary_keeps_link_and_addresses_whatever_the_ledger_says() {
+    let (_, mut observed) = fresh();
+    let six = Address { dev: "eth0".into(), net: "2001:db8::10/128".parse().unwrap() };
+    observed.addresses.push(six.clone());
+    let mut primary = eni(0, "10.0.0.10");
+    primary.ipv6 = vec!["2001:db8::10".parse().unwrap()];
+    primary.subnet_ipv6 = vec!["2001:db8::/64".parse().unwrap()];
+    let alone = plan(&[primary], &observed, &Config::default());
+    let objects: std::collections::BTreeSet<_> = [Object::LinkUp("eth0".into()), Object::Address(six)].into();
+    let scope = Scope { made: vec![Made { table: 10001, objects }], ..everything() };
+    assert_eq!(diff(&alone, &observed, &scope), []);
+}
+
+#[test]
+fn a_link_that_somebody_else_uses_too_is_not_taken_down() {
+    let (_, mut observed) = fresh();
+    let eth1: Dev = "eth1".into();
+    observed.links[1].up = true;
+    let ours = Address::host(&eth1, "10.0.0.20".parse().unwrap());
+    observed.addresses.push(ours.clone());
+    observed.addresses.push(Address { dev: eth1.clone(), net: "fe80::1/64".parse().unwrap() });
+    let objects = [Object::LinkUp(eth1.clone()), Object::Address(ours)].into();
+    let scope = Scope { made: vec![Made { table: 10001, objects }], ..everything() };
+    let changes = shown(&diff(&Desired::default(), &observed, &scope));
+    assert_eq!(changes, ["ip -4 address del 10.0.0.20/32 dev eth1", "ip link set dev eth1 down"]);
+
+    observed.addresses.push(Address { dev: eth1, net: "192.0.2.1/24".parse().unwrap() });
+    let changes = shown(&diff(&Desired::default(), &observed, &scope));
+    assert_eq!(changes, ["ip -4 address del 10.0.0.20/32 dev eth1"]);
+}
+
+/// A /32 that came before the lease would become the interface's primary address, and a route cannot have a source
+/// that is not there.
+#[test]
+fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
+    let (_, leased) = fresh();
+    let observed = Observed { addresses: Vec::new(), ..leased.clone() };
+    let desired = plan(&[eni(0, "10.0.0.10 10.0.0.11"), eni(1, "10.0.0.20")], &observed, &Config::default());
+    let changes = diff(&desired, &observed, &everything());
+    assert!(shown(&changes).iter().all(|change| change.contains("eth1") || change.contains("10001")), "{changes:#?}");
+    assert_eq!(missing(&desired, &observed)[&10000], 4);
+    assert_eq!(desired.enis[0].awaited(&observed), Some("10.0.0.10".parse().unwrap()));
+
+    let second = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
+    let observed = Observed { addresses: vec![second.clone()], ..leased };
+    let made = vec![Made { table: 10000, objects: [Object::Address(second)].into() }];
+    let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
+    assert!(!changes.iter().any(|change| change.contains(" del ")), "{changes:#?}");
 }

@@ -195,4 +195,5 @@ fn public_addresses_are_told_by_private_address() {
 fn no_list_of_enis_is_not_ec2() {
     let error = read(&mut Fake::default(), false).unwrap_err();
     assert!(error.to_string().contains("not an EC2 instance"), "{error}");
+    assert_eq!(error.exit_code(), 4, "nothing was changed");
 }

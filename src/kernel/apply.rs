@@ -1,6 +1,8 @@
 //! One change of the kernel's state, and never of anything else: what the kernel would match too loosely is
 //! looked up first. It decides nothing; what to change is `diff`'s.
 
+use std::collections::BTreeMap;
+
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use nix::errno::Errno;
@@ -9,7 +11,7 @@ use super::Kernel;
 use super::encode::{self, Verb};
 use super::socket::Refusal;
 use crate::error::Result;
-use crate::net::{Address, Change, Dev, Link, Object, Route, RouteKind, Rule};
+use crate::net::{Address, Change, Dev, Family, Link, Object, Route, RouteKind, Rule};
 
 /// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
 const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENODEV];
@@ -27,6 +29,26 @@ impl Kernel {
     /// # Errors
     /// [`crate::error::Error::Kernel`] naming the `ip` command that does the same, with the kernel's words.
     pub fn apply(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
+        self.listed = Listed::default();
+        self.one(change, links)
+    }
+
+    /// Does `changes` in their order, each as [`Kernel::apply`] does it, but looks the kernel's rules and routes up
+    /// once for all of them: an instance can have thousands. Tells of each how it ended; none stops the others.
+    pub fn apply_all(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<(Change, Result<bool>)> {
+        self.listed = Listed::default();
+        let mut ended = Vec::with_capacity(changes.len());
+        for change in changes {
+            let done = self.one(&change, links);
+            if matches!(done, Ok(true)) {
+                self.listed.follow(&change);
+            }
+            ended.push((change, done));
+        }
+        ended
+    }
+
+    fn one(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
         let done = match change {
             Change::Add(object) => self.add(object, links),
             Change::Remove(object) => self.remove(object, links),
@@ -99,7 +121,7 @@ impl Kernel {
 
     fn remove_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
         ours_to_write(rule)?;
-        let rules = self.rules(rule.family)?;
+        let rules = self.standing_rules(rule.family)?;
         if !rules.contains(rule) {
             return Ok(false);
         }
@@ -129,8 +151,21 @@ impl Kernel {
     /// The routes with `route`'s table, destination and metric: one, unless somebody appended more.
     fn standing(&mut self, route: &Route, links: &[Link]) -> Result<Vec<Route>, Refusal> {
         let key = (route.table, route.dst, encode::metric(route));
-        let routes = self.routes(route.family(), links)?;
-        Ok(routes.into_iter().filter(|present| present.key() == key).collect())
+        let family = route.family();
+        if !self.listed.routes.contains_key(&family) {
+            let routes = self.routes(family, links)?;
+            self.listed.routes.insert(family, routes);
+        }
+        let routes = self.listed.routes.get(&family).into_iter().flatten();
+        Ok(routes.filter(|present| present.key() == key).cloned().collect())
+    }
+
+    fn standing_rules(&mut self, family: Family) -> Result<&[Rule], Refusal> {
+        if !self.listed.rules.contains_key(&family) {
+            let rules = self.rules(family)?;
+            self.listed.rules.insert(family, rules);
+        }
+        Ok(self.listed.rules.get(&family).map_or(&[], Vec::as_slice))
     }
 
     /// Asks first: the kernel acknowledges a link's state whether it changes or not.
@@ -140,6 +175,33 @@ impl Kernel {
         }
         self.socket.change(Rtm::Newlink, NlmF::empty(), encode::link_state(index, up)?)?;
         Ok(true)
+    }
+}
+
+/// What stood when a batch of changes first asked, kept true to what the batch did since.
+#[derive(Default)]
+pub(super) struct Listed {
+    rules: BTreeMap<Family, Vec<Rule>>,
+    routes: BTreeMap<Family, Vec<Route>>,
+}
+
+impl Listed {
+    fn follow(&mut self, change: &Change) {
+        match change {
+            Change::Add(Object::Rule(_)) => self.rules.clear(),
+            Change::Remove(Object::Rule(rule)) => forget(self.rules.get_mut(&rule.family), rule),
+            Change::Remove(Object::Route(route)) => forget(self.routes.get_mut(&route.family()), route),
+            // What else the kernel does with such a change (routes go with an address or a link) is asked again.
+            _ => self.routes.clear(),
+        }
+    }
+}
+
+/// Rules may stand twice, with different protocols: one of them went.
+fn forget<T: PartialEq>(list: Option<&mut Vec<T>>, gone: &T) {
+    let Some(list) = list else { return };
+    if let Some(position) = list.iter().position(|one| one == gone) {
+        list.remove(position);
     }
 }
 

@@ -15,6 +15,11 @@ use crate::net::{Address, Dev, Family, Link, Mac, Route, RouteKind, Rule};
 const RTA_VIA: u16 = 18;
 /// `IFLA_PROP_LIST`'s and other nests' types carry `NLA_F_NESTED` in their two upper bits.
 const TYPE_MASK: u16 = 0x3fff;
+/// The type of IPv6's part in `IFLA_AF_SPEC`.
+const AF_INET6: u16 = 10;
+/// The link's sysctls, an array of 32-bit numbers; `disable_ipv6` is this one (linux/ipv6.h).
+const IFLA_INET6_CONF: u16 = 2;
+const DEVCONF_DISABLE_IPV6: usize = 26;
 /// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
 const NOT_SUPPRESSING: u32 = u32::MAX;
 
@@ -75,6 +80,7 @@ pub fn link(message: &Ifinfomsg) -> Option<Link> {
         permanent_mac: value(attributes, Ifla::PermAddress).and_then(mac),
         kind: kind(attributes),
         master: number(attributes, Ifla::Master),
+        ipv6: value(attributes, Ifla::AfSpec).is_none_or(has_ipv6),
         up: message.ifi_flags().contains(Iff::UP),
     })
 }
@@ -89,6 +95,25 @@ fn altnames(attributes: &Attributes<Ifla>) -> Vec<String> {
 fn kind(attributes: &Attributes<Ifla>) -> Option<String> {
     let info = find(attributes, Ifla::Linkinfo)?.get_attr_handle::<IflaInfo>().ok()?;
     Some(text(info.get_attribute(IflaInfo::Kind)?.rta_payload().as_ref()))
+}
+
+/// What `IFLA_AF_SPEC` says: a link without IPv6 has no part for it, and one where it is off says so there.
+fn has_ipv6(families: &[u8]) -> bool {
+    let conf = nested(families, AF_INET6).and_then(|inet6| nested(inet6, IFLA_INET6_CONF));
+    let off = conf.and_then(|conf| conf.chunks_exact(4).nth(DEVCONF_DISABLE_IPV6));
+    off.is_some_and(|off| off == [0; 4])
+}
+
+/// The value of one attribute among those that `bytes` hold (`struct rtattr`: length, type, value, padding to 4).
+fn nested(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    loop {
+        let (header, _) = bytes.split_first_chunk::<4>()?;
+        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
+        if u16::from_ne_bytes([header[2], header[3]]) & TYPE_MASK == kind {
+            return bytes.get(4..length);
+        }
+        bytes = bytes.get(length.next_multiple_of(4).max(4)..)?;
+    }
 }
 
 fn name(links: &[Link], index: u32) -> Option<Dev> {
@@ -239,5 +264,23 @@ mod tests {
         assert_eq!(mac(&[0; 6]), None);
         assert_eq!(mac(&[10, 0, 0, 1]), None);
         assert_eq!(mac(&[2, 0, 0, 0, 0, 1]).unwrap().to_string(), "02:00:00:00:00:01");
+    }
+
+    #[test]
+    fn ipv6_is_on_only_where_the_link_says_so() {
+        let attribute = |kind: u16, value: &[u8]| {
+            let length = u16::try_from(value.len() + 4).unwrap();
+            [&length.to_ne_bytes()[..], &kind.to_ne_bytes()[..], value].concat()
+        };
+        let inet6 = |off: u32| {
+            let conf: Vec<u8> = (0..30).flat_map(|n| if n == 26 { off } else { 7 }.to_ne_bytes()).collect();
+            [attribute(2, &[0; 4]), attribute(10, &[attribute(1, &[0; 4]), attribute(2, &conf)].concat())].concat()
+        };
+        assert!(has_ipv6(&inet6(0)) && !has_ipv6(&inet6(1)));
+        assert!(!has_ipv6(&attribute(2, &[0; 4])), "IPv4 only");
+        for cut in 0..inet6(0).len() {
+            has_ipv6(&inet6(0)[..cut]);
+        }
+        assert!(!has_ipv6(&[0; 16]), "a length of zero ends too");
     }
 }

@@ -16,6 +16,7 @@ use crate::eni::BASE;
 use crate::error::Result;
 use crate::net::{Address, Dev, Family, Link, MAIN, Observed, Route, Rule};
 
+use apply::Listed;
 use socket::{Changes, Refusal, Socket, settled};
 
 /// The last table of ours: device number 99 of network card 31.
@@ -43,6 +44,7 @@ pub struct Lookup {
 /// request is under way at a time.
 pub struct Kernel {
     socket: Socket,
+    listed: Listed,
 }
 
 impl Kernel {
@@ -52,7 +54,7 @@ impl Kernel {
     /// No netlink socket: the process has too many files open, or is forbidden `AF_NETLINK` (`RestrictAddressFamilies=`).
     pub fn open() -> Result<Self> {
         let socket = Socket::open().map_err(|error| Refusal::from(error).of("open an rtnetlink socket"))?;
-        Ok(Self { socket })
+        Ok(Self { socket, listed: Listed::default() })
     }
 
     /// Every link, address and rule, and the routes of the main table and of ours (10000 to 13199).

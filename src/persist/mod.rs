@@ -6,19 +6,25 @@ pub mod detect;
 #[path = "../../tests/e2e/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
 mod guest;
+pub mod handover;
+pub mod ifupdown;
 pub mod netplan;
+pub mod network_manager;
 pub mod network_scripts;
+pub mod networkd;
+mod nic;
 mod own;
+mod unit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::files::{Disk, File};
-use crate::net::{Link, Mac};
-use crate::plan::Desired;
+use crate::net::{Dev, Link, Mac};
+use crate::plan::{Desired, Planned};
 
 pub use own::{OwnFile, own_files};
 
@@ -51,13 +57,8 @@ impl Backend {
 
     /// Why nothing is written for this backend; `None` for one that has a renderer.
     fn unsupported(self) -> Option<String> {
-        match self {
-            Self::Netplan | Self::NetworkScripts => None,
-            Self::None => Some("no files are written: kernel only, the boot service repeats it at every boot".into()),
-            other => Some(format!(
-                "{other} files are not supported yet: kernel only, the boot service repeats it at every boot"
-            )),
-        }
+        let why = "no files are written: kernel only, the boot service repeats it at every boot";
+        (self == Self::None).then(|| why.to_owned())
     }
 
     /// The renderer, which has read what the stack says already; `None` for a backend without one.
@@ -65,7 +66,10 @@ impl Backend {
         Ok(match self {
             Self::Netplan => Some(Box::new(netplan::Netplan::read(disk, links)?)),
             Self::NetworkScripts => Some(Box::new(network_scripts::NetworkScripts::read(disk)?)),
-            Self::NetworkManager | Self::Networkd | Self::Ifupdown | Self::None => None,
+            Self::NetworkManager => Some(Box::new(network_manager::NetworkManager::read(disk)?)),
+            Self::Networkd => Some(Box::new(networkd::Networkd::read(disk, links)?)),
+            Self::Ifupdown => Some(Box::new(ifupdown::Ifupdown::read(disk)?)),
+            Self::None => None,
         })
     }
 }
@@ -96,6 +100,8 @@ pub trait Renderer {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rendering {
     pub files: Vec<File>,
+    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
+    pub units: BTreeMap<Dev, String>,
     /// What the stack's files cannot hold and the boot service does instead, one sentence each.
     pub notes: Vec<String>,
 }
@@ -106,6 +112,8 @@ pub struct Rendered {
     pub wanted: Vec<File>,
     /// Files of ours on the disk that are no longer wanted, of any backend.
     pub obsolete: Vec<PathBuf>,
+    /// See [`Rendering::units`].
+    pub units: BTreeMap<Dev, String>,
     pub notes: Vec<String>,
     /// Files that cannot be written because somebody else's stands at their path. All others are `wanted`.
     pub errors: Vec<Error>,
@@ -126,8 +134,8 @@ pub fn render(
     let Some(renderer) = backend.renderer(disk, links)? else {
         return Ok(Rendered { notes: backend.unsupported().into_iter().collect(), ..Rendered::default() });
     };
-    let Rendering { files, notes } = renderer.render(desired);
-    let mut rendered = Rendered { notes, ..Rendered::default() };
+    let Rendering { files, units, notes } = renderer.render(desired);
+    let mut rendered = Rendered { units, notes, ..Rendered::default() };
     for file in files {
         admit(disk, file, keep, &mut rendered)?;
     }
@@ -135,6 +143,13 @@ pub fn render(
     let old = own_files(disk)?.into_iter().filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
     rendered.obsolete = old.map(|own| own.path).collect();
     Ok(rendered)
+}
+
+fn note(planned: &Planned, stack: &str, why: &str) -> String {
+    format!(
+        "{} ({}) is not wholly in {stack}'s files: {why}; the boot service does the rest",
+        planned.dev, planned.eni.id
+    )
 }
 
 /// Wants a file, unless what stands at its path is not ours, or belongs to an ENI that must be kept.

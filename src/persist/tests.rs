@@ -62,28 +62,31 @@ fn the_stack_is_found_by_what_is_there() {
 
 #[test]
 fn detection_says_what_it_saw_and_what_that_means() {
-    let (_root, disk) = disk(&[("/run/systemd/netif/state", "")]);
+    let (_root, disk) = disk(&[("/run/NetworkManager/system-connections/x", "")]);
     let reasons = detect(&disk).unwrap().reasons;
     assert_eq!(reasons[0], "netplan: not installed");
-    assert_eq!(reasons[3], "networkd: /run/systemd/netif/state is there");
-    assert!(reasons[4].starts_with("networkd files are not supported yet: kernel only"), "{reasons:?}");
+    assert_eq!(reasons[2], "network-manager: /run/NetworkManager is there");
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    let (_root, disk) = self::disk(&[]);
+    let reasons = detect(&disk).unwrap().reasons;
+    assert!(reasons[5].starts_with("no files are written: kernel only"), "{reasons:?}");
 }
 
 #[test]
 fn a_backend_without_a_renderer_writes_and_deletes_nothing() {
     let (_root, disk) = disk(&[("/etc/netplan/60-eniroute-eth1.yaml", "# Written by eniroute for e (m)\n")]);
-    for backend in [Backend::None, Backend::Networkd, Backend::Ifupdown, Backend::NetworkManager] {
-        let rendered = render(&disk, backend, &guest::desired(), &[], &BTreeSet::new()).unwrap();
-        assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
-        assert!(rendered.notes[0].contains("kernel only"), "{:?}", rendered.notes);
-    }
+    let rendered = render(&disk, Backend::None, &guest::desired(), &[], &BTreeSet::new()).unwrap();
+    assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
+    assert!(rendered.notes[0].contains("kernel only"), "{:?}", rendered.notes);
 }
 
 #[test]
 fn a_second_run_changes_no_file() {
     let (_root, disk) = disk(&[CLOUD_INIT]);
     let written = write(&disk, &netplan(&disk, &guest::desired(), &[]));
-    assert_eq!(written, ["0", "1", "2"].map(|n| format!("create /etc/netplan/60-eniroute-eth{n}.yaml")));
+    let drop_in = "create /etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf";
+    let yaml = ["0", "1", "2"].map(|n| format!("create /etc/netplan/60-eniroute-eth{n}.yaml"));
+    assert_eq!(written, [&[drop_in.to_owned()], &yaml[..]].concat());
     assert_eq!(write(&disk, &netplan(&disk, &guest::desired(), &[])), [""; 0]);
 }
 
@@ -118,7 +121,7 @@ fn a_masked_unit_and_a_file_that_is_not_text_are_nobody_s_business() {
     std::os::unix::fs::symlink("/dev/null", folder.join("99-default.link")).unwrap();
     std::fs::write(folder.join("a.network"), [0xff, 0xfe, b'\n']).unwrap();
     assert_eq!(own_files(&disk).unwrap(), []);
-    assert_eq!(netplan(&disk, &guest::desired(), &[]).wanted.len(), 3);
+    assert_eq!(netplan(&disk, &guest::desired(), &[]).wanted.len(), 4);
 }
 
 #[test]
@@ -127,7 +130,8 @@ fn a_foreign_file_at_our_path_is_left_alone_and_named() {
     let (_root, disk) = disk(&[CLOUD_INIT, (path, "network: {version: 2}\n")]);
     let rendered = netplan(&disk, &guest::desired(), &[]);
     let wanted: Vec<_> = rendered.wanted.iter().map(|file| file.path.to_str().unwrap()).collect();
-    assert_eq!(wanted, ["/etc/netplan/60-eniroute-eth0.yaml", "/etc/netplan/60-eniroute-eth2.yaml"]);
+    let drop_in = "/etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf";
+    assert_eq!(wanted, [drop_in, "/etc/netplan/60-eniroute-eth0.yaml", "/etc/netplan/60-eniroute-eth2.yaml"]);
     let why = rendered.errors[0].to_string();
     assert!(why.starts_with(path) && why.contains("move it away"), "{why}");
     assert!(rendered.obsolete.is_empty());

@@ -38,6 +38,7 @@ fn link(number: u32) -> Link {
         permanent_mac: None,
         kind: Some("veth".into()),
         master: None,
+        ipv6: true,
         up: number == 0,
     }
 }
@@ -116,13 +117,6 @@ fn a_single_eni_gets_its_secondary_addresses_and_nothing_else() {
     let [only] = &desired.enis[..] else { panic!() };
     assert_eq!(shown(&only.addresses), ["10.0.0.11/32 dev eth0"]);
     assert!(only.routes.is_empty() && only.rules.is_empty());
-}
-
-#[test]
-fn the_primary_enis_secondary_addresses_wait_for_its_lease() {
-    let enis = same_subnet();
-    let observed = Observed { addresses: Vec::new(), ..host(&enis) };
-    assert!(plan(&enis, &observed, &Config::default()).enis[0].addresses.is_empty());
 }
 
 #[test]

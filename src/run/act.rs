@@ -14,10 +14,11 @@ use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
 use crate::net::{Change, Link};
 use crate::persist;
+use crate::persist::handover::{Changes, Handover};
 use crate::report::Report;
 
-/// The ledger tells no secret, but only root has a use for it.
-const LEDGER_MODE: u32 = 0o600;
+/// The ledger tells no secret, and `status` needs no root.
+const LEDGER_MODE: u32 = 0o644;
 
 /// Brings the kernel to the desired state, and keeps it only if the metadata service still answers then.
 ///
@@ -40,9 +41,13 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
         && let Err(error) = host.imds.probe(wait)
     {
         let links = &survey.observed.links;
-        let left = done.iter().rev().filter(|change| host.kernel.apply(&change.inverse(), links).is_err()).count();
-        save_ledger(&host.disk, &before, report);
-        return Err(rolled_back(&error, done.len(), left));
+        let undo = done.iter().rev().map(Change::inverse).collect();
+        let left = host.kernel.apply_all(undo, links).into_iter().filter(|(_, ended)| ended.is_err());
+        let left: Vec<Change> = left.map(|(undo, _)| undo.inverse()).collect();
+        // What stays is still ours to take away.
+        left.iter().for_each(|change| survey.ledger.record(change));
+        save_ledger(&host.disk, if left.is_empty() { &before } else { &survey.ledger }, report);
+        return Err(rolled_back(&error, done.len(), left.len()));
     }
     done.iter().for_each(|change| survey.ledger.record(change));
     save_ledger(&host.disk, &survey.ledger, report);
@@ -50,9 +55,10 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
     Ok(())
 }
 
-/// Looks again after the files were written: what a network manager dropped meanwhile is put back, once.
-pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Result<()> {
-    if report.kernel.is_empty() {
+/// Looks again after the kernel was changed or a network manager has `loaded` files: what it dropped meanwhile is
+/// put back, once.
+pub fn repair(host: &mut Host, survey: &mut Survey, loaded: bool, report: &mut Report) -> Result<()> {
+    if report.kernel.is_empty() && !loaded {
         return Ok(());
     }
     survey.observed = host.kernel.observe()?;
@@ -67,13 +73,20 @@ pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Resu
 }
 
 /// Takes away everything that `survey` says is ours: kernel, files, ledger.
-pub fn remove(disk: &Disk, kernel: &mut Kernel, survey: &mut Survey, report: &mut Report) -> Result<()> {
+pub fn remove(
+    disk: &Disk,
+    kernel: &mut Kernel,
+    survey: &mut Survey,
+    wait: Duration,
+    report: &mut Report,
+) -> Result<()> {
     let changes = diff(&survey.desired, &survey.observed, &survey.scope);
     let done = make(kernel, changes, &survey.observed.links, report);
     let failed = !report.errors.is_empty();
     let ours = persist::own_files(disk)?.into_iter().filter(|file| !file.is_kept(&survey.keep));
     let paths: Vec<_> = ours.map(|file| file.path).collect();
-    commit_files(disk, disk.plan(&[], &paths)?, report);
+    let files = Changes { files: disk.plan(&[], &paths)?, ..Changes::default() };
+    commit_files(disk, &files, true, wait, report);
     done.iter().for_each(|change| survey.ledger.record(change));
     if !failed {
         survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
@@ -84,16 +97,16 @@ pub fn remove(disk: &Disk, kernel: &mut Kernel, survey: &mut Survey, report: &mu
 }
 
 /// What is to change on disk for the next boot. A failure is reported and costs the files, not the kernel part.
-pub fn plan_files(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Vec<FileChange> {
+pub fn plan_files(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Changes {
     if parts.no_persist {
-        return Vec::new();
+        return Changes::default();
     }
     let mut changes = render(disk, survey, parts, report).unwrap_or_else(|error| {
         report.errors.push(format!("{error}; no file was written"));
-        Vec::new()
+        Changes::default()
     });
     if !survey.scope.complete {
-        changes.retain(only_grows);
+        changes.files.retain(only_grows);
     }
     changes
 }
@@ -107,20 +120,48 @@ fn only_grows(change: &FileChange) -> bool {
     }
 }
 
-/// Makes the planned changes of files; what fails is reported, and the rest goes on.
-pub fn commit_files(disk: &Disk, changes: Vec<FileChange>, report: &mut Report) {
-    for change in changes {
-        match disk.commit(&change) {
-            Ok(()) => {
-                info!("{change}");
-                report.files.push(state::file(&change, false));
+/// Makes the planned changes of files and hands them over to a running network manager, if it is `live`. Returns
+/// whether the manager has loaded anything. What fails is reported; files that their consumer refuses are not made.
+pub fn commit_files(disk: &Disk, changes: &Changes, live: bool, wait: Duration, report: &mut Report) -> bool {
+    let handover = match Handover::prepare(disk, changes, live, wait) {
+        Ok(handover) => handover,
+        Err(error) => {
+            report.errors.push(format!("{error}; no file was written"));
+            // Taking ours away breaks nothing that was whole; half of a change could.
+            if changes.files.iter().all(|change| matches!(change, FileChange::Delete { .. })) {
+                changes.files.iter().for_each(|change| commit(disk, change, report));
             }
-            Err(error) => report.errors.push(error.to_string()),
+            return false;
         }
+    };
+    let Some(handover) = handover else {
+        changes.files.iter().for_each(|change| commit(disk, change, report));
+        return false;
+    };
+    let before = report.errors.len();
+    let (last, first): (Vec<_>, Vec<_>) = changes.files.iter().partition(|change| handover.comes_last(change));
+    first.into_iter().for_each(|change| commit(disk, change, report));
+    // What could not be written for the next boot is not loaded now either.
+    let loaded = report.errors.len() == before
+        && handover.load().unwrap_or_else(|error| {
+            report.errors.push(error.to_string());
+            false
+        });
+    last.into_iter().for_each(|change| commit(disk, change, report));
+    loaded
+}
+
+fn commit(disk: &Disk, change: &FileChange, report: &mut Report) {
+    match disk.commit(change) {
+        Ok(()) => {
+            info!("{change}");
+            report.files.push(state::file(change, false));
+        }
+        Err(error) => report.errors.push(error.to_string()),
     }
 }
 
-fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Result<Vec<FileChange>> {
+fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Result<Changes> {
     let backend = match parts.backend {
         Some(backend) => backend,
         None => {
@@ -131,27 +172,44 @@ fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> R
     };
     report.backend = Some(backend.to_string());
     let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep)?;
-    report.notes.extend(rendered.notes);
-    report.errors.extend(rendered.errors.iter().map(ToString::to_string));
-    disk.plan(&rendered.wanted, &rendered.obsolete)
+    extend(&mut report.notes, rendered.notes);
+    extend(&mut report.errors, rendered.errors.iter().map(ToString::to_string).collect());
+    Ok(Changes { files: disk.plan(&rendered.wanted, &rendered.obsolete)?, units: rendered.units })
+}
+
+/// A second round says again what the first one said.
+fn extend(lines: &mut Vec<String>, more: Vec<String>) {
+    let new = more.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>();
+    lines.extend(new);
 }
 
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
 fn adopt(survey: &mut Survey) {
     let Survey { desired, ledger, metadata, scope, .. } = survey;
-    for planned in &desired.enis {
-        ledger.adopt(planned);
-    }
+    ledger.adopt(&desired.enis);
     if scope.complete && scope.only.is_none() {
         ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));
     }
 }
 
 /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
+/// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
 fn make(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+    let (removals, additions): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| matches!(c, Change::Remove(_)));
+    let failed_before = report.errors.len();
+    let mut done = pass(kernel, additions, links, report);
+    if report.errors.len() == failed_before {
+        done.extend(pass(kernel, removals, links, report));
+    } else if !removals.is_empty() {
+        report.notes.push("nothing was taken away, because not everything could be made".to_owned());
+    }
+    done
+}
+
+fn pass(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
     let mut done = Vec::new();
-    for change in changes {
-        match kernel.apply(&change, links) {
+    for (change, ended) in kernel.apply_all(changes, links) {
+        match ended {
             Ok(true) => {
                 info!("{change}");
                 done.push(change);

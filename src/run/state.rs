@@ -1,9 +1,10 @@
 //! From what is known to what is reported of each ENI. Asks the kernel for routes, changes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::survey::Survey;
-use crate::diff::missing;
+use crate::diff::{missing, table_of};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::FileChange;
@@ -21,7 +22,9 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
     let missing = missing(&survey.desired, &survey.observed);
     let mut reports = Vec::new();
     for planned in &survey.desired.enis {
-        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0) + lease_is_missing(survey, planned);
+        // The primary ENI's own address is its DHCP client's business, but it counts all the same.
+        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0)
+            + usize::from(planned.awaited(&survey.observed).is_some());
         let strays = match &mut kernel {
             Some(kernel) if absent == 0 => misrouted(survey, planned, kernel)?,
             _ => 0,
@@ -31,7 +34,9 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
             (0, strays) => State::Misrouted(strays),
             (absent, _) => State::Missing(absent),
         };
-        reports.push(report(&planned.eni, Some(&planned.dev), state));
+        // As EC2 has it, also where the link cannot have all of it.
+        let listed = survey.metadata.enis.iter().find(|eni| eni.mac == planned.eni.mac);
+        reports.push(report(listed.unwrap_or(&planned.eni), Some(&planned.dev), state));
     }
     for skipped in &survey.desired.skipped {
         let state = if skipped.why == Why::NoLink { State::NoLink } else { State::Unmanaged };
@@ -40,16 +45,6 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
     reports.sort_by_key(|report| (!report.primary, report.table));
     reports.extend(survey.metadata.incomplete.iter().map(|(mac, _)| incomplete(survey, *mac)));
     Ok(reports)
-}
-
-/// The primary ENI's own address is its DHCP client's business, but it counts as missing all the same.
-fn lease_is_missing(survey: &Survey, planned: &Planned) -> usize {
-    let is_up = |ip: &Ipv4Addr| {
-        let ip = IpAddr::from(*ip);
-        survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip)
-    };
-    let absent = planned.eni.ipv4.iter().filter(|ip| !is_up(ip)).count();
-    if planned.eni.primary { absent.saturating_sub(planned.addresses.len()) } else { 0 }
 }
 
 /// How many of the ENI's addresses would leave by another interface. Without a way out at all only a secondary
@@ -66,6 +61,25 @@ fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<
         strays += usize::from(is_up && !right);
     }
     Ok(strays)
+}
+
+/// Rules by another hand for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
+pub fn rivals(survey: &Survey) -> Vec<String> {
+    let mut counts: BTreeMap<(&Dev, u32, bool), usize> = BTreeMap::new();
+    for planned in &survey.desired.enis {
+        let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).collect();
+        let theirs = survey.observed.rules.iter().filter(|rule| {
+            !rule.foreign && rule.from.is_some() && sources.contains(&rule.from) && !planned.rules.contains(rule)
+        });
+        for rule in theirs.filter(|rule| table_of(rule).is_none()) {
+            *counts.entry((&planned.dev, rule.table, rule.priority < planned.eni.table())).or_default() += 1;
+        }
+    }
+    let told = counts.into_iter().map(|((dev, table, first), count)| {
+        let order = if first { "they come before eniroute's, which are never asked" } else { "eniroute's come first" };
+        format!("rules by another hand send traffic from {dev}'s addresses to table {table} ({count} of them): {order}")
+    });
+    told.collect()
 }
 
 fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {

@@ -7,14 +7,14 @@ use log::{info, warn};
 
 use super::Host;
 use crate::cli::Selected;
-use crate::diff::Scope;
+use crate::diff::{Made, Scope};
 use crate::eni::{self, Eni, Metadata};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::ledger::{self, Entry, Ledger};
 use crate::net::{Link, Mac, Observed};
-use crate::plan::{Desired, Why, link_of, plan};
+use crate::plan::{Desired, Planned, Why, link_of, link_of_mac, plan};
 use crate::report::Report;
 use crate::select::Selector;
 
@@ -25,6 +25,8 @@ pub struct Survey {
     pub desired: Desired,
     pub ledger: Ledger,
     pub scope: Scope,
+    /// ENIs of ours that the metadata does not list although their interface is there.
+    pub unlisted: BTreeSet<Mac>,
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
 }
@@ -40,14 +42,19 @@ impl Survey {
     }
 
     fn of_host(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
+        let public = public || host.config.exclude.iter().any(|text| Selector::new(text).is_address());
         let metadata = eni::read(&mut host.imds, public)?;
         let observed = host.kernel.observe()?;
         let desired = plan(&metadata.enis, &observed, &host.config);
         log_decisions(&desired);
         let ledger = read_ledger(&host.disk);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
-        let scope = scope(&metadata, &desired, &ledger, chosen.as_ref());
-        let mut survey = Self { metadata, observed, desired, ledger, scope, keep: BTreeSet::new() };
+        let made = ledger.made(&observed.links);
+        let unlisted = unlisted(&ledger, &metadata, &observed.links);
+        let complete = metadata.incomplete.is_empty() && unlisted.is_empty();
+        let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
+        let keep = unlisted.clone();
+        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep };
         survey.narrow_to(chosen);
         Ok(survey)
     }
@@ -60,13 +67,18 @@ impl Survey {
         let of = |macs: &BTreeSet<Mac>| {
             ledger.enis.iter().filter(|(mac, _)| macs.contains(mac)).map(|(_, e)| e.table).collect()
         };
-        let scope = Scope { only: chosen.as_ref().map(of), complete: true, made: ledger.made(), ..Scope::default() };
+        let scope = Scope {
+            only: chosen.as_ref().map(of),
+            complete: true,
+            made: ledger.made(&observed.links),
+            ..Scope::default()
+        };
         let keep = match &chosen {
             Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
             None => BTreeSet::new(),
         };
         let metadata = Metadata { enis: Vec::new(), incomplete: Vec::new() };
-        Ok(Self { metadata, observed, desired: Desired::default(), ledger, scope, keep })
+        Ok(Self { metadata, observed, desired: Desired::default(), ledger, scope, unlisted: BTreeSet::new(), keep })
     }
 
     /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
@@ -84,7 +96,34 @@ impl Survey {
     /// A report on this survey, with what could not be read.
     pub fn report(&self, command: &'static str) -> Report {
         let errors = self.metadata.incomplete.iter().map(|(_, error)| error.to_string()).collect();
-        Report { command, errors, ..Report::default() }
+        Report { command, errors, notes: self.notes(), ..Report::default() }
+    }
+
+    /// What this run has to leave for a later one.
+    fn notes(&self) -> Vec<String> {
+        let awaited = |planned: &Planned| {
+            let ip = planned.awaited(&self.observed)?;
+            Some(format!(
+                "{} lacks its own address {ip}, which its DHCP client brings; nothing is added to it until then",
+                planned.dev
+            ))
+        };
+        let unlisted = |mac: &Mac| {
+            let dev = link_of_mac(*mac, &self.observed.links).map_or("", |link| &link.name);
+            format!(
+                "{dev} ({mac}) is there, but the metadata does not list its ENI; nothing is taken away until one of them changes"
+            )
+        };
+        let without_ipv6 = |planned: &Planned| {
+            let dev = &planned.dev;
+            let wants = self.metadata.enis.iter().any(|eni| eni.mac == planned.eni.mac && eni.has_ipv6());
+            (wants && !planned.eni.has_ipv6()).then(|| {
+                format!("IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl net.ipv6.conf.{dev}.disable_ipv6)")
+            })
+        };
+        let waiting = self.desired.enis.iter().filter_map(awaited);
+        let waiting = waiting.chain(self.desired.enis.iter().filter_map(without_ipv6));
+        waiting.chain(self.unlisted.iter().map(unlisted)).collect()
     }
 }
 
@@ -118,14 +157,29 @@ fn read_ledger(disk: &Disk) -> Ledger {
     })
 }
 
-fn scope(metadata: &Metadata, desired: &Desired, ledger: &Ledger, chosen: Option<&BTreeSet<Mac>>) -> Scope {
+/// ENIs of ours that EC2's list lacks while their interface is still there. The list says nothing of them then: on a
+/// detachment the interface goes, too.
+fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
+    let is_listed = |mac: &Mac| {
+        metadata.enis.iter().any(|eni| eni.mac == *mac) || metadata.incomplete.iter().any(|(other, _)| other == mac)
+    };
+    ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
+}
+
+fn scope(
+    metadata: &Metadata,
+    desired: &Desired,
+    made: Vec<Made>,
+    complete: bool,
+    chosen: Option<&BTreeSet<Mac>>,
+) -> Scope {
     let meant = |eni: &&Eni| chosen.is_some_and(|chosen| eni.primary || chosen.contains(&eni.mac));
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|_| metadata.enis.iter().filter(meant).map(Eni::table).collect()),
         keep: left_alone.map(|skipped| skipped.eni.table()).collect(),
-        complete: metadata.incomplete.is_empty(),
-        made: ledger.made(),
+        complete,
+        made,
     }
 }
 
@@ -155,10 +209,7 @@ fn describe(eni: &Eni, links: &[Link]) -> String {
 fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
     let mut chosen = BTreeSet::new();
     for selector in selectors {
-        let meant = |mac: &Mac, entry: &Entry| {
-            let link = links.iter().find(|link| *link.name == *entry.dev);
-            selector.matches_entry(*mac, entry, link)
-        };
+        let meant = |mac: &Mac, entry: &Entry| selector.matches_entry(*mac, entry, link_of_mac(*mac, links));
         let before = chosen.len();
         chosen.extend(ledger.enis.iter().filter(|(mac, entry)| meant(mac, entry)).map(|(mac, _)| *mac));
         if chosen.len() == before {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-use crate::baseline::{PRIMARY, Site, ready, state};
+use crate::baseline::{PRIMARY, Site, primary_answers, ready, state};
 use crate::deadline::Deadline;
 use crate::guest::Guest;
 use crate::image::Image;
@@ -21,14 +21,15 @@ const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
 const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
 
 /// All that eniroute may have changed: a difference after `remove` is something left behind. What the
-/// kernel and router advertisements do comes and goes by itself.
+/// kernel, router advertisements and DHCP make is not ours, and differs from boot to boot: cloud-init 25 asks by
+/// dhcpcd on a secondary ENI too, and leaves the routes there beside networkd's.
 const TRACES: &str = r#"
     cd / && find etc/netplan etc/network etc/NetworkManager/system-connections etc/systemd/network -type f 2>/dev/null |
         sort | xargs sha256sum
     strip() { sed -E 's/ (expires|valid_lft|preferred_lft) [0-9]+sec//g; s/ (dynamic|tentative)//g'; }
     for family in -4 -6; do ip $family rule; done
-    for family in -4 -6; do ip $family route show table all | strip | sort; done | grep -vE 'proto (kernel|ra) |fe80::'
-    ip -o address | strip | sed 's/^[0-9]*: //' | grep -v ' fe80:' | sort
+    for family in -4 -6; do ip $family route show table all | strip | sort; done | grep -vE 'proto (kernel|ra|dhcp) |fe80::'
+    ip -o address | awk '{ print $2, $4 }' | grep -v ' fe80:' | sort
 "#;
 
 pub fn run(image: Image, steps: &mut Steps) {
@@ -57,6 +58,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("remove", || remove(&mut site, &mut guest, late));
     if reboots(steps, &mut guest) {
         steps.step("the host is as it was", || same(&before, &settled(&mut guest)));
+        steps.step("the primary ENI answers", || primary_answers(&mut site, &mut guest));
     }
 }
 

@@ -44,10 +44,12 @@ fn a_second_run_writes_nothing_to_the_kernel_and_nothing_to_the_disk() {
         let seen = monitored(&instance.host, || drop(instance.must("apply")));
         assert!(seen.contains("10.1.0.31/32") && seen.contains("table 10001"), "the monitor sees changes: {seen}");
 
+        // The kernel itself still tries the link-local addresses of links that have just come up.
+        instance.host.settle();
         let disk = instance.disk_state();
         let seen = monitored(&instance.host, || {
-            assert_eq!(instance.must("apply"), "nothing to do: all 2 ENIs are as EC2 describes them\n");
-            assert_eq!(instance.must("plan"), "nothing to do: all 2 ENIs are as EC2 describes them\n");
+            assert_eq!(instance.must("apply"), "nothing to do: 2 ENIs are as EC2 describes them\n");
+            assert_eq!(instance.must("plan"), "nothing to do: 2 ENIs are as EC2 describes them\n");
         });
         assert_eq!(seen, "");
         assert_eq!(instance.disk_state(), disk);
@@ -262,4 +264,18 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
         instance.must("remove");
         assert_eq!(changed(&before, &instance.host.dump()), [] as [String; 0], "killed after {delay} ms");
     }
+}
+
+/// cloud-init writes such rules since 24.1; a rule without a priority lands before all others.
+#[test]
+fn rules_by_another_hand_for_our_addresses_are_told() {
+    let (_vpc, instance, _) = two_enis();
+    instance.host.ip("rule add from 10.1.0.30 lookup 101 priority 32765");
+    instance.must("apply");
+    let status = instance.must("status");
+    assert!(status.contains("from eth1's addresses to table 101 (1 of them): eniroute's come first"), "{status}");
+    instance.host.ip("rule del from 10.1.0.30 lookup 101");
+    instance.host.ip("rule add from 10.1.0.30 lookup 101");
+    let status = instance.must("status");
+    assert!(status.contains("they come before eniroute's, which are never asked"), "{status}");
 }

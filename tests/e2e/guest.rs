@@ -21,6 +21,7 @@ pub fn link(number: u32) -> Link {
         permanent_mac: Some(mac(number)),
         kind: None,
         master: None,
+        ipv6: true,
         up: true,
     }
 }

@@ -4,14 +4,19 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod consumer;
 mod converge;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
+mod hostile;
+mod ifupdown;
 mod imds;
 mod input;
 mod instance;
 mod kernel;
 mod metadata;
+mod network_manager;
+mod networkd;
 mod persist;
 mod reach;
 mod same_twice;

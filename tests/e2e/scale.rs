@@ -39,16 +39,8 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
 
     let (dump, disk) = (instance.host.dump(), instance.disk_state());
     // Whatever the second run may say of itself: it must not so much as try to write.
-    let trace = tempfile::NamedTempFile::new().unwrap();
-    let command = instance.host.command("strace").args([
-        "-f",
-        "-e",
-        "trace=sendto,sendmsg,openat,rename,renameat,renameat2,unlink,unlinkat",
-    ]);
-    let command = command.args(["-o", &trace.path().display().to_string(), env!("CARGO_BIN_EXE_eniroute")]);
-    let said = command.args(["--root", &instance.root().display().to_string(), "apply"]).run();
-    assert_eq!(said, "nothing to do: all 15 ENIs are as EC2 describes them\n");
-    let trace = std::fs::read_to_string(trace.path()).unwrap();
+    let (said, trace) = traced(&instance, "apply");
+    assert_eq!(said, "nothing to do: 15 ENIs are as EC2 describes them\n");
     assert!(trace.contains("RTM_GETROUTE"), "strace must see netlink:\n{trace}");
     for write in ["RTM_NEW", "RTM_DEL", "RTM_SETLINK", "rename", "unlink"] {
         assert!(!trace.contains(write), "{write} in the second run");
@@ -58,6 +50,21 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     assert!(opened.iter().all(|line| line.contains("eniroute.lock")), "{opened:?}");
     assert_eq!(instance.host.dump(), dump);
     assert_eq!(instance.disk_state(), disk);
+
+    let (_, trace) = traced(&instance, "remove");
+    assert!(trace.matches("RTM_DELRULE").count() >= 750);
+    assert!(trace.matches("RTM_GETRULE").count() < 20, "the rules are listed for each that goes");
+    assert!(!instance.host.ip("rule").contains("lookup 1000"));
+}
+
+/// What `eniroute COMMAND` says, and its system calls that send to the kernel or touch files.
+fn traced(instance: &Instance, command: &str) -> (String, String) {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let calls = "trace=sendto,sendmsg,openat,rename,renameat,renameat2,unlink,unlinkat";
+    let strace = instance.host.command("strace").args(["-f", "-e", calls, "-o", &trace.path().display().to_string()]);
+    let root = instance.root().display().to_string();
+    let said = strace.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command]).run();
+    (said, std::fs::read_to_string(trace.path()).unwrap())
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! netplan with systemd-networkd: one YAML file per ENI, merged into the definition that really wins for its
-//! interface, and a networkd drop-in for what netplan cannot say. Pure once [`Netplan::read`] is done.
+//! netplan with systemd-networkd: one YAML file per secondary ENI, merged into the definition that really wins for
+//! its interface, and networkd drop-ins for what netplan cannot say and for the primary ENI. Pure once
+//! [`Netplan::read`] is done.
 
 mod owner;
 mod read;
@@ -8,14 +9,13 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
-use crate::persist::{Renderer, Rendering, own};
+use crate::persist::nic::{Nic, missing};
+use crate::persist::{Renderer, Rendering, note, own, unit};
 use crate::plan::{Desired, Planned};
-use owner::{Nic, Owner, own_ids, unit_of};
+use owner::{Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
 use yaml::{flow_list, flow_map, scalar};
 
@@ -71,25 +71,52 @@ fn own_id(planned: &Planned, winner: Option<&Definition>) -> Result<String, Stri
 
 impl Renderer for Netplan {
     /// The primary's rules are global. They stand in a secondary ENI's definition, where loading them touches
-    /// nothing else, but in the primary's own file, so that each file depends on one ENI's metadata alone.
+    /// nothing else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
     fn render(&self, desired: &Desired) -> Rendering {
         let mut rendering = Rendering::default();
         let places: Vec<_> = desired.enis.iter().map(|planned| (planned, self.place(planned))).collect();
         let host = host(&places);
         for (planned, place) in &places {
-            let place = place.as_ref().map_err(|why| rendering.notes.push(note(planned, why))).ok();
-            let rules_at = if planned.eni.primary { host } else { place };
-            if planned.eni.primary && host.is_none() && !planned.rules.is_empty() {
-                rendering.notes.push(note(planned, "no secondary ENI's definition can hold its rules"));
+            let place = place.as_ref().map_err(|why| rendering.notes.push(note(planned, "netplan", why))).ok();
+            match (planned.eni.primary, place) {
+                (true, _) => primary(planned, place, host, &mut rendering),
+                (false, Some(place)) => secondary(planned, place, &mut rendering),
+                (false, None) => {}
             }
-            match yaml_file(planned, place, rules_at) {
-                Ok(file) => rendering.files.extend(file),
-                Err(why) => rendering.notes.push(note(planned, &why)),
-            }
-            rendering.files.extend(rules_at.and_then(|place| drop_in(planned, place)));
         }
         rendering
     }
+}
+
+/// The additions are a drop-in of the owner's unit. As YAML under the owner's ID they would, once the owner's file
+/// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
+fn primary(planned: &Planned, place: Option<&Place>, host: Option<&Place>, rendering: &mut Rendering) {
+    if let Some((place, owner)) = place.and_then(|place| Some((place, place.owner?))) {
+        let routes: Vec<_> = planned.routes.iter().filter(|route| !owner.has_route(route)).collect();
+        let text = unit::additions(&addresses(planned, place), &routes, &[]);
+        rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+    }
+    match host {
+        Some(host) => add(planned, host, &definition(host, &[], &[], &rules(planned)), rendering),
+        None if planned.rules.is_empty() => {}
+        None => rendering.notes.push(note(planned, "netplan", "no secondary ENI's definition can hold its rules")),
+    }
+}
+
+fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
+    let addresses: Vec<_> = addresses(planned, place).iter().map(|a| scalar(&a.net.to_string())).collect();
+    add(planned, place, &definition(place, &addresses, &routes(planned, place), &rules(planned)), rendering);
+    rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
+}
+
+/// Adds an ENI's YAML in `place`, and the rules that netplan has no key for as a drop-in of its unit.
+fn add(planned: &Planned, place: &Place, definition: &str, rendering: &mut Rendering) {
+    match yaml_file(planned, place, definition) {
+        Ok(file) => rendering.files.extend(file),
+        Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
+    }
+    let suppressing: Vec<_> = planned.rules.iter().filter(|rule| rule.suppress_prefixlength.is_some()).collect();
+    rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &unit::rules(&suppressing)));
 }
 
 /// The secondary ENI's definition that holds the primary's rules: a complete one, if there is one.
@@ -100,30 +127,14 @@ fn host<'a>(places: &'a [(&Planned, Result<Place<'a>, String>)]) -> Option<&'a P
     usable.first().copied()
 }
 
-fn note(planned: &Planned, why: &str) -> String {
-    format!(
-        "{} ({}) is not wholly in netplan's files: {why}; the boot service does the rest",
-        planned.dev, planned.eni.id
-    )
-}
-
 /// One ENI's YAML, 0600 as netplan wants it; none when there is nothing to add to the owner.
-fn yaml_file(planned: &Planned, place: Option<&Place>, rules_at: Option<&Place>) -> Result<Option<File>, String> {
-    let rules = rules(planned);
-    let (own, hosted) = if planned.eni.primary { (Vec::new(), rules) } else { (rules, Vec::new()) };
-    let mut text = String::new();
-    if let Some(place) = place {
-        text += &definition(place, &addresses(planned, place), &routes(planned, place), &own);
-    }
-    if let Some(host) = rules_at.filter(|_| !hosted.is_empty()) {
-        text += &definition(host, &[], &[], &hosted);
-    }
-    if text.is_empty() {
+fn yaml_file(planned: &Planned, place: &Place, definition: &str) -> Result<Option<File>, String> {
+    if definition.is_empty() {
         return Ok(None);
     }
-    let owners = [place, rules_at].into_iter().flatten().filter_map(|place| place.owner);
-    let path = yaml_path(planned, owners.filter_map(|owner| owner.file.file_name()?.to_str()).max())?;
-    let text = own::marker(planned) + "network:\n  version: 2\n  ethernets:\n" + &text;
+    let owner = place.owner.and_then(|owner| owner.file.file_name()?.to_str());
+    let path = yaml_path(planned, owner)?;
+    let text = own::marker(planned) + "network:\n  version: 2\n  ethernets:\n" + definition;
     Ok(Some(File { path, mode: 0o600, text }))
 }
 
@@ -158,9 +169,11 @@ fn block(key: &str, lines: &[String]) -> String {
     if lines.is_empty() { lines } else { format!("      {key}:\n{lines}") }
 }
 
-fn addresses(planned: &Planned, place: &Place) -> Vec<String> {
-    let missing = |address: &&Address| place.owner.is_none_or(|owner| is_missing(address, planned, owner));
-    planned.addresses.iter().filter(missing).map(|address| scalar(&address.net.to_string())).collect()
+fn addresses<'a>(planned: &'a Planned, place: &Place) -> Vec<&'a Address> {
+    match place.owner {
+        Some(owner) => missing(planned, (owner.dhcp4, owner.dhcp6), &owner.addresses),
+        None => planned.addresses.iter().collect(),
+    }
 }
 
 fn routes(planned: &Planned, place: &Place) -> Vec<String> {
@@ -171,16 +184,6 @@ fn routes(planned: &Planned, place: &Place) -> Vec<String> {
 /// netplan has no key for `suppress_prefixlength`: those rules are the drop-in's.
 fn rules(planned: &Planned) -> Vec<String> {
     planned.rules.iter().filter(|rule| rule.suppress_prefixlength.is_none()).map(rule_map).collect()
-}
-
-/// Whether the owner leaves this address to us: DHCP gives the primary IPv4 address and the IPv6 ones.
-fn is_missing(address: &Address, planned: &Planned, owner: &Definition) -> bool {
-    let ip = address.net.addr();
-    let leased = match Family::of(ip) {
-        Family::Ipv4 => owner.dhcp4 && planned.eni.ipv4.first().is_some_and(|primary| ip == *primary),
-        Family::Ipv6 => owner.dhcp6,
-    };
-    !leased && !owner.addresses.contains(&ip)
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
@@ -202,30 +205,10 @@ fn route_map(route: &Route) -> String {
 
 fn rule_map(rule: &Rule) -> String {
     flow_map([
-        ("from", scalar(&from(rule))),
+        ("from", scalar(&unit::from(rule))),
         ("table", rule.table.to_string()),
         ("priority", rule.priority.to_string()),
     ])
-}
-
-/// netplan and networkd want a `from`: everything is the prefix of length 0. A host stands without its length.
-fn from(rule: &Rule) -> String {
-    let net: IpNet = rule.from.unwrap_or_else(|| rule.family.everything());
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
-}
-
-/// The rules that netplan has no key for, as a drop-in of the winning unit.
-fn drop_in(planned: &Planned, place: &Place) -> Option<File> {
-    let sections = planned.rules.iter().filter_map(|rule| {
-        let (from, length) = (from(rule), rule.suppress_prefixlength?);
-        Some(format!(
-            "[RoutingPolicyRule]\nFrom={from}\nTable={}\nPriority={}\nSuppressPrefixLength={length}\n",
-            rule.table, rule.priority
-        ))
-    });
-    let sections: String = sections.collect();
-    let path = format!("/etc/systemd/network/{}.d/60-eniroute-{}.conf", unit_of(&place.id), planned.dev).into();
-    (!sections.is_empty()).then(|| File { path, mode: 0o644, text: own::marker(planned) + &sections })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::net::{MAIN, Mac, Route, RouteKind};
+use crate::persist::nic::is_glob;
 use crate::persist::own;
 
 /// One `ethernets:` definition, merged over all files.
@@ -46,7 +47,7 @@ impl Definition {
 
     /// It may match several interfaces, so nothing of one ENI may be added to it.
     pub fn is_catch_all(&self) -> bool {
-        let one_name = self.interface_name().is_some_and(|name| !name.contains(['*', '?', '[']));
+        let one_name = self.interface_name().is_some_and(|name| !is_glob(name));
         self.mac.is_none() && !one_name
     }
 

@@ -16,8 +16,8 @@ fn render_with(yaml: &str, units: &[(&str, &str)], enis: Vec<Planned>) -> Render
     netplan.foreign.merge("/etc/netplan/50-foreign.yaml".as_ref(), yaml).unwrap();
     for link in guest::links() {
         let unit = units.iter().find(|(dev, _)| *dev == &*link.name).map(|(_, unit)| (*unit).to_owned());
-        let nic =
-            Nic { names: vec![link.name.to_string(), link.altnames[0].clone()], driver: Some("ena".into()), unit };
+        let names = vec![link.name.to_string(), link.altnames[0].clone()];
+        let nic = Nic { names, driver: Some("ena".into()), unit, ..Nic::default() };
         netplan.nics.insert(link.name, nic);
     }
     netplan.render(&Desired { enis, ..Desired::default() })
@@ -84,21 +84,22 @@ fn an_eni_that_nobody_owns_gets_a_complete_definition() {
 }
 
 #[test]
-fn the_primary_s_additions_go_to_its_owner_and_its_rules_to_the_first_complete_secondary() {
+fn the_primary_s_additions_go_to_its_owner_s_unit_and_its_rules_to_the_first_complete_secondary() {
     let rendering = render(CLOUD_INIT_ETH0, guest::desired().enis);
+    assert_eq!(
+        body(&rendering, "/etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf", 0o644),
+        "[Network]\nAddress=10.0.0.11/32\n\
+         [Route]\nDestination=10.0.0.0/20\nScope=link\nPreferredSource=10.0.0.10\nTable=10000\n\
+         [Route]\nDestination=10.1.0.0/20\nGateway=10.0.0.1\nGatewayOnLink=yes\nPreferredSource=10.0.0.10\nTable=10000\n\
+         [Route]\nDestination=10.0.3.16/28\nType=throw\nTable=10000\n\
+         [Route]\nDestination=2001:db8:0:a::/64\nTable=10000\n\
+         [Route]\nDestination=2001:db8:0:b::/64\nGateway=fe80:ec2::1\nGatewayOnLink=yes\nTable=10000\n"
+    );
     assert_eq!(
         yaml(&rendering, "eth0"),
         r#"network:
   version: 2
   ethernets:
-    eth0:
-      addresses: [10.0.0.11/32]
-      routes:
-        - {to: 10.0.0.0/20, scope: link, table: 10000, from: 10.0.0.10}
-        - {to: 10.1.0.0/20, via: 10.0.0.1, table: 10000, on-link: true, from: 10.0.0.10}
-        - {to: 10.0.3.16/28, type: throw, table: 10000}
-        - {to: "2001:db8:0:a::/64", table: 10000}
-        - {to: "2001:db8:0:b::/64", via: "fe80:ec2::1", table: 10000, on-link: true}
     eniroute-eth1:
       match: {macaddress: "02:00:00:00:00:02"}
       dhcp4: false
@@ -111,13 +112,15 @@ fn the_primary_s_additions_go_to_its_owner_and_its_rules_to_the_first_complete_s
 "#
     );
     assert_eq!(rendering.notes, [""; 0]);
+    let units = ["eth1", "eth2"].map(|dev| (dev.into(), format!("10-netplan-eniroute-{dev}.network")));
+    assert_eq!(rendering.units, units.into());
 }
 
 #[test]
 fn without_the_primary_s_metadata_the_secondaries_files_stay_the_same() {
     let all = render(CLOUD_INIT_ETH0, guest::desired().enis);
     let some = render(CLOUD_INIT_ETH0, vec![guest::eth1(), guest::eth2()]);
-    assert_eq!(all.files[1..], some.files);
+    assert_eq!(all.files[2..], some.files);
 }
 
 #[test]

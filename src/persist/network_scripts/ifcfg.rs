@@ -59,6 +59,13 @@ impl Ifcfg {
     }
 }
 
+/// ifup passes over the same leftovers of editors and packages.
+pub fn is_ifcfg(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let leftovers = ["~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave"];
+    name.starts_with("ifcfg-") && !leftovers.iter().any(|end| name.ends_with(end))
+}
+
 /// The first word of a shell assignment's right side, without its quotes and escapes.
 fn unquote(value: &str) -> String {
     let mut word = String::new();

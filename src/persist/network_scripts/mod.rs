@@ -1,7 +1,7 @@
 //! network-scripts (ifup): ifcfg, route, route6, rule and rule6 files per ENI in the Amazon Linux look, and alias
 //! files where somebody else's ifcfg configures the device. Pure once [`NetworkScripts::read`] is done.
 
-mod ifcfg;
+pub(super) mod ifcfg;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::files::{Disk, File};
 use crate::net::{Family, MAIN, Route};
 use crate::persist::{Renderer, Rendering, own};
 use crate::plan::{Desired, Planned};
-use ifcfg::Ifcfg;
+use ifcfg::{Ifcfg, is_ifcfg};
 
 const FOLDER: &str = "/etc/sysconfig/network-scripts";
 
@@ -117,13 +117,6 @@ impl Renderer for NetworkScripts {
         }
         rendering
     }
-}
-
-/// ifup passes over the same leftovers of editors and packages.
-fn is_ifcfg(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let leftovers = ["~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave"];
-    name.starts_with("ifcfg-") && !leftovers.iter().any(|end| name.ends_with(end))
 }
 
 fn note(planned: &Planned, what: &str, why: &str) -> String {

@@ -1,0 +1,57 @@
+//! Runs another program to its end, within a deadline. Knows nothing of what it does.
+
+use std::io::{self, Read, Seek};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+/// udev starts programs without a PATH.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// How much of what a failed program said is passed on, in bytes.
+const WORDS: u64 = 2000;
+
+/// Runs `program`, which must succeed within `wait`; else it is killed.
+///
+/// # Errors
+/// It cannot be started, fails or takes too long; the error has its own last words.
+pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
+    let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
+    match try_run(program, args, wait).map_err(|e| failed(e.to_string()))? {
+        Some((status, _)) if status.success() => Ok(()),
+        Some((status, words)) => Err(failed(format!("{status}: {}", words.trim()))),
+        None => Err(failed(format!("did not end within {wait:?} and was killed (--wait bounds it)"))),
+    }
+}
+
+/// How it ended, and what it said; `None` when it had to be killed. It writes to a file: a pipe could fill up.
+fn try_run(program: &str, args: &[&str], wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
+    let mut said = tempfile::tempfile()?;
+    let mut command = Command::new(program);
+    command.args(args).env("PATH", PATH).env("LC_ALL", "C");
+    command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
+    let Some(status) = end(&mut command.spawn()?, wait)? else { return Ok(None) };
+    let mut words = Vec::new();
+    said.rewind()?;
+    said.take(WORDS).read_to_end(&mut words)?;
+    Ok(Some((status, String::from_utf8_lossy(&words).into_owned())))
+}
+
+/// Waits for the end of a program; `None` when it had to be killed.
+fn end(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + wait;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}

@@ -1,0 +1,141 @@
+//! What can be known of a running systemd-networkd without D-Bus: since when it runs, which files it may read, and
+//! what it records of a link in /run/systemd/netif/links (private to systemd, but the same since version 221).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Error, Result};
+use crate::files::{Disk, Stamp};
+use crate::persist::nic::network_file;
+
+/// `systemd-networkd`, as the kernel cuts the name of a process (`TASK_COMM_LEN`).
+const PROCESS: &str = "systemd-network";
+
+/// The unit of times in /proc: 100 a second on every architecture of EC2 (`USER_HZ`, proc(5)).
+const TICK: Duration = Duration::from_millis(10);
+
+const FOLDERS: [&str; 4] =
+    ["/usr/lib/systemd/network", "/usr/local/lib/systemd/network", "/run/systemd/network", "/etc/systemd/network"];
+const LINKS: &str = "/run/systemd/netif/links";
+
+/// When this network's systemd-networkd started; `None` when none runs. A host sees the processes of its
+/// containers, too, so only one in our own network namespace counts.
+pub fn started() -> Result<Option<SystemTime>> {
+    let network = fs::read_link("/proc/thread-self/ns/net").map_err(|e| Error::file("/proc/thread-self/ns/net", e))?;
+    let processes = fs::read_dir("/proc").map_err(|e| Error::file("/proc", e))?;
+    let mut folders = processes.flatten().map(|entry| entry.path());
+    let found = folders.find(|process| {
+        let comm = fs::read_to_string(process.join("comm")).unwrap_or_default();
+        comm.trim_end() == PROCESS && fs::read_link(process.join("ns/net")).is_ok_and(|of| of == network)
+    });
+    found.map(|process| start_of(&process)).transpose()
+}
+
+fn start_of(process: &Path) -> Result<SystemTime> {
+    let path = process.join("stat");
+    let stat = fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+    let uptime = fs::read_to_string("/proc/uptime").map_err(|e| Error::file("/proc/uptime", e))?;
+    let age = age(&stat, &uptime);
+    let start = age.and_then(|age| SystemTime::now().checked_sub(age));
+    start.ok_or_else(|| Error::Parse { path, why: "holds no start time in field 22".to_owned() })
+}
+
+/// How old a process is: /proc/PID/stat has its start as ticks since the boot (field 22; the second one, in
+/// brackets, may hold blanks), /proc/uptime the seconds since then.
+fn age(stat: &str, uptime: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: u32 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    let uptime = uptime.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(TICK * ticks))
+}
+
+/// Every .network and .netdev file with its drop-ins, and the drop-ins' folders: one of those changes when a file
+/// in it is added or removed.
+pub fn configuration(disk: &Disk) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for folder in FOLDERS {
+        for path in disk.list(folder)?.into_iter().filter(|path| is_unit(path)) {
+            if path.extension().is_some_and(|e| e == "d") {
+                paths.extend(disk.list(&path)?);
+            }
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+fn is_unit(path: &Path) -> bool {
+    let name = super::name(path).trim_end_matches(".d");
+    name.ends_with(".network") || name.ends_with(".netdev")
+}
+
+/// The unit that a file is, or adds to, whatever its folder.
+pub fn unit_of(path: &Path) -> Option<&str> {
+    let folder = path.parent().map(super::name).filter(|name| name.ends_with(".network.d"));
+    let name = folder.unwrap_or_else(|| super::name(path)).trim_end_matches(".d");
+    name.ends_with(".network").then_some(name)
+}
+
+/// The units that networkd runs the host's links by.
+pub fn units_in_use(disk: &Disk) -> Result<Vec<PathBuf>> {
+    let mut units = Vec::new();
+    for path in disk.list(LINKS)? {
+        let record = disk.read(&path)?.unwrap_or_default();
+        units.extend(network_file(&record).map(PathBuf::from));
+    }
+    Ok(units)
+}
+
+/// networkd's record of a link at one time, and the unit that the link is to be configured by.
+pub struct Record {
+    path: PathBuf,
+    unit: String,
+    stamp: Option<Stamp>,
+}
+
+impl Record {
+    /// `None` when there is no such interface.
+    pub fn read(disk: &Disk, dev: &str, unit: &str) -> Option<Self> {
+        let index = disk.read(format!("/sys/class/net/{dev}/ifindex")).ok().flatten()?;
+        let path = Path::new(LINKS).join(index.trim());
+        let stamp = disk.stamp(&path);
+        Some(Self { path, unit: unit.to_owned(), stamp })
+    }
+
+    /// The record has been written again since, and says that the link is configured by the unit.
+    pub fn is_settled(&self, disk: &Disk) -> bool {
+        let record = disk.read(&self.path).ok().flatten().unwrap_or_default();
+        let by_unit = network_file(&record).is_some_and(|path| super::name(Path::new(path)) == self.unit);
+        let done = record.lines().any(|line| line == "ADMIN_STATE=configured");
+        by_unit && done && disk.stamp(&self.path) != self.stamp
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_s_age_is_the_uptime_less_its_start() {
+        let mut stat = "612 (systemd (networkd) S".to_owned();
+        (4..22).for_each(|field| stat += &format!(" {field}"));
+        let age = |stat: &str, uptime| age(stat, uptime).map(|age| age.as_millis());
+        assert_eq!(age(&format!("{stat} 300 0 0"), "10.50 20.0\n"), Some(7500));
+        assert_eq!(age(&format!("{stat} 300 0 0"), "2.99 1.0\n"), Some(0));
+        assert_eq!(age(&stat, "10.50 20.0\n"), None);
+        assert_eq!(age(&stat.replace(')', ""), "10.50 20.0\n"), None);
+    }
+
+    #[test]
+    fn a_drop_in_belongs_to_its_unit_in_every_folder() {
+        for (path, unit) in [
+            ("/run/systemd/network/10-a.network", Some("10-a.network")),
+            ("/etc/systemd/network/10-a.network.d", Some("10-a.network")),
+            ("/usr/lib/systemd/network/10-a.network.d/x.conf", Some("10-a.network")),
+            ("/etc/systemd/network/10-a.netdev", None),
+        ] {
+            assert_eq!(unit_of(Path::new(path)), unit, "{path}");
+        }
+    }
+}

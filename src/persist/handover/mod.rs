@@ -1,0 +1,144 @@
+//! The hand-over of new files to a running systemd-networkd, such that the primary ENI never flaps: the secondary
+//! ENIs' units are put in place and loaded, and nothing else is. Decides and acts; what the files say is not its
+//! business, and where networkd does not run it does nothing but have netplan check the YAML.
+//!
+//! networkd takes a unit as changed by the file's inode and times, and configures its links anew: a DHCP lease is
+//! lost by it. `netplan generate` rewrites every unit. So netplan renders into a scratch root, only the secondary
+//! ENIs' units are taken from there, and the primary's own additions are put in place after the reload.
+
+mod command;
+mod daemon;
+mod netplan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use log::info;
+use tempfile::TempDir;
+
+use crate::error::Result;
+use crate::files::{Disk, FileChange};
+use crate::net::Dev;
+use crate::persist::unit::unit_of_path;
+
+/// A program has so many times `--wait`: netplan is a Python program, and a small instance that boots is busy.
+const PATIENCE: u32 = 6;
+
+/// How often networkd's record of a link is looked at.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// The files of one run, and the units that networkd is to load.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub files: Vec<FileChange>,
+    /// The .network unit that holds each secondary ENI's part; empty for other stacks.
+    pub units: BTreeMap<Dev, String>,
+}
+
+/// A hand-over that has been prepared: what netplan had to say, it has said.
+pub struct Handover<'a> {
+    disk: &'a Disk,
+    units: &'a BTreeMap<Dev, String>,
+    wait: Duration,
+    /// netplan's units for our YAML beside everybody's, below a root of their own.
+    generated: Option<TempDir>,
+    /// The units of secondary ENIs that the files change.
+    changed: BTreeSet<String>,
+}
+
+impl<'a> Handover<'a> {
+    /// Has netplan check the YAML, in a copy. `live`: a running networkd may be told; else the files are for the
+    /// boot. `wait` bounds networkd's work, and six times that each program. Changes nothing.
+    ///
+    /// # Errors
+    /// netplan refuses our YAML or somebody else's, or does not end in time. The files must not be put in place.
+    pub fn prepare(disk: &'a Disk, changes: &'a Changes, live: bool, wait: Duration) -> Result<Option<Self>> {
+        if !disk.is_host() || changes.files.is_empty() {
+            return Ok(None);
+        }
+        let generated = netplan::generate(disk, &changes.files, wait.saturating_mul(PATIENCE))?;
+        let units = &changes.units;
+        let touched = changes.files.iter().filter_map(|change| unit_of_path(change.path()));
+        let changed = touched.filter(|unit| is_secondary(unit, units)).map(str::to_owned).collect();
+        Ok(live.then_some(Self { disk, units, wait, generated, changed }))
+    }
+
+    /// Whether a file must wait until networkd has loaded the others: it adds to a unit that is not a secondary
+    /// ENI's, which the reload would configure anew.
+    pub fn comes_last(&self, change: &FileChange) -> bool {
+        unit_of_path(change.path()).is_some_and(|unit| !is_secondary(unit, self.units))
+    }
+
+    /// Puts the secondary ENIs' units in place and has networkd load them, unless it would configure another link
+    /// anew by that. Returns whether networkd has loaded anything.
+    ///
+    /// # Errors
+    /// A unit that cannot be written, or `networkctl` failed.
+    pub fn load(mut self) -> Result<bool> {
+        let Some(started) = daemon::started()? else { return Ok(false) };
+        if let Some(generated) = &self.generated {
+            let is_ours = |unit: &str| is_secondary(unit, self.units);
+            self.changed.extend(netplan::install(self.disk, generated.path(), is_ours)?);
+        }
+        if self.changed.is_empty() {
+            return Ok(false);
+        }
+        if let Some(why) = self.obstacle(started)? {
+            info!("systemd-networkd was not told to reload, because {why}: the files are for the next boot");
+            return Ok(false);
+        }
+        let before = self.records();
+        info!("networkctl reload");
+        command::run("networkctl", &["reload"], self.wait.saturating_mul(PATIENCE))?;
+        self.settle(&before);
+        Ok(true)
+    }
+
+    /// What networkd would load besides: a file that is newer than the daemon may be unknown to it. When it last
+    /// loaded its files cannot be asked, so its start has to do: we rather leave one reload out than flap a link.
+    fn obstacle(&self, started: SystemTime) -> Result<Option<String>> {
+        let others = daemon::configuration(self.disk)?.into_iter();
+        let mut others =
+            others.filter(|path| !daemon::unit_of(path).is_some_and(|unit| is_secondary(unit, self.units)));
+        let newer = others.find(|path| self.disk.stamp(path).is_some_and(|stamp| stamp.changed > started));
+        if let Some(path) = newer {
+            return Ok(Some(format!("{} is newer than it and may touch other links", path.display())));
+        }
+        let gone = daemon::units_in_use(self.disk)?.into_iter().find(|path| {
+            let is_other = daemon::unit_of(path).is_some_and(|unit| !is_secondary(unit, self.units));
+            is_other && !self.disk.exists(path)
+        });
+        Ok(gone.map(|path| format!("{}, which it runs a link by, is gone", path.display())))
+    }
+
+    /// networkd's records of the links whose units are to be loaded, as they are now.
+    fn records(&self) -> Vec<daemon::Record> {
+        let concerned = self.units.iter().filter(|(_, unit)| self.changed.contains(*unit));
+        concerned.filter_map(|(dev, unit)| daemon::Record::read(self.disk, dev, unit)).collect()
+    }
+
+    /// The reload only begins the work. Waits until each link is configured by its unit, which its record tells.
+    fn settle(&self, before: &[daemon::Record]) {
+        let deadline = Instant::now() + self.wait;
+        while before.iter().any(|record| !record.is_settled(self.disk)) {
+            if Instant::now() >= deadline {
+                info!("systemd-networkd is not done with its links after {:?}; going on", self.wait);
+                return;
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+}
+
+/// A unit of a secondary ENI: one that holds a part of ours, or a complete one of ours of an ENI that is gone.
+fn is_secondary(unit: &str, units: &BTreeMap<Dev, String>) -> bool {
+    unit.contains("eniroute-") || units.values().any(|other| other == unit)
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! netplan's part of the hand-over: its generator runs over a copy, never over the host, where it would rewrite
+//! every link's unit.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{command, name};
+use crate::error::{Error, Result};
+use crate::files::{Disk, File, FileChange};
+
+const YAML: &str = "/etc/netplan";
+const FOLDERS: [&str; 3] = ["/lib/netplan", YAML, "/run/netplan"];
+const UNITS: &str = "/run/systemd/network";
+
+/// What netplan makes of everybody's YAML with `changes` in place; `None` when they change no YAML.
+///
+/// # Errors
+/// What netplan says to it, the folder of the copy left out.
+pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<Option<TempDir>> {
+    let yaml: Vec<_> = changes.iter().filter(|change| change.path().starts_with(YAML)).collect();
+    if yaml.is_empty() {
+        return Ok(None);
+    }
+    // Other people's YAML may hold passwords: in memory, and for root alone.
+    let root = tempfile::Builder::new().prefix("eniroute-").tempdir_in("/run").map_err(|e| Error::file("/run", e))?;
+    let scratch = Disk::new(root.path())?;
+    for path in yaml_files(disk)? {
+        let text = disk.read(&path)?.unwrap_or_default();
+        scratch.commit(&FileChange::Create(File { path, mode: 0o600, text }))?;
+    }
+    yaml.into_iter().try_for_each(|change| scratch.commit(change))?;
+    let folder = root.path().display().to_string();
+    command::run("netplan", &["generate", "--root-dir", &folder], wait)
+        .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
+    Ok(Some(root))
+}
+
+/// Every YAML file that netplan would read.
+fn yaml_files(disk: &Disk) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for folder in FOLDERS {
+        paths.extend(disk.list(folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")));
+    }
+    Ok(paths)
+}
+
+/// Puts those units in place that are `ours` and differ, and takes away those that netplan does not make any more.
+/// Returns the names of what it changed.
+pub fn install(disk: &Disk, generated: &Path, ours: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let scratch = Disk::new(generated)?;
+    let is_ours = |path: &Path| path.extension().is_some_and(|e| e == "network") && ours(name(path));
+    let mut changed = Vec::new();
+    for path in scratch.list(UNITS)?.into_iter().filter(|path| is_ours(path)) {
+        let text = scratch.read(&path)?.unwrap_or_default();
+        if disk.read(&path)?.as_ref() != Some(&text) {
+            changed.push(name(&path).to_owned());
+            // networkd reads it as a user of its own.
+            disk.commit(&FileChange::Create(File { path, mode: 0o644, text }))?;
+        }
+    }
+    for path in disk.list(UNITS)?.into_iter().filter(|path| is_ours(path) && !scratch.exists(path)) {
+        changed.push(name(&path).to_owned());
+        disk.commit(&FileChange::Delete { path, old: String::new() })?;
+    }
+    Ok(changed)
+}

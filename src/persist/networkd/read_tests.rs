@@ -1,0 +1,95 @@
+//! Which file wins, told from the files alone.
+
+use super::*;
+use crate::files::{File, FileChange};
+use crate::persist::guest;
+
+fn unit(text: &str) -> Unit {
+    let mut unit = Unit::default();
+    unit.merge(text);
+    unit
+}
+
+fn eth1() -> Nic {
+    let names = vec!["eth1".to_owned(), "ens6".to_owned()];
+    Nic { names, driver: Some("ena".into()), is_permanent: true, ..Nic::default() }
+}
+
+#[test]
+fn a_match_holds_when_every_condition_does() {
+    let mac = guest::mac(1);
+    for (text, expected) in [
+        ("Name=eth1", true),
+        ("Name=ens6", true),
+        ("Name=eth0 eth?", true),
+        ("Name=!eth0 lo", true),
+        ("Name=!eth*", false),
+        ("Driver=ena", true),
+        ("Driver=virtio* vif", false),
+        ("MACAddress=02:00:00:00:00:01 02:00:00:00:00:02", true),
+        ("PermanentMACAddress=02:00:00:00:00:01", false),
+        ("Type=ether\nName=e*", true),
+        ("Type=wlan\nName=e*", false),
+        ("Kind=veth\nName=e*", false),
+        ("Kind=!*\nType=ether", true),
+        ("Virtualization=container\nName=e*", false),
+        ("# Name=nothing", false),
+    ] {
+        assert_eq!(unit(&format!("[Match]\n{text}\n[Network]\nDHCP=yes\n")).matches(&eth1(), mac), expected, "{text}");
+    }
+    assert!(!unit("[Network]\nDHCP=yes\n").matches(&eth1(), mac), "networkd passes over a file without [Match]");
+}
+
+#[test]
+fn one_name_or_one_mac_is_specific() {
+    for (text, expected) in [
+        ("Name=eth1", true),
+        ("MACAddress=02:00:00:00:00:02", true),
+        ("Path=pci-0000:00:06.0", true),
+        ("Name=eth1 eth2", false),
+        ("Name=!eth1", false),
+        ("Name=eth*", false),
+        ("Type=ether", false),
+    ] {
+        assert_eq!(unit(&format!("[Match]\n{text}\n")).is_specific(), expected, "{text}");
+    }
+}
+
+#[test]
+fn dhcp_and_addresses_are_read_and_the_last_word_counts() {
+    for (value, expected) in
+        [("yes", (true, true)), ("ipv4", (true, false)), ("ipv6", (false, true)), ("no", (false, false))]
+    {
+        let read = unit(&format!("[Network]\nDHCP=yes\nDHCP={value}\n"));
+        assert_eq!((read.dhcp4, read.dhcp6), expected, "{value}");
+    }
+    let read =
+        unit("[Network]\nAddress=10.0.0.20/20\n[Address]\n Address = 2001:db8::1/64\n[Peer]\nAddress=10.9.9.9\n");
+    assert_eq!(read.addresses, ["10.0.0.20", "2001:db8::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+}
+
+#[test]
+fn folders_shadow_one_another_and_drop_ins_count_but_not_ours() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::new(root.path()).unwrap();
+    for (path, text) in [
+        ("/usr/lib/systemd/network/50-a.network", "[Match]\nName=lib\n"),
+        ("/run/systemd/network/50-a.network", "[Match]\nName=run\n"),
+        ("/run/systemd/network/50-a.network.d/10-x.conf", "[Network]\nDHCP=ipv4\n"),
+        (
+            "/etc/systemd/network/50-a.network.d/60-eniroute-eth0.conf",
+            "# Written by eniroute for e (m)\n[Network]\nDHCP=no\n",
+        ),
+        ("/etc/systemd/network/10-eniroute-eth1.network", "# Written by eniroute for e (m)\n[Match]\nName=eth1\n"),
+        ("/etc/systemd/network/masked.network", ""),
+        ("/etc/systemd/network/note.txt", "[Match]\n"),
+    ] {
+        disk.commit(&FileChange::Create(File { path: path.into(), mode: 0o644, text: text.into() })).unwrap();
+    }
+    std::os::unix::fs::symlink("/dev/null", root.path().join("etc/systemd/network/90-off.network")).unwrap();
+    let units = units(&disk).unwrap();
+    let mut expected = unit("[Match]\nName=run\n[Network]\nDHCP=ipv4\n");
+    expected.name = "50-a.network".into();
+    assert_eq!(units.get("50-a.network"), Some(&expected));
+    assert!(!units.contains_key("10-eniroute-eth1.network") && !units.contains_key("90-off.network"), "{units:?}");
+}

@@ -1,0 +1,122 @@
+//! What a person reads, and what a program parses.
+
+use super::*;
+use crate::net::{Address, Family, Rule};
+
+fn eni(number: u8, state: State) -> EniReport {
+    EniReport {
+        interface: Some(format!("eth{number}")),
+        eni: Some(format!("eni-000000000000000{number:02x}")),
+        mac: Mac([2, 0, 0, 0, 0, number]),
+        primary: number == 0,
+        device_number: Some(number.into()),
+        network_card: Some(0),
+        table: Some(10_000 + u32::from(number)),
+        addresses: vec![AddressReport { address: format!("10.0.0.{number}").parse().unwrap(), public: Vec::new() }],
+        prefixes: Vec::new(),
+        state,
+    }
+}
+
+fn changes() -> Vec<Change> {
+    let rule = |ip: &str| Rule {
+        priority: 10001,
+        family: Family::Ipv4,
+        from: Some(ip.parse().unwrap()),
+        table: 10001,
+        suppress_prefixlength: None,
+        foreign: false,
+    };
+    vec![
+        Change::Add(Object::LinkUp("eth1".into())),
+        Change::Add(Object::Address(Address::host(&"eth1".into(), "10.0.0.1".parse().unwrap()))),
+        Change::Add(Object::Rule(rule("10.0.0.1/32"))),
+        Change::Add(Object::Rule(rule("10.0.0.2/32"))),
+        Change::Remove(Object::Rule(rule("10.0.0.3/32"))),
+    ]
+}
+
+fn report(command: &'static str) -> Report {
+    Report { command, enis: vec![eni(0, State::Ok), eni(1, State::Ok)], ..Report::default() }
+}
+
+#[test]
+fn apply_counts_what_it_did_and_names_files_exceptions_and_notes() {
+    let file = FileReport { path: "/etc/netplan/60-eniroute-eth1.yaml".into(), action: "create", diff: String::new() };
+    let report = Report {
+        enis: vec![eni(0, State::Ok), eni(1, State::Missing(2))],
+        kernel: changes(),
+        backend: Some("netplan".into()),
+        files: vec![file],
+        notes: vec!["a remark".into()],
+        ..report("apply")
+    };
+    assert_eq!(
+        report.text(),
+        "kernel: 1 link, 1 address, 2 rules set; 1 rule removed\n\
+         files (netplan): 1 changed\n  create /etc/netplan/60-eniroute-eth1.yaml\n\
+         eth1: missing 2\nnote: a remark\n"
+    );
+}
+
+#[test]
+fn a_run_with_nothing_to_do_counts_only_what_is_right() {
+    assert_eq!(report("apply").text(), "nothing to do: 2 ENIs are as EC2 describes them\n");
+    let report = Report { enis: vec![eni(0, State::Ok), eni(1, State::Unmanaged)], ..report("apply") };
+    assert_eq!(report.text(), "nothing to do: 1 ENI is as EC2 describes it\neth1: unmanaged\n");
+    let report = Report { errors: vec!["it failed".into()], ..report };
+    assert_eq!((report.text().as_str(), report.exit_code()), ("nothing was changed\neth1: unmanaged\n", 1));
+}
+
+#[test]
+fn a_plan_is_a_script_whose_remarks_are_comments() {
+    let file = FileReport { path: "/x".into(), action: "create", diff: "--- /dev/null\n+++ /x\n".into() };
+    let notes = vec!["a remark".into()];
+    let report =
+        Report { kernel: changes(), backend: Some("netplan".into()), files: vec![file], notes, ..report("plan") };
+    let text = report.text();
+    let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("ip ")).collect();
+    assert_eq!(commands.len(), 5);
+    assert_eq!(commands[1], "ip -4 address add 10.0.0.1/32 dev eth1");
+    assert!(text.starts_with("# kernel: ") && text.ends_with("--- /dev/null\n+++ /x\n# a remark\n"), "{text}");
+}
+
+#[test]
+fn status_is_one_aligned_table_with_a_row_for_each_address() {
+    let mut second = eni(1, State::Misrouted(1));
+    second.network_card = Some(2);
+    second.addresses[0].public = vec!["203.0.113.9".parse().unwrap()];
+    second.prefixes = vec!["10.0.3.16/28".into()];
+    let late = EniReport {
+        interface: None,
+        eni: None,
+        device_number: None,
+        table: None,
+        addresses: vec![],
+        ..eni(2, State::Incomplete)
+    };
+    let report = Report { enis: vec![eni(0, State::Ok), second, late], ..report("status") };
+    assert_eq!(
+        report.text(),
+        "\
+INTERFACE  ENI                    DEVICE  TABLE  ADDRESS       PUBLIC       STATE
+eth0       eni-00000000000000000  0       10000  10.0.0.0      -            ok
+eth1       eni-00000000000000001  2/1     10001  10.0.0.1      203.0.113.9  misrouted 1
+                                                 10.0.3.16/28  -
+-          02:00:00:00:00:02      -       -                                 incomplete
+"
+    );
+}
+
+#[test]
+fn json_has_the_documented_names() {
+    let report =
+        Report { kernel: changes(), enis: vec![eni(0, State::NoLink), eni(1, State::Missing(3))], ..report("apply") };
+    let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+    assert_eq!(json["command"], "apply");
+    assert_eq!(json["kernel"][0], "ip link set dev eth1 up");
+    assert_eq!(json["enis"][0]["state"], "no link");
+    assert_eq!((&json["enis"][1]["state"], &json["enis"][1]["count"]), (&"missing".into(), &3.into()));
+    assert_eq!(json["enis"][1]["addresses"][0]["address"], "10.0.0.1");
+    assert_eq!(json["errors"], serde_json::json!([]));
+}

@@ -1,0 +1,136 @@
+//! The files for ifupdown, read by Debian's own ifup and ifdown in a guest of the fake VPC.
+
+use crate::consumer::{furnish, power_cycle, program, run, said};
+use crate::instance::{Instance, changed, neighbours_reach};
+use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
+
+const INTERFACES: &str = "source-directory /etc/network/interfaces.d\nsource-directory /run/network/interfaces.d\n";
+
+/// The primary's owner; its lease is the VPC's.
+const CLOUD_INIT: &str = "auto eth0\niface eth0 inet manual\n";
+
+const ADDRESSES: [&str; 8] = [
+    "10.0.0.10",
+    "10.0.0.11",
+    "10.0.0.20",
+    "10.0.0.21",
+    "10.1.0.30",
+    "2001:db8:0:a::100",
+    "2001:db8:0:a::200",
+    "2001:db8:0:b::300",
+];
+
+struct Guest {
+    vpc: Vpc,
+    instance: Instance,
+    subnets: [SubnetId; 2],
+    eth2: EniId,
+}
+
+/// Three ENIs, two of them in one subnet, one with a delegated prefix.
+fn guest() -> Guest {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).ipv6(["2001:db8:0:a::100"]));
+    let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
+    let eth2 = vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]).ipv6(["2001:db8:0:b::300"]));
+    let instance = Instance::bare(vpc.guest());
+    furnish(&instance);
+    instance.write("etc/network/interfaces", INTERFACES);
+    instance.write("etc/network/interfaces.d/50-cloud-init", CLOUD_INIT);
+    for folder in [
+        "run/network",
+        "etc/network/if-pre-up.d",
+        "etc/network/if-up.d",
+        "etc/network/if-down.d",
+        "etc/network/if-post-down.d",
+    ] {
+        std::fs::create_dir_all(instance.root().join(folder)).unwrap();
+    }
+    Guest { vpc, instance, subnets: [a, b], eth2 }
+}
+
+/// Boots from the files alone. Returns the guest's state before and after.
+fn boot(Guest { instance, .. }: &Guest) -> [String; 2] {
+    let host = &instance.host;
+    host.settle();
+    let applied = host.dump();
+    host.ip("address del 10.0.0.11/32 dev eth0");
+    power_cycle(host, &["eth1", "eth2"]);
+    run(instance, "find /run/network -type f -delete");
+    for dev in ["eth0", "eth1", "eth2"] {
+        assert_eq!(run(instance, &format!("ifup {dev}")), "");
+    }
+    host.settle();
+    [applied, host.dump()]
+}
+
+/// For a comparison that shows what differs.
+fn assert_same(before: &str, after: &str) {
+    assert_eq!(changed(before, after), [""; 0]);
+}
+
+#[test]
+fn a_boot_from_the_files_alone_makes_what_apply_made() {
+    for config in ["", "main_routes_first = true\n"] {
+        let mut guest = guest();
+        guest.instance.write("etc/eniroute.toml", config);
+        guest.instance.must("apply");
+        let [applied, booted] = boot(&guest);
+        assert_same(&applied, &booted);
+        assert_eq!(guest.instance.host.sh("cat /proc/sys/net/ipv6/conf/eth1/accept_ra"), "0\n");
+        assert!(applied.contains("throw 10.0.3.16/28 table 10001"), "{applied}");
+        neighbours_reach(&mut guest.vpc, &guest.subnets, &ADDRESSES);
+        assert_eq!(guest.vpc.spoofed(), 0);
+        let again = guest.instance.json("apply");
+        assert_eq!((&again["kernel"], &again["files"]), (&serde_json::json!([]), &serde_json::json!([])));
+    }
+}
+
+#[test]
+fn ifup_may_run_again_and_ifdown_leaves_nothing() {
+    let guest = guest();
+    let host = guest.instance.host.clone();
+    let bare = host.dump();
+    guest.instance.must("apply");
+    let [applied, _] = boot(&guest);
+    for _ in 0..2 {
+        run(&guest.instance, "ifup --force eth1");
+        run(&guest.instance, "ifup --force eth0");
+        host.settle();
+        assert_same(&applied, &host.dump());
+    }
+    run(&guest.instance, "ifdown eth1");
+    run(&guest.instance, "ifdown eth2");
+    run(&guest.instance, "ifdown eth0");
+    // The owner's method takes the primary's link and lease down, too.
+    let but_eth0 = |dump: &str| dump.lines().filter(|line| !line.contains("eth0")).collect::<Vec<_>>().join("\n");
+    assert_same(&but_eth0(&bare), &but_eth0(&host.dump()));
+}
+
+#[test]
+fn a_foreign_stanza_keeps_the_second_eni_and_ours_adds_what_it_lacks() {
+    let mut guest = guest();
+    let foreign = "auto eth1\niface eth1 inet static\n    address 10.0.0.20/20\n";
+    guest.instance.write("etc/network/interfaces.d/70-eth1", foreign);
+    run(&guest.instance, "ifup eth1");
+    guest.instance.must("apply");
+    let ours = guest.instance.read("etc/network/interfaces.d/99-eniroute-eth1");
+    assert!(!ours.contains("address replace 10.0.0.20/"), "{ours}");
+    let [applied, booted] = boot(&guest);
+    assert_same(&applied, &booted);
+    neighbours_reach(&mut guest.vpc, &guest.subnets, &ADDRESSES);
+}
+
+#[test]
+fn another_eni_under_the_same_name_is_not_taken_for_ours() {
+    let mut guest = guest();
+    guest.instance.must("apply");
+    guest.vpc.detach(guest.eth2);
+    guest.vpc.attach(EniSpec::new(guest.subnets[1], "eth2").mac("06:00:00:00:77:77").ipv4(["10.1.0.77"]));
+    let out = program(&guest.instance, "ifup eth2").output();
+    assert!(!out.status.success(), "{}", said(&out));
+    assert_eq!(guest.instance.host.ip("-o -4 address show dev eth2"), "");
+}

@@ -1,0 +1,255 @@
+//! The keyfiles, read by a real NetworkManager with a D-Bus of its own in a guest of the fake VPC.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use eniroute::error::Error;
+use eniroute::files::{Disk, File, FileChange};
+use eniroute::net::Link;
+use eniroute::persist::network_manager::handover::hand_over;
+use eniroute::plan::{Desired, Planned};
+use nix::mount::{MsFlags, mount};
+
+use crate::consumer::{furnish, power_cycle, program, run, said};
+use crate::guest;
+use crate::instance::{Instance, neighbours_reach};
+use crate::vpc::{Background, EniId, EniSpec, SubnetId, Vpc};
+
+const CONF: &str = "[main]\nplugins=keyfile\nauth-polkit=false\ndns=none\ndhcp=internal\n\n[device-veth]\nmatch-device=type:veth\n\
+                    managed=1\n";
+
+const BUS: &str = "<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen>\
+                   <auth>EXTERNAL</auth><policy context='default'><allow user='*'/><allow own='*'/>\
+                   <allow send_type='method_call'/><allow send_type='signal'/><allow receive_type='method_call'/>\
+                   <allow receive_type='signal'/><allow send_requested_reply='true' send_type='method_return'/>\
+                   <allow send_requested_reply='true' send_type='error'/><allow receive_type='method_return'/>\
+                   <allow receive_type='error'/></policy></busconfig>";
+
+/// The primary's owner. Its lease is the VPC's, so this one asks for none.
+const CLOUD_INIT: &str = "[connection]\nid=cloud-init eth0\nuuid=1dd9a779-d327-56e1-8454-c65e2556c12c\ntype=ethernet\n\
+                          interface-name=eth0\n\n[ipv4]\nmethod=manual\naddress1=10.0.0.10/20,10.0.0.1\nroute-metric=100\n\n\
+                          [ipv6]\nmethod=manual\naddress1=2001:db8:0:a::100/128\n";
+
+const FOLDER: &str = "etc/NetworkManager/system-connections";
+
+struct Guest {
+    vpc: Vpc,
+    instance: Instance,
+    subnets: [SubnetId; 2],
+    eth1: EniId,
+}
+
+fn guest() -> Guest {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6(["2001:db8:0:a::100"]));
+    let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
+    vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]));
+    let c = vpc.subnet_ipv6_only("2001:db8:0:c::/64");
+    vpc.attach(EniSpec::new(c, "eth3").ipv6(["2001:db8:0:c::400"]));
+    let instance = Instance::bare(vpc.guest());
+    furnish(&instance);
+    instance.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+    instance.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    instance.write("etc/NetworkManager/NetworkManager.conf", CONF);
+    instance.write("etc/bus.conf", BUS);
+    instance.write(&format!("{FOLDER}/cloud-init-eth0.nmconnection"), CLOUD_INIT);
+    run(&instance, &format!("chmod 600 /{FOLDER}/cloud-init-eth0.nmconnection"));
+    run(&instance, "mkdir -p /run/NetworkManager /run/dbus /var/lib/NetworkManager");
+    run(&instance, "ln -s ../run /var/run");
+    // NetworkManager waits for udev unless /sys is read-only, as in a container.
+    let sys = instance.root().join("sys");
+    instance.host.enter(|| {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(None::<&str>, &sys, None::<&str>, flags, None::<&str>).unwrap();
+    });
+    Guest { vpc, instance, subnets: [a, b], eth1 }
+}
+
+impl Guest {
+    /// NetworkManager with its bus, once it answers.
+    fn network_manager(&self) -> [Background; 2] {
+        let bus = program(&self.instance, "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile").background();
+        self.until("the bus", || self.instance.has("run/dbus/system_bus_socket"));
+        let daemon = program(&self.instance, "NetworkManager --no-daemon").background();
+        self.until("NetworkManager", || program(&self.instance, "nmcli general").output().status.success());
+        [bus, daemon]
+    }
+
+    fn until(&self, what: &str, done: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !done() {
+            assert!(Instant::now() < end, "waited half a minute for {what}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn profile_of(&self, dev: &str) -> String {
+        let all = run(&self.instance, "nmcli --terse --fields DEVICE,CONNECTION device");
+        let found = all.lines().find_map(|line| line.strip_prefix(&format!("{dev}:")));
+        found.unwrap_or_else(|| panic!("{all}")).to_owned()
+    }
+
+    fn is_activated(&self, dev: &str) -> bool {
+        let all = run(&self.instance, "nmcli --terse --fields DEVICE,STATE device");
+        all.lines().any(|line| line == format!("{dev}:connected"))
+    }
+
+    /// What is eniroute's of the secondaries, in `ip`'s words; NetworkManager's own flags left out.
+    fn state(&self) -> Vec<String> {
+        let host = &self.instance.host;
+        let mut lines: Vec<String> = Vec::new();
+        for family in ["-4", "-6"] {
+            let mut rules: Vec<_> = host.ip(&format!("{family} rule")).lines().map(str::to_owned).collect();
+            rules.sort();
+            lines.extend(rules);
+            for table in [10_001, 10_002, 10_003] {
+                lines.extend(host.ip(&format!("{family} route show table all")).lines().filter_map(|line| {
+                    let ours = line.contains(&format!("table {table}")) || line.contains(&format!("metric {table}"));
+                    let words: Vec<_> = line.split_whitespace().filter(|word| *word != "linkdown").collect();
+                    ours.then(|| words.join(" "))
+                }));
+            }
+            for dev in SECONDARY_NICS {
+                let addresses = host.ip(&format!("-o {family} address show dev {dev} scope global"));
+                lines.extend(addresses.lines().filter_map(|line| line.split_whitespace().nth(3)).map(str::to_owned));
+            }
+        }
+        lines
+    }
+
+    /// eniroute's keyfiles, each with the interface that it is for.
+    fn keyfiles(&self) -> Vec<(Planned, PathBuf)> {
+        let status = self.instance.json("status");
+        let enis = status["enis"].as_array().unwrap().iter().filter(|eni| eni["interface"] != "eth0");
+        let keyfile = |eni: &serde_json::Value| {
+            let mut planned = guest::eth1();
+            planned.dev = eni["interface"].as_str().unwrap().into();
+            planned.eni.id = eni["eni"].as_str().unwrap().to_owned();
+            let path = format!("/{FOLDER}/eniroute-{}.nmconnection", planned.eni.id);
+            (planned, path.into())
+        };
+        enis.map(keyfile).collect()
+    }
+
+    /// Hands every keyfile over, as if all had just been written; nothing may fail. Returns nmcli's arguments.
+    fn hand_over(&self) -> Vec<String> {
+        let (enis, paths): (Vec<_>, Vec<_>) = self.keyfiles().into_iter().unzip();
+        let file = |path| FileChange::Create(File { path, mode: 0o600, text: String::new() });
+        let changes: Vec<_> = paths.into_iter().map(file).collect();
+        let links: Vec<_> = SECONDARY_NICS.map(|dev| self.link(dev)).into();
+        let disk = Disk::new(self.instance.root()).unwrap();
+        let mut ran = Vec::new();
+        let errors = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
+            ran.push(args.join(" "));
+            let out = program(&self.instance, name).args(args).output();
+            if out.status.success() { Ok(()) } else { Err(Error::Failed(format!("{args:?}: {}", said(&out)))) }
+        });
+        assert!(errors.is_empty(), "{errors:?}");
+        ran
+    }
+
+    fn link(&self, dev: &str) -> Link {
+        let index = run(&self.instance, &format!("cat /sys/class/net/{dev}/ifindex"));
+        Link { index: index.trim().parse().unwrap(), name: dev.into(), ..guest::link(1) }
+    }
+}
+
+const SECONDARY_NICS: [&str; 3] = ["eth1", "eth2", "eth3"];
+
+const SECONDARIES: [&str; 5] = ["10.0.0.20", "10.0.0.21", "10.1.0.30", "2001:db8:0:a::200", "2001:db8:0:c::400"];
+
+#[test]
+fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
+    for config in ["", "main_routes_first = true\n"] {
+        let mut guest = guest();
+        guest.instance.write("etc/eniroute.toml", config);
+        guest.instance.eniroute("apply");
+        guest.instance.host.settle();
+        let applied = guest.state();
+        assert!(applied.iter().any(|line| line.contains("throw 10.0.3.16/28 table 10001")), "{applied:#?}");
+        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+
+        let _running = guest.network_manager();
+        run(&guest.instance, "nm-online --quiet --wait-for-startup --timeout=60");
+        guest.instance.host.settle();
+        assert_eq!(guest.state(), applied);
+        neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
+        assert_eq!(guest.vpc.spoofed(), 0);
+        assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
+        assert_eq!(guest.instance.json("apply")["files"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
+    let mut guest = guest();
+    power_cycle(&guest.instance.host, &["eth0"]);
+    let _running = guest.network_manager();
+    guest.until("the primary's profile", || guest.is_activated("eth0"));
+    guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
+    guest.instance.host.settle();
+    let primary = guest.instance.host.ip("address show dev eth0");
+    let neighbour = guest.vpc.neighbour(guest.subnets[0]);
+    assert!(neighbour.ping(&["10.0.0.10"]).is_empty());
+    let pings = neighbour.command("fping").args(["--loop", "--period=20", "--timeout=500", "10.0.0.10"]).background();
+
+    guest.instance.eniroute("apply");
+    let applied = guest.state();
+    let ran = guest.hand_over();
+    assert!(ran[1].starts_with("connection up uuid ") && ran[1].ends_with(" ifname eth1"), "{ran:?}");
+    guest.instance.host.settle();
+    assert_eq!(guest.state(), applied);
+    assert!(
+        guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.profile_of("eth2").starts_with("eniroute-eni-")
+    );
+    neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
+
+    guest.vpc.assign(guest.eth1, "10.0.0.22");
+    guest.instance.eniroute("apply");
+    let applied = guest.state();
+    assert_eq!(
+        guest.hand_over(),
+        ["connection reload", "device reapply eth1", "device reapply eth2", "device reapply eth3"]
+    );
+    assert_eq!(guest.state(), applied);
+    neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
+
+    let pings = pings.log();
+    assert!(pings.lines().count() > 50 && !pings.contains("timed out"), "{pings}");
+    assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
+    assert_eq!(guest.instance.host.ip("address show dev eth0"), primary);
+}
+
+#[test]
+fn without_its_keyfile_an_interface_keeps_nothing_of_ours() {
+    let guest = guest();
+    guest.instance.eniroute("apply");
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+    let _running = guest.network_manager();
+    guest.until("our profile", || guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.is_activated("eth1"));
+    assert_eq!(guest.instance.eniroute("remove").code, 0);
+    run(&guest.instance, "nmcli connection reload");
+    guest
+        .until("the end of our profile", || guest.profile_of("eth1").is_empty() && guest.profile_of("eth2").is_empty());
+    let state = guest.state();
+    assert!(!state.iter().any(|line| line.contains("1000") || line.contains("10.0.0.20")), "{state:#?}");
+}
+
+#[test]
+fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
+    let mut guest = guest();
+    guest.instance.eniroute("apply");
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+    let _running = guest.network_manager();
+    guest.until("our profiles", || guest.is_activated("eth1") && guest.is_activated("eth2"));
+    guest.vpc.detach(guest.eth1);
+    let rules = || ["-4", "-6"].map(|family| guest.instance.host.ip(&format!("{family} rule"))).concat();
+    guest.until("NetworkManager to take the rules away", || !rules().contains("lookup 10001"));
+    for source in ["10.0.0.10", "2001:db8:0:a::100"] {
+        assert!(rules().contains(&format!("10000:\tfrom {source} lookup 10000")), "{}", rules());
+    }
+}

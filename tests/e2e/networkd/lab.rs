@@ -1,0 +1,261 @@
+//! A guest of the fake VPC that systemd-networkd configures, with netplan or without: private /run, /etc and bus,
+//! and a DHCP server in the VPC's router. Everything is the distribution's own program.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use crate::instance::Run;
+use crate::vpc::{Background, EniId, EniSpec, Host, SubnetId, Vpc};
+
+/// networkd takes links for initialised without udev only where /sys cannot be written. All else that the guest
+/// would share with this machine is its own.
+const MOUNTS: &str = r#"
+mount --bind /sys /sys; mount -o remount,bind,ro /sys
+mount -t tmpfs none /run
+for folder in /etc/netplan /etc/systemd/network /var/lib; do mkdir -p $folder; mount -t tmpfs none $folder; done
+install -d -o systemd-network -g systemd-network /run/systemd/netif /run/systemd/netif/{links,leases,lldp}
+install -d /run/systemd/network /run/dbus /run/bin
+cat >/run/dbus/bus.conf <<'XML'
+<busconfig>
+  <type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/>
+  </policy>
+</busconfig>
+XML
+"#;
+
+/// netplan as it is, but a veth has no permanent address to be matched by.
+const NETPLAN: &str = r#"
+cp -L /usr/sbin/netplan /run/bin/real
+cat >/run/bin/netplan <<'SH'
+#!/bin/sh
+PYTHONPATH=/usr/share/netplan /usr/bin/python3 /run/bin/real "$@" || exit $?
+root=$3
+sed -i s/^PermanentMACAddress=/MACAddress=/ "$root"/run/systemd/network/*.network 2>/dev/null || :
+SH
+chmod 755 /run/bin/netplan
+mount --bind /run/bin/netplan /usr/sbin/netplan
+"#;
+
+/// Read by eniroute where it is there; /etc itself is this machine's.
+pub const CONFIG: &str = "/run/eniroute.toml";
+
+pub struct Lab {
+    networkd: Option<Background>,
+    _daemons: Vec<Background>,
+    pub vpc: Vpc,
+    pub guest: Host,
+    subnets: [SubnetId; 2],
+    pub enis: Vec<EniId>,
+}
+
+impl Lab {
+    /// The guest with its primary ENI, eth0, and nothing running in it. Files go by their path.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let mut vpc = Vpc::new();
+        let subnets = [("10.0.0.0/20", "2001:db8:0:a::/64"), ("10.1.0.0/20", "2001:db8:0:b::/64")]
+            .map(|(v4, v6)| vpc.subnet(v4, Some(v6)));
+        let primary =
+            EniSpec::new(subnets[0], "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).public("10.0.0.10", "54.178.213.178");
+        let enis = vec![vpc.attach(primary)];
+        let guest = vpc.guest();
+        guest.sh(MOUNTS);
+        guest.sh(NETPLAN);
+        for (path, text) in files {
+            guest.enter(|| fs::write(path, text).unwrap_or_else(|e| panic!("{path}: {e}")));
+        }
+        let bus = guest.command("dbus-daemon").args(["--config-file=/run/dbus/bus.conf", "--nofork"]).background();
+        let daemons = vec![bus, dhcp_server(&vpc)];
+        Self { networkd: None, _daemons: daemons, vpc, guest, subnets, enis }
+    }
+
+    /// eth1, in the primary's subnet, with a delegated prefix.
+    pub fn attach_eth1(&mut self) {
+        let eth1 = EniSpec::new(self.subnets[0], "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).prefix4("10.0.3.16/28");
+        self.enis.push(self.vpc.attach(eth1.ipv6(["2001:db8:0:a::200"]).public("10.0.0.20", "3.104.193.180")));
+    }
+
+    /// eth2, in another subnet.
+    pub fn attach_eth2(&mut self) {
+        let eth2 = EniSpec::new(self.subnets[1], "eth2").ipv4(["10.1.0.30", "10.1.0.31"]);
+        self.enis.push(self.vpc.attach(eth2));
+    }
+
+    /// What the boot does: netplan's generator, then networkd. Returns when the links are configured.
+    pub fn boot(&mut self, configured: &[&str]) {
+        if !self.guest.sh("ls /etc/netplan").is_empty() {
+            self.guest.sh("netplan generate");
+            // A boot has seconds between the two; eniroute tells a process's start to 1/50 s.
+            thread::sleep(Duration::from_millis(100));
+        }
+        self.networkd = Some(self.guest.command("/lib/systemd/systemd-networkd").background());
+        configured.iter().for_each(|dev| self.await_configured(dev));
+    }
+
+    /// networkd ends, and all that it or we made in the kernel goes with the power.
+    pub fn power_off(&mut self) {
+        self.networkd = None;
+        for dev in self.devices() {
+            self.guest.ip(&format!("address flush dev {dev}"));
+            self.guest.ip(&format!("link set {dev} down"));
+        }
+        for flag in ["-4", "-6"] {
+            for line in self.guest.ip(&format!("{flag} rule")).lines() {
+                let priority: u32 = line.split(':').next().unwrap().parse().unwrap();
+                if (10_000..30_000).contains(&priority) {
+                    self.guest.ip(&format!("{flag} rule del priority {priority}"));
+                }
+            }
+            self.guest
+                .sh(&format!("for t in 10000 10001 10002; do ip {flag} route flush table $t 2>/dev/null || :; done"));
+        }
+        self.guest.sh("rm -rf /run/systemd/network/* /run/systemd/netif/links/* /run/systemd/netif/leases/*");
+    }
+
+    fn devices(&self) -> Vec<String> {
+        self.guest
+            .sh("ls /sys/class/net")
+            .split_whitespace()
+            .filter(|dev| dev.starts_with("eth"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    pub fn await_configured(&self, dev: &str) {
+        self.until(&format!("{dev} is configured"), || self.record(dev).contains("ADMIN_STATE=configured"));
+    }
+
+    /// networkd's record of a link.
+    pub fn record(&self, dev: &str) -> String {
+        self.guest.sh(&format!("cat /run/systemd/netif/links/$(cat /sys/class/net/{dev}/ifindex) 2>/dev/null || :"))
+    }
+
+    pub fn until(&self, what: &str, done: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !done() {
+            assert!(Instant::now() < deadline, "not within 20 s: {what}\n{}\n{}", self.log(), self.guest.dump());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What networkd has said so far.
+    pub fn log(&self) -> String {
+        self.networkd.as_ref().map_or_else(String::new, Background::log)
+    }
+
+    /// `eniroute ARGUMENTS` on the running system, whatever comes of it.
+    pub fn eniroute(&self, arguments: &str) -> Run {
+        let command = self.guest.command(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace());
+        let config = self.has(CONFIG).then_some(["--config", CONFIG]);
+        let out = command.args(config.into_iter().flatten()).output();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let run = Run { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
+        assert!(!run.stderr.contains("panicked"), "{run:?}");
+        run
+    }
+
+    /// `eniroute apply -v`, which must succeed; what it logged.
+    pub fn apply(&self) -> String {
+        let run = self.eniroute("apply -v");
+        assert_eq!(run.code, 0, "{run:#?}\n{}", self.log());
+        run.stderr
+    }
+
+    /// All that is ours in the kernel, as `ip` tells it: rules, tables, the secondary ENIs' addresses and routes in
+    /// main. Without protocol and `onlink`, in which networkd and we may differ.
+    pub fn ours(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for flag in ["-4", "-6"] {
+            let rules = self.guest.ip(&format!("{flag} rule"));
+            lines.extend(rules.lines().filter(|line| line.starts_with('1') || line.starts_with('2')).map(steady));
+            let routes = self.guest.ip(&format!("{flag} route show table all"));
+            lines.extend(
+                routes.lines().filter(|line| line.contains("table 100") || line.contains("metric 1000")).map(steady),
+            );
+            let addresses = self.guest.ip(&format!("{flag} -o address show scope global"));
+            lines.extend(addresses.lines().filter_map(|line| {
+                Some(line.split_once("eth")?.1.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+            }));
+        }
+        lines.sort();
+        lines
+    }
+
+    pub fn rules(&self) -> String {
+        self.guest.ip("-4 rule") + &self.guest.ip("-6 rule")
+    }
+
+    pub fn has(&self, path: &str) -> bool {
+        self.guest.enter(|| fs::exists(path).unwrap())
+    }
+
+    /// Does `work` while the Internet pings the primary ENI every 10 ms and the guest sends on a connection of its
+    /// own. All that was sent must have come in; gives the number of pings that were lost.
+    pub fn under_traffic(&self, work: impl FnOnce()) -> usize {
+        let inet = self.vpc.inet();
+        let listener = inet.enter(|| TcpListener::bind("8.8.8.8:4000").unwrap());
+        let stream = self.guest.enter(|| TcpStream::connect("8.8.8.8:4000").unwrap());
+        let (mut inward, _) = listener.accept().unwrap();
+        let received = thread::spawn(move || io::copy(&mut inward, &mut io::sink()).unwrap());
+        let done = Arc::new(AtomicBool::new(false));
+        let sender = thread::spawn({
+            let done = done.clone();
+            move || send_until(stream, &done)
+        });
+        let pings = inet.command("ping").args(["-i", "0.01", "54.178.213.178"]).background();
+        thread::sleep(Duration::from_millis(500));
+        work();
+        thread::sleep(Duration::from_millis(500));
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(sender.join().unwrap(), received.join().unwrap());
+        lost(&pings.log())
+    }
+}
+
+fn send_until(mut stream: TcpStream, done: &AtomicBool) -> u64 {
+    let mut sent = 0;
+    while !done.load(Ordering::Relaxed) {
+        stream.write_all(&[0; 4096]).unwrap();
+        sent += 4096;
+        thread::sleep(Duration::from_millis(1));
+    }
+    sent
+}
+
+/// How many numbers are missing among the answers that ping has printed.
+fn lost(log: &str) -> usize {
+    let numbers =
+        log.lines().filter_map(|line| line.split_once("icmp_seq=")?.1.split(' ').next()?.parse::<usize>().ok());
+    let numbers: BTreeSet<_> = numbers.collect();
+    assert!(numbers.len() >= 50, "too few answers to tell anything:\n{log}");
+    numbers.last().unwrap() - numbers.len()
+}
+
+/// EC2's DHCP: the primary address of each ENI, an hour's lease.
+fn dhcp_server(vpc: &Vpc) -> Background {
+    let hosts = [("00", "10.0.0.10"), ("01", "10.0.0.20"), ("02", "10.1.0.30")];
+    let server = vpc.inet().command("ip").args(["netns", "exec", "router", "dnsmasq", "--no-daemon", "--port=0"]);
+    let server = server.args(["--conf-file=/dev/null", "--leasefile-ro", "--user=root", "--dhcp-authoritative"]);
+    let server =
+        server.args(["--interface=subnet*", "--dhcp-range=10.0.0.0,static,1h", "--dhcp-range=10.1.0.0,static,1h"]);
+    server.args(hosts.map(|(mac, ip)| format!("--dhcp-host=06:00:00:00:00:{mac},{ip}"))).background()
+}
+
+fn steady(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "proto" | "pref" => drop(words.next()),
+            "onlink" | "linkdown" => {}
+            _ => kept.push(word),
+        }
+    }
+    kept.join(" ")
+}
