@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
-SCRIPTS = tests/setup tests/binary tests/consumers .ci/run
+SCRIPTS = tests/setup tests/binary tests/consumers tests/setup-boot tests/boot/images/build .ci/run
 
 .PHONY: help
 help: ## Show this text
@@ -42,6 +42,11 @@ lint: ## Check format, lints and scripts
 test: root setup lint build ## Run all tests (root)
 	tests/binary $(TARGET)/release/eniroute
 	$(CARGO) test --locked
+
+.PHONY: test-boot
+test-boot: root setup build ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
+	@tests/setup-boot
+	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test boot -- $(ARGS)
 
 .PHONY: bench
 bench: root setup ## Measure time, requests and memory against a floor (root)

@@ -102,6 +102,16 @@ impl Vpc {
         self.publish();
     }
 
+    /// The tap in the router's network that stands for an attached ENI of a virtual machine.
+    pub fn tap(&self, eni: EniId) -> &str {
+        &self.enis[eni.0].port
+    }
+
+    /// The MAC, given or made up.
+    pub fn mac(&self, eni: EniId) -> &str {
+        self.enis[eni.0].spec.mac_text()
+    }
+
     /// Switches the ENI's source/destination check.
     pub fn check_source(&mut self, eni: EniId, on: bool) {
         if self.enis[eni.0].spec.checked != on {
@@ -120,7 +130,7 @@ impl Vpc {
         let guest = self.guest_of(spec.guest);
         let device_number = spec.device_number.unwrap_or_else(|| self.free_device_number(spec.guest));
         self.port(id).plug(&guest);
-        if spec.dhcp {
+        if spec.dhcp && !spec.machine {
             guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if *primary { 100 } else { 200 }));
             router::wait_for_port(&self.router, &self.enis[id.0].port);
         }
@@ -138,6 +148,8 @@ impl Vpc {
     fn publish(&self) {
         let instances = (0..self.guests.len()).map(|n| self.instance_metadata(GuestId(n))).collect();
         self.imds.publish(instances);
+        let machines: Vec<_> = self.enis.iter().map(|eni| &eni.spec).filter(|spec| spec.machine).collect();
+        self.dhcpd.publish(&self.subnets, &machines);
     }
 
     fn instance_metadata(&self, guest: GuestId) -> Instance {

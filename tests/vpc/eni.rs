@@ -73,6 +73,7 @@ pub struct EniSpec {
     pub(super) device_number: Option<u32>,
     pub(super) card: Option<(&'static str, u32)>,
     pub(super) dhcp: bool,
+    pub(super) machine: bool,
     pub(super) checked: bool,
 }
 
@@ -91,6 +92,7 @@ impl EniSpec {
             device_number: None,
             card: None,
             dhcp: false,
+            machine: false,
             checked: true,
         }
     }
@@ -157,6 +159,13 @@ impl EniSpec {
     /// Configured as a DHCP client would leave it. The first ENI of an instance always is.
     pub fn dhcp(mut self, dhcp: bool) -> Self {
         self.dhcp = dhcp;
+        self
+    }
+
+    /// Of a virtual machine: its port is a tap, which the machine's emulator is to open, and nothing is
+    /// configured in the guest, for it asks by DHCP. [`super::Vpc::tap`] tells the tap's name.
+    pub fn machine(mut self) -> Self {
+        self.machine = true;
         self
     }
 

@@ -37,6 +37,7 @@ pub fn tree(number: usize, entries: &[Entry], subnets: &[Subnet]) -> Tree {
     if let Some(address) = primary.ipv4.first() {
         top("local-ipv4", address.to_string());
     }
+    tree.insert("dynamic/instance-identity/document".into(), identity(number));
     for entry in entries {
         let mac = entry.eni.mac_text();
         for (key, value) in keys(entry, subnets) {
@@ -44,6 +45,14 @@ pub fn tree(number: usize, entries: &[Entry], subnets: &[Subnet]) -> Tree {
         }
     }
     tree
+}
+
+/// The identity document, without which cloud-init asks again and again.
+fn identity(number: usize) -> String {
+    format!(
+        "{{\"accountId\": \"{OWNER}\", \"instanceId\": \"i-0{number:016x}\", \"region\": \"{REGION}\", \
+         \"availabilityZone\": \"{REGION}a\", \"version\": \"2017-09-30\"}}"
+    )
 }
 
 /// A leaf's value, or a folder's listing in which every folder ends with a slash.

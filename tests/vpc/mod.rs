@@ -22,6 +22,7 @@ mod attach;
 mod command;
 mod container;
 mod dhcp;
+mod dhcpd;
 mod eni;
 mod faults;
 mod http;
@@ -46,11 +47,13 @@ pub use router::{IMDS, IMDS6, INTERNET};
 pub use routes::RouteTable;
 
 use attach::Eni;
+use dhcpd::Dhcpd;
 use eni::parse;
 
 pub struct Vpc {
     // First, so that it goes first: its threads hold the router's namespace.
     imds: Imds,
+    dhcpd: Dhcpd,
     router: Host,
     inet: Host,
     guests: Vec<Host>,
@@ -66,9 +69,9 @@ impl Vpc {
     pub fn new() -> Self {
         netns::isolate();
         let (router, inet) = router::build();
-        let imds = Imds::start(&router);
+        let (imds, dhcpd) = (Imds::start(&router), Dhcpd::new(&router));
         let (guests, subnets, enis) = (vec![instance_of_ours("guest")], vec![], vec![]);
-        Self { imds, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData }
+        Self { imds, dhcpd, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData }
     }
 
     /// A subnet such as `172.31.32.0/20`, with or without IPv6.
@@ -112,6 +115,16 @@ impl Vpc {
     /// A host on the Internet, known as [`INTERNET`].
     pub fn inet(&self) -> Host {
         self.inet.clone()
+    }
+
+    /// The VPC's own machine, where a virtual machine's taps are.
+    pub fn router(&self) -> Host {
+        self.router.clone()
+    }
+
+    /// What DHCP clients asked and got, in dnsmasq's words.
+    pub fn dhcp_log(&self) -> String {
+        self.dhcpd.log()
     }
 
     pub fn imds(&self) -> &Imds {

@@ -72,17 +72,20 @@ table bridge vpc {{
         nft(self.router, &format!("{verb} element bridge vpc ports {{ \"{0}\" : jump {0} }}", self.name));
     }
 
-    /// Plugs the cable in. Its far end is a link of the guest, down.
-    ///
-    /// A port could as well be a tap that a virtual machine holds: all else is on this side of it.
+    /// Plugs the cable in. Its far end is a link of the guest, down; or, for a virtual machine, its
+    /// near end is a tap, which belongs to whoever opens it.
     pub fn plug(&self, guest: &Host) {
         let (port, mac) = (self.name, self.eni.mac_text());
+        let cable = if self.eni.machine {
+            format!("tuntap add {port} mode tap\nlink set {port} mtu 9001")
+        } else {
+            let (name, guest) = (&self.eni.name, guest.name());
+            format!("link add {port} mtu 9001 type veth peer name {name} address {mac} mtu 9001 netns {guest}")
+        };
         self.router.ip_batch(&format!(
-            "link add {port} mtu 9001 type veth peer name {} address {mac} mtu 9001 netns {}\n\
+            "{cable}\n\
              link set {port} master {} up\n\
              link set {port} type bridge_slave neigh_suppress on\n",
-            self.eni.name,
-            guest.name(),
             self.subnet.bridge,
         ));
         self.router.command("bridge").args(["fdb", "replace", mac, "dev", port, "master", "static"]).run();

@@ -113,6 +113,7 @@ pub fn add_subnet(router: &Host, subnet: &Subnet) {
 pub fn add_instance(router: &Host, subnet: &Subnet, name: &str, addresses: &[IpAddr]) -> Host {
     let host = Host::new(name);
     host.sysctl("net.ipv6.conf.default.accept_dad", 0);
+    host.sysctl("net.ipv6.conf.default.accept_ra", 0);
     host.sysctl("net.ipv6.conf.all.accept_redirects", 0);
     host.sysctl("net.ipv6.conf.default.accept_redirects", 0);
     router.ip_batch(&format!(

@@ -1,0 +1,83 @@
+//! The guests' root images, by name. `images/build` makes and caches them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// Debian 12, cloud-init, netplan, systemd-networkd.
+    BookwormNetplan,
+    /// Debian 12 with netplan's catch-all of Debian's cloud images, without cloud-init.
+    BookwormCatchall,
+    /// Debian 13; cloud-init 25 configures secondary ENIs too.
+    TrixieNetplan,
+    /// Debian 11, ifupdown, dhclient.
+    BullseyeIfupdown,
+    /// Debian 12, NetworkManager.
+    BookwormNm,
+}
+
+/// An image in the cache.
+pub struct Files {
+    pub root: PathBuf,
+    pub kernel: PathBuf,
+    pub initrd: PathBuf,
+}
+
+impl Image {
+    pub const ALL: [Self; 5] =
+        [Self::BookwormNetplan, Self::BookwormCatchall, Self::TrixieNetplan, Self::BullseyeIfupdown, Self::BookwormNm];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BookwormNetplan => "bookworm-netplan",
+            Self::BookwormCatchall => "bookworm-catchall",
+            Self::TrixieNetplan => "trixie-netplan",
+            Self::BullseyeIfupdown => "bullseye-ifupdown",
+            Self::BookwormNm => "bookworm-nm",
+        }
+    }
+
+    /// The interface name of the NIC with this device number.
+    pub fn interface(self, device_number: usize) -> String {
+        match self {
+            Self::BullseyeIfupdown => format!("eth{device_number}"),
+            _ => format!("ens{}", FIRST_SLOT + device_number),
+        }
+    }
+
+    /// The unit that runs the NICs.
+    pub fn manager(self) -> &'static str {
+        match self {
+            Self::BullseyeIfupdown => "networking",
+            Self::BookwormNm => "NetworkManager",
+            _ => "systemd-networkd",
+        }
+    }
+
+    /// What the kernel must be told, beside what all are told.
+    pub fn kernel_options(self) -> &'static str {
+        if self == Self::BullseyeIfupdown { "net.ifnames=0" } else { "" }
+    }
+
+    /// Builds it unless it is cached. Takes a minute or two, once.
+    pub fn files(self) -> Files {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/images/build");
+        let out = Command::new(script).arg(self.name()).stderr(Stdio::inherit()).output();
+        let out = out.unwrap_or_else(|e| panic!("{script}: {e}"));
+        assert!(out.status.success(), "{script} {}: {}: run tests/setup-boot first", self.name(), out.status);
+        let folder = PathBuf::from(String::from_utf8_lossy(&out.stdout).trim());
+        let file = |name| folder.join(name);
+        Files { root: file("root.ext4"), kernel: file("vmlinuz"), initrd: file("initrd") }
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The PCI slot of the first NIC, from which udev makes the name `ens5`, as on EC2's Nitro.
+pub const FIRST_SLOT: usize = 5;

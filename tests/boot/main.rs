@@ -1,0 +1,49 @@
+//! Real reboots: each image boots as an instance of the VPC, with real DHCP, real cloud-init and its
+//! real network stack. `make test-boot` runs this, or a part: `cargo test --test boot -- trixie nm/survive`.
+
+// clippy takes only `#[test]` functions for tests, and a failing step panics.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../vpc/mod.rs"]
+mod vpc;
+
+mod agent;
+mod baseline;
+mod deadline;
+mod guest;
+mod image;
+mod qmp;
+mod survive;
+mod table;
+
+use std::process::ExitCode;
+use std::{env, thread};
+
+use image::Image;
+use table::Steps;
+
+/// What is told of each image.
+type Story = (&'static str, fn(Image, &mut Steps));
+const STORIES: [Story; 2] = [("baseline", baseline::run), ("survive", survive::run)];
+
+fn main() -> ExitCode {
+    let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    let all =
+        Image::ALL.into_iter().flat_map(|image| STORIES.map(|(name, story)| (format!("{image}/{name}"), image, story)));
+    let chosen: Vec<_> = all.filter(|(name, ..)| is_wanted(name)).collect();
+    assert!(!chosen.is_empty(), "nothing is called {wanted:?}: images are {:?}", Image::ALL.map(Image::name));
+    let failed: usize = chosen.into_iter().map(|(name, image, story)| tell(name, image, story)).sum();
+    println!("{failed} steps failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// In a thread of its own, as a VPC wants it. Gives the number of steps that failed.
+fn tell(name: String, image: Image, story: fn(Image, &mut Steps)) -> usize {
+    let work = move || {
+        let mut steps = Steps::new(name);
+        story(image, &mut steps);
+        steps.failed()
+    };
+    thread::spawn(work).join().unwrap_or(1)
+}

@@ -1,0 +1,155 @@
+//! What eniroute is for: after one run every address of every ENI answers, and after a reboot it still
+//! does, before any run; and what it did can be taken back. Needs the static binary, `ENIROUTE_BINARY`.
+
+use std::env;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use similar::TextDiff;
+
+use crate::baseline::{PRIMARY, Site, primary_answers, ready, state};
+use crate::deadline::Deadline;
+use crate::guest::Guest;
+use crate::image::Image;
+use crate::table::Steps;
+use crate::vpc::{EniId, Host};
+
+const INSTALLED: &str = "/usr/local/sbin/eniroute";
+const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
+const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
+
+/// All that eniroute may have changed: a difference after `remove` is something left behind. What the
+/// kernel, router advertisements and DHCP make is not ours, and differs from boot to boot: cloud-init 25 asks by
+/// dhcpcd on a secondary ENI too, and leaves the routes there beside networkd's.
+const TRACES: &str = r#"
+    cd / && find etc/netplan etc/network etc/NetworkManager/system-connections etc/systemd/network -type f 2>/dev/null |
+        sort | xargs sha256sum
+    strip() { sed -E 's/ (expires|valid_lft|preferred_lft) [0-9]+sec//g; s/ (dynamic|tentative)//g'; }
+    for family in -4 -6; do ip $family rule; done
+    for family in -4 -6; do ip $family route show table all | strip | sort; done | grep -vE 'proto (kernel|ra|dhcp) |fe80::'
+    ip -o address | awk '{ print $2, $4 }' | grep -v ' fe80:' | sort
+"#;
+
+pub fn run(image: Image, steps: &mut Steps) {
+    let mut site = Site::new();
+    let enis = [site.primary(), site.second()];
+    let vpc = &mut site.vpc;
+    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
+    steps.step("is up", || ready(&mut guest));
+    let before = settled(&mut guest);
+    if steps.essential("eniroute is copied in", || guest.push(&binary(), INSTALLED)).is_none() {
+        return;
+    }
+    let two = [&PRIMARY[..], &SECOND].concat();
+    steps.step("apply: every address answers", || apply(&mut site, &mut guest, &two));
+    let late = steps.essential("an ENI is plugged in", || plug(&mut site, &mut guest, image));
+    let Some(late) = late else { return };
+    let three = [&two[..], &THIRD].concat();
+    steps.step("apply: every address answers", || apply(&mut site, &mut guest, &three));
+    steps.step("apply again: nothing to do", || idle(&mut guest));
+    if !reboots(steps, &mut guest) {
+        return;
+    }
+    steps.step("every address answers before any run", || all_answer(&mut site, &mut guest, &three));
+    steps.step("no frame is dropped as spoofed", || unspoofed(&mut site, &mut guest, &three));
+    steps.step("the network manager restarts: every address answers", || restart(&mut site, &mut guest, image, &three));
+    steps.step("remove", || remove(&mut site, &mut guest, late));
+    if reboots(steps, &mut guest) {
+        steps.step("the host is as it was", || same(&before, &settled(&mut guest)));
+        steps.step("the primary ENI answers", || primary_answers(&mut site, &mut guest));
+    }
+}
+
+fn binary() -> PathBuf {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/eniroute");
+    let path = PathBuf::from(env::var("ENIROUTE_BINARY").unwrap_or(default.to_owned()));
+    assert!(path.is_file(), "{} is not there: `make build`, or set ENIROUTE_BINARY", path.display());
+    path
+}
+
+fn apply(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+    println!("{}", guest.run(&format!("{INSTALLED} apply -v")));
+    all_answer(site, guest, addresses);
+}
+
+/// Neither the report nor the kernel nor the disk shows a second run.
+fn idle(guest: &mut Guest) {
+    let before = settled(guest);
+    let report = guest.run(&format!("{INSTALLED} apply"));
+    same(&before, &guest.run(TRACES));
+    assert!(report.starts_with("nothing to do"), "{report}");
+}
+
+/// The traces when they no longer change by themselves, as they do until DHCPv6 is done.
+fn settled(guest: &mut Guest) -> String {
+    let deadline = Deadline::after(60);
+    let mut last = guest.run(TRACES);
+    loop {
+        thread::sleep(Duration::from_secs(5));
+        let now = guest.run(TRACES);
+        if now == last {
+            return now;
+        }
+        assert!(!deadline.passed(), "the guest is never at rest:\n{}", diff(&last, &now));
+        last = now;
+    }
+}
+
+fn same(expected: &str, actual: &str) {
+    assert!(expected == actual, "{}", diff(expected, actual));
+}
+
+fn diff(old: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new).unified_diff().context_radius(0).to_string()
+}
+
+fn plug(site: &mut Site, guest: &mut Guest, image: Image) -> EniId {
+    let spec = site.late();
+    let eni = guest.plug(&mut site.vpc, spec);
+    assert!(guest.comes_true(&format!("ip link show {}", image.interface(2)), 30), "{}", guest.run("ip link"));
+    eni
+}
+
+fn reboots(steps: &mut Steps, guest: &mut Guest) -> bool {
+    let done = steps.essential("reboots", || guest.reboot()).is_some();
+    steps.step("is up again", || ready(guest));
+    done
+}
+
+/// From the Internet (IPv4 by its public address) and from a neighbour in each of the three subnets.
+fn all_answer(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+    let deadline = Deadline::after(60);
+    let mut silent = silent(site, addresses);
+    while !silent.is_empty() && !deadline.passed() {
+        thread::sleep(Duration::from_millis(300));
+        silent = self::silent(site, addresses);
+    }
+    assert!(silent.is_empty(), "no answer: {silent:?}\n{}", state(guest));
+}
+
+/// Who asked in vain, and whom.
+fn silent(site: &mut Site, addresses: &[&str]) -> Vec<(String, IpAddr)> {
+    let public: Vec<_> = addresses.iter().filter_map(|address| Site::from_the_internet(address)).collect();
+    let neighbours = site.subnets.map(|subnet| site.vpc.neighbour(subnet));
+    let asked = |host: &Host, of: &[&str]| host.ping(of).into_iter().map(|to| (host.name().to_owned(), to)).collect();
+    let inet: Vec<_> = asked(&site.vpc.inet(), &public);
+    inet.into_iter().chain(neighbours.iter().flat_map(|host| -> Vec<_> { asked(host, addresses) })).collect()
+}
+
+fn unspoofed(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+    let before = (site.vpc.spoofed(), site.vpc.wrong_arp());
+    all_answer(site, guest, addresses);
+    assert_eq!((site.vpc.spoofed(), site.vpc.wrong_arp()), before, "{}", state(guest));
+}
+
+fn restart(site: &mut Site, guest: &mut Guest, image: Image, addresses: &[&str]) {
+    guest.run(&format!("systemctl restart {}", image.manager()));
+    all_answer(site, guest, addresses);
+}
+
+fn remove(site: &mut Site, guest: &mut Guest, late: EniId) {
+    println!("{}", guest.run(&format!("{INSTALLED} remove -v")));
+    guest.unplug(&mut site.vpc, late);
+}
