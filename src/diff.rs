@@ -3,16 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-use crate::eni::BASE;
+use crate::eni::TABLES;
 use crate::net::{Address, Change, Dev, MAIN, Object, Observed, Route, Rule};
 use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND, Planned};
-
-/// The tables, rule priorities and main-table metrics that are ours: up to 32 network cards of 100 devices.
-pub const TABLES: RangeInclusive<u32> = BASE..=13_199;
 
 /// How far a run may go.
 #[derive(Clone, Debug, Default)]
@@ -101,9 +97,15 @@ impl<'a> There<'a> {
         on_dev.copied().any(|address| !unwanted.contains(&Object::Address(address.clone())))
     }
 
+    fn listens_and_is_down(&self, dev: &Dev) -> bool {
+        self.observed.links.iter().any(|link| link.name == *dev && link.ipv6 && link.accept_ra && !link.up)
+    }
+
     /// Exactly this object is there.
     fn has(&self, object: &Object) -> bool {
         match object {
+            // A link that is up has an owner, whose choice it is; where it is deaf by our doing, it is still that.
+            Object::NoRouterAdvertisements(dev) => !self.listens_and_is_down(dev),
             Object::LinkUp(dev) => self.up.contains(dev),
             Object::Address(address) => self.addresses.contains(address),
             Object::Route(route) => self.routes.contains(route),
@@ -154,7 +156,7 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
 /// ENI may have been a secondary one of another instance, which this disk or ENI comes from.
 fn is_in_use(object: &Object, desired: &Desired) -> bool {
     desired.enis.iter().any(|planned| match object {
-        Object::LinkUp(dev) => planned.eni.primary && planned.dev == *dev,
+        Object::LinkUp(dev) | Object::NoRouterAdvertisements(dev) => planned.eni.primary && planned.dev == *dev,
         Object::Address(address) => {
             planned.dev == address.dev && planned.eni.addresses().any(|ip| ip == address.net.addr())
         }

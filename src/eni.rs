@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -15,6 +16,9 @@ const MACS: &str = "network/interfaces/macs/";
 
 /// The first route table, rule priority and main-table metric of ours: `BASE + device number + 100 * network card`.
 pub const BASE: u32 = 10_000;
+
+/// The tables, rule priorities and main-table metrics that are ours: up to 32 network cards of 100 devices.
+pub const TABLES: RangeInclusive<u32> = BASE..=13_199;
 
 /// Where metadata values come from. `None` means that the service says: no such key (404).
 pub trait Source {

@@ -26,6 +26,9 @@ pub struct Entry {
     pub id: String,
     pub dev: String,
     pub table: u32,
+    /// We switched the kernel's router advertisements off.
+    #[serde(default)]
+    pub no_router_advertisements: bool,
     /// The link was down, and we brought it up.
     pub link_up: bool,
     pub addresses: BTreeSet<IpNet>,
@@ -89,7 +92,7 @@ impl Ledger {
 
     fn entry_of(&mut self, object: &Object) -> Option<&mut Entry> {
         let dev = match object {
-            Object::LinkUp(dev) => dev,
+            Object::NoRouterAdvertisements(dev) | Object::LinkUp(dev) => dev,
             Object::Address(address) => &address.dev,
             Object::Route(route) => route.dev.as_ref()?,
             Object::Rule(_) => return None,
@@ -113,14 +116,16 @@ impl Entry {
     fn objects(&self, dev: &Dev) -> BTreeSet<Object> {
         let address = |net: &IpNet| Object::Address(Address { dev: dev.clone(), net: *net });
         let route = |route: &MainRoute| Object::Route(route.on(dev));
+        let deaf = self.no_router_advertisements.then(|| Object::NoRouterAdvertisements(dev.clone()));
         let up = self.link_up.then(|| Object::LinkUp(dev.clone()));
         let addresses = self.addresses.iter().map(address);
-        addresses.chain(self.main_routes.iter().map(route)).chain(up).collect()
+        addresses.chain(self.main_routes.iter().map(route)).chain(up).chain(deaf).collect()
     }
 
     /// Only what our tables' numbers do not tell is written down.
     fn note(&mut self, object: &Object) {
         match object {
+            Object::NoRouterAdvertisements(_) => self.no_router_advertisements = true,
             Object::LinkUp(_) => self.link_up = true,
             Object::Address(address) => drop(self.addresses.insert(address.net)),
             Object::Route(route) if route.table == MAIN => drop(self.main_routes.insert(route.into())),
@@ -130,6 +135,7 @@ impl Entry {
 
     fn forget(&mut self, object: &Object) {
         match object {
+            Object::NoRouterAdvertisements(_) => self.no_router_advertisements = false,
             Object::LinkUp(_) => self.link_up = false,
             Object::Address(address) => drop(self.addresses.remove(&address.net)),
             Object::Route(route) if route.table == MAIN => drop(self.main_routes.remove(&MainRoute::from(route))),

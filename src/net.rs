@@ -115,6 +115,8 @@ pub struct Link {
     pub master: Option<u32>,
     /// IPv6 is on here: neither the kernel nor this link's sysctl `disable_ipv6` has it off.
     pub ipv6: bool,
+    /// The kernel takes routes from router advertisements on this link (sysctl `accept_ra`).
+    pub accept_ra: bool,
     /// `IFF_UP`: administratively up.
     pub up: bool,
 }
@@ -266,6 +268,9 @@ impl fmt::Display for Rule {
 /// What eniroute makes or takes away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Object {
+    /// The link, still down, will not take routes from router advertisements: a default route of this ENI in main
+    /// would carry what the primary one sends.
+    NoRouterAdvertisements(Dev),
     /// The link is administratively up.
     LinkUp(Dev),
     Address(Address),
@@ -318,6 +323,9 @@ impl fmt::Display for Change {
         };
         let adding = verb == "add";
         match object {
+            Object::NoRouterAdvertisements(dev) => {
+                write!(f, "sysctl -qw net/ipv6/conf/{dev}/accept_ra={}", if adding { 0 } else { 1 })
+            }
             Object::LinkUp(dev) => {
                 write!(f, "ip link set dev {dev} {}", if adding { "up" } else { "down" })
             }

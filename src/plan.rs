@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::Config;
-use crate::eni::Eni;
+use crate::eni::{Eni, TABLES};
 use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Object, Observed, Route, RouteKind, Rule};
 use crate::select::Selector;
 
@@ -53,10 +53,11 @@ pub struct Planned {
 impl Planned {
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let up = (!self.eni.primary).then(|| Object::LinkUp(self.dev.clone()));
+        let link = [Object::NoRouterAdvertisements(self.dev.clone()), Object::LinkUp(self.dev.clone())];
+        let link = link.into_iter().filter(|_| !self.eni.primary);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
-        up.into_iter().chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
+        link.chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
     }
 
     /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
@@ -157,7 +158,7 @@ impl Host<'_> {
         } else {
             (eni.addresses().map(host).collect(), [self.table(eni, dev), self.main(eni, dev)].concat())
         };
-        let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni) };
+        let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni, dev) };
         Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, rules }
     }
 
@@ -167,7 +168,23 @@ impl Host<'_> {
         if self.present.len() < 2 {
             return Vec::new();
         }
-        [self.own_subnets(eni, dev), self.other_subnets(eni, dev), self.throws(eni)].concat()
+        let defaults = [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| self.is_usurped(dev, *family));
+        let defaults = defaults.filter_map(|family| default(eni, dev, family)).collect();
+        [self.own_subnets(eni, dev), self.other_subnets(eni, dev), self.throws(eni), defaults].concat()
+    }
+
+    /// Another ENI's default in main, from its own DHCP client, is as good as the primary's or better: what the
+    /// primary sends would leave by that ENI. Then the primary's table needs a default, too.
+    fn is_usurped(&self, dev: &Dev, family: Family) -> bool {
+        let defaults = self.observed.routes.iter().filter(|route| {
+            route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == family.everything()
+        });
+        let best = |of: &dyn Fn(&Dev) -> bool| {
+            defaults.clone().filter(|route| route.dev.as_ref().is_some_and(of)).map(|route| route.metric).min()
+        };
+        let others = best(&|other| other != dev && self.present.iter().any(|(_, present)| *present == other));
+        let own = best(&|other| other == dev);
+        others.is_some_and(|other| own.is_none_or(|own| other <= own) && !TABLES.contains(&other))
     }
 
     /// A secondary ENI's table: its subnets, then its default routes.
@@ -178,13 +195,7 @@ impl Host<'_> {
             routes.extend(self.other_subnets(eni, dev));
         }
         routes.extend(self.throws(eni));
-        if has(eni, Family::Ipv4) {
-            let via = eni.subnet_ipv4.map(|subnet| router(subnet).into());
-            routes.push(Route { via, ..route(eni.table(), Family::Ipv4.everything(), dev) });
-        }
-        if has(eni, Family::Ipv6) {
-            routes.push(Route { via: Some(IPV6_ROUTER.into()), ..route(eni.table(), Family::Ipv6.everything(), dev) });
-        }
+        routes.extend([Family::Ipv4, Family::Ipv6].into_iter().filter_map(|family| default(eni, dev, family)));
         routes
     }
 
@@ -255,13 +266,14 @@ impl Host<'_> {
         })
     }
 
-    fn rules(&self, eni: &Eni) -> Vec<Rule> {
+    fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
         let sources = eni.addresses().map(IpNet::from).chain(prefixes(eni));
-        sources.flat_map(|from| self.bands(eni, from)).collect()
+        sources.flat_map(|from| self.bands(eni, dev, from)).collect()
     }
 
-    /// The rules of one source. The primary's narrow table has no default, so it needs no bands.
-    fn bands(&self, eni: &Eni, from: IpNet) -> Vec<Rule> {
+    /// The rules of one source. The primary's narrow table needs no bands while it has no default; when it has one,
+    /// main's specific routes go before it in any case, as they did without us.
+    fn bands(&self, eni: &Eni, dev: &Dev, from: IpNet) -> Vec<Rule> {
         let own = Rule {
             priority: eni.table(),
             family: family(&from),
@@ -270,7 +282,8 @@ impl Host<'_> {
             suppress_prefixlength: None,
             foreign: false,
         };
-        if eni.primary || !self.config.main_routes_first {
+        let banded = if eni.primary { self.is_usurped(dev, own.family) } else { self.config.main_routes_first };
+        if !banded {
             return vec![own];
         }
         let specific = Rule { suppress_prefixlength: Some(0), ..own.clone() };
@@ -278,6 +291,15 @@ impl Host<'_> {
         let default = Rule { priority: own.priority + DEFAULT_BAND, ..own };
         vec![specific, main, default]
     }
+}
+
+/// The default route of an ENI's own table, if it has this family.
+fn default(eni: &Eni, dev: &Dev, family: Family) -> Option<Route> {
+    let via = match family {
+        Family::Ipv4 => eni.subnet_ipv4.map(|subnet| router(subnet).into()),
+        Family::Ipv6 => Some(IPV6_ROUTER.into()),
+    };
+    has(eni, family).then(|| Route { via, ..route(eni.table(), family.everything(), dev) })
 }
 
 /// An on-link unicast route, to be completed by the caller.

@@ -192,13 +192,23 @@ impl Report {
 
 /// `1 link, 3 addresses, 7 routes`
 fn counted(changes: &[&Change]) -> String {
-    let mut counts = [("link", "links", 0), ("address", "addresses", 0), ("route", "routes", 0), ("rule", "rules", 0)];
+    let mut counts = [
+        ("setting", "settings", 0),
+        ("link", "links", 0),
+        ("address", "addresses", 0),
+        ("route", "routes", 0),
+        ("rule", "rules", 0),
+    ];
     for change in changes {
         let kind = match change {
-            Change::Add(Object::LinkUp(_)) | Change::Remove(Object::LinkUp(_)) => 0,
-            Change::Add(Object::Address(_)) | Change::Remove(Object::Address(_)) => 1,
-            Change::Add(Object::Rule(_)) | Change::Remove(Object::Rule(_)) => 3,
-            _ => 2,
+            Change::Add(object) | Change::Remove(object) => match object {
+                Object::NoRouterAdvertisements(_) => 0,
+                Object::LinkUp(_) => 1,
+                Object::Address(_) => 2,
+                Object::Route(_) => 3,
+                Object::Rule(_) => 4,
+            },
+            Change::Replace { .. } => 3,
         };
         counts[kind].2 += 1;
     }

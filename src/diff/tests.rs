@@ -33,6 +33,7 @@ fn link(number: u8) -> Link {
         kind: None,
         master: None,
         ipv6: true,
+        accept_ra: false,
         up: number == 0,
     }
 }
@@ -53,6 +54,7 @@ fn everything() -> Scope {
 fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
     for change in changes {
         match change {
+            Change::Add(Object::NoRouterAdvertisements(_)) | Change::Remove(Object::NoRouterAdvertisements(_)) => {}
             Change::Add(Object::LinkUp(dev)) => {
                 observed.links.iter_mut().filter(|link| link.name == *dev).for_each(|link| link.up = true)
             }

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use super::Kernel;
 use super::encode::{self, Verb};
 use super::socket::Refusal;
+use super::sysctl;
 use crate::error::Result;
 use crate::net::{Address, Change, Dev, Family, Link, Object, Route, RouteKind, Rule};
 
@@ -60,6 +61,7 @@ impl Kernel {
     fn add(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
         let new = NlmF::CREATE | NlmF::EXCL;
         let added = match object {
+            Object::NoRouterAdvertisements(dev) => return sysctl::set_accept_ra(dev, Some(0)),
             Object::LinkUp(dev) => return self.set_link(index(links, dev)?, true),
             Object::Address(address) => {
                 let message = encode::address(address, index(links, &address.dev)?)?;
@@ -88,6 +90,7 @@ impl Kernel {
 
     fn remove(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
         match object {
+            Object::NoRouterAdvertisements(dev) => sysctl::set_accept_ra(dev, None),
             Object::LinkUp(dev) => match index(links, dev) {
                 Ok(index) => needless(self.set_link(index, false), &ABSENT),
                 Err(_) => Ok(false),

@@ -5,6 +5,7 @@ mod apply;
 mod decode;
 mod encode;
 mod socket;
+mod sysctl;
 
 use std::net::IpAddr;
 
@@ -12,15 +13,12 @@ use neli::consts::rtnl::Rtm;
 use neli::rtnl::{Fibmsg, Ifaddrmsg, Ifinfomsg, Rtmsg};
 use nix::errno::Errno;
 
-use crate::eni::BASE;
+use crate::eni::TABLES;
 use crate::error::Result;
 use crate::net::{Address, Dev, Family, Link, MAIN, Observed, Route, Rule};
 
 use apply::Listed;
 use socket::{Changes, Refusal, Socket, settled};
-
-/// The last table of ours: device number 99 of network card 31.
-const LAST: u32 = BASE + 3199;
 
 /// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
 const RULE_GROUPS: [u32; 2] = [8, 19];
@@ -126,7 +124,7 @@ impl Kernel {
     fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
         let rows: Vec<Rtmsg> = self.socket.dump(Rtm::Getroute, encode::routes(family)?)?;
         let routes = rows.iter().filter_map(|row| decode::route(row, links));
-        Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || (BASE..=LAST).contains(&r.table))).collect())
+        Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || TABLES.contains(&r.table))).collect())
     }
 
     /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in

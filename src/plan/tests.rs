@@ -39,6 +39,7 @@ fn link(number: u32) -> Link {
         kind: Some("veth".into()),
         master: None,
         ipv6: true,
+        accept_ra: false,
         up: number == 0,
     }
 }
@@ -278,5 +279,36 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
         let why: Vec<_> = desired.skipped.iter().map(|skipped| (skipped.eni.number(), skipped.why)).collect();
         assert_eq!(why, [(1, Why::Excluded), (2, Why::NoLink), (3, Why::Enslaved)], "exclude = [{name:?}]");
         assert!(desired.enis[0].rules.is_empty(), "the primary is alone then");
+    }
+}
+
+#[test]
+fn the_primary_gets_a_default_of_its_own_while_another_enis_default_in_main_wins_or_ties() {
+    let enis = same_subnet();
+    let default = |dev: &str, metric| Route {
+        via: Some("10.0.0.1".parse().unwrap()),
+        metric,
+        ..route(MAIN, Family::Ipv4.everything(), &dev.into())
+    };
+    let primary = |routes: Vec<Route>| {
+        let observed = Observed { routes, ..host(&enis) };
+        plan(&enis, &observed, &Config::default()).enis.remove(0)
+    };
+    for usurped in [vec![default("eth0", 100), default("eth1", 100)], vec![default("eth1", 0)]] {
+        let first = primary(usurped);
+        assert!(in_table(&first, 10000).contains(&"default via 10.0.0.1 dev eth0 onlink table 10000".to_owned()));
+        assert_eq!(
+            shown(&first.rules)[..3],
+            [
+                "from 10.0.0.10 lookup 10000 suppress_prefixlength 0 priority 10000",
+                "from 10.0.0.10 lookup main suppress_prefixlength 0 priority 15000",
+                "from 10.0.0.10 lookup 10000 priority 20000"
+            ]
+        );
+    }
+    for safe in [vec![default("eth0", 100), default("eth1", 200)], vec![default("eth0", 100), default("vpn0", 50)]] {
+        let first = primary(safe);
+        assert!(in_table(&first, 10000).iter().all(|route| !route.contains("default")));
+        assert_eq!(shown(&first.rules)[0], "from 10.0.0.10 lookup 10000 priority 10000");
     }
 }

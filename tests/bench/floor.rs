@@ -71,7 +71,9 @@ pub struct Objects {
 impl Objects {
     /// From the `ip` commands of `eniroute plan`.
     pub fn of_commands(commands: &[String]) -> Self {
-        let lines: Vec<_> = commands.iter().map(|command| batch_line(command)).collect();
+        // The floor does without the settings of links.
+        let commands = commands.iter().filter(|command| command.starts_with("ip "));
+        let lines: Vec<_> = commands.map(|command| batch_line(command)).collect();
         let back = lines.iter().rev().map(|line| inverse(line));
         let (v6, other): (Vec<_>, Vec<_>) = back.partition(|line| line.starts_with("-6 "));
         Self { make: lines.join("\n"), take_back: [v6.join("\n"), other.join("\n")] }

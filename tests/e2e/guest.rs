@@ -22,6 +22,7 @@ pub fn link(number: u32) -> Link {
         kind: None,
         master: None,
         ipv6: true,
+        accept_ra: false,
         up: true,
     }
 }

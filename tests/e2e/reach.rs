@@ -223,3 +223,44 @@ fn a_container_of_a_delegated_prefix_talks_with_host_and_internet() {
 fn a_container_of_a_delegated_prefix_talks_with_host_and_internet_when_main_routes_come_first() {
     prefix_container_reaches(MAIN_FIRST);
 }
+
+/// As Debian 11's DHCP clients leave it when the second one is quicker: the only default in main is the second ENI's.
+#[test]
+fn the_primary_answers_although_a_dhcp_client_gave_the_only_default_to_another_eni() {
+    for theirs in ["default via 10.0.0.1 dev eth1", "default via 10.0.0.1 dev eth1 metric 100"] {
+        let (mut vpc, subnets) = dual_stack();
+        let instance = Instance::with_netplan(vpc.guest());
+        instance.host.ip("link set eth1 up");
+        instance.host.ip("address add 10.0.0.20/20 dev eth1 noprefixroute");
+        if !theirs.contains("metric") {
+            instance.host.ip("route del default");
+        }
+        // Before the primary's, which has the same metric.
+        instance.host.ip(&format!("route prepend {theirs}"));
+        assert_eq!(vpc.inet().ping(&["203.0.113.10"]).len(), 1, "the primary is dead before");
+        let container = instance.host.container("br0", "192.168.77.2/24");
+        instance.must("apply");
+        assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.21", "203.0.113.30"]).is_empty());
+        neighbours_reach(&mut vpc, &subnets, &ADDRESSES[..6]);
+        assert!(container.ping(&["10.0.0.10"]).is_empty(), "and a container talks with it as before");
+        assert!(instance.must("apply").starts_with("nothing to do"));
+    }
+}
+
+/// EC2's routers advertise themselves in every IPv6 subnet.
+#[test]
+fn a_router_advertisement_on_a_link_that_we_bring_up_does_not_take_the_primarys_ipv6() {
+    let (mut vpc, subnets) = dual_stack();
+    let instance = Instance::with_netplan(vpc.guest());
+    let before = instance.host.sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra");
+    instance.must("apply");
+    let advertise = vpc.advertise_routers();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let routes = instance.host.ip("-6 route show default");
+    assert!(!routes.contains("eth1") && !routes.contains("eth2"), "{routes}\n{}", advertise.log());
+    neighbours_reach(&mut vpc, &subnets, &ADDRESSES);
+    assert!(vpc.inet().ping(&["2001:db8:0:a::100", "2001:db8:0:b::300"]).is_empty());
+    drop(advertise);
+    instance.must("remove");
+    assert_eq!(instance.host.sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra"), before);
+}

@@ -132,7 +132,7 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
 fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) -> Vec<String> {
     let wanted = |object: &Object| match object {
-        Object::LinkUp(_) => false,
+        Object::LinkUp(_) | Object::NoRouterAdvertisements(_) => false,
         Object::Address(address) => Family::of(address.net.addr()) == family && missing(address.net.addr()),
         Object::Route(route) => route.family() == family,
         Object::Rule(rule) => rule.family == family,
