@@ -81,7 +81,8 @@ fn the_plan_can_be_pasted_and_then_there_is_nothing_left_to_do() {
     let (_vpc, instance) = vpc();
     let plan = instance.must("plan");
     assert!(plan.contains("+++ /etc/netplan/60-eniroute-eth1.yaml"), "{plan}");
-    let commands: Vec<&str> = plan.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#')).collect();
+    let commands: Vec<&str> =
+        plan.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#')).collect();
     let by_hand = instance.json("plan")["kernel"].as_array().unwrap().len();
     assert_eq!(commands.len(), by_hand);
     instance.host.sh(&commands.join("\n"));

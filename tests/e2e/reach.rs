@@ -1,7 +1,7 @@
 //! Who reaches whom, with packets: the scenarios that eniroute exists for.
 
 use crate::instance::{Instance, neighbours_reach};
-use crate::vpc::{EniSpec, SubnetId, Vpc};
+use crate::vpc::{EniSpec, SubnetId, Vpc, wait_for};
 
 const MAIN_FIRST: &str = "main_routes_first = true\n";
 
@@ -227,7 +227,7 @@ fn a_container_of_a_delegated_prefix_talks_with_host_and_internet_when_main_rout
 /// As Debian 11's DHCP clients leave it when the second one is quicker: the only default in main is the second ENI's.
 #[test]
 fn the_primary_answers_although_a_dhcp_client_gave_the_only_default_to_another_eni() {
-    for theirs in ["default via 10.0.0.1 dev eth1", "default via 10.0.0.1 dev eth1 metric 100"] {
+    for theirs in ["default via 10.0.0.1 dev eth1 onlink", "default via 10.0.0.1 dev eth1 onlink metric 100"] {
         let (mut vpc, subnets) = dual_stack();
         let instance = Instance::with_netplan(vpc.guest());
         instance.host.ip("link set eth1 up");
@@ -254,8 +254,15 @@ fn a_router_advertisement_on_a_link_that_we_bring_up_does_not_take_the_primarys_
     let instance = Instance::with_netplan(vpc.guest());
     let before = instance.host.sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra");
     instance.must("apply");
-    let advertise = vpc.advertise_routers();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    let folder = tempfile::tempdir().unwrap();
+    let leases = format!("--dhcp-leasefile={}/leases", folder.path().display());
+    let ranges = ["a", "b"].map(|subnet| format!("--dhcp-range=2001:db8:0:{subnet}::,static,64,600"));
+    let dnsmasq =
+        vpc.router().command("dnsmasq").args(["--no-daemon", "--port=0", "--bind-dynamic", "--interface=subnet*"]);
+    let advertise = dnsmasq.args(["--enable-ra", "--ra-param=subnet*,4,1800", &leases]).args(ranges).background();
+    // The primary, which does listen, has heard one.
+    wait_for("a router advertisement", || instance.host.ip("-6 route show default dev eth0").contains("expires"));
+    std::thread::sleep(std::time::Duration::from_secs(1));
     let routes = instance.host.ip("-6 route show default");
     assert!(!routes.contains("eth1") && !routes.contains("eth2"), "{routes}\n{}", advertise.log());
     neighbours_reach(&mut vpc, &subnets, &ADDRESSES);
