@@ -66,6 +66,20 @@ pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<u32, usize> {
     desired.enis.iter().map(|planned| (planned.eni.table(), count(planned))).collect()
 }
 
+/// What the primary ENI's interface had before and has no more, though nobody wanted it away: an address, its link,
+/// its default route in main. Whoever is logged in over it would be cut off.
+pub fn severed(primary: &Dev, before: &Observed, after: &Observed, done: &[Change]) -> Option<Object> {
+    let (after, before) = (There::new(after), There::new(before));
+    let link = Object::LinkUp(primary.clone());
+    let is_default = |route: &&&Route| route.table == MAIN && route.dst.prefix_len() == 0;
+    let defaults = before.routes.iter().filter(is_default).filter(|route| route.dev.as_ref() == Some(primary));
+    let addresses = before.addresses.iter().filter(|address| address.dev == *primary);
+    let had = before.has(&link).then_some(link).into_iter();
+    let had = had.chain(defaults.map(|route| Object::Route((*route).clone())));
+    let mut had = had.chain(addresses.map(|address| Object::Address((*address).clone())));
+    had.find(|object| !after.has(object) && !done.contains(&Change::Remove(object.clone())))
+}
+
 /// What the kernel holds, for looking things up: an instance can have thousands of rules.
 struct There<'a> {
     observed: &'a Observed,

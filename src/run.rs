@@ -51,10 +51,18 @@ impl Host {
         let config = Config::load(&path, must_exist)?;
         let mut kernel = Kernel::open()?;
         let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
-        let nics: Vec<Dev> = kernel.links()?.into_iter().filter(Link::is_nic).map(|link| link.name).collect();
+        let nics = nics(kernel.links()?);
         let imds = Imds::connect(&imds::Options { urls, wait: common.wait }, &nics)?;
         Ok(Self { disk, config, kernel, imds })
     }
+}
+
+/// Where to ask for metadata when no route leads to the service. A veth may lead to a container, which could tell
+/// root what it likes: none is asked on a host that has a physical interface.
+fn nics(links: Vec<Link>) -> Vec<Dev> {
+    let has_physical = links.iter().any(|link| link.is_nic() && link.kind.is_none());
+    let asked = links.into_iter().filter(|link| link.is_nic() && (link.kind.is_none() || !has_physical));
+    asked.map(|link| link.name).collect()
 }
 
 fn apply(common: &Common, options: &Apply) -> Result<Report> {
@@ -86,8 +94,8 @@ fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply,
         act::change_kernel(host, survey, common.wait, report)?;
     }
     let loaded = act::commit_files(&host.disk, survey, &files, live, common.wait, report);
-    if live {
-        act::repair(host, survey, loaded, report)?;
+    if live && loaded {
+        act::repair(host, survey, report)?;
     }
     Ok(loaded)
 }
@@ -113,6 +121,7 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     let survey = Survey::take_with_public(&mut host, selected)?;
     let mut report = survey.report("status");
     report.enis = state::all(&survey, Some(&mut host.kernel))?;
+    report.enis.retain(|eni| survey.is_meant(eni.mac));
     report.notes = state::rivals(&survey);
     Ok(report)
 }

@@ -292,3 +292,35 @@ fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
     let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
     assert!(!changes.iter().any(|change| change.contains(" del ")), "{changes:#?}");
 }
+
+#[test]
+fn whatever_the_primary_loses_without_our_wish_is_found() {
+    let (_, mut before) = fresh();
+    let default = Route {
+        table: MAIN,
+        kind: RouteKind::Unicast,
+        dst: Family::Ipv4.everything(),
+        via: Some("10.0.0.1".parse().unwrap()),
+        dev: Some("eth0".into()),
+        src: None,
+        metric: 100,
+    };
+    let secondary = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
+    before.routes.push(default.clone());
+    before.addresses.push(secondary.clone());
+    let eth0: Dev = "eth0".into();
+    assert_eq!(severed(&eth0, &before, &before, &[]), None);
+
+    let mut after = before.clone();
+    after.routes.clear();
+    assert_eq!(severed(&eth0, &before, &after, &[]), Some(Object::Route(default)));
+
+    let mut after = before.clone();
+    after.links[0].up = false;
+    assert_eq!(severed(&eth0, &before, &after, &[]), Some(Object::LinkUp(eth0.clone())));
+
+    let mut after = before.clone();
+    after.addresses.pop();
+    assert_eq!(severed(&eth0, &before, &after, &[]), Some(Object::Address(secondary.clone())));
+    assert_eq!(severed(&eth0, &before, &after, &[Change::Remove(Object::Address(secondary))]), None);
+}

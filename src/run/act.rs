@@ -1,5 +1,6 @@
 //! What changes something: the kernel first, proven and if need be rolled back, then the files, then the ledger.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use log::info;
@@ -7,12 +8,12 @@ use log::info;
 use super::survey::Survey;
 use super::{Host, state};
 use crate::cli::Parts;
-use crate::diff::diff;
+use crate::diff::{diff, severed};
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, FileChange};
 use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
-use crate::net::{Change, Link};
+use crate::net::{Change, Link, Observed};
 use crate::persist;
 use crate::persist::handover::{self, Changes, Handover};
 use crate::persist::network_manager;
@@ -38,17 +39,12 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
     });
     save_ledger(&host.disk, &intended, report);
     let done = make(&mut host.kernel, changes, &survey.observed.links, report);
-    if !done.is_empty()
-        && let Err(error) = host.imds.probe(wait)
-    {
-        let links = &survey.observed.links;
-        let undo = done.iter().rev().map(Change::inverse).collect();
-        let left = host.kernel.apply_all(undo, links).into_iter().filter(|(_, ended)| ended.is_err());
-        let left: Vec<Change> = left.map(|(undo, _)| undo.inverse()).collect();
-        // What stays is still ours to take away.
-        left.iter().for_each(|change| survey.ledger.record(change));
-        save_ledger(&host.disk, if left.is_empty() { &before } else { &survey.ledger }, report);
-        return Err(rolled_back(&error, done.len(), left.len()));
+    if done.is_empty() {
+        return Ok(());
+    }
+    match prove(host, survey, &done, wait) {
+        Ok(observed) => survey.observed = observed,
+        Err(error) => return Err(roll_back(host, survey, &before, done, &error, report)),
     }
     done.iter().for_each(|change| survey.ledger.record(change));
     save_ledger(&host.disk, &survey.ledger, report);
@@ -56,16 +52,42 @@ pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, repor
     Ok(())
 }
 
-/// Looks again after the kernel was changed or a network manager has `loaded` files: what it dropped meanwhile is
-/// put back, once.
-pub fn repair(host: &mut Host, survey: &mut Survey, loaded: bool, report: &mut Report) -> Result<()> {
-    if report.kernel.is_empty() && !loaded {
-        return Ok(());
+/// Whether the host is still to be reached: the primary ENI's interface has all it had, and the metadata service
+/// answers over a new connection. Returns what the kernel holds now.
+fn prove(host: &mut Host, survey: &Survey, done: &[Change], wait: Duration) -> Result<Observed> {
+    let after = host.kernel.observe()?;
+    if let Some(primary) = survey.desired.enis.iter().find(|planned| planned.eni.primary)
+        && let Some(lost) = severed(&primary.dev, &survey.observed, &after, done)
+    {
+        return Err(Error::Failed(format!("the primary ENI lost something: {}", Change::Remove(lost))));
     }
+    host.imds.probe(wait).map_err(|error| Error::Failed(format!("the metadata service stopped answering: {error}")))?;
+    Ok(after)
+}
+
+fn roll_back(
+    host: &mut Host,
+    survey: &mut Survey,
+    before: &Ledger,
+    done: Vec<Change>,
+    error: &Error,
+    report: &mut Report,
+) -> Error {
+    let undo = done.iter().rev().map(Change::inverse).collect();
+    let left = host.kernel.apply_all(undo, &survey.observed.links).into_iter().filter(|(_, ended)| ended.is_err());
+    let left: Vec<Change> = left.map(|(undo, _)| undo.inverse()).collect();
+    // What stays is still ours to take away.
+    left.iter().for_each(|change| survey.ledger.record(change));
+    save_ledger(&host.disk, if left.is_empty() { before } else { &survey.ledger }, report);
+    rolled_back(error, done.len(), left.len())
+}
+
+/// Looks again after a network manager has loaded files: what it dropped meanwhile is put back, once.
+pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Result<()> {
     survey.observed = host.kernel.observe()?;
     let dropped = diff(&survey.desired, &survey.observed, &survey.scope);
     let dropped: Vec<_> = dropped.into_iter().filter(|change| !matches!(change, Change::Remove(_))).collect();
-    if !dropped.is_empty() && report.errors.is_empty() {
+    if !dropped.is_empty() {
         info!("{} changes are gone already; making them again", dropped.len());
         make(&mut host.kernel, dropped, &survey.observed.links, report);
         survey.observed = host.kernel.observe()?;
@@ -84,8 +106,7 @@ pub fn remove(
     let changes = diff(&survey.desired, &survey.observed, &survey.scope);
     let done = make(kernel, changes, &survey.observed.links, report);
     let failed = !report.errors.is_empty();
-    let ours = persist::own_files(disk)?.into_iter().filter(|file| !file.is_kept(&survey.keep));
-    let paths: Vec<_> = ours.map(|file| file.path).collect();
+    let paths = files_to_remove(disk, survey, report)?;
     let files = Changes { files: disk.plan(&[], &paths)?, ..Changes::default() };
     commit_files(disk, survey, &files, true, wait, report);
     done.iter().for_each(|change| survey.ledger.record(change));
@@ -95,6 +116,28 @@ pub fn remove(
     save_ledger(disk, &survey.ledger, report);
     report.kernel = done;
     Ok(())
+}
+
+/// The files of the ENIs that are removed, and another ENI's file that has a part of theirs: the primary's rules
+/// stand in a definition of a secondary, which would go on to configure that one.
+fn files_to_remove(disk: &Disk, survey: &Survey, report: &mut Report) -> Result<Vec<PathBuf>> {
+    let removed: Vec<String> =
+        survey.ledger.enis.keys().filter(|mac| !survey.keep.contains(mac)).map(ToString::to_string).collect();
+    let mut paths = Vec::new();
+    for file in persist::own_files(disk)? {
+        if file.is_kept(&survey.keep) {
+            let text = disk.read(&file.path)?.unwrap_or_default().to_lowercase();
+            if !removed.iter().any(|mac| text.contains(mac)) {
+                continue;
+            }
+            let path = file.path.display();
+            report
+                .notes
+                .push(format!("{path} goes too, because it names a removed ENI; `eniroute apply` writes it anew"));
+        }
+        paths.push(file.path);
+    }
+    Ok(paths)
 }
 
 /// What is to change on disk for the next boot. A failure is reported and costs the files, not the kernel part.
@@ -250,9 +293,7 @@ fn rolled_back(error: &Error, done: usize, left: usize) -> Error {
         0 => format!("all {done} changes were taken back"),
         left => format!("{} of {done} changes were taken back, {left} could not be", done - left),
     };
-    Error::Failed(format!(
-        "the metadata service stopped answering after the change ({error}); {outcome}, and no file was touched"
-    ))
+    Error::Failed(format!("after the change {error}; {outcome}, and no file was touched"))
 }
 
 fn save_ledger(disk: &Disk, ledger: &Ledger, report: &mut Report) {

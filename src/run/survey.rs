@@ -29,6 +29,8 @@ pub struct Survey {
     pub unlisted: BTreeSet<Mac>,
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
+    /// What `--eni` chose; `None`: all.
+    chosen: Option<BTreeSet<Mac>>,
 }
 
 impl Survey {
@@ -54,8 +56,8 @@ impl Survey {
         let complete = metadata.incomplete.is_empty() && unlisted.is_empty();
         let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
         let keep = unlisted.clone();
-        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep };
-        survey.narrow_to(chosen);
+        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, chosen };
+        survey.narrow();
         Ok(survey)
     }
 
@@ -78,19 +80,33 @@ impl Survey {
             None => BTreeSet::new(),
         };
         let metadata = Metadata { enis: Vec::new(), incomplete: Vec::new() };
-        Ok(Self { metadata, observed, desired: Desired::default(), ledger, scope, unlisted: BTreeSet::new(), keep })
+        Ok(Self {
+            metadata,
+            observed,
+            desired: Desired::default(),
+            ledger,
+            scope,
+            unlisted: BTreeSet::new(),
+            keep,
+            chosen,
+        })
     }
 
     /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
-    fn narrow_to(&mut self, chosen: Option<BTreeSet<Mac>>) {
+    fn narrow(&mut self) {
         self.keep.extend(self.metadata.incomplete.iter().map(|(mac, _)| mac));
         self.keep.extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
-        let Some(chosen) = chosen else { return };
+        let Some(chosen) = &self.chosen else { return };
         let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
         self.keep.extend(self.metadata.enis.iter().filter(|eni| !meant(eni)).map(|eni| eni.mac));
         self.keep.extend(self.ledger.enis.keys().filter(|mac| !chosen.contains(mac)));
         self.desired.enis.retain(|planned| meant(&planned.eni));
         self.keep.retain(|mac| !self.desired.enis.iter().any(|planned| planned.eni.mac == *mac));
+    }
+
+    /// Whether this run is about this ENI.
+    pub fn is_meant(&self, mac: Mac) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))
     }
 
     /// A report on this survey, with what could not be read.

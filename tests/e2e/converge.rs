@@ -96,6 +96,11 @@ fn remove_of_one_eni_leaves_the_others() {
     assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml") && !instance.has("etc/netplan/60-eniroute-eth2.yaml"));
     assert!(instance.host.ip("address show eth1").contains("10.1.0.30"));
     assert!(!instance.host.ip("address show eth2").contains("10.2.0.40"));
+
+    // The primary's rules stand in a stanza of eth1: nothing may go on to configure that at the next boot.
+    instance.must("remove --eni eth1");
+    let left = instance.host.sh(&format!("grep -rl eniroute-eth1 {}/etc || true", instance.root().display()));
+    assert_eq!(left, "");
 }
 
 const FOREIGN: &str = "\
