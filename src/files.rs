@@ -4,6 +4,7 @@
 mod lock;
 mod unified;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
@@ -11,6 +12,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 pub use lock::Lock;
@@ -166,12 +169,24 @@ impl Disk {
     /// Makes one change. A file is replaced in one step: after a failure (a full or read-only disk) the old
     /// one is there, whole, and nothing else.
     pub fn commit(&self, change: &FileChange) -> Result<()> {
-        let path = change.path();
-        let done = match change {
-            FileChange::Create(file) | FileChange::Update { file, .. } => self.write(file),
-            FileChange::Delete { .. } => self.delete(path),
-        };
-        done.map_err(|e| Error::file(path, e))
+        self.commit_all(&[change]).into_iter().collect()
+    }
+
+    /// Makes many changes, each as [`Disk::commit`] does; none stops the others. Tells of each how it ended. All are
+    /// written before the first is synced, which the file system then does in one go.
+    pub fn commit_all(&self, changes: &[&FileChange]) -> Vec<Result<()>> {
+        let staged: Vec<_> = changes.iter().map(|change| self.stage(change)).collect();
+        let synced: Vec<_> = staged.into_iter().map(|staged| staged.and_then(Staged::sync)).collect();
+        let placed: Vec<_> = synced.into_iter().map(|staged| staged.and_then(Staged::place)).collect();
+        let mut folders: BTreeMap<PathBuf, io::Result<()>> = BTreeMap::new();
+        for folder in placed.iter().flatten() {
+            folders.entry(folder.clone()).or_insert_with(|| sync_folder(folder));
+        }
+        let ended = placed.into_iter().map(|placed| match folders.get(&placed?) {
+            Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
+            _ => Ok(()),
+        });
+        ended.zip(changes).map(|(ended, change)| ended.map_err(|e| Error::file(change.path(), e))).collect()
     }
 
     fn plan_write(&self, file: &File) -> Result<Option<FileChange>> {
@@ -187,26 +202,18 @@ impl Disk {
         Ok(meta.permissions().mode() & 0o7777)
     }
 
-    fn write(&self, file: &File) -> io::Result<()> {
-        let (dir, name) = self.target(&file.path, true)?;
+    /// Does all of a change but the last step.
+    fn stage(&self, change: &FileChange) -> io::Result<Staged> {
+        let (FileChange::Create(file) | FileChange::Update { file, .. }) = change else {
+            let (folder, name) = self.target(change.path(), false)?;
+            return Ok(Staged { path: folder.join(name), folder, temp: None });
+        };
+        let (folder, name) = self.target(&file.path, true)?;
         // The leading dot keeps it from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
-        let mut temp = tempfile::Builder::new().prefix(".eniroute-").tempfile_in(&dir)?;
+        let mut temp = tempfile::Builder::new().prefix(".eniroute-").tempfile_in(&folder)?;
         temp.write_all(file.text.as_bytes())?;
         temp.as_file().set_permissions(Permissions::from_mode(file.mode))?;
-        temp.as_file().sync_all()?;
-        temp.persist(dir.join(name)).map_err(|e| e.error)?;
-        sync_folder(&dir)
-    }
-
-    fn delete(&self, path: &Path) -> io::Result<()> {
-        let (dir, name) = self.target(path, false)?;
-        fs::remove_file(dir.join(name))?;
-        sync_folder(&dir)?;
-        // systemd's drop-in folders are made for one file; an empty one has no other use. Not empty: it stays.
-        if dir.to_string_lossy().ends_with(".network.d") {
-            fs::remove_dir(&dir).or_else(|e| if e.kind() == ErrorKind::DirectoryNotEmpty { Ok(()) } else { Err(e) })?;
-        }
-        Ok(())
+        Ok(Staged { path: folder.join(name), folder, temp: Some(temp) })
     }
 
     /// The real folder of a file to be written or deleted, made when `make`, and the file's name.
@@ -259,6 +266,33 @@ impl Disk {
             return Ok(real);
         }
         Err(refused(&format!("a symbolic link leads out of the root folder, to {}", real.display())))
+    }
+}
+
+/// A change that waits for its last step: a rename, or without a temporary file a deletion.
+struct Staged {
+    path: PathBuf,
+    folder: PathBuf,
+    temp: Option<NamedTempFile>,
+}
+
+impl Staged {
+    fn sync(self) -> io::Result<Self> {
+        self.temp.as_ref().map_or(Ok(()), |temp| temp.as_file().sync_all())?;
+        Ok(self)
+    }
+
+    /// Takes the last step. Returns the folder, which has to be synced.
+    fn place(self) -> io::Result<PathBuf> {
+        match self.temp {
+            Some(temp) => drop(temp.persist(self.path).map_err(|e| e.error)?),
+            None => fs::remove_file(self.path)?,
+        }
+        // systemd's drop-in folders are made for one file; an empty one has no other use. Not empty: it stays.
+        if !self.folder.to_string_lossy().ends_with(".network.d") || fs::remove_dir(&self.folder).is_err() {
+            return Ok(self.folder);
+        }
+        Ok(self.folder.parent().map_or(self.folder.clone(), Path::to_path_buf))
     }
 }
 

@@ -174,27 +174,29 @@ pub fn commit_files(
     wait: Duration,
     report: &mut Report,
 ) -> bool {
+    let all: Vec<&FileChange> = changes.files.iter().collect();
     let handover = match Handover::prepare(disk, changes, live, wait) {
         Ok(handover) => handover,
         Err(error) => {
             report.errors.push(format!("{error}; no file was written"));
             // Taking ours away breaks nothing that was whole; half of a change could.
             if changes.files.iter().all(|change| matches!(change, FileChange::Delete { .. })) {
-                changes.files.iter().for_each(|change| commit(disk, change, report));
+                commit(disk, &all, report);
             }
             return false;
         }
     };
     let Some(handover) = handover else {
-        changes.files.iter().for_each(|change| commit(disk, change, report));
+        commit(disk, &all, report);
         return false;
     };
     let before = report.errors.len();
-    let (last, first): (Vec<_>, Vec<_>) = changes.files.iter().partition(|change| handover.comes_last(change));
-    first.into_iter().for_each(|change| commit(disk, change, report));
+    let (last, first): (Vec<&FileChange>, Vec<&FileChange>) =
+        all.iter().partition(|change| handover.comes_last(change));
+    commit(disk, &first, report);
     // What could not be written for the next boot is not loaded now either.
     let loaded = report.errors.len() == before && tell(disk, survey, handover, changes, wait, report);
-    last.into_iter().for_each(|change| commit(disk, change, report));
+    commit(disk, &last, report);
     loaded
 }
 
@@ -218,13 +220,15 @@ fn tell(
     networkd || keyfiles.told
 }
 
-fn commit(disk: &Disk, change: &FileChange, report: &mut Report) {
-    match disk.commit(change) {
-        Ok(()) => {
-            info!("{change}");
-            report.files.push(state::file(change, false));
+fn commit(disk: &Disk, changes: &[&FileChange], report: &mut Report) {
+    for (change, ended) in changes.iter().zip(disk.commit_all(changes)) {
+        match ended {
+            Ok(()) => {
+                info!("{change}");
+                report.files.push(state::file(change, false));
+            }
+            Err(error) => report.errors.push(error.to_string()),
         }
-        Err(error) => report.errors.push(error.to_string()),
     }
 }
 
