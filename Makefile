@@ -49,5 +49,6 @@ test-boot: root setup build ## Boot real guests, with real reboots: minutes each
 	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test boot -- $(ARGS)
 
 .PHONY: bench
-bench: root setup ## Measure time, requests and memory against a floor (root)
-	$(CARGO) bench --locked --bench bench
+bench: root setup build ## Measure time, requests and memory against a floor (root)
+	@$(CARGO) build --release --locked --quiet --example bench
+	@$(RELEASE)/examples/bench $(TARGET)/release/eniroute

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::thread;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::Serialize;
@@ -21,10 +22,19 @@ pub const BASE: u32 = 10_000;
 pub const TABLES: RangeInclusive<u32> = BASE..=13_199;
 
 /// Where metadata values come from. `None` means that the service says: no such key (404).
-pub trait Source {
+pub trait Source: Send + Sized {
     /// Reads `path` below `/latest/meta-data/`, for example `network/interfaces/macs/`.
     fn get(&mut self, path: &str) -> Result<Option<String>>;
+
+    /// A second line to the same service, where there can be one.
+    fn second(&self) -> Option<Self> {
+        None
+    }
 }
+
+/// From so many ENIs on, a second line reads half of them: the time goes into waiting for one answer after the other.
+/// No more than two: EC2 bounds both the connections to the service and the packets per second.
+const CROWD: usize = 8;
 
 /// One elastic network interface, complete: everything that the plan needs is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,18 +99,44 @@ pub struct Metadata {
 pub fn read(source: &mut impl Source, public: bool) -> Result<Metadata> {
     let primary = mac(&required(source, "mac")?)?;
     let list = required(source, MACS)?;
+    let macs = lines(&list).map(|line| mac(line.trim_end_matches('/'))).collect::<Result<Vec<Mac>>>()?;
+    let one = |source: &mut _, mac| Reader { source, mac, keys: BTreeSet::new() }.eni(mac == primary, public);
     let (mut enis, mut incomplete) = (Vec::new(), Vec::new());
-    for line in lines(&list) {
-        let mac = mac(line.trim_end_matches('/'))?;
-        match (Reader { source, mac, keys: BTreeSet::new() }).eni(mac == primary, public) {
+    for (mac, read) in macs.iter().zip(each(source, &macs, one)) {
+        match read {
             Ok(eni) => enis.push(eni),
-            Err(error @ Error::Metadata { .. }) => incomplete.push((mac, error)),
+            Err(error @ Error::Metadata { .. }) => incomplete.push((*mac, error)),
             Err(error) => return Err(error),
         }
     }
     reject_shared_numbers(&mut enis, &mut incomplete);
     enis.sort_by_key(|eni| (!eni.primary, eni.number()));
     Ok(Metadata { enis, incomplete })
+}
+
+/// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
+fn each<S: Source>(source: &mut S, macs: &[Mac], one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync) -> Vec<Result<Eni>> {
+    let all = |source: &mut S, macs: &[Mac]| {
+        let mut read = Vec::new();
+        for mac in macs {
+            read.push(one(source, *mac));
+            // A service that fails for one ENI fails for the next one, too, after another long wait.
+            if matches!(read.last(), Some(Err(error)) if !matches!(error, Error::Metadata { .. })) {
+                break;
+            }
+        }
+        read
+    };
+    let second = if macs.len() < CROWD { None } else { source.second() };
+    let Some(mut second) = second else { return all(source, macs) };
+    let (first_half, second_half) = macs.split_at(macs.len() / 2);
+    thread::scope(|scope| {
+        let other = scope.spawn(|| all(&mut second, second_half));
+        let mut read = all(source, first_half);
+        let failed = |_| vec![Err(Error::Failed("a thread that read metadata ended early".to_owned()))];
+        read.extend(other.join().unwrap_or_else(failed));
+        read
+    })
 }
 
 /// Two ENIs cannot share a table. It happens while EC2 has published a device number but not yet the network

@@ -50,6 +50,11 @@ fn main() {
     print!("{}", aligned(&rows));
 }
 
+/// What is measured: the binary that is shipped.
+fn binary() -> String {
+    env::args().nth(1).expect("the path of the release binary; run `make bench`")
+}
+
 /// Runs a program to its end, and prints its wall time in microseconds and its peak memory in KiB. This process is a
 /// small one: the kernel counts the memory of a child from before it became the program (`exec_mmap`).
 fn measured(program: &str, arguments: &[String]) {
@@ -97,7 +102,8 @@ impl Bench {
         let guest = vpc.guest();
         guest.settle();
         // On this machine's own disk: writing files through to it is a part of the work.
-        let root = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the guest's files");
+        let root =
+            TempDir::new_in(Path::new(&binary()).parent().expect("a folder")).expect("a folder for the guest's files");
         make_disk(root.path());
         Self { case, vpc, guest, root, macs }
     }
@@ -150,7 +156,7 @@ impl Bench {
     /// Wall time in milliseconds, peak memory in MiB.
     fn eniroute(&self, command: &str) -> (f64, f64) {
         let program = self.guest.command(&env::current_exe().expect("our own path").display().to_string());
-        let out = program.args([MEASURE, env!("CARGO_BIN_EXE_eniroute"), "--root"]).arg(self.root.path().display());
+        let out = program.args([MEASURE, &binary(), "--root"]).arg(self.root.path().display());
         let out = out.arg(command).run();
         let mut numbers = out.split_whitespace().map(|word| word.parse::<f64>().expect("a number"));
         let (micros, kib) = (numbers.next().expect("a time"), numbers.next().expect("a size"));
@@ -160,7 +166,7 @@ impl Bench {
     /// The `ip` commands that make all objects.
     fn planned(&self) -> Vec<String> {
         let root = self.root.path().display().to_string();
-        let plan = self.guest.command(env!("CARGO_BIN_EXE_eniroute")).args(["--root", &root, "plan", "--json"]).run();
+        let plan = self.guest.command(&binary()).args(["--root", &root, "plan", "--json"]).run();
         let plan: serde_json::Value = serde_json::from_str(&plan).expect("JSON");
         serde_json::from_value(plan["kernel"].clone()).expect("a list of commands")
     }

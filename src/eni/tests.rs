@@ -7,12 +7,23 @@ use super::*;
 struct Fake {
     values: BTreeMap<String, String>,
     asked: Vec<String>,
+    /// It has more than one line, and how many of its requests one line answers before the service fails.
+    lines: bool,
+    patience: Option<usize>,
 }
 
 impl Source for Fake {
     fn get(&mut self, path: &str) -> Result<Option<String>> {
         self.asked.push(path.to_owned());
+        if self.patience.is_some_and(|patience| self.asked.len() > patience) {
+            return Err(Error::Unreachable { url: "http://fake".to_owned(), why: "silent".to_owned() });
+        }
         Ok(self.values.get(path).cloned())
+    }
+
+    fn second(&self) -> Option<Self> {
+        let second = Self { values: self.values.clone(), patience: self.patience, ..Self::default() };
+        self.lines.then_some(second)
     }
 }
 
@@ -196,4 +207,39 @@ fn no_list_of_enis_is_not_ec2() {
     let error = read(&mut Fake::default(), false).unwrap_err();
     assert!(error.to_string().contains("not an EC2 instance"), "{error}");
     assert_eq!(error.exit_code(), 4, "nothing was changed");
+}
+
+/// A primary ENI and 20 more.
+fn crowd() -> Fake {
+    let mut fake = Fake::s1();
+    let macs: Vec<String> = (1..=20).map(|n| format!("06:00:00:00:00:{n:02x}")).collect();
+    fake.set(MACS, &(macs.join("/\n") + "/\n" + PRIMARY + "/"));
+    for (n, mac) in macs.iter().enumerate() {
+        fake.eni(mac, n as u32 + 1, &format!("172.31.32.{}", n + 10));
+    }
+    fake.key(&macs[15], "local-ipv4s", "nonsense");
+    fake.lines = true;
+    fake
+}
+
+#[test]
+fn many_enis_are_read_by_two_lines_with_the_same_result() {
+    let mut fake = crowd();
+    let by_two = fake.read();
+    assert!(fake.asked.len() < 2 + 11 * 5, "the first line asked for half of them: {}", fake.asked.len());
+    fake.lines = false;
+    let by_one = fake.read();
+    assert_eq!(by_two.enis, by_one.enis);
+    assert_eq!((by_two.enis.len(), by_two.incomplete.len()), (20, 1));
+    assert_eq!(by_two.incomplete[0].0, by_one.incomplete[0].0);
+}
+
+#[test]
+fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
+    for lines in [false, true] {
+        let mut fake = Fake { patience: Some(20), lines, ..crowd() };
+        let error = read(&mut fake, false).unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert_eq!(fake.asked.len(), 21);
+    }
 }

@@ -109,6 +109,12 @@ impl fmt::Debug for Imds {
 }
 
 impl Source for Imds {
+    /// The same endpoint by the same way with the same token, over a connection of its own.
+    fn second(&self) -> Option<Self> {
+        let client = Client::new(self.client.way.clone());
+        Some(Self { client, token: self.token.clone(), wait: self.wait, astray: 0 })
+    }
+
     /// `GET /latest/meta-data/{path}`. An empty answer is no answer: EC2 gives none for the keys of an ENI.
     ///
     /// # Errors

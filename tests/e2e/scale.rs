@@ -29,6 +29,9 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     }
     let instance = Instance::with_netplan(vpc.guest());
     instance.must("apply");
+    let requests = vpc.imds().log();
+    assert_eq!(requests.iter().filter(|request| request.path.ends_with("api/token")).count(), 1);
+    assert!(requests.len() <= 3 + 6 * ENIS, "{} requests", requests.len());
     let all: Vec<String> = (0..ENIS).flat_map(addresses).collect();
     assert_eq!(all.len(), 750);
     for subnet in [0, 1, 13] {
