@@ -60,6 +60,21 @@ fn the_stack_is_found_by_what_is_there() {
     }
 }
 
+/// Its ifcfg reader drops every route of a profile beside which it finds a rule file.
+#[test]
+fn no_rule_files_where_networkmanager_reads_the_ifcfg_files() {
+    let scripts = ("/etc/sysconfig/network-scripts/ifup-eth", "");
+    let profile = ("/etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\nNM_CONTROLLED=yes\n");
+    let traces = ["/var/lock/subsys/network", "/etc/systemd/system/multi-user.target.wants/network.service"];
+    for trace in traces {
+        let started = [scripts, profile, (trace, "")];
+        let (_root, without) = disk(&started);
+        assert_eq!(detect(&without).unwrap().backend, Backend::NetworkScripts, "{trace}");
+        let (_root, with) = disk(&[&started[..], &[("/run/NetworkManager/resolv.conf", "")]].concat());
+        assert_eq!(detect(&with).unwrap().backend, Backend::NetworkManager, "{trace}");
+    }
+}
+
 #[test]
 fn detection_says_what_it_saw_and_what_that_means() {
     let (_root, disk) = disk(&[("/run/NetworkManager/system-connections/x", "")]);

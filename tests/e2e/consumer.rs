@@ -15,8 +15,13 @@ const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/consumers/us
 
 /// Makes the instance's folder a root to run programs in.
 pub fn furnish(instance: &Instance) {
+    furnish_from(instance, UNPACKED);
+}
+
+/// The same, with another folder's programs in place of this machine's.
+pub fn furnish_from(instance: &Instance, programs: &str) {
     let root = instance.root();
-    assert!(Path::new(UNPACKED).is_dir(), "{UNPACKED} is not there: run tests/setup");
+    assert!(Path::new(programs).is_dir(), "{programs} is not there: run tests/setup");
     for name in ["bin", "sbin", "lib", "lib64"] {
         symlink(format!("usr/{name}"), root.join(name)).unwrap();
     }
@@ -29,7 +34,7 @@ pub fn furnish(instance: &Instance) {
     fs::create_dir_all(tmp).unwrap();
     let binds = ["proc", "sys", "dev"].map(|name| (Path::new("/").join(name), folder(name)));
     instance.host.enter(|| {
-        let lower = format!("lowerdir={UNPACKED}:/usr");
+        let lower = format!("lowerdir={programs}:/usr");
         mount(Some("overlay"), &usr, Some("overlay"), MsFlags::MS_RDONLY, Some(lower.as_str())).unwrap();
         binds.iter().for_each(|(from, to)| bind(from, to));
     });

@@ -16,6 +16,7 @@ mod instance;
 mod kernel;
 mod metadata;
 mod network_manager;
+mod network_scripts;
 mod networkd;
 mod persist;
 mod reach;

@@ -23,7 +23,7 @@ fn instance() -> (Vpc, Instance) {
 
 /// Every rule, every route of main and of our tables, and every address, without protocol, `onlink` and the way an
 /// address was configured: what makes a difference to a packet.
-fn state(host: &Host) -> BTreeSet<String> {
+pub fn state(host: &Host) -> BTreeSet<String> {
     let mut state = BTreeSet::new();
     for family in ["-4", "-6"] {
         let rules = host.ip(&format!("{family} rule"));
@@ -47,7 +47,7 @@ fn steady(line: &str) -> String {
     let mut kept = Vec::new();
     while let Some(word) = words.next() {
         match word {
-            "proto" | "pref" => drop(words.next()),
+            "proto" | "pref" | "expires" => drop(words.next()),
             "onlink" | "linkdown" | "dadfailed" => {}
             word => kept.push(word),
         }
@@ -55,7 +55,7 @@ fn steady(line: &str) -> String {
     kept.join(" ")
 }
 
-fn assert_same(by_netlink: &BTreeSet<String>, by_files: &BTreeSet<String>) {
+pub fn assert_same(by_netlink: &BTreeSet<String>, by_files: &BTreeSet<String>) {
     let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
     let (netlink, files) = (only(by_netlink, by_files), only(by_files, by_netlink));
     assert!(netlink.is_empty() && files.is_empty(), "only by netlink: {netlink:#?}\nonly by files: {files:#?}");

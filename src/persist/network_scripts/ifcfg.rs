@@ -52,17 +52,28 @@ impl Ifcfg {
         self.get("BOOTPROTO").is_some_and(|proto| proto.eq_ignore_ascii_case("dhcp"))
     }
 
-    /// `IPADDR`, `IPADDR0`, `IPADDR1`, ...: every static IPv4 address.
+    pub fn is_dhcpv6(&self) -> bool {
+        self.get("DHCPV6C").is_some_and(|yes| yes.eq_ignore_ascii_case("yes"))
+    }
+
+    /// Whether it has a static IPv4 address: `IPADDR`, `IPADDR0`, `IPADDR1`, ...
+    pub fn has_ipv4(&self) -> bool {
+        self.values.iter().any(|(key, value)| key.starts_with("IPADDR") && !value.is_empty())
+    }
+
+    /// Whether the address is one of its static ones: `IPADDR` with any number, `IPV6ADDR`, `IPV6ADDR_SECONDARIES`.
     pub fn has_address(&self, ip: IpAddr) -> bool {
-        let addresses = self.values.iter().filter(|(key, _)| key.starts_with("IPADDR"));
-        addresses.filter_map(|(_, value)| value.parse::<IpAddr>().ok()).any(|address| address == ip)
+        let addresses = |key: &str| key.starts_with("IPADDR") || key.starts_with("IPV6ADDR");
+        let values = self.values.iter().filter(|(key, _)| addresses(key)).map(|(_, value)| value);
+        let words = values.flat_map(|value| value.split_whitespace());
+        words.filter_map(|word| word.split('/').next()?.parse::<IpAddr>().ok()).any(|address| address == ip)
     }
 }
 
 /// ifup passes over the same leftovers of editors and packages.
 pub fn is_ifcfg(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let leftovers = ["~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave"];
+    let leftovers = ["~", ".bak", ".old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave"];
     name.starts_with("ifcfg-") && !leftovers.iter().any(|end| name.ends_with(end))
 }
 

@@ -66,42 +66,58 @@ impl NetworkScripts {
 
     fn secondary(&self, planned: &Planned, rendering: &mut Rendering) {
         match self.owner(planned) {
-            Some(owner) => self.additions(planned, owner, rendering),
+            Some(owner) => self.aliases(planned, owner, rendering),
             None => rendering.files.extend(file(planned, "ifcfg-", &ifcfg_lines(planned))),
         }
         rendering.files.extend(routes_and_rules(planned));
     }
 
-    /// What a foreign ifcfg file of a secondary ENI lacks. IPv6 addresses have no file beside it.
-    fn additions(&self, planned: &Planned, owner: &Ifcfg, rendering: &mut Rendering) {
-        self.aliases(planned, owner, rendering);
-        let any_ipv6 = planned.addresses.iter().any(|address| address.net.addr().is_ipv6());
-        if any_ipv6 && owner.get("DHCPV6C") != Some("yes") {
-            let why = format!("{} has no room for them", owner.path.display());
-            rendering.notes.push(note(planned, "its IPv6 addresses are", &why));
-        }
-    }
-
-    /// One alias file per IPv4 address that the owner neither has nor gets by DHCP.
+    /// Alias files for the addresses that the owner neither has nor gets by DHCP: one per IPv4 address, and one for
+    /// all IPv6 addresses.
     fn aliases(&self, planned: &Planned, owner: &Ifcfg, rendering: &mut Rendering) {
-        let leased = planned.eni.ipv4.first().filter(|_| owner.is_dhcp());
-        let others = self.ifcfgs.iter().filter(|ifcfg| ifcfg.is_alias_of(&planned.dev));
-        let holders: Vec<_> = others.chain([owner]).collect();
-        let missing = |ip: &IpAddr| {
-            ip.is_ipv4() && leased.is_none_or(|leased| *ip != *leased) && !holders.iter().any(|h| h.has_address(*ip))
-        };
-        let addresses = planned.addresses.iter().map(|address| address.net.addr()).filter(missing);
+        let (v4, v6): (Vec<_>, Vec<_>) = self.missing(planned, owner).into_iter().partition(IpAddr::is_ipv4);
         let names = (0..).map(|number| format!("{}:{number}", planned.dev));
-        let free = names.filter(|name| !self.paths.contains(&path(&format!("ifcfg-{name}"))));
-        for (ip, name) in addresses.zip(free) {
+        let mut free = names.filter(|name| !self.paths.contains(&path(&format!("ifcfg-{name}"))));
+        for (ip, name) in v4.into_iter().zip(&mut free) {
             if name.len() > LABEL_LEN {
                 let why = format!("the kernel takes no label as long as `{name}`");
                 rendering.notes.push(note(planned, &format!("its address {ip} is"), &why));
-                continue;
+            } else {
+                rendering.files.push(alias(planned, &name, &alias_lines(ip)));
             }
-            let text = own::marker(planned) + &alias_lines(&name, ip).join("\n") + "\n";
-            rendering.files.push(File { path: path(&format!("ifcfg-{name}")), mode: 0o644, text });
         }
+        rendering.files.extend(self.ipv6_alias(planned, &v6, free, &mut rendering.notes));
+    }
+
+    /// ifup-aliases takes the second file without an IPv4 address for a repetition of the first, and drops it.
+    fn ipv6_alias(
+        &self,
+        planned: &Planned,
+        addresses: &[IpAddr],
+        mut names: impl Iterator<Item = String>,
+        notes: &mut Vec<String>,
+    ) -> Option<File> {
+        if addresses.is_empty() {
+            return None;
+        }
+        if let Some(other) = self.aliases_of(planned).find(|alias| !alias.has_ipv4()) {
+            let why = format!("ifup takes one alias file for IPv6, and {} is there", other.path.display());
+            notes.push(note(planned, "its IPv6 addresses are", &why));
+            return None;
+        }
+        names.next().map(|name| alias(planned, &name, &ipv6_alias_lines(addresses)))
+    }
+
+    fn aliases_of(&self, planned: &Planned) -> impl Iterator<Item = &Ifcfg> {
+        self.ifcfgs.iter().filter(|ifcfg| ifcfg.is_alias_of(&planned.dev))
+    }
+
+    fn missing(&self, planned: &Planned, owner: &Ifcfg) -> Vec<IpAddr> {
+        let first = planned.eni.ipv4.first().map(|ip| IpAddr::from(*ip));
+        let leased = |ip: &IpAddr| if ip.is_ipv4() { owner.is_dhcp() && first == Some(*ip) } else { owner.is_dhcpv6() };
+        let configured = |ip: &IpAddr| self.aliases_of(planned).chain([owner]).any(|ifcfg| ifcfg.has_address(*ip));
+        let addresses = planned.addresses.iter().map(|address| address.net.addr());
+        addresses.filter(|ip| !leased(ip) && !configured(ip)).collect()
     }
 }
 
@@ -164,48 +180,56 @@ fn rule_lines(planned: &Planned, family: Family) -> Vec<String> {
 fn ifcfg_lines(planned: &Planned) -> Vec<String> {
     let mut lines = vec![format!("DEVICE={}", planned.dev), format!("HWADDR={}", planned.eni.mac)];
     lines.extend(
-        "TYPE=Ethernet ONBOOT=yes BOOTPROTO=none NM_CONTROLLED=no DEFROUTE=no PEERDNS=no NOZEROCONF=yes ARPCHECK=no \
-         ARPUPDATE=no"
+        "TYPE=Ethernet ONBOOT=yes BOOTPROTO=none NM_CONTROLLED=no DEFROUTE=no PEERDNS=no NOZEROCONF=yes"
             .split(' ')
             .map(str::to_owned),
     );
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
         planned.addresses.iter().map(|address| address.net.addr()).partition(IpAddr::is_ipv4);
     for (number, ip) in v4.iter().enumerate() {
-        // The first pair has no number, and ifup-eth stops at the first gap.
+        // The first has no number, and ifup-eth stops at the first gap. The ARP options are each address's own: its
+        // probe costs seconds, and finds nothing in a VPC.
         let number = if number == 0 { String::new() } else { number.to_string() };
-        lines.push(format!("IPADDR{number}={ip}"));
-        lines.push(format!("PREFIX{number}=32"));
+        let words = format!("IPADDR{number}={ip} PREFIX{number}=32 ARPCHECK{number}=no ARPUPDATE{number}=no");
+        lines.extend(words.split(' ').map(str::to_owned));
     }
     lines.extend(ipv6_lines(&v6));
     lines
 }
 
+/// Without IPV6_AUTOCONF=no, router advertisements would bring a second default into main.
 fn ipv6_lines(addresses: &[IpAddr]) -> Vec<String> {
-    let Some((first, others)) = addresses.split_first() else {
+    if addresses.is_empty() {
         return vec!["IPV6INIT=no".into()];
-    };
-    let mut lines: Vec<String> =
-        ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_SET_SYSCTLS=no", "IPV6_DEFROUTE=no"].map(str::to_owned).into();
-    lines.push(format!("IPV6ADDR={first}/128"));
-    if !others.is_empty() {
-        let others: Vec<_> = others.iter().map(|ip| format!("{ip}/128")).collect();
-        lines.push(format!("IPV6ADDR_SECONDARIES=\"{}\"", others.join(" ")));
     }
+    let mut lines: Vec<String> = ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_DEFROUTE=no"].map(str::to_owned).into();
+    lines.extend(ipv6_addresses(addresses));
     lines
 }
 
-/// ARPCHECK and ARPUPDATE cost two seconds per alias and find nothing in a VPC.
-fn alias_lines(name: &str, ip: IpAddr) -> [String; 6] {
-    let fixed = |text: &str| text.to_owned();
-    [
-        format!("DEVICE={name}"),
-        format!("IPADDR={ip}"),
-        fixed("PREFIX=32"),
-        fixed("NO_ALIASROUTING=yes"),
-        fixed("ARPCHECK=no"),
-        fixed("ARPUPDATE=no"),
-    ]
+fn ipv6_addresses(addresses: &[IpAddr]) -> Vec<String> {
+    let hosts: Vec<_> = addresses.iter().map(|ip| format!("{ip}/128")).collect();
+    let Some((first, others)) = hosts.split_first() else { return Vec::new() };
+    let others = (!others.is_empty()).then(|| format!("IPV6ADDR_SECONDARIES=\"{}\"", others.join(" ")));
+    [format!("IPV6ADDR={first}")].into_iter().chain(others).collect()
+}
+
+fn alias(planned: &Planned, name: &str, lines: &[String]) -> File {
+    let text = format!("{}DEVICE={name}\n{}\n", own::marker(planned), lines.join("\n"));
+    File { path: path(&format!("ifcfg-{name}")), mode: 0o644, text }
+}
+
+/// Without the switch for sysctls, ifup would run ifup-ipv6 for the alias, too, and overwrite what the owner's file
+/// wants of router advertisements with the defaults.
+fn alias_lines(ip: IpAddr) -> Vec<String> {
+    let words = format!("IPADDR={ip} PREFIX=32 NO_ALIASROUTING=yes ARPCHECK=no ARPUPDATE=no IPV6_SET_SYSCTLS=no");
+    words.split(' ').map(str::to_owned).collect()
+}
+
+fn ipv6_alias_lines(addresses: &[IpAddr]) -> Vec<String> {
+    let mut lines: Vec<String> = ["IPV6INIT=yes", "IPV6_SET_SYSCTLS=no"].map(str::to_owned).into();
+    lines.extend(ipv6_addresses(addresses));
+    lines
 }
 
 #[cfg(test)]

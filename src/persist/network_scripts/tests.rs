@@ -36,9 +36,10 @@ fn an_eni_that_nobody_configures_gets_all_five_files() {
     assert_eq!(
         body(&rendering, "ifcfg-eth1"),
         "DEVICE=eth1\nHWADDR=02:00:00:00:00:02\nTYPE=Ethernet\nONBOOT=yes\nBOOTPROTO=none\nNM_CONTROLLED=no\n\
-         DEFROUTE=no\nPEERDNS=no\nNOZEROCONF=yes\nARPCHECK=no\nARPUPDATE=no\n\
-         IPADDR=10.0.0.20\nPREFIX=32\nIPADDR1=10.0.0.21\nPREFIX1=32\n\
-         IPV6INIT=yes\nIPV6_AUTOCONF=no\nIPV6_SET_SYSCTLS=no\nIPV6_DEFROUTE=no\nIPV6ADDR=2001:db8:0:a::200/128\n"
+         DEFROUTE=no\nPEERDNS=no\nNOZEROCONF=yes\n\
+         IPADDR=10.0.0.20\nPREFIX=32\nARPCHECK=no\nARPUPDATE=no\n\
+         IPADDR1=10.0.0.21\nPREFIX1=32\nARPCHECK1=no\nARPUPDATE1=no\n\
+         IPV6INIT=yes\nIPV6_AUTOCONF=no\nIPV6_DEFROUTE=no\nIPV6ADDR=2001:db8:0:a::200/128\n"
     );
     assert_eq!(
         body(&rendering, "route-eth1"),
@@ -66,7 +67,7 @@ fn an_eni_that_nobody_configures_gets_all_five_files() {
 fn without_ipv6_there_are_no_ipv6_files() {
     let rendering = render(&[], vec![guest::eth2()]);
     assert_eq!(names(&rendering), ["ifcfg-eth2", "route-eth2", "rule-eth2"]);
-    assert!(body(&rendering, "ifcfg-eth2").ends_with("PREFIX1=32\nIPV6INIT=no\n"));
+    assert!(body(&rendering, "ifcfg-eth2").ends_with("ARPUPDATE1=no\nIPV6INIT=no\n"));
 }
 
 #[test]
@@ -86,7 +87,8 @@ fn the_primary_keeps_its_owner_and_gets_aliases_routes_and_rules() {
     assert_eq!(names(&rendering), ["ifcfg-eth0:0", "route-eth0", "rule-eth0", "route6-eth0", "rule6-eth0"]);
     assert_eq!(
         body(&rendering, "ifcfg-eth0:0"),
-        "DEVICE=eth0:0\nIPADDR=10.0.0.11\nPREFIX=32\nNO_ALIASROUTING=yes\nARPCHECK=no\nARPUPDATE=no\n"
+        "DEVICE=eth0:0\nIPADDR=10.0.0.11\nPREFIX=32\nNO_ALIASROUTING=yes\nARPCHECK=no\nARPUPDATE=no\n\
+         IPV6_SET_SYSCTLS=no\n"
     );
     assert_eq!(
         body(&rendering, "route-eth0"),
@@ -127,10 +129,30 @@ fn an_owner_found_by_its_hardware_address_keeps_what_it_has() {
     let owner = ("ifcfg-Wired", "HWADDR=02:00:00:00:00:02\nBOOTPROTO=none\nIPADDR0=10.0.0.20\nPREFIX0=20\n");
     let alias = ("ifcfg-eth1:0", "DEVICE=eth1:0\nIPADDR=10.0.0.99\n");
     let rendering = render(&[owner, alias], vec![guest::eth1()]);
-    assert_eq!(names(&rendering)[0], "ifcfg-eth1:1");
+    assert_eq!(names(&rendering)[..2], ["ifcfg-eth1:1", "ifcfg-eth1:2"]);
     assert!(body(&rendering, "ifcfg-eth1:1").starts_with("DEVICE=eth1:1\nIPADDR=10.0.0.21\n"));
-    let note = "eth1 (eni-1): its IPv6 addresses are left to the boot service, because \
-                /etc/sysconfig/network-scripts/ifcfg-Wired has no room for them";
+    assert_eq!(
+        body(&rendering, "ifcfg-eth1:2"),
+        "DEVICE=eth1:2\nIPV6INIT=yes\nIPV6_SET_SYSCTLS=no\nIPV6ADDR=2001:db8:0:a::200/128\n"
+    );
+    assert_eq!(rendering.notes, [""; 0]);
+}
+
+#[test]
+fn ipv6_addresses_that_the_owner_has_are_not_repeated() {
+    let owner = "BOOTPROTO=dhcp\nIPV6ADDR=2001:db8:0:a::7/64\nIPV6ADDR_SECONDARIES='2001:DB8:0:a::200/64 fd00::1'\n";
+    let rendering = render(&[("ifcfg-eth1", owner)], vec![guest::eth1()]);
+    assert_eq!(names(&rendering), ["ifcfg-eth1:0", "route-eth1", "rule-eth1", "route6-eth1", "rule6-eth1"]);
+    assert!(body(&rendering, "ifcfg-eth1:0").contains("IPADDR=10.0.0.21\n"));
+}
+
+#[test]
+fn a_second_alias_file_for_ipv6_would_break_the_first() {
+    let alias = ("ifcfg-eth1:6", "DEVICE=eth1:6\nIPV6ADDR=fd00::6/64\n");
+    let rendering = render(&[("ifcfg-eth1", "BOOTPROTO=dhcp\n"), alias], vec![guest::eth1()]);
+    assert_eq!(names(&rendering), ["ifcfg-eth1:0", "route-eth1", "rule-eth1", "route6-eth1", "rule6-eth1"]);
+    let note = "eth1 (eni-1): its IPv6 addresses are left to the boot service, because ifup takes one alias file for \
+                IPv6, and /etc/sysconfig/network-scripts/ifcfg-eth1:6 is there";
     assert_eq!(rendering.notes, [note]);
 }
 
@@ -164,7 +186,8 @@ fn the_bands_of_main_routes_first_are_ip_s_own_words() {
 #[test]
 fn leftovers_and_files_of_ours_own_nothing() {
     let ours = ("ifcfg-eth1", "# Written by eniroute for eni-1 (02:00:00:00:00:02).\nDEVICE=eth1\n");
-    let rendering = render(&[ours, ("ifcfg-eth1.rpmsave", "DEVICE=eth1\n")], vec![guest::eth1()]);
+    let leftovers = ["ifcfg-eth1.rpmsave", "ifcfg-eth1.old", "ifcfg-eth1~"].map(|name| (name, "DEVICE=eth1\n"));
+    let rendering = render(&[&[ours][..], &leftovers].concat(), vec![guest::eth1()]);
     assert_eq!(names(&rendering)[0], "ifcfg-eth1");
 }
 
