@@ -47,6 +47,7 @@ test: root setup lint build ## Run all tests (root)
 test-boot: root setup build ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
 	@tests/setup-boot
 	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test boot -- $(ARGS)
+
 .PHONY: test-ifup
 test-ifup: root setup ## Boot from network-scripts files by Red Hat's own ifup; ENIROUTE_IFUP names its folder (root)
 	@test -n "$(ENIROUTE_IFUP)" || { echo "Set ENIROUTE_IFUP to a folder with initscripts' network-scripts: README.md, Contributing" >&2; exit 1; }
