@@ -39,7 +39,7 @@ impl Tree {
     }
 
     fn render_for(&self, backend: Backend, desired: &Desired) -> Rendered {
-        let rendered = render(&self.disk, backend, desired, &guest::links(), &BTreeSet::new()).unwrap();
+        let rendered = render(&self.disk, &backend.into(), desired, &guest::links(), &BTreeSet::new()).unwrap();
         for change in self.disk.plan(&rendered.wanted, &rendered.obsolete).unwrap() {
             self.disk.commit(&change).unwrap();
         }
@@ -155,6 +155,21 @@ fn netplan_merges_our_additions_into_cloud_init_s_definition() {
     // The primary's rules stand in the complete definition.
     assert_has(&tree.unit("eniroute-eth2"), &["[RoutingPolicyRule] From=10.0.0.10 Priority=10000 Table=10000"]);
     assert!(!ens6.contains("Table=10000\n"), "{ens6}");
+}
+
+#[test]
+fn netplan_generates_cloud_init_s_own_policy_routing_untouched_by_ours() {
+    let tree = Tree::new("50-cloud-init.yaml", guest::CLOUD_INIT_24_1);
+    tree.generate();
+    let alone = [tree.unit("eth0"), tree.unit("eth1"), tree.link("eth1")];
+    assert_eq!(tree.render(&guest::desired()).notes, [""; 0]);
+    tree.generate();
+    assert_eq!(alone, [tree.unit("eth0"), tree.unit("eth1"), tree.link("eth1")]);
+    assert_has(&alone[1], &["[Route] Destination=0.0.0.0/0 Gateway=10.0.0.1 Table=101"]);
+    let drop_in = "/etc/systemd/network/10-netplan-eth1.network.d/60-eniroute-eth1.conf";
+    let drop_in = tree.disk.read(drop_in).unwrap().unwrap();
+    assert_has(&drop_in, &["[Route] Gateway=10.0.0.1 GatewayOnLink=yes Table=10001"]);
+    assert_eq!(tree.units(), ["eniroute-eth2", "eth0", "eth1"].map(|id| format!("10-netplan-{id}.network")));
 }
 
 #[test]

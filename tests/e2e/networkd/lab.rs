@@ -108,7 +108,7 @@ impl Lab {
         for flag in ["-4", "-6"] {
             for line in self.guest.ip(&format!("{flag} rule")).lines() {
                 let priority: u32 = line.split(':').next().unwrap().parse().unwrap();
-                if (10_000..30_000).contains(&priority) {
+                if ![0, 32_766, 32_767].contains(&priority) {
                     self.guest.ip(&format!("{flag} rule del priority {priority}"));
                 }
             }
