@@ -72,20 +72,15 @@ struct Evidence<'a> {
 type Found = Option<(Backend, String)>;
 
 impl Evidence<'_> {
-    /// The surest first. NetworkManager names a profile only where it has activated one that stays; it calls a link
-    /// managed also where it looks on while another stack configures it.
+    /// The surest first. NetworkManager's record comes late: it calls a link managed, and names a profile that it has
+    /// made up, also where it only looks on while another stack configures it.
     fn of(&self, planned: &Planned) -> Result<(Backend, String)> {
         let link = self.links.iter().find(|link| link.name == planned.dev);
-        let record = link.map(|link| Record::read(self.disk, link.index)).transpose()?.unwrap_or_default();
-        let profile = record.connection.map(|uuid| format!("NetworkManager runs it by the profile {uuid}"));
-        let managed = record.managed.then(|| "NetworkManager manages it".to_owned());
-        let by_manager = |why| (Backend::NetworkManager, why);
         let found = [
-            profile.map(by_manager),
-            self.networkd(link)?,
+            self.networkd(planned, link)?,
             self.ifupdown(planned)?,
             self.renderer(planned),
-            managed.map(by_manager),
+            self.network_manager(link)?,
             self.before(planned),
         ];
         let host = || (self.host, "no stack has a record of it, and that one configures the host".to_owned());
@@ -93,11 +88,22 @@ impl Evidence<'_> {
     }
 
     /// networkd's record; netplan's own units are netplan's, which may have changed its mind about the next boot.
-    fn networkd(&self, link: Option<&Link>) -> Result<Found> {
+    fn networkd(&self, planned: &Planned, link: Option<&Link>) -> Result<Found> {
         let nic = link.map(|link| Nic::read(self.disk, link)).transpose()?.unwrap_or_default();
         let Some(unit) = nic.unit.filter(|_| nic.is_configured) else { return Ok(None) };
-        let theirs = self.netplan.is_some() && unit.starts_with("10-netplan-");
-        Ok((!theirs).then(|| (Backend::Networkd, format!("systemd-networkd runs it by {unit}"))))
+        let backend = match &self.netplan {
+            Some(netplan) if is_netplan_s(&unit) && netplan.hands_to_network_manager(planned) => return Ok(None),
+            Some(_) if is_netplan_s(&unit) => Backend::Netplan,
+            _ => Backend::Networkd,
+        };
+        Ok(Some((backend, format!("systemd-networkd runs it by {unit}"))))
+    }
+
+    fn network_manager(&self, link: Option<&Link>) -> Result<Found> {
+        let record = link.map(|link| Record::read(self.disk, link.index)).transpose()?.unwrap_or_default();
+        let profile = record.connection.map(|uuid| format!("NetworkManager runs it by the profile {uuid}"));
+        let why = profile.or_else(|| record.managed.then(|| "NetworkManager manages it".to_owned()));
+        Ok(why.map(|why| (Backend::NetworkManager, why)))
     }
 
     fn ifupdown(&self, planned: &Planned) -> Result<Found> {
@@ -134,6 +140,10 @@ impl Evidence<'_> {
         }
         (ends_in_networkd && name.starts_with("10-eniroute-")).then_some(Backend::Networkd)
     }
+}
+
+fn is_netplan_s(unit: &str) -> bool {
+    unit.starts_with("10-netplan-")
 }
 
 #[cfg(test)]

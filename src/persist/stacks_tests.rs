@@ -63,9 +63,14 @@ fn the_stack_that_runs_an_interface_is_found_by_its_record() {
         (vec![NETPLAN, CLOUD_INIT, MANAGED], "network-manager"),
         (vec![NETPLAN, CLOUD_INIT, UNMANAGED], "netplan"),
         (with(&theirs, &[NETPLAN, CLOUD_INIT]), "netplan"),
-        (with(&theirs, &[NETPLAN, CLOUD_INIT, BY_PROFILE]), "network-manager"),
-        (with(&other, &[NETPLAN, CLOUD_INIT]), "networkd"),
         // NetworkManager looks on.
+        (with(&theirs, &[NETPLAN, CLOUD_INIT, BY_PROFILE]), "netplan"),
+        (with(&other, &[NETPLAN, CLOUD_INIT, BY_PROFILE]), "networkd"),
+        (
+            with(&theirs, &[NETPLAN, ("/etc/netplan/01-a.yaml", "network: {renderer: NetworkManager}")]),
+            "network-manager",
+        ),
+        (with(&other, &[NETPLAN, CLOUD_INIT]), "networkd"),
         (with(&other, &[NETPLAN, CLOUD_INIT, MANAGED]), "networkd"),
         (with(&other, &[interfaces]), "networkd"),
         (vec![NETPLAN, CLOUD_INIT, ("/run/network/ifstate", "lo=lo\neth1=eth1\n")], "ifupdown"),
