@@ -235,3 +235,26 @@ fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
         assert!(rules().contains(&format!("10000:\tfrom {source} lookup 10000")), "{}", rules());
     }
 }
+
+#[test]
+fn two_stacks_on_one_host_each_get_their_interface() {
+    let mut vpc = Vpc::new();
+    let subnet = vpc.subnet("10.0.0.0/20", None);
+    for (dev, ip) in [("eth0", "10.0.0.10"), ("eth1", "10.0.0.20"), ("eth2", "10.0.0.30")] {
+        vpc.attach(EniSpec::new(subnet, dev).ipv4([ip]));
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    let index = instance.host.sh("cat /sys/class/net/eth1/ifindex");
+    instance.write(&format!("run/NetworkManager/devices/{}", index.trim()), "[device]\nmanaged=true\n");
+    let applied = instance.json("apply");
+    assert_eq!(applied["backend"], "netplan, network-manager");
+    let files: Vec<_> =
+        applied["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    let of = |part: &str| files.iter().filter(|path| path.contains(part)).count();
+    assert_eq!((of(".nmconnection"), of("eth1"), of("/etc/netplan/60-eniroute-eth2.yaml")), (1, 0, 1), "{files:?}");
+    let paths: Vec<_> = files.iter().map(|path| path.trim_start_matches('/').to_owned()).collect();
+    assert_eq!(instance.json("apply")["files"], serde_json::json!([]));
+
+    instance.must("remove");
+    assert!(paths.iter().all(|path| !instance.has(path)), "{paths:?}");
+}
