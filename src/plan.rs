@@ -47,6 +47,8 @@ pub struct Planned {
     pub addresses: Vec<Address>,
     /// A subnet's route before the default that needs it.
     pub routes: Vec<Route>,
+    /// Routes in main that the interface's owner, a DHCP client, keeps itself at present.
+    pub left_to_owner: Vec<Route>,
     pub rules: Vec<Rule>,
 }
 
@@ -58,6 +60,12 @@ impl Planned {
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
         link.chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
+    }
+
+    /// The same where no owner is left that would keep any route: as a whole definition of ours has it.
+    pub fn without_owner(&self) -> Self {
+        let routes = self.routes.iter().chain(&self.left_to_owner).cloned().collect();
+        Self { routes, left_to_owner: Vec::new(), ..self.clone() }
     }
 
     /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
@@ -153,13 +161,16 @@ struct Host<'a> {
 impl Host<'_> {
     fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
         let host = |ip: IpAddr| Address::host(dev, ip);
-        let (addresses, routes) = if eni.primary {
-            (eni.ipv4.iter().skip(1).map(|ip| host((*ip).into())).collect(), self.narrow_table(eni, dev))
+        let (addresses, routes, main) = if eni.primary {
+            let secondaries = eni.ipv4.iter().skip(1).map(|ip| host((*ip).into()));
+            (secondaries.collect(), self.narrow_table(eni, dev), Vec::new())
         } else {
-            (eni.addresses().map(host).collect(), [self.table(eni, dev), self.main(eni, dev)].concat())
+            (eni.addresses().map(host).collect(), self.table(eni, dev), self.main(eni, dev))
         };
+        let (left_to_owner, main): (Vec<_>, Vec<_>) = main.into_iter().partition(|route| self.owner_keeps(route));
+        let routes = [routes, main].concat();
         let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni, dev) };
-        Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, rules }
+        Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, left_to_owner, rules }
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
@@ -240,8 +251,7 @@ impl Host<'_> {
         .collect()
     }
 
-    /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric, unless the NIC's
-    /// owner keeps such routes itself.
+    /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric.
     fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
             return Vec::new();
@@ -253,9 +263,10 @@ impl Host<'_> {
             metric: eni.table(),
             ..route(MAIN, Family::Ipv4.everything(), dev)
         };
-        [subnet_route, default].into_iter().filter(|route| !self.owner_keeps(route)).collect()
+        vec![subnet_route, default]
     }
 
+    /// Whether the NIC's owner keeps such a route itself.
     fn owner_keeps(&self, wanted: &Route) -> bool {
         self.observed.routes.iter().any(|route| {
             route.table == MAIN

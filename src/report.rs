@@ -17,7 +17,8 @@ pub struct Report {
     /// The kernel changes that were made (`plan`: that would be), as `ip` commands in order.
     #[serde(serialize_with = "commands")]
     pub kernel: Vec<Change>,
-    /// The network stack that the files are for, as `--backend` names it; absent when no files were considered.
+    /// The network stacks that the files are for, as `--backend` names them, joined by `, `: each interface may have
+    /// its own. Absent when no files were considered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
     pub files: Vec<FileReport>,

@@ -14,6 +14,8 @@ pub mod network_scripts;
 pub mod networkd;
 mod nic;
 mod own;
+mod share;
+mod stacks;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,8 @@ use crate::net::{Dev, Link, Mac};
 use crate::plan::{Desired, Planned};
 
 pub use own::{OwnFile, own_files};
+pub use share::Share;
+pub use stacks::Stacks;
 
 /// The stack that configures the host's network, named as `--backend` takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,8 +96,11 @@ impl FromStr for Backend {
 
 /// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
 pub trait Renderer {
-    /// Every file of ours for `desired`, each one ENI's alone, its first line [`own::marker`].
-    fn render(&self, desired: &Desired) -> Rendering;
+    /// Every file of ours for `share`, each with one ENI's name in its first line ([`own::marker`]).
+    fn render(&self, share: &Share) -> Rendering;
+
+    /// Whether the files of this ENI, which the stack runs, can hold the primary ENI's rules.
+    fn holds_rules(&self, planned: &Planned) -> bool;
 }
 
 /// What a renderer has to say.
@@ -119,30 +126,44 @@ pub struct Rendered {
     pub errors: Vec<Error>,
 }
 
-/// Renders `desired` in the notation of `backend`.
+/// Renders each ENI of `desired` in the notation of the stack that runs it.
 ///
 /// `links` are the kernel's, for the names and the winning unit of an interface. `keep` holds the MACs of ENIs
-/// whose metadata failed this time: their files stay as they are. A backend without a renderer writes and
-/// deletes nothing. Errors: a foreign file that cannot be read or parsed.
+/// whose metadata failed this time: their files stay as they are. For an ENI without a stack nothing is written or
+/// deleted. Errors: a foreign file that cannot be read or parsed.
 pub fn render(
     disk: &Disk,
-    backend: Backend,
+    stacks: &Stacks,
     desired: &Desired,
     links: &[Link],
     keep: &BTreeSet<Mac>,
 ) -> Result<Rendered> {
-    let Some(renderer) = backend.renderer(disk, links)? else {
-        return Ok(Rendered { notes: backend.unsupported().into_iter().collect(), ..Rendered::default() });
-    };
-    let Rendering { files, units, notes } = renderer.render(desired);
-    let mut rendered = Rendered { units, notes, ..Rendered::default() };
-    for file in files {
-        admit(disk, file, keep, &mut rendered)?;
+    let (mut rendered, mut renderers) = (Rendered::default(), BTreeMap::new());
+    for backend in stacks.used(desired) {
+        rendered.notes.extend(backend.unsupported());
+        renderers.extend(backend.renderer(disk, links)?.map(|renderer| (backend, renderer)));
     }
-    let wanted: BTreeSet<_> = rendered.wanted.iter().map(|file| &file.path).collect();
-    let old = own_files(disk)?.into_iter().filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
-    rendered.obsolete = old.map(|own| own.path).collect();
+    if renderers.is_empty() {
+        return Ok(rendered);
+    }
+    let without = desired.enis.iter().filter(|planned| stacks.of(planned) == Backend::None);
+    let keep: BTreeSet<Mac> = keep.iter().copied().chain(without.map(|planned| planned.eni.mac)).collect();
+    for (backend, share) in share::divide(desired, stacks, &renderers) {
+        let Some(renderer) = renderers.get(&backend) else { continue };
+        let Rendering { files, units, notes } = renderer.render(&share);
+        rendered.units.extend(units);
+        rendered.notes.extend(notes);
+        files.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
+    }
+    rendered.obsolete = obsolete(disk, &keep, &rendered.wanted)?;
     Ok(rendered)
+}
+
+/// Files of ours that are not `wanted`, those of ENIs to be kept left out.
+fn obsolete(disk: &Disk, keep: &BTreeSet<Mac>, wanted: &[File]) -> Result<Vec<PathBuf>> {
+    let wanted: BTreeSet<_> = wanted.iter().map(|file| &file.path).collect();
+    let old = own_files(disk)?.into_iter().filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
+    Ok(old.map(|own| own.path).collect())
 }
 
 fn note(planned: &Planned, stack: &str, why: &str) -> String {

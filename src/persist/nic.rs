@@ -20,6 +20,8 @@ pub struct Nic {
     pub is_permanent: bool,
     /// The base name of the .network file that networkd last chose for it; absent when it has none or runs not.
     pub unit: Option<String>,
+    /// networkd has configured it, or is about to.
+    pub is_configured: bool,
 }
 
 impl Nic {
@@ -36,12 +38,18 @@ impl Nic {
             kind: link.kind.clone(),
             is_permanent: link.permanent_mac.is_some(),
             unit: unit.map(str::to_owned),
+            is_configured: ["configured", "configuring"].into_iter().any(|admin| is_in_state(&state, admin)),
         })
     }
 
     pub fn is_called(&self, glob: &str) -> bool {
         self.names.iter().any(|name| fnmatch(glob, name))
     }
+}
+
+/// Whether networkd's record of a link says that it is in this administrative state.
+pub fn is_in_state(state: &str, admin: &str) -> bool {
+    state.lines().any(|line| line.strip_prefix("ADMIN_STATE=") == Some(admin))
 }
 
 /// The path of the .network file in networkd's record of a link (`/run/systemd/netif/links/INDEX`).

@@ -21,7 +21,7 @@ fn write(disk: &Disk, rendered: &Rendered) -> Vec<String> {
 }
 
 fn netplan(disk: &Disk, desired: &Desired, keep: &[Mac]) -> Rendered {
-    render(disk, Backend::Netplan, desired, &guest::links(), &keep.iter().copied().collect()).unwrap()
+    render(disk, &Backend::Netplan.into(), desired, &guest::links(), &keep.iter().copied().collect()).unwrap()
 }
 
 const CLOUD_INIT: (&str, &str) =
@@ -90,9 +90,35 @@ fn detection_says_what_it_saw_and_what_that_means() {
 #[test]
 fn a_backend_without_a_renderer_writes_and_deletes_nothing() {
     let (_root, disk) = disk(&[("/etc/netplan/60-eniroute-eth1.yaml", "# Written by eniroute for e (m)\n")]);
-    let rendered = render(&disk, Backend::None, &guest::desired(), &[], &BTreeSet::new()).unwrap();
+    let rendered = render(&disk, &Backend::None.into(), &guest::desired(), &[], &BTreeSet::new()).unwrap();
     assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
     assert!(rendered.notes[0].contains("kernel only"), "{:?}", rendered.notes);
+}
+
+#[test]
+fn a_whole_definition_has_main_s_routes_also_while_a_dhcp_client_keeps_them() {
+    let (_root, disk) = disk(&[("/etc/network/interfaces", "source-directory /etc/network/interfaces.d\n")]);
+    let mut leased = guest::eth1();
+    leased.left_to_owner = leased.routes.drain(..2).collect();
+    let alone = leased.without_owner();
+    assert_eq!((alone.routes.len(), alone.left_to_owner.len()), (7, 0));
+    let wanted = |backend: Backend, planned: &Planned| {
+        let desired = Desired { enis: vec![planned.clone()], ..Desired::default() };
+        render(&disk, &backend.into(), &desired, &guest::links(), &BTreeSet::new()).unwrap().wanted
+    };
+    for backend in Backend::ALL.into_iter().filter(|backend| *backend != Backend::None) {
+        let files = wanted(backend, &leased);
+        assert!(!files.is_empty(), "{backend}");
+        assert_eq!(files, wanted(backend, &alone), "{backend}");
+    }
+    disk.commit(&FileChange::Create(File {
+        path: "/etc/netplan/50-cloud-init.yaml".into(),
+        mode: 0o600,
+        text: "network: {ethernets: {eth1: {dhcp4: true}}}".into(),
+    }))
+    .unwrap();
+    let [file] = &wanted(Backend::Netplan, &leased)[..] else { panic!("one file") };
+    assert!(!file.text.contains("metric: 10001"), "the owner stays, and its routes with it: {}", file.text);
 }
 
 #[test]

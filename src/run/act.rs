@@ -14,9 +14,8 @@ use crate::files::{Disk, File, FileChange};
 use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
 use crate::net::{Change, Link, Observed};
-use crate::persist;
 use crate::persist::handover::{self, Changes, Handover};
-use crate::persist::network_manager;
+use crate::persist::{self, Stacks, network_manager};
 use crate::report::Report;
 
 /// The ledger tells no secret, and `status` needs no root.
@@ -233,16 +232,14 @@ fn commit(disk: &Disk, changes: &[&FileChange], report: &mut Report) {
 }
 
 fn render(disk: &Disk, survey: &Survey, parts: &Parts, report: &mut Report) -> Result<Changes> {
-    let backend = match parts.backend {
-        Some(backend) => backend,
-        None => {
-            let detection = persist::detect::detect(disk)?;
-            detection.reasons.iter().for_each(|reason| info!("{reason}"));
-            detection.backend
-        }
+    let Survey { desired, observed, keep, .. } = survey;
+    let stacks = match parts.backend {
+        Some(backend) => Stacks::from(backend),
+        None => Stacks::find(disk, desired, &observed.links)?,
     };
-    report.backend = Some(backend.to_string());
-    let rendered = persist::render(disk, backend, &survey.desired, &survey.observed.links, &survey.keep)?;
+    stacks.reasons.iter().for_each(|reason| info!("{reason}"));
+    report.backend = Some(stacks.used(desired).iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let rendered = persist::render(disk, &stacks, desired, &observed.links, keep)?;
     extend(&mut report.notes, rendered.notes);
     extend(&mut report.errors, rendered.errors.iter().map(ToString::to_string).collect());
     Ok(Changes { files: disk.plan(&rendered.wanted, &rendered.obsolete)?, units: rendered.units })

@@ -8,10 +8,13 @@ use std::process::Output;
 
 use nix::mount::{MsFlags, mount};
 
-use crate::instance::Instance;
+use crate::instance::{Instance, Run};
 use crate::vpc::{Cmd, Host};
 
 const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/consumers/usr");
+
+/// Its place below the root, where no consumer looks.
+const ENIROUTE: &str = "eniroute";
 
 /// Makes the instance's folder a root to run programs in.
 pub fn furnish(instance: &Instance) {
@@ -32,6 +35,7 @@ pub fn furnish_from(instance: &Instance, programs: &str) {
     };
     let [usr, tmp] = ["usr", "tmp"].map(folder);
     fs::create_dir_all(tmp).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_eniroute"), root.join(ENIROUTE)).unwrap();
     let binds = ["proc", "sys", "dev"].map(|name| (Path::new("/").join(name), folder(name)));
     instance.host.enter(|| {
         let lower = format!("lowerdir={programs}:/usr");
@@ -49,6 +53,11 @@ fn bind(from: &PathBuf, to: &PathBuf) {
 pub fn program(instance: &Instance, words: &str) -> Cmd {
     let root = instance.root().display().to_string();
     instance.host.command("chroot").arg(root).args(words.split_whitespace())
+}
+
+/// `eniroute ARGUMENTS` with this root for its own: to it this is the running host, whose daemons it may tell.
+pub fn eniroute(instance: &Instance, arguments: &str) -> Run {
+    Run::of(program(instance, &format!("/{ENIROUTE} {arguments}")).output())
 }
 
 /// Runs it; it must succeed. Standard output and error.

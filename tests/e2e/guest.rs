@@ -89,6 +89,42 @@ pub fn eth2() -> Planned {
     )
 }
 
+/// What cloud-init writes since 24.1 for eth0 and eth1.
+pub const CLOUD_INIT_24_1: &str = r#"network:
+  version: 2
+  ethernets:
+    eth0:
+      match:
+        macaddress: "02:00:00:00:00:01"
+      dhcp4: true
+      dhcp4-overrides:
+        route-metric: 100
+      dhcp6: false
+      set-name: "eth0"
+    eth1:
+      match:
+        macaddress: "02:00:00:00:00:02"
+      addresses:
+      - "10.0.0.21/20"
+      dhcp4: true
+      dhcp4-overrides:
+        route-metric: 200
+        use-routes: true
+      dhcp6: false
+      set-name: "eth1"
+      routes:
+      - table: 101
+        to: "0.0.0.0/0"
+        via: "10.0.0.1"
+      - table: 101
+        to: "10.0.0.0/20"
+      routing-policy:
+      - table: 101
+        from: "10.0.0.20"
+      - table: 101
+        from: "10.0.0.21"
+"#;
+
 /// `main_routes_first`: the three bands of one address.
 pub fn bands(ip: &str, table: u32) -> [Rule; 3] {
     [
@@ -120,7 +156,7 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
     assert_eq!(eni.table(), BASE + number);
     let routes = routes.iter().map(|words| route(words)).collect();
     let rules = rules.iter().map(|words| rule(words)).collect();
-    Planned { eni, addresses: added.collect(), dev, routes, rules }
+    Planned { eni, addresses: added.collect(), dev, routes, left_to_owner: Vec::new(), rules }
 }
 
 /// A route from `ip route add`'s words.

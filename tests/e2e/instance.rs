@@ -1,6 +1,7 @@
 //! An instance in the fake VPC with eniroute on it: a guest, a folder for its files, and the binary.
 
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::SystemTime;
 use std::{fs, os::unix::fs::MetadataExt};
 
@@ -20,6 +21,16 @@ pub struct Run {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+}
+
+impl Run {
+    /// It must not have panicked.
+    pub fn of(out: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let run = Self { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
+        assert!(!run.stderr.contains("panicked"), "{run:?}");
+        run
+    }
 }
 
 impl Instance {
@@ -61,11 +72,7 @@ impl Instance {
     pub fn eniroute(&self, arguments: &str) -> Run {
         let command =
             self.host.command(env!("CARGO_BIN_EXE_eniroute")).args(["--root", &self.root().display().to_string()]);
-        let out = command.args(arguments.split_whitespace()).output();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let run = Run { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
-        assert!(!run.stderr.contains("panicked"), "{run:?}");
-        run
+        Run::of(command.args(arguments.split_whitespace()).output())
     }
 
     /// `eniroute ARGUMENTS`, which must succeed and have nothing to complain of; its standard output.

@@ -22,6 +22,7 @@ mod persist;
 mod reach;
 mod same_twice;
 mod scale;
+mod traffic;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 #[path = "vpc.rs"]

@@ -1,19 +1,13 @@
 //! The keyfiles, read by a real NetworkManager with a D-Bus of its own in a guest of the fake VPC.
 
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use eniroute::error::Error;
-use eniroute::files::{Disk, File, FileChange};
-use eniroute::net::Link;
-use eniroute::persist::network_manager::handover::hand_over;
-use eniroute::plan::{Desired, Planned};
 use nix::mount::{MsFlags, mount};
 
-use crate::consumer::{furnish, power_cycle, program, run, said};
-use crate::guest;
+use crate::consumer::{eniroute, furnish, power_cycle, program, run};
 use crate::instance::{Instance, neighbours_reach};
+use crate::traffic::under_traffic;
 use crate::vpc::{Background, EniId, EniSpec, SubnetId, Vpc};
 
 const CONF: &str = "[main]\nplugins=keyfile\nauth-polkit=false\ndns=none\ndhcp=internal\n\n[device-veth]\nmatch-device=type:veth\n\
@@ -44,7 +38,8 @@ fn guest() -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6(["2001:db8:0:a::100"]));
+    let eth0 = EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6(["2001:db8:0:a::100"]);
+    vpc.attach(eth0.public("10.0.0.10", "54.178.213.178"));
     let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
     let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
     vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]));
@@ -87,6 +82,23 @@ impl Guest {
         }
     }
 
+    /// `eniroute apply -v OPTIONS` on the running system, which must succeed; what it logged.
+    fn apply(&self, options: &str) -> String {
+        let run = eniroute(&self.instance, &format!("apply -v {options}"));
+        assert_eq!(run.code, 0, "{run:#?}");
+        run.stderr
+    }
+
+    fn assert_nothing_to_do(&self) {
+        let run = eniroute(&self.instance, "apply");
+        assert_eq!((run.code, run.stdout.starts_with("nothing to do: 4 ENIs")), (0, true), "{run:#?}");
+    }
+
+    /// Does `work`, which must cost the primary ENI nothing.
+    fn lose_nothing(&self, work: impl FnOnce()) {
+        assert_eq!(under_traffic(&self.vpc, &self.instance.host, "54.178.213.178", work), 0);
+    }
+
     fn profile_of(&self, dev: &str) -> String {
         let all = run(&self.instance, "nmcli --terse --fields DEVICE,CONNECTION device");
         let found = all.lines().find_map(|line| line.strip_prefix(&format!("{dev}:")));
@@ -119,42 +131,6 @@ impl Guest {
             }
         }
         lines
-    }
-
-    /// eniroute's keyfiles, each with the interface that it is for.
-    fn keyfiles(&self) -> Vec<(Planned, PathBuf)> {
-        let status = self.instance.json("status");
-        let enis = status["enis"].as_array().unwrap().iter().filter(|eni| eni["interface"] != "eth0");
-        let keyfile = |eni: &serde_json::Value| {
-            let mut planned = guest::eth1();
-            planned.dev = eni["interface"].as_str().unwrap().into();
-            planned.eni.id = eni["eni"].as_str().unwrap().to_owned();
-            let path = format!("/{FOLDER}/eniroute-{}.nmconnection", planned.eni.id);
-            (planned, path.into())
-        };
-        enis.map(keyfile).collect()
-    }
-
-    /// Hands every keyfile over, as if all had just been written; nothing may fail. Returns nmcli's arguments.
-    fn hand_over(&self) -> Vec<String> {
-        let (enis, paths): (Vec<_>, Vec<_>) = self.keyfiles().into_iter().unzip();
-        let file = |path| FileChange::Create(File { path, mode: 0o600, text: String::new() });
-        let changes: Vec<_> = paths.into_iter().map(file).collect();
-        let links: Vec<_> = SECONDARY_NICS.map(|dev| self.link(dev)).into();
-        let disk = Disk::new(self.instance.root()).unwrap();
-        let mut ran = Vec::new();
-        let told = hand_over(&disk, &changes, &Desired { enis, ..Desired::default() }, &links, |name, args| {
-            ran.push(args.join(" "));
-            let out = program(&self.instance, name).args(args).output();
-            if out.status.success() { Ok(()) } else { Err(Error::Failed(format!("{args:?}: {}", said(&out)))) }
-        });
-        assert!(told.told && told.errors.is_empty(), "{told:?}");
-        ran
-    }
-
-    fn link(&self, dev: &str) -> Link {
-        let index = run(&self.instance, &format!("cat /sys/class/net/{dev}/ifindex"));
-        Link { index: index.trim().parse().unwrap(), name: dev.into(), ..guest::link(1) }
     }
 }
 
@@ -193,33 +169,39 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
     guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
     guest.instance.host.settle();
     let primary = guest.instance.host.ip("address show dev eth0");
-    let neighbour = guest.vpc.neighbour(guest.subnets[0]);
-    assert!(neighbour.ping(&["10.0.0.10"]).is_empty());
-    let pings = neighbour.command("fping").args(["--loop", "--period=20", "--timeout=500", "10.0.0.10"]).background();
-
-    guest.instance.eniroute("apply");
-    let applied = guest.state();
-    let ran = guest.hand_over();
-    assert!(ran[1].starts_with("connection up uuid ") && ran[1].ends_with(" ifname eth1"), "{ran:?}");
+    guest.apply("--no-persist");
     guest.instance.host.settle();
-    assert_eq!(guest.state(), applied);
-    assert!(
-        guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.profile_of("eth2").starts_with("eniroute-eni-")
-    );
+    let by_netlink = guest.state();
+
+    guest.lose_nothing(|| {
+        let log = guest.apply("");
+        assert!(log.contains("eth1 is for network-manager: NetworkManager"), "{log}");
+        assert!(
+            log.lines().any(|line| line.contains("nmcli connection up uuid ") && line.ends_with(" ifname eth1")),
+            "{log}"
+        );
+    });
+    guest.instance.host.settle();
+    assert_eq!(guest.state(), by_netlink);
+    ["eth1", "eth2"].iter().for_each(|dev| assert!(guest.profile_of(dev).starts_with("eniroute-eni-"), "{dev}"));
     neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
+    guest.assert_nothing_to_do();
 
     guest.vpc.assign(guest.eth1, "10.0.0.22");
-    guest.instance.eniroute("apply");
-    let applied = guest.state();
-    assert_eq!(
-        guest.hand_over(),
-        ["connection reload", "device reapply eth1", "device reapply eth2", "device reapply eth3"]
-    );
-    assert_eq!(guest.state(), applied);
+    guest.lose_nothing(|| {
+        let log = guest.apply("");
+        assert!(log.contains("nmcli device reapply eth1") && !log.contains("connection up"), "{log}");
+    });
+    guest.assert_nothing_to_do();
     neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
 
-    let pings = pings.log();
-    assert!(pings.lines().count() > 50 && !pings.contains("timed out"), "{pings}");
+    guest.lose_nothing(|| {
+        let run = eniroute(&guest.instance, "remove");
+        assert_eq!(run.code, 0, "{run:#?}");
+    });
+    guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
+    let state = guest.state();
+    assert!(!state.iter().any(|line| line.contains("1000") || line.contains("10.0.0.2")), "{state:#?}");
     assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
     assert_eq!(guest.instance.host.ip("address show dev eth0"), primary);
 }
@@ -252,4 +234,27 @@ fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
     for source in ["10.0.0.10", "2001:db8:0:a::100"] {
         assert!(rules().contains(&format!("10000:\tfrom {source} lookup 10000")), "{}", rules());
     }
+}
+
+#[test]
+fn two_stacks_on_one_host_each_get_their_interface() {
+    let mut vpc = Vpc::new();
+    let subnet = vpc.subnet("10.0.0.0/20", None);
+    for (dev, ip) in [("eth0", "10.0.0.10"), ("eth1", "10.0.0.20"), ("eth2", "10.0.0.30")] {
+        vpc.attach(EniSpec::new(subnet, dev).ipv4([ip]));
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    let index = instance.host.sh("cat /sys/class/net/eth1/ifindex");
+    instance.write(&format!("run/NetworkManager/devices/{}", index.trim()), "[device]\nmanaged=true\n");
+    let applied = instance.json("apply");
+    assert_eq!(applied["backend"], "netplan, network-manager");
+    let files: Vec<_> =
+        applied["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    let of = |part: &str| files.iter().filter(|path| path.contains(part)).count();
+    assert_eq!((of(".nmconnection"), of("eth1"), of("/etc/netplan/60-eniroute-eth2.yaml")), (1, 0, 1), "{files:?}");
+    let paths: Vec<_> = files.iter().map(|path| path.trim_start_matches('/').to_owned()).collect();
+    assert_eq!(instance.json("apply")["files"], serde_json::json!([]));
+
+    instance.must("remove");
+    assert!(paths.iter().all(|path| !instance.has(path)), "{paths:?}");
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use eniroute::files::{Disk, File, FileChange};
 use eniroute::net::Address;
-use eniroute::persist::{Backend, Rendered, render};
+use eniroute::persist::{Backend, Rendered, Stacks, render};
 use eniroute::plan::Desired;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -39,7 +39,7 @@ impl Tree {
     }
 
     fn render_for(&self, backend: Backend, desired: &Desired) -> Rendered {
-        let rendered = render(&self.disk, backend, desired, &guest::links(), &BTreeSet::new()).unwrap();
+        let rendered = render(&self.disk, &backend.into(), desired, &guest::links(), &BTreeSet::new()).unwrap();
         for change in self.disk.plan(&rendered.wanted, &rendered.obsolete).unwrap() {
             self.disk.commit(&change).unwrap();
         }
@@ -155,6 +155,41 @@ fn netplan_merges_our_additions_into_cloud_init_s_definition() {
     // The primary's rules stand in the complete definition.
     assert_has(&tree.unit("eniroute-eth2"), &["[RoutingPolicyRule] From=10.0.0.10 Priority=10000 Table=10000"]);
     assert!(!ens6.contains("Table=10000\n"), "{ens6}");
+}
+
+#[test]
+fn netplan_generates_cloud_init_s_own_policy_routing_untouched_by_ours() {
+    let tree = Tree::new("50-cloud-init.yaml", guest::CLOUD_INIT_24_1);
+    tree.generate();
+    let alone = [tree.unit("eth0"), tree.unit("eth1"), tree.link("eth1")];
+    assert_eq!(tree.render(&guest::desired()).notes, [""; 0]);
+    tree.generate();
+    assert_eq!(alone, [tree.unit("eth0"), tree.unit("eth1"), tree.link("eth1")]);
+    assert_has(&alone[1], &["[Route] Destination=0.0.0.0/0 Gateway=10.0.0.1 Table=101"]);
+    let drop_in = "/etc/systemd/network/10-netplan-eth1.network.d/60-eniroute-eth1.conf";
+    let drop_in = tree.disk.read(drop_in).unwrap().unwrap();
+    assert_has(&drop_in, &["[Route] Gateway=10.0.0.1 GatewayOnLink=yes Table=10001"]);
+    assert_eq!(tree.units(), ["eniroute-eth2", "eth0", "eth1"].map(|id| format!("10-netplan-{id}.network")));
+}
+
+#[test]
+fn where_netplan_hands_an_interface_to_networkmanager_its_keyfile_owns_it() {
+    let foreign = format!("{CLOUD_INIT_ETH0}    eth1: {{renderer: NetworkManager, dhcp4: true}}\n");
+    let tree = Tree::new("50-cloud-init.yaml", &foreign);
+    tree.disk.commit(&create("/usr/sbin/netplan", 0o755, "")).unwrap();
+    tree.generate();
+    let keyfile = "/run/NetworkManager/system-connections/netplan-eth1.nmconnection";
+    assert!(tree.disk.exists(keyfile));
+    let (desired, links) = (guest::desired(), guest::links());
+    let stacks = Stacks::find(&tree.disk, &desired, &links).unwrap();
+    assert_eq!(stacks.used(&desired), [Backend::Netplan, Backend::NetworkManager]);
+    let rendered = render(&tree.disk, &stacks, &desired, &links, &BTreeSet::new()).unwrap();
+    assert!(rendered.wanted.iter().all(|file| !file.path.to_string_lossy().contains("eth1")), "{:?}", rendered.wanted);
+    assert!(
+        rendered.notes[0].starts_with("eth1 (eni-1) ") && rendered.notes[0].contains(keyfile),
+        "{:?}",
+        rendered.notes
+    );
 }
 
 #[test]

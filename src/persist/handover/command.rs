@@ -4,6 +4,8 @@ use std::io::{self, Read, Seek};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use log::info;
+
 use crate::error::{Error, Result};
 
 /// udev starts programs without a PATH.
@@ -19,6 +21,7 @@ const WORDS: u64 = 2000;
 /// # Errors
 /// It cannot be started, fails or takes too long; the error has its own last words.
 pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
+    info!("{program} {}", args.join(" "));
     let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
     match try_run(program, args, wait).map_err(|e| failed(e.to_string()))? {
         Some((status, _)) if status.success() => Ok(()),

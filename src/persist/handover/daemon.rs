@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 use crate::files::{Disk, Stamp};
-use crate::persist::nic::network_file;
+use crate::persist::nic::{is_in_state, network_file};
 
 /// `systemd-networkd`, as the kernel cuts the name of a process (`TASK_COMM_LEN`).
 const PROCESS: &str = "systemd-network";
@@ -107,8 +107,7 @@ impl Record {
     pub fn is_settled(&self, disk: &Disk) -> bool {
         let record = disk.read(&self.path).ok().flatten().unwrap_or_default();
         let by_unit = network_file(&record).is_some_and(|path| super::name(Path::new(path)) == self.unit);
-        let done = record.lines().any(|line| line == "ADMIN_STATE=configured");
-        by_unit && done && disk.stamp(&self.path) != self.stamp
+        by_unit && is_in_state(&record, "configured") && disk.stamp(&self.path) != self.stamp
     }
 }
 

@@ -91,7 +91,6 @@ impl<'a> Handover<'a> {
             return Ok(false);
         }
         let before = self.records();
-        info!("networkctl reload");
         command::run("networkctl", &["reload"], self.wait.saturating_mul(PATIENCE))?;
         self.settle(&before);
         Ok(true)

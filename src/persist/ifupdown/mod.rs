@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Change, Family, Object};
-use crate::persist::{Renderer, Rendering, own};
-use crate::plan::{Desired, Planned};
+use crate::persist::{Renderer, Rendering, Share, own};
+use crate::plan::Planned;
 use interfaces::{Interfaces, Stanza};
 
 const FOLDER: &str = "/etc/network/interfaces.d";
@@ -39,7 +39,7 @@ impl Ifupdown {
             [] if planned.eni.primary => {
                 return Err("no iface stanza configures it, and the primary never changes owner".into());
             }
-            [] => whole(planned),
+            [] => whole(&planned.without_owner()),
             owners => additions(planned, owners),
         };
         if stanzas.is_empty() {
@@ -77,9 +77,11 @@ impl Ifupdown {
 }
 
 impl Renderer for Ifupdown {
-    fn render(&self, desired: &Desired) -> Rendering {
+    fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        for planned in &desired.enis {
+        let bearer = share.enis.iter().find(|planned| self.holds_rules(planned));
+        for planned in &share.enis {
+            let planned = &share.with_rules(planned, bearer.is_some_and(|bearer| bearer.eni.mac == planned.eni.mac));
             match self.file(planned) {
                 Ok(None) => {}
                 Ok(Some(file)) => {
@@ -92,6 +94,10 @@ impl Renderer for Ifupdown {
             }
         }
         rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        matches!(self.file(planned), Ok(Some(_)))
     }
 }
 

@@ -13,11 +13,14 @@ use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::persist::nic::{Nic, missing};
-use crate::persist::{Renderer, Rendering, note, own, unit};
-use crate::plan::{Desired, Planned};
+use crate::persist::{Renderer, Rendering, Share, note, own, unit};
+use crate::plan::Planned;
 use owner::{Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
 use yaml::{flow_list, flow_map, scalar};
+
+/// netplan's word for that renderer.
+const NETWORK_MANAGER: &str = "NetworkManager";
 
 /// What netplan says already, and who each interface is.
 #[derive(Debug, Default)]
@@ -34,6 +37,20 @@ struct Place<'a> {
     owner: Option<&'a Definition>,
 }
 
+impl Place<'_> {
+    /// netplan before 0.106 drops a list of routes from a definition that holds as many already (LP 2003061), which
+    /// is what cloud-init's of a secondary ENI does since 24.1. A drop-in of its unit does not go by netplan.
+    fn takes_routes(&self) -> bool {
+        self.owner.is_none_or(|owner| owner.routes.is_empty())
+    }
+
+    /// The routes that the owner has not.
+    fn missing_routes<'a>(&self, planned: &'a Planned) -> Vec<&'a Route> {
+        let missing = |route: &&Route| self.owner.is_none_or(|owner| !owner.has_route(route));
+        planned.routes.iter().filter(missing).collect()
+    }
+}
+
 impl Netplan {
     /// Reads the YAML of others. Errors: a file of theirs that cannot be read or is not YAML.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
@@ -41,15 +58,29 @@ impl Netplan {
         Ok(Self { foreign: Foreign::read(disk)?, nics: nics.collect::<Result<_>>()? })
     }
 
+    fn owner(&self, planned: &Planned) -> Owner<'_> {
+        let unknown = Nic { names: vec![planned.dev.to_string()], ..Nic::default() };
+        self.foreign.owner(planned, self.nics.get(&planned.dev).unwrap_or(&unknown))
+    }
+
+    /// Whether netplan has NetworkManager configure the interface, or would if it had a definition of it.
+    pub fn hands_to_network_manager(&self, planned: &Planned) -> bool {
+        let winner = match self.owner(planned) {
+            Owner::Definition(definition) => Some(definition),
+            Owner::Nobody => None,
+            Owner::Unit(_) => return false,
+        };
+        owner::renderer(&self.foreign, winner) == Some(NETWORK_MANAGER)
+    }
+
     /// Where an ENI's part goes, or the reason why it has no place in netplan's files.
     fn place<'a>(&'a self, planned: &'a Planned) -> Result<Place<'a>, String> {
-        let unknown = Nic { names: vec![planned.dev.to_string()], ..Nic::default() };
-        let winner = match self.foreign.owner(planned, self.nics.get(&planned.dev).unwrap_or(&unknown)) {
+        let winner = match self.owner(planned) {
             Owner::Nobody => None,
             Owner::Definition(definition) => Some(definition),
             Owner::Unit(unit) => return Err(format!("networkd's {unit} owns it, which is not netplan's")),
         };
-        if owner::renderer(&self.foreign, winner) == Some("NetworkManager") {
+        if self.hands_to_network_manager(planned) {
             return Err("netplan hands it to NetworkManager, which gets no rules from netplan".into());
         }
         match winner.filter(|definition| !definition.is_catch_all()) {
@@ -72,40 +103,64 @@ fn own_id(planned: &Planned, winner: Option<&Definition>) -> Result<String, Stri
 impl Renderer for Netplan {
     /// The primary's rules are global. They stand in a secondary ENI's definition, where loading them touches
     /// nothing else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
-    fn render(&self, desired: &Desired) -> Rendering {
+    fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let places: Vec<_> = desired.enis.iter().map(|planned| (planned, self.place(planned))).collect();
-        let host = host(&places);
-        for (planned, place) in &places {
-            let place = place.as_ref().map_err(|why| rendering.notes.push(note(planned, "netplan", why))).ok();
-            match (planned.eni.primary, place) {
-                (true, _) => primary(planned, place, host, &mut rendering),
-                (false, Some(place)) => secondary(planned, place, &mut rendering),
-                (false, None) => {}
+        let mut places = Vec::new();
+        for planned in &share.enis {
+            match self.place(planned) {
+                Ok(place) => places.push((*planned, place)),
+                Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
             }
         }
+        let (own, secondaries): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
+        own.into_iter().for_each(|(planned, place)| primary(planned, place, &mut rendering));
+        if let Some(planned) = share.guest {
+            guest(planned, host(&secondaries), &mut rendering);
+        }
+        secondaries.into_iter().for_each(|(planned, place)| secondary(planned, place, &mut rendering));
         rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        !planned.eni.primary && self.place(planned).is_ok()
     }
 }
 
 /// The additions are a drop-in of the owner's unit. As YAML under the owner's ID they would, once the owner's file
 /// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
-fn primary(planned: &Planned, place: Option<&Place>, host: Option<&Place>, rendering: &mut Rendering) {
-    if let Some((place, owner)) = place.and_then(|place| Some((place, place.owner?))) {
-        let routes: Vec<_> = planned.routes.iter().filter(|route| !owner.has_route(route)).collect();
-        let text = unit::additions(&addresses(planned, place), &routes, &[]);
-        rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
-    }
+fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
+    let text = unit::additions(&addresses(planned, place), &place.missing_routes(planned), &[]);
+    rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+}
+
+/// The primary's rules, in a secondary ENI's definition.
+fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
     match host {
-        Some(host) => add(planned, host, &definition(host, &[], &[], &rules(planned)), rendering),
-        None if planned.rules.is_empty() => {}
+        Some(host) if host.takes_routes() => {
+            add(planned, host, &definition(host, &[], &[], &rules(planned)), rendering);
+        }
+        Some(host) => {
+            let rules: Vec<_> = planned.rules.iter().collect();
+            rendering.files.extend(unit::drop_in(planned, &unit_of(&host.id), &unit::rules(&rules)));
+        }
         None => rendering.notes.push(note(planned, "netplan", "no secondary ENI's definition can hold its rules")),
     }
 }
 
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
-    let addresses: Vec<_> = addresses(planned, place).iter().map(|a| scalar(&a.net.to_string())).collect();
-    add(planned, place, &definition(place, &addresses, &routes(planned, place), &rules(planned)), rendering);
+    let whole = planned.without_owner();
+    let planned = if place.owner.is_none() { &whole } else { planned };
+    let addresses = addresses(planned, place);
+    let routes = place.missing_routes(planned);
+    if place.takes_routes() {
+        let addresses: Vec<_> = addresses.iter().map(|a| scalar(&a.net.to_string())).collect();
+        let routes: Vec<_> = routes.into_iter().map(route_map).collect();
+        add(planned, place, &definition(place, &addresses, &routes, &rules(planned)), rendering);
+    } else {
+        let rules: Vec<_> = planned.rules.iter().collect();
+        let text = unit::additions(&addresses, &routes, &rules);
+        rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+    }
     rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
 }
 
@@ -120,11 +175,8 @@ fn add(planned: &Planned, place: &Place, definition: &str, rendering: &mut Rende
 }
 
 /// The secondary ENI's definition that holds the primary's rules: a complete one, if there is one.
-fn host<'a>(places: &'a [(&Planned, Result<Place<'a>, String>)]) -> Option<&'a Place<'a>> {
-    let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
-    let mut usable: Vec<_> = secondaries.filter_map(|(_, place)| place.as_ref().ok()).collect();
-    usable.sort_by_key(|place| place.owner.is_some());
-    usable.first().copied()
+fn host<'a>(secondaries: &[&'a (&Planned, Place<'a>)]) -> Option<&'a Place<'a>> {
+    secondaries.iter().map(|(_, place)| place).min_by_key(|place| place.owner.is_some())
 }
 
 /// One ENI's YAML, 0600 as netplan wants it; none when there is nothing to add to the owner.
@@ -174,11 +226,6 @@ fn addresses<'a>(planned: &'a Planned, place: &Place) -> Vec<&'a Address> {
         Some(owner) => missing(planned, (owner.dhcp4, owner.dhcp6), &owner.addresses),
         None => planned.addresses.iter().collect(),
     }
-}
-
-fn routes(planned: &Planned, place: &Place) -> Vec<String> {
-    let missing = |route: &&Route| place.owner.is_none_or(|owner| !owner.has_route(route));
-    planned.routes.iter().filter(missing).map(route_map).collect()
 }
 
 /// netplan has no key for `suppress_prefixlength`: those rules are the drop-in's.

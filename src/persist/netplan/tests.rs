@@ -3,6 +3,7 @@
 use super::*;
 use crate::files::FileChange;
 use crate::persist::guest;
+use crate::plan::Desired;
 
 const MARK: &str = "). To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
 
@@ -20,7 +21,7 @@ fn render_with(yaml: &str, units: &[(&str, &str)], enis: Vec<Planned>) -> Render
         let nic = Nic { names, driver: Some("ena".into()), unit, ..Nic::default() };
         netplan.nics.insert(link.name, nic);
     }
-    netplan.render(&Desired { enis, ..Desired::default() })
+    netplan.render(&Share::whole(&Desired { enis, ..Desired::default() }))
 }
 
 fn paths(rendering: &Rendering) -> Vec<&str> {
@@ -140,7 +141,7 @@ fn our_file_is_read_after_the_owner_s() {
         let mut netplan = Netplan::default();
         let path = format!("/etc/netplan/{owner}.yaml");
         netplan.foreign.merge(path.as_ref(), "network: {ethernets: {eth1: {dhcp4: true}}}").unwrap();
-        let rendering = netplan.render(&Desired { enis: vec![guest::eth1()], ..Desired::default() });
+        let rendering = netplan.render(&Share::whole(&Desired { enis: vec![guest::eth1()], ..Desired::default() }));
         let expected = format!("/etc/netplan/{ours}-eniroute-eth1.yaml");
         match rendering.files.first() {
             Some(file) => assert_eq!(file.path.to_str(), Some(expected.as_str())),
@@ -183,11 +184,41 @@ fn what_the_owner_has_already_is_not_repeated() {
     let owned = "network: {ethernets: {eth1: {addresses: [10.0.0.20/20, 10.0.0.21/20], routes: [\
                  {to: default, via: 10.0.0.1, table: 10001}, {to: 10.0.0.0/20, table: 10001}]}}}";
     let rendering = render(owned, vec![guest::eth1()]);
-    let text = yaml(&rendering, "eth1");
-    assert!(text.contains("addresses: [\"2001:db8:0:a::200/128\"]\n"), "{text}");
-    assert!(!text.contains("{to: 0.0.0.0/0, via: 10.0.0.1, table: 10001"), "{text}");
-    assert!(!text.contains("{to: 10.0.0.0/20, scope: link, table: 10001"), "{text}");
-    assert!(text.contains("{to: 0.0.0.0/0, via: 10.0.0.1, metric: 10001"), "{text}");
+    let text = body(&rendering, "/etc/systemd/network/10-netplan-eth1.network.d/60-eniroute-eth1.conf", 0o644);
+    assert!(text.starts_with("[Network]\nAddress=2001:db8:0:a::200/128\n[Route]\n"), "{text}");
+    assert_eq!(text.matches("Gateway=10.0.0.1\n").count(), 1, "{text}");
+    assert_eq!(text.matches("Destination=10.0.0.0/20\n").count(), 1, "{text}");
+    assert!(text.contains("Gateway=10.0.0.1\nGatewayOnLink=yes\nMetric=10001\n"), "{text}");
+}
+
+#[test]
+fn where_the_owner_has_routes_all_of_ours_is_a_drop_in() {
+    let mut eth1 = guest::eth1();
+    eth1.left_to_owner = eth1.routes.drain(..2).collect();
+    let rendering = render(guest::CLOUD_INIT_24_1, vec![guest::primary(), eth1]);
+    let [eth0, eth1] =
+        ["eth0", "eth1"].map(|dev| format!("/etc/systemd/network/10-netplan-{dev}.network.d/60-eniroute-"));
+    assert_eq!(paths(&rendering), [format!("{eth0}eth0.conf"), format!("{eth1}eth0.conf"), format!("{eth1}eth1.conf")]);
+    assert_eq!(
+        body(&rendering, &format!("{eth1}eth0.conf"), 0o644),
+        "[RoutingPolicyRule]\nFrom=10.0.0.10\nTable=10000\nPriority=10000\n\
+         [RoutingPolicyRule]\nFrom=10.0.0.11\nTable=10000\nPriority=10000\n\
+         [RoutingPolicyRule]\nFrom=2001:db8:0:a::100\nTable=10000\nPriority=10000\n"
+    );
+    assert_eq!(
+        body(&rendering, &format!("{eth1}eth1.conf"), 0o644),
+        "[Network]\nAddress=2001:db8:0:a::200/128\n\
+         [Route]\nDestination=10.0.3.16/28\nType=throw\nTable=10001\n\
+         [Route]\nDestination=10.0.0.0/20\nScope=link\nPreferredSource=10.0.0.20\nTable=10001\n\
+         [Route]\nGateway=10.0.0.1\nGatewayOnLink=yes\nTable=10001\n\
+         [Route]\nDestination=2001:db8:0:a::/64\nTable=10001\n\
+         [Route]\nGateway=fe80:ec2::1\nGatewayOnLink=yes\nTable=10001\n\
+         [RoutingPolicyRule]\nFrom=10.0.0.20\nTable=10001\nPriority=10001\n\
+         [RoutingPolicyRule]\nFrom=10.0.0.21\nTable=10001\nPriority=10001\n\
+         [RoutingPolicyRule]\nFrom=10.0.3.16/28\nTable=10001\nPriority=10001\n\
+         [RoutingPolicyRule]\nFrom=2001:db8:0:a::200\nTable=10001\nPriority=10001\n"
+    );
+    assert_eq!(rendering.units, [("eth1".into(), "10-netplan-eth1.network".to_owned())].into());
 }
 
 #[test]

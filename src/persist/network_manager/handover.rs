@@ -6,13 +6,11 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::files::{Disk, FileChange};
 use crate::net::Link;
+use crate::persist::network_manager::Record;
 use crate::plan::{Desired, Planned};
 
 const PROGRAM: &str = "nmcli";
 const FOLDER: &str = super::FOLDER;
-
-/// NetworkManager's record of the interface with this index (private to it, but the same since 1.4).
-const DEVICES: &str = "/run/NetworkManager/devices";
 
 /// How telling NetworkManager went.
 #[derive(Debug, Default)]
@@ -59,8 +57,7 @@ fn activate(
 ) -> Result<()> {
     let (uuid, dev) = (super::uuid(planned), &*planned.dev);
     let index = links.iter().find(|link| link.name == planned.dev).map(|link| link.index).unwrap_or_default();
-    let record = disk.read(format!("{DEVICES}/{index}"))?.unwrap_or_default();
-    if record.lines().any(|line| line.strip_prefix("connection-uuid=") == Some(&uuid)) {
+    if Record::read(disk, index)?.connection.as_deref() == Some(&uuid) {
         run(PROGRAM, &["device", "reapply", dev])
     } else {
         run(PROGRAM, &["connection", "up", "uuid", &uuid, "ifname", dev])
@@ -83,7 +80,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         let text = format!("[device]\nmanaged=true\nconnection-uuid={active}\n");
-        disk.commit(&FileChange::Create(File { path: format!("{DEVICES}/3").into(), mode: 0o644, text })).unwrap();
+        disk.commit(&FileChange::Create(File { path: "/run/NetworkManager/devices/3".into(), mode: 0o644, text }))
+            .unwrap();
         let mut ran = Vec::new();
         let errors = hand_over(&disk, changes, &guest::desired(), &guest::links(), |program, args| {
             ran.push(format!("{program} {}", args.join(" ")));

@@ -3,15 +3,17 @@
 
 pub mod handover;
 mod profile;
+mod record;
 
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Family, Route, RouteKind, Rule};
-use crate::persist::{Renderer, Rendering, note, own};
-use crate::plan::{Desired, Planned};
+use crate::persist::{Renderer, Rendering, Share, note, own};
+use crate::plan::Planned;
 use profile::Profile;
+pub use record::Record;
 
 const FOLDER: &str = "/etc/NetworkManager/system-connections";
 const STACK: &str = "NetworkManager";
@@ -93,10 +95,11 @@ impl Renderer for NetworkManager {
     /// The primary's rules stand in the secondaries' keyfiles, where loading them touches nothing else; in each, since
     /// NetworkManager takes a rule away with the last profile that has it. The primary's other parts would need a
     /// profile of ours for it, which would shadow its owner's.
-    fn render(&self, desired: &Desired) -> Rendering {
+    fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let (primary, secondaries): (Vec<_>, Vec<_>) = desired.enis.iter().partition(|planned| planned.eni.primary);
-        let rules: Vec<Rule> = primary.iter().flat_map(|planned| planned.rules.clone()).collect();
+        let (primary, secondaries): (Vec<&Planned>, Vec<&Planned>) =
+            share.enis.iter().partition(|planned| planned.eni.primary);
+        let rules: Vec<Rule> = share.guest.iter().flat_map(|planned| planned.rules.clone()).collect();
         if let Some(planned) = primary.iter().find(|planned| planned.objects().next().is_some()) {
             rendering.notes.push(note(
                 planned,
@@ -107,7 +110,7 @@ impl Renderer for NetworkManager {
         let (owned, ours): (Vec<&Planned>, Vec<&Planned>) =
             secondaries.into_iter().partition(|planned| self.owner(planned).is_some());
         for planned in ours {
-            rendering.files.push(self.keyfile(planned, &rules));
+            rendering.files.push(self.keyfile(&planned.without_owner(), &rules));
             rendering.notes.extend(self.shortcoming(planned));
         }
         for planned in owned {
@@ -119,6 +122,10 @@ impl Renderer for NetworkManager {
             ));
         }
         rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        !planned.eni.primary && self.owner(planned).is_none()
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::files::FileChange;
 use crate::net::Address;
 use crate::persist::guest;
+use crate::plan::Desired;
 
 const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
 
@@ -16,7 +17,7 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
         let file = File { path: path.into(), mode: 0o600, text: (*text).into() };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    NetworkManager::read(&disk).unwrap().render(&Desired { enis, ..Desired::default() })
+    NetworkManager::read(&disk).unwrap().render(&Share::whole(&Desired { enis, ..Desired::default() }))
 }
 
 fn names(rendering: &Rendering) -> Vec<&str> {

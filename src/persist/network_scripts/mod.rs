@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Family, MAIN, Route};
-use crate::persist::{Renderer, Rendering, own};
-use crate::plan::{Desired, Planned};
+use crate::persist::{Renderer, Rendering, Share, own};
+use crate::plan::Planned;
 use ifcfg::{Ifcfg, is_ifcfg};
 
 const FOLDER: &str = "/etc/sysconfig/network-scripts";
@@ -65,11 +65,18 @@ impl NetworkScripts {
     }
 
     fn secondary(&self, planned: &Planned, rendering: &mut Rendering) {
-        match self.owner(planned) {
-            Some(owner) => self.aliases(planned, owner, rendering),
-            None => rendering.files.extend(file(planned, "ifcfg-", &ifcfg_lines(planned))),
-        }
-        rendering.files.extend(routes_and_rules(planned));
+        let whole = planned.without_owner();
+        let files = match self.owner(planned) {
+            Some(owner) => {
+                self.aliases(planned, owner, rendering);
+                routes_and_rules(planned)
+            }
+            None => {
+                rendering.files.extend(file(planned, "ifcfg-", &ifcfg_lines(planned)));
+                routes_and_rules(&whole)
+            }
+        };
+        rendering.files.extend(files);
     }
 
     /// Alias files for the addresses that the owner neither has nor gets by DHCP: one per IPv4 address, and one for
@@ -122,9 +129,11 @@ impl NetworkScripts {
 }
 
 impl Renderer for NetworkScripts {
-    fn render(&self, desired: &Desired) -> Rendering {
+    fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        for planned in &desired.enis {
+        let bearer = share.enis.iter().find(|planned| self.holds_rules(planned));
+        for planned in &share.enis {
+            let planned = &share.with_rules(planned, bearer.is_some_and(|bearer| bearer.eni.mac == planned.eni.mac));
             if planned.eni.primary {
                 self.primary(planned, &mut rendering);
             } else {
@@ -132,6 +141,10 @@ impl Renderer for NetworkScripts {
             }
         }
         rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        !planned.eni.primary || self.owner(planned).is_some()
     }
 }
 

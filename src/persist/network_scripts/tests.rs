@@ -3,6 +3,7 @@
 use super::*;
 use crate::files::FileChange;
 use crate::persist::guest;
+use crate::plan::Desired;
 
 const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
 
@@ -13,7 +14,7 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
         let file = File { path: path(name), mode: 0o644, text: (*text).into() };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    NetworkScripts::read(&disk).unwrap().render(&Desired { enis, ..Desired::default() })
+    NetworkScripts::read(&disk).unwrap().render(&Share::whole(&Desired { enis, ..Desired::default() }))
 }
 
 fn names(rendering: &Rendering) -> Vec<&str> {

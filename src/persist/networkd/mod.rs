@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Dev, Link, Route, Rule};
 use crate::persist::nic::{Nic, missing};
-use crate::persist::{Renderer, Rendering, note, unit};
-use crate::plan::{Desired, Planned};
+use crate::persist::{Renderer, Rendering, Share, note, unit};
+use crate::plan::Planned;
 use read::Unit;
 
 /// What networkd's files say already, and who each interface is.
@@ -57,7 +57,21 @@ impl Networkd {
         self.nics.get(&planned.dev).is_some_and(|nic| nic.is_permanent)
     }
 
+    fn add(&self, planned: &Planned, place: &Result<Place, String>, rendering: &mut Rendering) {
+        match place {
+            Ok(place) => {
+                if !planned.eni.primary {
+                    rendering.units.insert(planned.dev.clone(), place.unit.clone());
+                }
+                rendering.files.extend(self.file(planned, place));
+            }
+            Err(why) => rendering.notes.push(note(planned, "networkd", why)),
+        }
+    }
+
     fn file(&self, planned: &Planned, place: &Place) -> Option<File> {
+        let whole = planned.without_owner();
+        let planned = if place.owner.is_none() { &whole } else { planned };
         let routes: Vec<&Route> = planned.routes.iter().collect();
         // The primary's rules are global, and stand elsewhere.
         let rules: Vec<&Rule> = planned.rules.iter().filter(|_| !planned.eni.primary).collect();
@@ -96,30 +110,31 @@ fn own_unit(planned: &Planned, winner: Option<&Unit>) -> Result<String, String> 
 impl Renderer for Networkd {
     /// The primary's rules are global. They are added to a secondary ENI's unit, where loading them touches nothing
     /// else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
-    fn render(&self, desired: &Desired) -> Rendering {
+    fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let places: Vec<_> = desired.enis.iter().map(|planned| (planned, self.place(planned))).collect();
+        let places: Vec<_> = share.enis.iter().map(|planned| (*planned, self.place(planned))).collect();
         let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
         let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
-        for (planned, place) in &places {
-            if let (false, Ok(place)) = (planned.eni.primary, place) {
-                rendering.units.insert(planned.dev.clone(), place.unit.clone());
-            }
-            match place {
-                Ok(place) => rendering.files.extend(self.file(planned, place)),
-                Err(why) => rendering.notes.push(note(planned, "networkd", why)),
-            }
-            if planned.eni.primary && !planned.rules.is_empty() {
-                let rules: Vec<_> = planned.rules.iter().collect();
-                match host {
-                    Some(host) => rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules))),
-                    None => {
-                        rendering.notes.push(note(planned, "networkd", "no secondary ENI's file can hold its rules"))
-                    }
-                }
-            }
+        let (own, others): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
+        own.into_iter().for_each(|(planned, place)| self.add(planned, place, &mut rendering));
+        if let Some(planned) = share.guest {
+            guest(planned, host, &mut rendering);
         }
+        others.into_iter().for_each(|(planned, place)| self.add(planned, place, &mut rendering));
         rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        !planned.eni.primary && self.place(planned).is_ok()
+    }
+}
+
+/// The primary's rules, beside a secondary ENI's unit.
+fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
+    let rules: Vec<_> = planned.rules.iter().collect();
+    match host {
+        Some(host) => rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules))),
+        None => rendering.notes.push(note(planned, "networkd", "no secondary ENI's file can hold its rules")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::persist::guest;
+use crate::plan::Desired;
 
 const DHCP_ETH0: (&str, &str) = ("20-dhcp.network", "[Match]\nName=eth0\n[Network]\nDHCP=yes\n");
 const CATCH_ALL: (&str, &str) = ("20-all.network", "[Match]\nName=eth*\n[Network]\nDHCP=yes\n");
@@ -19,7 +20,7 @@ fn render_with(units: &[(&str, &str)], chosen: &[(&str, &str)], enis: Vec<Planne
         let nic = Nic { names: vec![link.name.to_string()], unit, is_permanent: true, ..Nic::default() };
         networkd.nics.insert(link.name, nic);
     }
-    networkd.render(&Desired { enis, ..Desired::default() })
+    networkd.render(&Share::whole(&Desired { enis, ..Desired::default() }))
 }
 
 fn render(units: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
@@ -101,7 +102,8 @@ fn an_eni_that_nobody_or_a_catch_all_owns_gets_a_complete_file_that_sorts_first(
 
 #[test]
 fn a_driver_that_tells_no_permanent_address_is_matched_by_the_one_in_use() {
-    let rendering = Networkd::default().render(&Desired { enis: vec![guest::eth1()], ..Desired::default() });
+    let rendering =
+        Networkd::default().render(&Share::whole(&Desired { enis: vec![guest::eth1()], ..Desired::default() }));
     let text = body(&rendering, "10-eniroute-eth1.network");
     assert!(text.starts_with("[Match]\nMACAddress=02:00:00:00:00:02\n"), "{text}");
 }

@@ -1,15 +1,11 @@
 //! A guest of the fake VPC that systemd-networkd configures, with netplan or without: private /run, /etc and bus,
 //! and a DHCP server in the VPC's router. Everything is the distribution's own program.
 
-use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use crate::instance::Run;
+use crate::traffic;
 use crate::vpc::{Background, EniId, EniSpec, Host, SubnetId, Vpc};
 
 /// networkd takes links for initialised without udev only where /sys cannot be written. All else that the guest
@@ -108,7 +104,7 @@ impl Lab {
         for flag in ["-4", "-6"] {
             for line in self.guest.ip(&format!("{flag} rule")).lines() {
                 let priority: u32 = line.split(':').next().unwrap().parse().unwrap();
-                if (10_000..30_000).contains(&priority) {
+                if ![0, 32_766, 32_767].contains(&priority) {
                     self.guest.ip(&format!("{flag} rule del priority {priority}"));
                 }
             }
@@ -153,11 +149,7 @@ impl Lab {
     pub fn eniroute(&self, arguments: &str) -> Run {
         let command = self.guest.command(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace());
         let config = self.has(CONFIG).then_some(["--config", CONFIG]);
-        let out = command.args(config.into_iter().flatten()).output();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let run = Run { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
-        assert!(!run.stderr.contains("panicked"), "{run:?}");
-        run
+        Run::of(command.args(config.into_iter().flatten()).output())
     }
 
     /// `eniroute apply -v`, which must succeed; what it logged.
@@ -195,46 +187,10 @@ impl Lab {
         self.guest.enter(|| fs::exists(path).unwrap())
     }
 
-    /// Does `work` while the Internet pings the primary ENI every 10 ms and the guest sends on a connection of its
-    /// own. All that was sent must have come in; gives the number of pings that were lost.
+    /// The number of pings to the primary ENI that are lost while `work` is done.
     pub fn under_traffic(&self, work: impl FnOnce()) -> usize {
-        let inet = self.vpc.inet();
-        let listener = inet.enter(|| TcpListener::bind("8.8.8.8:4000").unwrap());
-        let stream = self.guest.enter(|| TcpStream::connect("8.8.8.8:4000").unwrap());
-        let (mut inward, _) = listener.accept().unwrap();
-        let received = thread::spawn(move || io::copy(&mut inward, &mut io::sink()).unwrap());
-        let done = Arc::new(AtomicBool::new(false));
-        let sender = thread::spawn({
-            let done = done.clone();
-            move || send_until(stream, &done)
-        });
-        let pings = inet.command("ping").args(["-i", "0.01", "54.178.213.178"]).background();
-        thread::sleep(Duration::from_millis(500));
-        work();
-        thread::sleep(Duration::from_millis(500));
-        done.store(true, Ordering::Relaxed);
-        assert_eq!(sender.join().unwrap(), received.join().unwrap());
-        lost(&pings.log())
+        traffic::under_traffic(&self.vpc, &self.guest, "54.178.213.178", work)
     }
-}
-
-fn send_until(mut stream: TcpStream, done: &AtomicBool) -> u64 {
-    let mut sent = 0;
-    while !done.load(Ordering::Relaxed) {
-        stream.write_all(&[0; 4096]).unwrap();
-        sent += 4096;
-        thread::sleep(Duration::from_millis(1));
-    }
-    sent
-}
-
-/// How many numbers are missing among the answers that ping has printed.
-fn lost(log: &str) -> usize {
-    let numbers =
-        log.lines().filter_map(|line| line.split_once("icmp_seq=")?.1.split(' ').next()?.parse::<usize>().ok());
-    let numbers: BTreeSet<_> = numbers.collect();
-    assert!(numbers.len() >= 50, "too few answers to tell anything:\n{log}");
-    numbers.last().unwrap() - numbers.len()
 }
 
 /// EC2's DHCP: the primary address of each ENI, an hour's lease.

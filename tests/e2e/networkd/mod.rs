@@ -4,6 +4,8 @@ mod lab;
 
 use lab::{CONFIG, Lab};
 
+use crate::guest::CLOUD_INIT_24_1;
+
 const NOBODY: [std::net::IpAddr; 0] = [];
 const ETH: [&str; 3] = ["eth0", "eth1", "eth2"];
 
@@ -73,6 +75,20 @@ fn netplan_same_thing_twice_where_cloud_init_owns_a_secondary() {
     let yaml = format!("{CLOUD_INIT_ETH0}{CLOUD_INIT_ETH1}");
     let lab = assert_same_thing_twice(&[(YAML, &yaml)], &["eth0", "eth1"], |_| false);
     assert!(lab.guest.ip("-4 address show eth1").contains("10.0.0.20/20"), "eth1 keeps its lease");
+}
+
+#[test]
+fn netplan_same_thing_twice_beside_cloud_init_s_own_policy_routing() {
+    let yaml = CLOUD_INIT_24_1.replace("\"02:00:00:00:00:01\"", "'06:00:00:00:00:00'");
+    let yaml = yaml.replace("\"02:00:00:00:00:02\"", "'06:00:00:00:00:01'");
+    let lab = assert_same_thing_twice(&[(YAML, &yaml)], &["eth0", "eth1"], |_| false);
+    assert!(!lab.has("/etc/netplan/60-eniroute-eth1.yaml"));
+    let rules = lab.rules();
+    for rule in ["10001:\tfrom 10.0.0.20 lookup 10001", "from 10.0.0.20 lookup 101", "from 10.0.0.21 lookup 101"] {
+        assert!(rules.contains(rule), "{rule} is not in {rules}");
+    }
+    let default = |table: &str| lab.guest.ip(&format!("-4 route show default dev eth1 table {table}")).lines().count();
+    assert_eq!(["main", "101", "10001"].map(default), [1, 1, 1], "{}", lab.guest.dump());
 }
 
 #[test]
