@@ -1,7 +1,8 @@
 //! The plan, read as the design reads. Expected objects are written in `ip` notation.
 
+use super::host::{route, router};
 use super::*;
-use crate::net::Mac;
+use crate::net::{Family, MAIN, Mac};
 
 /// An ENI on its interface: `eth<number>`, MAC ending in the number.
 fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
