@@ -1,6 +1,7 @@
 //! Who reaches whom, with packets: the scenarios that eniroute exists for.
 
 use crate::instance::{Instance, neighbours_reach};
+use crate::traffic::under_traffic;
 use crate::vpc::{EniSpec, SubnetId, Vpc, wait_for};
 
 const MAIN_FIRST: &str = "main_routes_first = true\n";
@@ -273,4 +274,19 @@ fn a_router_advertisement_on_a_link_that_we_bring_up_does_not_take_the_primarys_
     drop(advertise);
     instance.must("remove");
     assert_eq!(instance.host.sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra"), before);
+}
+
+/// With these stacks nothing is handed over at run time; with systemd-networkd and NetworkManager see their tests.
+#[test]
+fn the_connection_that_ssh_uses_loses_nothing_to_apply_and_remove() {
+    for backend in ["network-scripts", "ifupdown", "none"] {
+        let (vpc, _) = s1();
+        let instance = Instance::bare(vpc.guest());
+        let lost = under_traffic(&vpc, &instance.host, S1_PUBLIC[0], || {
+            instance.must(&format!("apply --backend {backend}"));
+            instance.must(&format!("apply --backend {backend}"));
+            instance.must("remove");
+        });
+        assert_eq!(lost, 0, "{backend}");
+    }
 }
