@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-use crate::baseline::{PRIMARY, Site, primary_answers, ready, state};
+use crate::baseline::{PRIMARY, PUBLIC, Site, primary_answers, ready, state};
 use crate::deadline::Deadline;
 use crate::guest::Guest;
 use crate::image::Image;
+use crate::pings::Pings;
 use crate::table::Steps;
 use crate::vpc::{EniId, Host};
 
@@ -43,17 +44,18 @@ pub fn run(image: Image, steps: &mut Steps) {
         return;
     }
     let two = [&PRIMARY[..], &SECOND].concat();
-    steps.step("apply: every address answers", || apply(&mut site, &mut guest, &two));
+    applies(steps, &mut site, &mut guest, &two);
     let late = steps.essential("an ENI is plugged in", || plug(&mut site, &mut guest, image));
     let Some(late) = late else { return };
     let three = [&two[..], &THIRD].concat();
-    steps.step("apply: every address answers", || apply(&mut site, &mut guest, &three));
+    applies(steps, &mut site, &mut guest, &three);
     steps.step("apply again: nothing to do", || idle(&mut guest));
     if !reboots(steps, &mut guest) {
         return;
     }
     steps.step("every address answers before any run", || all_answer(&mut site, &mut guest, &three));
     steps.step("no frame is dropped as spoofed", || unspoofed(&mut site, &mut guest, &three));
+    applies(steps, &mut site, &mut guest, &three);
     steps.step("the network manager restarts: every address answers", || restart(&mut site, &mut guest, image, &three));
     steps.step("remove", || remove(&mut site, &mut guest, late));
     if reboots(steps, &mut guest) {
@@ -69,9 +71,14 @@ fn binary() -> PathBuf {
     path
 }
 
-fn apply(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
-    println!("{}", guest.run(&format!("{INSTALLED} apply -v")));
-    all_answer(site, guest, addresses);
+/// Runs eniroute under pings of the primary ENI, and tells how many of them it cost.
+fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+    let pings = Pings::start(&site.vpc);
+    steps.step("apply: every address answers", || {
+        println!("{}", guest.run(&format!("{INSTALLED} apply -v")));
+        all_answer(site, guest, addresses);
+    });
+    steps.step("meanwhile the primary ENI lost no ping", || assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)]));
 }
 
 /// Neither the report nor the kernel nor the disk shows a second run.
