@@ -95,7 +95,7 @@ fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply,
     }
     let loaded = act::commit_files(&host.disk, survey, &files, live, common.wait, report);
     if live && loaded {
-        act::repair(host, survey, report)?;
+        act::repair(host, survey, &files, report)?;
     }
     Ok(loaded)
 }

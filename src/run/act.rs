@@ -81,14 +81,18 @@ fn roll_back(
     rolled_back(error, done.len(), left.len())
 }
 
-/// Looks again after a network manager has loaded files: what it dropped meanwhile is put back, once.
-pub fn repair(host: &mut Host, survey: &mut Survey, report: &mut Report) -> Result<()> {
+/// Looks again after a network manager has loaded `files`: what it dropped meanwhile is put back, once, and what it
+/// failed to drop goes.
+pub fn repair(host: &mut Host, survey: &mut Survey, files: &Changes, report: &mut Report) -> Result<()> {
     survey.observed = host.kernel.observe()?;
     let dropped = diff(&survey.desired, &survey.observed, &survey.scope);
-    let dropped: Vec<_> = dropped.into_iter().filter(|change| !matches!(change, Change::Remove(_))).collect();
-    if !dropped.is_empty() {
-        info!("{} changes are gone already; making them again", dropped.len());
-        make(&mut host.kernel, dropped, &survey.observed.links, report);
+    let mut changes: Vec<_> = dropped.into_iter().filter(|change| !matches!(change, Change::Remove(_))).collect();
+    if !changes.is_empty() {
+        info!("{} changes are gone already; making them again", changes.len());
+    }
+    changes.extend(handover::leftovers(&survey.desired, &survey.observed, &files.units));
+    if !changes.is_empty() {
+        make(&mut host.kernel, changes, &survey.observed.links, report);
         survey.observed = host.kernel.observe()?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::table::Steps;
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
 pub const PRIMARY: [&str; 2] = ["10.0.1.10", "2001:db8:1:a::10"];
-const PUBLIC: &str = "54.178.213.178";
+pub const PUBLIC: &str = "54.178.213.178";
 const NOBODY: [IpAddr; 0] = [];
 
 /// Three subnets, and the ENIs that a guest has in them.

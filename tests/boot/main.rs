@@ -12,6 +12,7 @@ mod baseline;
 mod deadline;
 mod guest;
 mod image;
+mod pings;
 mod qmp;
 mod survive;
 mod table;

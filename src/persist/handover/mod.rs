@@ -8,9 +8,11 @@
 
 mod command;
 mod daemon;
+mod lease;
 mod netplan;
 
 pub use command::run;
+pub use lease::leftovers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -2,6 +2,8 @@
 //! take them. The primary's is never touched. Says which commands; running them is its caller's.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::files::{Disk, FileChange};
@@ -11,6 +13,11 @@ use crate::plan::{Desired, Planned};
 
 const PROGRAM: &str = "nmcli";
 const FOLDER: &str = super::FOLDER;
+
+/// NetworkManager takes its name on the bus before it serves the objects behind it, and refuses all until then: half
+/// a second after its start, or some on a small instance that boots.
+const RELOADS: u32 = 12;
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// How telling NetworkManager went.
 #[derive(Debug, Default)]
@@ -34,8 +41,7 @@ pub fn hand_over(
     if keyfiles().next().is_none() || !disk.exists("/run/NetworkManager") {
         return Told::default();
     }
-    // Not `load`: that command succeeds even where NetworkManager refuses the file.
-    if let Err(error) = run(PROGRAM, &["connection", "reload"]) {
+    if let Err(error) = reload(&mut run) {
         return Told { told: false, errors: vec![error] };
     }
     let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
@@ -45,6 +51,18 @@ pub fn hand_over(
     };
     let told = secondaries.filter(written).map(|planned| activate(disk, planned, links, &mut run));
     Told { told: true, errors: told.filter_map(Result::err).collect() }
+}
+
+/// Not `load`: that command succeeds even where NetworkManager refuses the file.
+fn reload(run: &mut impl FnMut(&str, &[&str]) -> Result<()>) -> Result<()> {
+    let mut reload = || run(PROGRAM, &["connection", "reload"]);
+    for _ in 1..RELOADS {
+        if reload().is_ok() {
+            return Ok(());
+        }
+        thread::sleep(INTERVAL);
+    }
+    reload()
 }
 
 /// An interface that runs by our profile already takes what changed without going down; any other one changes over,
@@ -66,6 +84,8 @@ fn activate(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::files::File;
     use crate::persist::guest;
@@ -102,6 +122,21 @@ mod tests {
         assert_eq!(errors, ["no"]);
         let gone = FileChange::Delete { path: change(1).path().to_owned(), old: String::new() };
         assert_eq!(commands(&[gone], "other").0, [reload]);
+    }
+
+    #[test]
+    fn a_networkmanager_that_is_about_to_start_is_told_again() {
+        let root = tempfile::tempdir().unwrap();
+        let disk = Disk::new(root.path()).unwrap();
+        fs::create_dir_all(root.path().join("run/NetworkManager")).unwrap();
+        let mut ran = 0;
+        let gone = FileChange::Delete { path: change(1).path().to_owned(), old: String::new() };
+        let told = hand_over(&disk, &[gone], &guest::desired(), &guest::links(), |_, _| {
+            ran += 1;
+            if ran < 3 { Err(Error::Failed("Object does not exist".into())) } else { Ok(()) }
+        });
+        assert!(told.told && told.errors.is_empty());
+        assert_eq!(ran, 3);
     }
 
     #[test]

@@ -132,6 +132,21 @@ fn networkd_the_primary_loses_nothing_while_secondaries_are_handed_over() {
     assert_the_primary_loses_nothing(NETWORKD_ALL);
 }
 
+#[test]
+fn a_lease_that_came_after_our_own_address_is_taken_away() {
+    let lab = three_enis(&[("/etc/netplan/90-default.yaml", ALL_ETH)], &ETH);
+    let address = |verb, prefix| lab.guest.ip(&format!("address {verb} 10.0.0.20/{prefix} dev eth1"));
+    address("del", 20);
+    address("add", 32);
+    address("add", 20);
+    lab.apply();
+    let addresses = lab.guest.ip("-4 -o address show eth1");
+    assert!(addresses.contains("10.0.0.20/32") && !addresses.contains("10.0.0.20/20"), "{addresses}\n{}", lab.log());
+    assert!(lab.guest.ip("route show dev eth1").contains("src 10.0.0.20 metric 10001"));
+    lab.await_configured("eth1");
+    assert!(!lab.apply().contains("ip -"), "nothing is left to do");
+}
+
 /// The control: the primary does lose pings where networkd finds its unit rewritten, and the tests here see it.
 #[test]
 fn a_plain_reload_of_rewritten_units_flaps_the_primary() {
