@@ -122,7 +122,7 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     let mut report = survey.report("status");
     report.enis = state::all(&survey, Some(&mut host.kernel))?;
     report.enis.retain(|eni| survey.is_meant(eni.mac));
-    report.notes = state::rivals(&survey);
+    report.notes.extend(state::rivals(&survey));
     Ok(report)
 }
 

@@ -298,7 +298,7 @@ fn rolled_back(error: &Error, done: usize, left: usize) -> Error {
         0 => format!("all {done} changes were taken back"),
         left => format!("{} of {done} changes were taken back, {left} could not be", done - left),
     };
-    Error::Failed(format!("after the change {error}; {outcome}, and no file was touched"))
+    Error::Failed(format!("after the change {error}; {outcome}, and the files were left as they were"))
 }
 
 fn save_ledger(disk: &Disk, ledger: &Ledger, report: &mut Report) {
