@@ -40,9 +40,25 @@ pub enum Command {
     Status(Selected),
     /// Take back all that eniroute did, and only that
     Remove(Selected),
+    /// Follow what EC2 has changed; cheap and silent where nothing has. Called by eniroute-refresh.timer
+    Refresh,
+    /// An interface has appeared, gone or changed. Called by udev and systemd
+    #[command(subcommand)]
+    Hotplug(Hotplug),
 }
 
-#[derive(Debug, Args)]
+/// What happened to an interface.
+#[derive(Debug, Subcommand)]
+pub enum Hotplug {
+    /// It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it
+    Add { interface: String },
+    /// It is gone: forget its ENI, whatever the metadata still says
+    Remove { interface: String },
+    /// Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)
+    Change,
+}
+
+#[derive(Debug, Default, Args)]
 pub struct Apply {
     #[command(flatten)]
     pub selected: Selected,

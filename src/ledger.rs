@@ -91,12 +91,7 @@ impl Ledger {
     }
 
     fn entry_of(&mut self, object: &Object) -> Option<&mut Entry> {
-        let dev = match object {
-            Object::NoRouterAdvertisements(dev) | Object::LinkUp(dev) => dev,
-            Object::Address(address) => &address.dev,
-            Object::Route(route) => route.dev.as_ref()?,
-            Object::Rule(_) => return None,
-        };
+        let dev = object.dev()?;
         self.enis.values_mut().find(|entry| *entry.dev == **dev)
     }
 

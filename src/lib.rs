@@ -12,6 +12,7 @@ pub mod files;
 pub mod imds;
 pub mod kernel;
 pub mod ledger;
+pub mod memory;
 pub mod net;
 pub mod peers;
 pub mod persist;

@@ -127,6 +127,18 @@ impl Link {
     pub fn is_nic(&self) -> bool {
         self.mac.is_some() && matches!(self.kind.as_deref(), None | Some("veth"))
     }
+
+    /// The MAC of the ENI that this link may be.
+    pub fn eni_mac(&self) -> Option<Mac> {
+        self.permanent_mac.or(self.mac)
+    }
+}
+
+/// The links that may be ENIs. A veth may lead to a container: it counts only on a host without a physical interface,
+/// which is a container itself.
+pub fn nics(links: &[Link]) -> impl Iterator<Item = &Link> {
+    let has_physical = links.iter().any(|link| link.is_nic() && link.kind.is_none());
+    links.iter().filter(move |link| link.is_nic() && (link.kind.is_none() || !has_physical))
 }
 
 /// An address on a link. `net` keeps the host part: `172.31.41.29/20`.
@@ -278,6 +290,18 @@ pub enum Object {
     Rule(Rule),
 }
 
+impl Object {
+    /// The interface that it is on; a rule is on none.
+    pub fn dev(&self) -> Option<&Dev> {
+        match self {
+            Self::NoRouterAdvertisements(dev) | Self::LinkUp(dev) => Some(dev),
+            Self::Address(address) => Some(&address.dev),
+            Self::Route(route) => route.dev.as_ref(),
+            Self::Rule(_) => None,
+        }
+    }
+}
+
 /// What the kernel holds, in its own order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -301,6 +325,14 @@ pub enum Change {
 }
 
 impl Change {
+    /// The interface that it is about.
+    pub fn dev(&self) -> Option<&Dev> {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.dev(),
+            Self::Replace { new, .. } => new.dev.as_ref(),
+        }
+    }
+
     /// The change that takes this one back.
     pub fn inverse(&self) -> Self {
         match self {

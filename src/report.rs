@@ -10,7 +10,7 @@ use crate::net::{Change, Mac, Object};
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// `apply`, `plan`, `status` or `remove`.
+    /// `apply`, `plan`, `status`, `remove`, `refresh` or `hotplug`.
     pub command: &'static str,
     /// Every ENI that the metadata service lists, the primary one first.
     pub enis: Vec<EniReport>,
@@ -111,8 +111,17 @@ impl Report {
         match self.command {
             "status" => self.table(),
             "plan" => self.script(),
+            // What runs every minute, or for each interface, speaks only when something has changed.
+            "refresh" | "hotplug" if !self.changes_anything() => String::new(),
             _ => self.summary(),
         }
+    }
+
+    /// This run's changes and those of `next`, which came after it and knows how things stand.
+    pub fn followed_by(mut self, next: Self) -> Self {
+        self.kernel.extend(next.kernel);
+        self.files.extend(next.files);
+        Self { kernel: self.kernel, files: self.files, ..next }
     }
 
     fn table(&self) -> String {

@@ -1,6 +1,7 @@
 //! The pipeline: metadata -> plan -> diff -> kernel -> files -> report. The only module that knows all others.
 
 mod act;
+mod life;
 mod state;
 mod survey;
 
@@ -9,13 +10,16 @@ use std::path::Path;
 use crate::cli::{Apply, Cli, Command, Common, Parts, Selected};
 use crate::config::Config;
 use crate::diff::diff;
+use crate::eni::{Metadata, Reading};
 use crate::error::{Error, Result};
 use crate::files::{Disk, Lock};
 use crate::imds::{self, Imds};
 use crate::kernel::Kernel;
-use crate::net::{Dev, Link};
+use crate::memory::{self, Memory};
+use crate::net;
 use crate::peers;
 use crate::report::Report;
+use crate::select::Selector;
 use survey::Survey;
 
 /// Held while a run changes anything; below `--root`.
@@ -33,6 +37,8 @@ pub fn run(cli: &Cli) -> Result<Report> {
         Command::Plan(wanted) => plan(&cli.common, &wanted.selected, &wanted.parts),
         Command::Status(selected) => status(&cli.common, selected),
         Command::Remove(selected) => remove(&cli.common, selected),
+        Command::Refresh => life::refresh(&cli.common),
+        Command::Hotplug(what) => life::hotplug(&cli.common, what),
     }
 }
 
@@ -41,7 +47,10 @@ struct Host {
     disk: Disk,
     config: Config,
     kernel: Kernel,
-    imds: Imds,
+    /// Where to ask.
+    service: imds::Options,
+    /// There from the first question on.
+    imds: Option<Imds>,
 }
 
 impl Host {
@@ -49,20 +58,29 @@ impl Host {
         let disk = Disk::new(&common.root)?;
         let (path, must_exist) = common.config_path();
         let config = Config::load(&path, must_exist)?;
-        let mut kernel = Kernel::open()?;
         let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
-        let nics = nics(kernel.links()?);
-        let imds = Imds::connect(&imds::Options { urls, wait: common.wait }, &nics)?;
-        Ok(Self { disk, config, kernel, imds })
+        let service = imds::Options { urls, wait: common.wait };
+        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None })
     }
-}
 
-/// Where to ask for metadata when no route leads to the service. A veth may lead to a container, which could tell
-/// root what it likes: none is asked on a host that has a physical interface.
-fn nics(links: Vec<Link>) -> Vec<Dev> {
-    let has_physical = links.iter().any(|link| link.is_nic() && link.kind.is_none());
-    let asked = links.into_iter().filter(|link| link.is_nic() && (link.kind.is_none() || !has_physical));
-    asked.map(|link| link.name).collect()
+    /// The metadata service. Where no route leads to it, every NIC is asked.
+    fn imds(&mut self) -> Result<&mut Imds> {
+        let imds = match self.imds.take() {
+            Some(imds) => imds,
+            None => {
+                let links = self.kernel.links()?;
+                let nics: Vec<_> = net::nics(&links).map(|link| link.name.clone()).collect();
+                Imds::connect(&self.service, &nics)?
+            }
+        };
+        Ok(self.imds.insert(imds))
+    }
+
+    /// Whether public addresses have to be read, because somebody has named an ENI by one.
+    fn needs_public(&self, selected: &Selected) -> bool {
+        let excluded = self.config.exclude.iter().any(|text| Selector::new(text).is_address());
+        excluded || selected.enis.iter().any(Selector::is_address)
+    }
 }
 
 fn apply(common: &Common, options: &Apply) -> Result<Report> {
@@ -72,15 +90,32 @@ fn apply(common: &Common, options: &Apply) -> Result<Report> {
         peers::demand_none(&Disk::new(&common.root)?)?;
     }
     let mut host = Host::open(common)?;
-    let mut survey = Survey::take(&mut host, &options.selected)?;
-    let mut report = survey.report("apply");
-    if round(&mut host, &mut survey, common, options, &mut report)? {
+    let public = host.needs_public(&options.selected);
+    let metadata = Reading::start(host.imds()?, public)?.metadata();
+    converge(&mut host, metadata, common, options, "apply")
+}
+
+/// Makes the host what `metadata` says, and remembers it for the next run.
+fn converge(
+    host: &mut Host,
+    metadata: Metadata,
+    common: &Common,
+    options: &Apply,
+    command: &'static str,
+) -> Result<Report> {
+    let mut survey = Survey::of(host, metadata, &options.selected)?;
+    let mut report = survey.report(command);
+    if round(host, &mut survey, common, options, &mut report)? {
         // With our files loaded, a DHCP client may have let go of an ENI, and with it of routes that we left to it.
-        let again = Survey::take(&mut host, &options.selected)?;
+        let again = Survey::of(host, survey.metadata.clone(), &options.selected)?;
         if again.desired != survey.desired {
             survey = again;
-            round(&mut host, &mut survey, common, options, &mut report)?;
+            round(host, &mut survey, common, options, &mut report)?;
         }
+    }
+    if !options.parts.no_kernel && options.selected.enis.is_empty() {
+        let saved = Memory::of(&survey.metadata, &survey.observed.links).save(&host.disk);
+        report.errors.extend(saved.err().map(|error| error.to_string()));
     }
     report.enis = state::all(&survey, None)?;
     Ok(report)
@@ -135,6 +170,11 @@ fn remove(common: &Common, selected: &Selected) -> Result<Report> {
     let mut survey = Survey::of_what_we_made(&disk, &mut kernel, selected)?;
     let mut report = survey.report("remove");
     act::remove(&disk, &mut kernel, &mut survey, common.wait, &mut report)?;
+    if selected.enis.is_empty() {
+        Memory::erase(&disk)?;
+    } else if disk.exists(memory::PATH) {
+        report.notes.push("the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned());
+    }
     Ok(report)
 }
 

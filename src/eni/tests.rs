@@ -1,5 +1,6 @@
 //! Metadata as EC2 gives it, and as it gives it too early.
 
+use super::reader::{MACS, lines};
 use super::*;
 
 /// A metadata service in memory; it counts what it is asked.
@@ -66,16 +67,16 @@ impl Fake {
     }
 
     fn read(&mut self) -> Metadata {
-        read(self, false).unwrap()
+        Reading::start(self, false).unwrap().metadata()
     }
 
     /// Why the second ENI is incomplete.
     fn complaint(&mut self) -> String {
         let metadata = self.read();
         assert_eq!(metadata.enis.len(), 1, "the primary ENI must not suffer");
-        let [(mac, error)] = &metadata.incomplete[..] else { panic!("{:?}", metadata.incomplete) };
-        assert_eq!(mac.to_string(), SECOND);
-        error.to_string()
+        let [incomplete] = &metadata.incomplete[..] else { panic!("{:?}", metadata.incomplete) };
+        assert_eq!(incomplete.mac.to_string(), SECOND);
+        incomplete.to_string()
     }
 }
 
@@ -197,14 +198,14 @@ fn public_addresses_are_told_by_private_address() {
     let mut fake = Fake::s1();
     fake.key(SECOND, "ipv4-associations/", "3.104.193.180");
     fake.set(&format!("{MACS}{SECOND}/ipv4-associations/3.104.193.180"), "172.31.41.29");
-    let metadata = read(&mut fake, true).unwrap();
+    let metadata = Reading::start(&mut fake, true).unwrap().metadata();
     let private: Ipv4Addr = "172.31.41.29".parse().unwrap();
     assert_eq!(metadata.enis[1].public[&private], ["3.104.193.180".parse::<Ipv4Addr>().unwrap()]);
 }
 
 #[test]
 fn no_list_of_enis_is_not_ec2() {
-    let error = read(&mut Fake::default(), false).unwrap_err();
+    let Err(error) = Reading::start(&mut Fake::default(), false) else { panic!() };
     assert!(error.to_string().contains("not an EC2 instance"), "{error}");
     assert_eq!(error.exit_code(), 4, "nothing was changed");
 }
@@ -231,14 +232,14 @@ fn many_enis_are_read_by_two_lines_with_the_same_result() {
     let by_one = fake.read();
     assert_eq!(by_two.enis, by_one.enis);
     assert_eq!((by_two.enis.len(), by_two.incomplete.len()), (20, 1));
-    assert_eq!(by_two.incomplete[0].0, by_one.incomplete[0].0);
+    assert_eq!(by_two.incomplete, by_one.incomplete);
 }
 
 #[test]
 fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
     for lines in [false, true] {
         let mut fake = Fake { patience: Some(20), lines, ..crowd() };
-        let error = read(&mut fake, false).unwrap_err();
+        let Err(error) = Reading::start(&mut fake, false) else { panic!() };
         assert_eq!(error.exit_code(), 4);
         assert_eq!(fake.asked.len(), 21);
     }

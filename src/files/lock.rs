@@ -50,6 +50,19 @@ impl Disk {
         }
     }
 
+    /// Takes the lock at `path` if nobody holds it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be made.
+    pub fn try_lock(&self, path: &Path) -> Result<Option<Lock>> {
+        let file = self.open_lock(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::file(path, error)),
+        }
+    }
+
     fn open_lock(&self, path: &Path) -> Result<File> {
         let opened = self.target(path, true).and_then(|(dir, name)| {
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(name))

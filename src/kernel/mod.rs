@@ -4,6 +4,7 @@
 mod apply;
 mod decode;
 mod encode;
+mod events;
 mod socket;
 mod sysctl;
 
@@ -16,6 +17,8 @@ use nix::errno::Errno;
 use crate::eni::TABLES;
 use crate::error::Result;
 use crate::net::{Address, Dev, Family, Link, MAIN, Observed, Route, Rule};
+
+pub use events::changed_links;
 
 use apply::Listed;
 use socket::{Changes, Refusal, Socket, settled};

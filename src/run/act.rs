@@ -60,7 +60,10 @@ fn prove(host: &mut Host, survey: &Survey, done: &[Change], wait: Duration) -> R
     {
         return Err(Error::Failed(format!("the primary ENI lost something: {}", Change::Remove(lost))));
     }
-    host.imds.probe(wait).map_err(|error| Error::Failed(format!("the metadata service stopped answering: {error}")))?;
+    // A detachment is dealt with also while the service is silent.
+    if let Some(imds) = &mut host.imds {
+        imds.probe(wait).map_err(|error| Error::Failed(format!("the metadata service stopped answering: {error}")))?;
+    }
     Ok(after)
 }
 

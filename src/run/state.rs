@@ -43,7 +43,7 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
         reports.push(report(&skipped.eni, skipped.dev.as_ref(), state));
     }
     reports.sort_by_key(|report| (!report.primary, report.table));
-    reports.extend(survey.metadata.incomplete.iter().map(|(mac, _)| incomplete(survey, *mac)));
+    reports.extend(survey.metadata.incomplete.iter().map(|late| incomplete(survey, late.mac)));
     Ok(reports)
 }
 

@@ -8,7 +8,7 @@ use log::{info, warn};
 use super::Host;
 use crate::cli::Selected;
 use crate::diff::{Made, Scope};
-use crate::eni::{self, Eni, Metadata};
+use crate::eni::{Eni, Incomplete, Metadata, Reading};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::Kernel;
@@ -34,18 +34,24 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Reads the metadata, and takes a survey of it.
     pub fn take(host: &mut Host, selected: &Selected) -> Result<Self> {
-        Self::of_host(host, selected, selected.enis.iter().any(Selector::is_address))
+        let public = host.needs_public(selected);
+        Self::take_with(host, selected, public)
     }
 
     /// The same, and the public addresses of every ENI.
     pub fn take_with_public(host: &mut Host, selected: &Selected) -> Result<Self> {
-        Self::of_host(host, selected, true)
+        Self::take_with(host, selected, true)
     }
 
-    fn of_host(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
-        let public = public || host.config.exclude.iter().any(|text| Selector::new(text).is_address());
-        let metadata = eni::read(&mut host.imds, public)?;
+    fn take_with(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
+        let metadata = Reading::start(host.imds()?, public)?.metadata();
+        Self::of(host, metadata, selected)
+    }
+
+    /// What `metadata` means for this host as the kernel has it now.
+    pub fn of(host: &mut Host, metadata: Metadata, selected: &Selected) -> Result<Self> {
         let observed = host.kernel.observe()?;
         let desired = plan(&metadata.enis, &observed, &host.config);
         log_decisions(&desired);
@@ -79,7 +85,7 @@ impl Survey {
             Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
             None => BTreeSet::new(),
         };
-        let metadata = Metadata { enis: Vec::new(), incomplete: Vec::new() };
+        let metadata = Metadata::default();
         Ok(Self {
             metadata,
             observed,
@@ -94,7 +100,7 @@ impl Survey {
 
     /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
     fn narrow(&mut self) {
-        self.keep.extend(self.metadata.incomplete.iter().map(|(mac, _)| mac));
+        self.keep.extend(self.metadata.incomplete.iter().map(|incomplete| incomplete.mac));
         self.keep.extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
         let Some(chosen) = &self.chosen else { return };
         let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
@@ -111,7 +117,7 @@ impl Survey {
 
     /// A report on this survey, with what could not be read.
     pub fn report(&self, command: &'static str) -> Report {
-        let errors = self.metadata.incomplete.iter().map(|(_, error)| error.to_string()).collect();
+        let errors = self.metadata.incomplete.iter().map(Incomplete::to_string).collect();
         Report { command, errors, notes: self.notes(), ..Report::default() }
     }
 
@@ -158,7 +164,7 @@ fn log_decisions(desired: &Desired) {
 }
 
 /// A ledger that cannot be read is as good as none: nothing is removed then that our tables do not tell.
-fn read_ledger(disk: &Disk) -> Ledger {
+pub fn read_ledger(disk: &Disk) -> Ledger {
     let text = disk.read(ledger::PATH).unwrap_or_else(|error| {
         warn!("{error}");
         None
@@ -177,7 +183,8 @@ fn read_ledger(disk: &Disk) -> Ledger {
 /// detachment the interface goes, too.
 fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
     let is_listed = |mac: &Mac| {
-        metadata.enis.iter().any(|eni| eni.mac == *mac) || metadata.incomplete.iter().any(|(other, _)| other == mac)
+        metadata.enis.iter().any(|eni| eni.mac == *mac)
+            || metadata.incomplete.iter().any(|incomplete| incomplete.mac == *mac)
     };
     ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
 }
@@ -205,7 +212,7 @@ fn choose(selectors: &[Selector], metadata: &Metadata, links: &[Link]) -> Result
     for selector in selectors {
         let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
         let mut macs: Vec<Mac> = metadata.enis.iter().filter(meant).map(|eni| eni.mac).collect();
-        macs.extend(metadata.incomplete.iter().map(|(mac, _)| *mac).filter(|mac| selector.is_mac(*mac)));
+        macs.extend(metadata.incomplete.iter().map(|incomplete| incomplete.mac).filter(|mac| selector.is_mac(*mac)));
         if macs.is_empty() {
             let known = metadata.enis.iter().map(|eni| describe(eni, links));
             return Err(no_such_eni(selector, known.collect()));

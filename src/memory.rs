@@ -1,0 +1,80 @@
+//! What EC2 said last, kept in memory-backed /run: it tells the next run of this boot what has been done for which
+//! interface, and `refresh` what to compare with. While it is there, eniroute is in charge of this host; an image or
+//! the next boot does not have it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::eni::{Eni, Metadata};
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::net::{self, Link, Mac};
+
+/// Where it lies, below `--root`. The units start nothing while it is absent.
+pub const PATH: &str = "/run/eniroute/metadata.json";
+
+/// It tells no secret.
+const MODE: u32 = 0o644;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The interface index of each NIC that was there. The kernel gives a new one to a NIC that comes anew.
+    pub nics: BTreeMap<Mac, u32>,
+    /// The ENIs that were complete.
+    pub enis: Vec<Eni>,
+}
+
+impl Memory {
+    /// `metadata`, as it holds for these links.
+    pub fn of(metadata: &Metadata, links: &[Link]) -> Self {
+        Self { nics: nics(links), enis: metadata.enis.clone() }
+    }
+
+    /// What an earlier run of this boot left; nothing if there was none, or if it cannot be read.
+    pub fn load(disk: &Disk) -> Self {
+        let text = disk.read(PATH).ok().flatten().unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Writes it, if it differs from what is there.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`].
+    pub fn save(&self, disk: &Disk) -> Result<()> {
+        let text = serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default();
+        let changes = disk.plan(&[File { path: PATH.into(), mode: MODE, text }], &[])?;
+        changes.iter().try_for_each(|change| disk.commit(change))
+    }
+
+    /// Forgets everything: eniroute is no longer in charge.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`].
+    pub fn erase(disk: &Disk) -> Result<()> {
+        disk.plan(&[], &[PATH.into()])?.iter().try_for_each(|change| disk.commit(change))
+    }
+
+    /// Whether these are the very interfaces that it was made for.
+    pub fn is_of(&self, links: &[Link]) -> bool {
+        !self.enis.is_empty() && self.nics == nics(links)
+    }
+
+    /// Whether a run has dealt with this very interface.
+    pub fn has_served(&self, nic: &Link) -> bool {
+        let is_it = |eni: &Eni| nic.eni_mac() == Some(eni.mac) && self.nics.get(&eni.mac) == Some(&nic.index);
+        self.enis.iter().any(is_it)
+    }
+
+    /// The ENIs whose interface is among `links`; the others are gone.
+    pub fn metadata(self, links: &[Link]) -> Metadata {
+        let there = nics(links);
+        let enis = self.enis.into_iter().filter(|eni| there.contains_key(&eni.mac)).collect();
+        Metadata { enis, incomplete: Vec::new() }
+    }
+}
+
+/// What may be an ENI, by its MAC.
+fn nics(links: &[Link]) -> BTreeMap<Mac, u32> {
+    net::nics(links).filter_map(|link| Some((link.eni_mac()?, link.index))).collect()
+}

@@ -1,0 +1,240 @@
+//! The life of an ENI after the boot: it is attached while EC2 still publishes it, changed, detached, moved, and its
+//! link goes down and up. Each event ends in the same pipeline; what differs is where the metadata comes from, and how
+//! long a run waits for more of it.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use log::{debug, warn};
+
+use super::survey::Survey;
+use super::{Host, LOCK, act, converge, demand_root, lock};
+use crate::cli::{Apply, Common, Hotplug, Selected};
+use crate::diff::diff;
+use crate::eni::{self, Incomplete, Metadata, Reading};
+use crate::error::Result;
+use crate::files::Disk;
+use crate::kernel::{self, Kernel};
+use crate::memory::{self, Memory};
+use crate::net::{self, Change, Dev, Link, Mac};
+use crate::plan::link_of_mac;
+use crate::report::Report;
+use crate::select::Selector;
+
+/// Held by the one run that waits for the metadata of all the interfaces that have appeared; the runs behind it find
+/// theirs done.
+const QUEUE: &str = "/run/eniroute/hotplug.lock";
+
+/// How much longer than it would wait itself a run stays in the queue.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first pause between two looks at the metadata, and the longest: an ENI shall answer within a tenth of a second
+/// once EC2 has published it. One small request for each look, for at most `--wait`, is far below EC2's limit of 1024
+/// packets a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(60);
+
+/// While a run was so short ago, more interfaces may be on their way, and are waited for: at most as long again.
+const BURST: Duration = Duration::from_secs(1);
+
+/// What has been read longer ago is read again before it is acted upon.
+const STALE: Duration = Duration::from_secs(5);
+
+/// On a detachment the metadata service is asked only to prove that it still answers.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Follows what EC2 has changed. Does nothing while another run is at work.
+pub fn refresh(common: &Common) -> Result<Report> {
+    demand_root("refresh")?;
+    let Some(_lock) = Disk::new(&common.root)?.try_lock(Path::new(LOCK))? else {
+        debug!("another eniroute is at work");
+        return Ok(nothing("refresh"));
+    };
+    refresh_now(common, "refresh")
+}
+
+fn refresh_now(common: &Common, command: &'static str) -> Result<Report> {
+    let mut host = Host::open(common)?;
+    let metadata = current(&mut host)?;
+    converge(&mut host, metadata, common, &Apply::default(), command)
+}
+
+/// The metadata: what is remembered where the service still says so, which is cheaper, else all of it.
+fn current(host: &mut Host) -> Result<Metadata> {
+    let memory = Memory::load(&host.disk);
+    let links = host.kernel.links()?;
+    let public = host.needs_public(&Selected::default());
+    if !public && memory.is_of(&links) && eni::still_holds(host.imds()?, &memory.enis, minute())? {
+        return Ok(memory.metadata(&links));
+    }
+    Ok(Reading::start(host.imds()?, public)?.metadata())
+}
+
+/// Differs from one refresh to the next.
+fn minute() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60
+}
+
+/// What udev and systemd call.
+pub fn hotplug(common: &Common, what: &Hotplug) -> Result<Report> {
+    demand_root("hotplug")?;
+    match what {
+        Hotplug::Add { interface } => add(common, interface),
+        Hotplug::Remove { .. } => remove(common),
+        Hotplug::Change => change(common),
+    }
+}
+
+fn add(common: &Common, name: &str) -> Result<Report> {
+    let deadline = Instant::now() + common.wait;
+    let mut host = Host::open(common)?;
+    let _turn = host.disk.lock(Path::new(QUEUE), common.wait + PATIENCE)?;
+    let named = |links: &[Link]| links.iter().find(|link| *link.name == *name).cloned();
+    let is_done = |memory: &Memory, links: &[Link]| named(links).is_none_or(|nic| memory.has_served(&nic));
+    let (mut report, late) = follow(&mut host, common, deadline, "hotplug", is_done)?;
+    let links = host.kernel.links()?;
+    let Some(nic) = named(&links) else {
+        debug!("{name} is gone");
+        return Ok(report);
+    };
+    if !Memory::load(&host.disk).has_served(&nic) {
+        let own = late.iter().find(|incomplete| nic.eni_mac() == Some(incomplete.mac));
+        match own {
+            Some(incomplete) => report.errors.push(incomplete.to_string()),
+            None => report.notes.push(unlisted(&nic, common.wait)),
+        }
+    }
+    Ok(report)
+}
+
+fn unlisted(nic: &Link, wait: Duration) -> String {
+    let mac = nic.eni_mac().map_or(String::new(), |mac| mac.to_string());
+    let wait = wait.as_secs_f64();
+    format!("{} ({mac}) is no ENI that EC2 lists after {wait} s; `eniroute refresh` goes on looking", nic.name)
+}
+
+/// Makes the host what is complete of the metadata, and again whenever EC2 has published more, until `is_done` or the
+/// deadline. Returns what happened, and what is incomplete still. The lock is free while it waits.
+pub fn follow(
+    host: &mut Host,
+    common: &Common,
+    deadline: Instant,
+    command: &'static str,
+    is_done: impl Fn(&Memory, &[Link]) -> bool,
+) -> Result<(Report, Vec<Incomplete>)> {
+    let mut known = Memory::load(&host.disk);
+    let mut links = host.kernel.links()?;
+    let mut report = nothing(command);
+    if is_done(&known, &links) {
+        return Ok((report, Vec::new()));
+    }
+    let mut burst = Burst::new(&host.disk);
+    let public = host.needs_public(&Selected::default());
+    let (mut reading, mut read) = (Reading::start(host.imds()?, public)?, Instant::now());
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let now = Memory::of(&reading.metadata(), &links);
+        if now != known && !burst.is_on(&links) {
+            let _lock = lock(common)?;
+            let next = converge(host, reading.metadata(), common, &Apply::default(), command)?;
+            report = report.followed_by(next);
+            known = now;
+        }
+        if is_done(&known, &links) || Instant::now() >= deadline {
+            return Ok((report, reading.metadata().incomplete));
+        }
+        sleep(pause);
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        links = host.kernel.links()?;
+        let wanted: Vec<Mac> = net::nics(&links).filter_map(Link::eni_mac).collect();
+        if reading.go_on(host.imds()?, &wanted)? && read.elapsed() > STALE {
+            (reading, read) = (Reading::start(host.imds()?, public)?, Instant::now());
+        }
+    }
+}
+
+/// Many interfaces that appear at once are dealt with by a few runs.
+struct Burst {
+    end: Option<Instant>,
+    nics: Vec<u32>,
+}
+
+impl Burst {
+    fn new(disk: &Disk) -> Self {
+        let age = disk.stamp(memory::PATH).and_then(|stamp| stamp.changed.elapsed().ok());
+        let end = age.is_some_and(|age| age < BURST).then(|| Instant::now() + BURST);
+        Self { end, nics: Vec::new() }
+    }
+
+    /// Whether there was a run just now, and the interfaces have changed since the last look.
+    fn is_on(&mut self, links: &[Link]) -> bool {
+        let nics: Vec<u32> = net::nics(links).map(|link| link.index).collect();
+        let grows = nics != self.nics;
+        self.nics = nics;
+        grows && self.end.is_some_and(|end| Instant::now() < end)
+    }
+}
+
+/// Forgets every ENI of ours whose interface is gone; needs no metadata: it may still list them, or be silent.
+fn remove(common: &Common) -> Result<Report> {
+    let mut host = Host::open(common)?;
+    let _lock = lock(common)?;
+    let links = host.kernel.links()?;
+    let memory = Memory::load(&host.disk);
+    if memory.enis.is_empty() {
+        return remove_made(&host.disk, &mut host.kernel, common, &links);
+    }
+    if memory.enis.iter().all(|eni| link_of_mac(eni.mac, &links).is_some()) {
+        debug!("no ENI's interface is gone");
+        return Ok(nothing("hotplug"));
+    }
+    host.service.wait = SHORT;
+    if let Err(error) = host.imds() {
+        warn!("{error}; the detachment needs no metadata");
+    }
+    converge(&mut host, memory.metadata(&links), common, &Apply::default(), "hotplug")
+}
+
+/// The same where no run of this boot has read the metadata: by the ledger alone. A table that a present ENI has, too,
+/// is left to the next run.
+fn remove_made(disk: &Disk, kernel: &mut Kernel, common: &Common, links: &[Link]) -> Result<Report> {
+    let ledger = super::survey::read_ledger(disk);
+    let is_there = |mac: &Mac| link_of_mac(*mac, links).is_some();
+    let taken: Vec<u32> = ledger.enis.iter().filter(|(mac, _)| is_there(mac)).map(|(_, entry)| entry.table).collect();
+    let gone = ledger.enis.iter().filter(|(mac, entry)| !is_there(mac) && !taken.contains(&entry.table));
+    let enis: Vec<_> = gone.map(|(mac, _)| Selector::new(&mac.to_string())).collect();
+    if enis.is_empty() {
+        return Ok(nothing("hotplug"));
+    }
+    let mut survey = Survey::of_what_we_made(disk, kernel, &Selected { enis })?;
+    let mut report = survey.report("hotplug");
+    act::remove(disk, kernel, &mut survey, common.wait, &mut report)?;
+    Ok(report)
+}
+
+/// Repairs what is missing on links that are up, where one of ours has changed. A link that is down was perhaps put
+/// down by a person: the next refresh brings it up.
+fn change(common: &Common) -> Result<Report> {
+    let changed = kernel::changed_links();
+    let mut host = Host::open(common)?;
+    let memory = Memory::load(&host.disk);
+    let is_ours = |index: &u32| memory.nics.values().any(|nic| nic == index);
+    if changed.is_some_and(|changed| !changed.iter().any(is_ours)) || memory.enis.is_empty() {
+        return Ok(nothing("hotplug"));
+    }
+    let links = host.kernel.links()?;
+    let survey = Survey::of(&mut host, memory.metadata(&links), &Selected::default())?;
+    let down: Vec<&Dev> = survey.observed.links.iter().filter(|link| !link.up).map(|link| &link.name).collect();
+    let is_missing =
+        |change: &Change| !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev));
+    if !diff(&survey.desired, &survey.observed, &survey.scope).iter().any(is_missing) {
+        return Ok(nothing("hotplug"));
+    }
+    let _lock = lock(common)?;
+    refresh_now(common, "hotplug")
+}
+
+fn nothing(command: &'static str) -> Report {
+    Report { command, ..Report::default() }
+}
