@@ -35,8 +35,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(60);
 
-/// While a run was so short ago, more interfaces may be on their way, and are waited for: at most as long again.
+/// While a run was so short ago, more interfaces may be on their way, and are waited for: at most as long again, and
+/// until none has come for a while.
 const BURST: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(150);
 
 /// What has been read longer ago is read again before it is acted upon.
 const STALE: Duration = Duration::from_secs(5);
@@ -158,21 +160,23 @@ pub fn follow(
 struct Burst {
     end: Option<Instant>,
     nics: Vec<u32>,
+    grown: Instant,
 }
 
 impl Burst {
     fn new(disk: &Disk) -> Self {
         let age = disk.stamp(memory::PATH).and_then(|stamp| stamp.changed.elapsed().ok());
-        let end = age.is_some_and(|age| age < BURST).then(|| Instant::now() + BURST);
-        Self { end, nics: Vec::new() }
+        let now = Instant::now();
+        Self { end: age.is_some_and(|age| age < BURST).then(|| now + BURST), nics: Vec::new(), grown: now }
     }
 
-    /// Whether there was a run just now, and the interfaces have changed since the last look.
+    /// Whether there was a run just now, and more interfaces may follow those that have come since.
     fn is_on(&mut self, links: &[Link]) -> bool {
         let nics: Vec<u32> = net::nics(links).map(|link| link.index).collect();
-        let grows = nics != self.nics;
-        self.nics = nics;
-        grows && self.end.is_some_and(|end| Instant::now() < end)
+        if nics != self.nics {
+            (self.nics, self.grown) = (nics, Instant::now());
+        }
+        self.grown.elapsed() < QUIET && self.end.is_some_and(|end| Instant::now() < end)
     }
 }
 

@@ -14,6 +14,7 @@ mod imds;
 mod input;
 mod instance;
 mod kernel;
+mod life;
 mod metadata;
 mod network_manager;
 mod network_scripts;
