@@ -39,7 +39,7 @@ pub enum Command {
     /// Show each ENI: interface, table, private and public addresses, state
     Status(Selected),
     /// Take back all that eniroute did, and only that
-    Remove(Selected),
+    Remove(Remove),
     /// Follow what EC2 has changed; cheap and silent where nothing has. Called by eniroute-refresh.timer
     Refresh,
     /// An interface has appeared, gone or changed. Called by udev and systemd
@@ -68,6 +68,9 @@ pub struct Apply {
     /// Go on although another tool (amazon-ec2-net-utils, nm-cloud-setup, cloud-netconfig) configures the ENIs
     #[arg(long)]
     pub force: bool,
+    /// As a service: where there is nothing to do (no EC2 instance, another tool in charge, metadata turned off), say so in one line and succeed
+    #[arg(long, conflicts_with = "dry_run")]
+    pub service: bool,
     #[command(flatten)]
     pub parts: Parts,
 }
@@ -99,6 +102,15 @@ pub struct Selected {
     /// Only this ENI: interface name, altname, MAC, eni-id, device number, private or public address (repeatable)
     #[arg(long = "eni", value_name = "SELECTOR", value_parser = |text: &str| Ok::<_, String>(Selector::new(text)))]
     pub enis: Vec<Selector>,
+}
+
+#[derive(Debug, Args)]
+pub struct Remove {
+    #[command(flatten)]
+    pub selected: Selected,
+    /// Only what was made on another instance, of whose disk this one's is a copy (an AMI); else nothing. For the boot, before the network is up
+    #[arg(long, conflicts_with = "enis")]
+    pub image: bool,
 }
 
 #[derive(Debug, Args)]
@@ -171,8 +183,8 @@ mod tests {
     #[test]
     fn selectors_repeat() {
         let cli = parse("eniroute remove --eni eth1 --eni eni-0abc").unwrap();
-        let Command::Remove(selected) = cli.command else { panic!() };
-        assert_eq!(selected.enis, [Selector::new("eth1"), Selector::new("eni-0abc")]);
+        let Command::Remove(remove) = cli.command else { panic!() };
+        assert_eq!(remove.selected.enis, [Selector::new("eth1"), Selector::new("eni-0abc")]);
     }
 
     #[test]
@@ -183,6 +195,8 @@ mod tests {
             "eniroute apply --wait -1",
             "eniroute apply --wait 1e9",
             "eniroute -q -v plan",
+            "eniroute apply --service --dry-run",
+            "eniroute remove --image --eni eth1",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

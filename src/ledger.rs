@@ -16,6 +16,12 @@ pub const PATH: &str = "/var/lib/eniroute/ledger.json";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
+    /// The instance that it was written on (`i-...`), where the firmware tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The primary ENI, which no instance ever changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<Mac>,
     /// By MAC, which an ENI keeps for life.
     pub enis: BTreeMap<Mac, Entry>,
 }
@@ -57,6 +63,22 @@ impl Ledger {
     pub fn text(&self) -> String {
         // Strings, numbers and maps with string keys: this cannot fail.
         serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
+    }
+
+    /// How we know that it was written on another instance than this one, whose firmware says `instance` and whose
+    /// interfaces are `links`; `None` where it was not, or where that cannot be told.
+    ///
+    /// Without an id to compare, another instance has other NICs: some are there, and none is the primary ENI or
+    /// another one of the ledger. A NIC that is only late must not cost the host its files.
+    pub fn of_another(&self, instance: Option<&str>, links: &[Link]) -> Option<String> {
+        if let (Some(then), Some(now)) = (self.instance.as_deref(), instance) {
+            return (then != now).then(|| format!("this disk was {then}'s, and this is {now}"));
+        }
+        let primary = self.primary?;
+        let mut nics = links.iter().filter(|link| link.is_nic() && link.kind.is_none()).peekable();
+        let has = |mac: &Mac| link_of_mac(*mac, links).is_some();
+        let is_another = nics.peek().is_some() && !has(&primary) && !self.enis.keys().any(has);
+        is_another.then(|| format!("this disk was another instance's, whose primary ENI was {primary}"))
     }
 
     /// Gives every planned ENI its entry. An entry of another ENI for the same interface name is dropped: that
@@ -156,5 +178,68 @@ impl MainRoute {
 impl From<&Route> for MainRoute {
     fn from(route: &Route) -> Self {
         Self { dst: route.dst, via: route.via, src: route.src, metric: route.metric }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THEN: &str = "i-0000000000000000a";
+
+    fn ledger(instance: Option<&str>, primary: Option<u8>) -> Ledger {
+        let enis = [0, 1].map(|number| (Mac([2, 0, 0, 0, 0, number]), Entry::default())).into();
+        Ledger { instance: instance.map(str::to_owned), primary: primary.map(|n| Mac([2, 0, 0, 0, 0, n])), enis }
+    }
+
+    fn link(number: u8, kind: Option<&str>) -> Link {
+        let mac = Some(Mac([2, 0, 0, 0, 0, number]));
+        Link {
+            index: 2,
+            name: "eth0".into(),
+            altnames: Vec::new(),
+            mac,
+            permanent_mac: None,
+            kind: kind.map(str::to_owned),
+            master: None,
+            ipv6: true,
+            accept_ra: true,
+            up: false,
+        }
+    }
+
+    #[test]
+    fn the_instance_s_id_decides_where_there_is_one() {
+        let ledger = ledger(Some(THEN), Some(0));
+        assert_eq!(ledger.of_another(Some(THEN), &[link(9, None)]), None);
+        let why = ledger.of_another(Some("i-0000000000000000b"), &[link(0, None)]).unwrap();
+        assert!(why.contains(THEN) && why.contains("i-0000000000000000b"), "{why}");
+    }
+
+    #[test]
+    fn without_an_id_another_instance_has_other_nics() {
+        let of_xen = ledger(None, Some(0));
+        for id in [None, Some("i-0000000000000000b")] {
+            let why = of_xen.of_another(id, &[link(9, None)]).unwrap();
+            assert!(why.contains("02:00:00:00:00:00"), "{why}");
+        }
+        assert!(ledger(Some(THEN), Some(0)).of_another(None, &[link(9, None)]).is_some());
+    }
+
+    #[test]
+    fn in_doubt_it_is_this_instance_s() {
+        let ours = ledger(None, Some(0));
+        for links in [
+            &[][..],
+            &[link(0, None), link(9, None)],
+            // The primary's driver is late, and a secondary one of ours is there.
+            &[link(1, None), link(9, None)],
+            &[link(9, Some("veth"))],
+            &[link(9, Some("bridge"))],
+        ] {
+            assert_eq!(ours.of_another(None, links), None, "{links:?}");
+        }
+        let old = Ledger::parse(r#"{"enis": {}}"#).unwrap();
+        assert_eq!(old.of_another(Some(THEN), &[link(9, None)]), None, "written by a version that noted neither");
     }
 }

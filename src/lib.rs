@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod ec2;
 pub mod eni;
 pub mod error;
 pub mod files;

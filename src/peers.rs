@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::Disk;
 
-/// Stands down when another tool configures this host's ENIs.
+/// The tool that configures this host's ENIs already: its name, how it was recognised, and what to do about it.
 ///
 /// # Errors
-/// [`Error::Usage`], which names the tool, how it was recognised, and what to do about it.
-pub fn demand_none(disk: &Disk) -> Result<()> {
+/// A file that should tell cannot be read.
+pub fn in_charge(disk: &Disk) -> Result<Option<String>> {
     let found = [amazon_ec2_net_utils(disk)?, nm_cloud_setup(disk)?, cloud_netconfig(disk)?];
-    match found.into_iter().flatten().next() {
-        None => Ok(()),
-        Some(peer) => Err(Error::Usage(format!(
-            "{} configures the ENIs of this host already ({} is there); nothing was done. Turn it off ({}), or go on with --force",
+    Ok(found.into_iter().flatten().next().map(|peer| {
+        format!(
+            "{} configures the ENIs of this host already ({} is there): turn it off ({}), or go on with --force",
             peer.name, peer.evidence, peer.remedy
-        ))),
-    }
+        )
+    }))
 }
 
 struct Peer {
@@ -85,9 +84,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let error = demand_none(&Disk::new(root.path()).unwrap()).err()?;
-        assert_eq!(error.exit_code(), 2);
-        Some(error.to_string())
+        in_charge(&Disk::new(root.path()).unwrap()).unwrap()
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What failed. All else was done.
     pub errors: Vec<String>,
+    /// The whole text for a person, without the end of the line, where the fields above would say too much.
+    #[serde(skip)]
+    pub line: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -96,6 +99,16 @@ impl std::fmt::Display for State {
 }
 
 impl Report {
+    /// Nothing was done, and one line says why.
+    pub fn one_line(command: &'static str, why: String) -> Self {
+        Self { command, notes: vec![why.clone()], line: Some(why), ..Self::default() }
+    }
+
+    /// Nothing was done, and nobody needs to know.
+    pub fn silent(command: &'static str) -> Self {
+        Self { command, line: Some(String::new()), ..Self::default() }
+    }
+
     /// 0, or 1 when something failed.
     pub fn exit_code(&self) -> u8 {
         u8::from(!self.errors.is_empty())
@@ -108,12 +121,14 @@ impl Report {
 
     /// Text for a person. Errors are not in it: they go to stderr.
     pub fn text(&self) -> String {
-        match self.command {
-            "status" => self.table(),
-            "plan" => self.script(),
+        match (&self.line, self.command) {
+            (Some(line), _) if line.is_empty() => String::new(),
+            (Some(line), _) => format!("{line}\n"),
+            (None, "status") => self.table(),
+            (None, "plan") => self.script(),
             // What runs every minute, or for each interface, speaks only when something has changed.
-            "refresh" | "hotplug" if !self.changes_anything() => String::new(),
-            _ => self.summary(),
+            (None, "refresh" | "hotplug") if !self.changes_anything() => String::new(),
+            (None, _) => self.summary(),
         }
     }
 

@@ -2,12 +2,13 @@
 
 mod act;
 mod life;
+pub mod service;
 mod state;
 mod survey;
 
 use std::path::Path;
 
-use crate::cli::{Apply, Cli, Command, Common, Parts, Selected};
+use crate::cli::{Apply, Cli, Command, Common, Parts, Remove, Selected};
 use crate::config::Config;
 use crate::diff::diff;
 use crate::eni::{Metadata, Reading};
@@ -31,12 +32,20 @@ const LOCK: &str = "/run/eniroute.lock";
 /// What ends the run before anything was changed, or after all was rolled back. What failed on the way stands in
 /// [`Report::errors`].
 pub fn run(cli: &Cli) -> Result<Report> {
+    dispatch(cli).map_err(|error| service::doubt(error, &cli.common))
+}
+
+fn dispatch(cli: &Cli) -> Result<Report> {
     match &cli.command {
-        Command::Apply(apply) if !apply.dry_run => self::apply(&cli.common, apply),
-        Command::Apply(Apply { selected, parts, .. }) => plan(&cli.common, selected, parts),
+        Command::Apply(Apply { dry_run: true, selected, parts, .. }) => plan(&cli.common, selected, parts),
+        Command::Apply(options @ Apply { service: true, force, .. }) => {
+            service::serve("apply", &cli.common, *force, || apply(&cli.common, options))
+        }
+        Command::Apply(options) => apply(&cli.common, options),
         Command::Plan(wanted) => plan(&cli.common, &wanted.selected, &wanted.parts),
         Command::Status(selected) => status(&cli.common, selected),
-        Command::Remove(selected) => remove(&cli.common, selected),
+        Command::Remove(Remove { image: true, .. }) => service::remove_image(&cli.common),
+        Command::Remove(Remove { selected, .. }) => remove(&cli.common, selected),
         Command::Refresh => life::refresh(&cli.common),
         Command::Hotplug(what) => life::hotplug(&cli.common, what),
     }
@@ -86,8 +95,9 @@ impl Host {
 fn apply(common: &Common, options: &Apply) -> Result<Report> {
     demand_root("apply")?;
     let _lock = lock(common)?;
-    if !options.force {
-        peers::demand_none(&Disk::new(&common.root)?)?;
+    let rival = if options.force { None } else { peers::in_charge(&Disk::new(&common.root)?)? };
+    if let Some(why) = rival {
+        return Err(Error::Usage(format!("{why}; nothing was changed")));
     }
     let mut host = Host::open(common)?;
     let public = host.needs_public(&options.selected);
@@ -139,9 +149,7 @@ fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
     let mut host = Host::open(common)?;
     let survey = Survey::take(&mut host, selected)?;
     let mut report = survey.report("plan");
-    report
-        .notes
-        .extend(peers::demand_none(&host.disk).err().map(|why| format!("`eniroute apply` would refuse: {why}")));
+    report.notes.extend(peers::in_charge(&host.disk)?.map(|why| format!("`eniroute apply` would refuse: {why}")));
     if !parts.no_kernel {
         report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
     }
@@ -161,17 +169,19 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     Ok(report)
 }
 
-/// Needs no metadata: what to take away stands in the ledger, in the files and in our tables' numbers.
 fn remove(common: &Common, selected: &Selected) -> Result<Report> {
     demand_root("remove")?;
     let _lock = lock(common)?;
-    let disk = Disk::new(&common.root)?;
-    let mut kernel = Kernel::open()?;
-    let mut survey = Survey::of_what_we_made(&disk, &mut kernel, selected)?;
+    take_away(common, &Disk::new(&common.root)?, &mut Kernel::open()?, selected)
+}
+
+/// Needs no metadata: what to take away stands in the ledger, in the files and in our tables' numbers.
+fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, selected: &Selected) -> Result<Report> {
+    let mut survey = Survey::of_what_we_made(disk, kernel, selected)?;
     let mut report = survey.report("remove");
-    act::remove(&disk, &mut kernel, &mut survey, common.wait, &mut report)?;
+    act::remove(disk, kernel, &mut survey, common.wait, &mut report)?;
     if selected.enis.is_empty() {
-        Memory::erase(&disk)?;
+        Memory::erase(disk)?;
     } else if disk.exists(memory::PATH) {
         report.notes.push("the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned());
     }

@@ -9,6 +9,7 @@ use super::survey::Survey;
 use super::{Host, state};
 use crate::cli::Parts;
 use crate::diff::{diff, severed};
+use crate::ec2;
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, FileChange};
 use crate::kernel::Kernel;
@@ -28,7 +29,7 @@ const LEDGER_MODE: u32 = 0o644;
 pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, report: &mut Report) -> Result<()> {
     let changes = diff(&survey.desired, &survey.observed, &survey.scope);
     let before = survey.ledger.clone();
-    adopt(survey);
+    adopt(survey, &host.disk);
     // Written ahead: if we are killed now, the next run still knows what is ours.
     let mut intended = survey.ledger.clone();
     changes.iter().for_each(|change| {
@@ -259,8 +260,11 @@ fn extend(lines: &mut Vec<String>, more: Vec<String>) {
 }
 
 /// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
-fn adopt(survey: &mut Survey) {
+fn adopt(survey: &mut Survey, disk: &Disk) {
     let Survey { desired, ledger, metadata, scope, .. } = survey;
+    ledger.instance = ec2::instance(disk);
+    // Late metadata may leave it out for a while.
+    ledger.primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac).or(ledger.primary);
     ledger.adopt(&desired.enis);
     if scope.complete && scope.only.is_none() {
         ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));

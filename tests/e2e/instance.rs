@@ -49,6 +49,11 @@ impl Instance {
         Self { host, root }
     }
 
+    /// Another instance, started from an image of this one's disk.
+    pub fn image_on(self, host: Host) -> Self {
+        Self { host, root: self.root }
+    }
+
     /// Its disk, as this machine sees it.
     pub fn root(&self) -> &Path {
         self.root.path()

@@ -23,6 +23,7 @@ mod persist;
 mod reach;
 mod same_twice;
 mod scale;
+mod service;
 mod traffic;
 #[path = "../vpc/mod.rs"]
 mod vpc;

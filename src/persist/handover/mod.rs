@@ -1,6 +1,6 @@
 //! The hand-over of new files to a running systemd-networkd, such that the primary ENI never flaps: the secondary
 //! ENIs' units are put in place and loaded, and nothing else is. Decides and acts; what the files say is not its
-//! business, and where networkd does not run it does nothing but have netplan check the YAML.
+//! business, and where networkd does not run it only has netplan check the YAML and make its units.
 //!
 //! networkd takes a unit as changed by the file's inode and times, and configures its links anew: a DHCP lease is
 //! lost by it. `netplan generate` rewrites every unit. So netplan renders into a scratch root, only the secondary
@@ -75,12 +75,18 @@ impl<'a> Handover<'a> {
     }
 
     /// Puts the secondary ENIs' units in place and has networkd load them, unless it would configure another link
-    /// anew by that. Returns whether networkd has loaded anything.
+    /// anew by that. Returns whether networkd has loaded anything. One that does not run yet has read nothing: all of
+    /// the units that netplan has made for its start are brought up to date.
     ///
     /// # Errors
     /// A unit that cannot be written, or `networkctl` failed.
     pub fn load(mut self) -> Result<bool> {
-        let Some(started) = daemon::started()? else { return Ok(false) };
+        let Some(started) = daemon::started()? else {
+            if let Some(generated) = self.generated.as_ref().filter(|_| netplan::has_generated(self.disk)) {
+                netplan::install(self.disk, generated.path(), netplan::is_unit)?;
+            }
+            return Ok(false);
+        };
         if let Some(generated) = &self.generated {
             let is_ours = |unit: &str| is_secondary(unit, self.units);
             self.changed.extend(netplan::install(self.disk, generated.path(), is_ours)?);

@@ -46,13 +46,22 @@ fn yaml_files(disk: &Disk) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Puts those units in place that are `ours` and differ, and takes away those that netplan does not make any more.
+/// Whether netplan has made units since the boot: its generator runs long before networkd starts.
+pub fn has_generated(disk: &Disk) -> bool {
+    disk.list(UNITS).is_ok_and(|units| units.iter().any(|path| is_unit(name(path))))
+}
+
+pub fn is_unit(name: &str) -> bool {
+    name.starts_with("10-netplan-")
+}
+
+/// Puts those units in place that are `meant` and differ, and takes away those that netplan does not make any more.
 /// Returns the names of what it changed.
-pub fn install(disk: &Disk, generated: &Path, ours: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let scratch = Disk::new(generated)?;
-    let is_ours = |path: &Path| path.extension().is_some_and(|e| e == "network") && ours(name(path));
+    let is_meant = |path: &Path| path.extension().is_some_and(|e| e == "network") && meant(name(path));
     let mut changed = Vec::new();
-    for path in scratch.list(UNITS)?.into_iter().filter(|path| is_ours(path)) {
+    for path in scratch.list(UNITS)?.into_iter().filter(|path| is_meant(path)) {
         let text = scratch.read(&path)?.unwrap_or_default();
         if disk.read(&path)?.as_ref() != Some(&text) {
             changed.push(name(&path).to_owned());
@@ -60,7 +69,7 @@ pub fn install(disk: &Disk, generated: &Path, ours: impl Fn(&str) -> bool) -> Re
             disk.commit(&FileChange::Create(File { path, mode: 0o644, text }))?;
         }
     }
-    for path in disk.list(UNITS)?.into_iter().filter(|path| is_ours(path) && !scratch.exists(path)) {
+    for path in disk.list(UNITS)?.into_iter().filter(|path| is_meant(path) && !scratch.exists(path)) {
         changed.push(name(&path).to_owned());
         disk.commit(&FileChange::Delete { path, old: String::new() })?;
     }

@@ -186,6 +186,25 @@ fn where_networkd_does_not_run_the_files_are_for_the_boot() {
     assert_eq!(lab.guest.sh("ls /run/systemd/network"), "");
 }
 
+/// An image that was made of another instance: netplan's generator has read our files before we take them away.
+#[test]
+fn before_networkd_starts_the_units_that_netplan_made_of_our_files_go_with_them() {
+    let yaml = format!("{CLOUD_INIT_ETH0}{CLOUD_INIT_ETH1}");
+    let mut lab = Lab::new(&[(YAML, &yaml)]);
+    lab.attach_eth1();
+    lab.attach_eth2();
+    lab.guest.sh("netplan generate");
+    let units = "cat /run/systemd/network/*.network; ls /run/systemd/network";
+    let without_us = lab.guest.sh(units);
+    lab.boot(&["eth0", "eth1"]);
+    lab.apply();
+    lab.power_off();
+    lab.guest.sh("netplan generate");
+    assert_ne!(lab.guest.sh(units), without_us);
+    assert_eq!(lab.eniroute("remove").code, 0);
+    assert_eq!(lab.guest.sh(units), without_us);
+}
+
 #[test]
 fn without_the_kernel_part_the_files_are_for_the_boot() {
     let lab = three_enis(NETWORKD_ETH0, &["eth0"]);

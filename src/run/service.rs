@@ -1,0 +1,84 @@
+//! What systemd's units ask for beyond the commands themselves: to stand down quietly where eniroute has no business,
+//! and to clear away what an image brought along.
+
+use super::{LOCK, lock, survey, take_away};
+use crate::cli::{Common, Selected};
+use crate::ec2::{self, Platform};
+use crate::error::{Error, Result};
+use crate::files::Disk;
+use crate::kernel::Kernel;
+use crate::peers;
+use crate::report::Report;
+
+/// Runs `work` as a service does: where eniroute has no business, one line says so, and that is a success.
+///
+/// # Errors
+/// Those of `work`, but for a metadata service that refuses (it is turned off, say), and for one that cannot be
+/// reached on a host that nothing shows to be an EC2 instance.
+pub fn serve(
+    command: &'static str,
+    common: &Common,
+    force: bool,
+    work: impl FnOnce() -> Result<Report>,
+) -> Result<Report> {
+    let why = match stands_down(common, force)? {
+        Some(why) => why,
+        None => match work() {
+            Err(error @ Error::Refused { .. }) => error.to_string(),
+            Err(error @ Error::Unreachable { .. }) if is_doubtful(common)? => error.to_string(),
+            ended => return ended,
+        },
+    };
+    Ok(Report::one_line(command, format!("{why}; nothing was changed")))
+}
+
+/// Why eniroute has nothing to do here, as far as can be known without the network: this is no EC2 instance, or
+/// another tool is in charge and it is not to be overridden (`force`).
+///
+/// A host that says nothing of itself may be one: its metadata service has to be asked.
+///
+/// # Errors
+/// A file that should tell cannot be read.
+pub fn stands_down(common: &Common, force: bool) -> Result<Option<String>> {
+    let disk = Disk::new(&common.root)?;
+    if let (None, Platform::Elsewhere(why)) = (&common.imds, ec2::platform(&disk)) {
+        return Ok(Some(format!("this is no EC2 instance ({why})")));
+    }
+    if force { Ok(None) } else { peers::in_charge(&disk) }
+}
+
+/// Only the metadata service could tell whether this is an EC2 instance. Who names one says that it is.
+fn is_doubtful(common: &Common) -> Result<bool> {
+    Ok(common.imds.is_none() && ec2::platform(&Disk::new(&common.root)?) == Platform::Unknown)
+}
+
+/// Says of a metadata service that cannot be reached what is likely the reason: this is no EC2 instance.
+pub fn doubt(error: Error, common: &Common) -> Error {
+    let platform = Disk::new(&common.root).map_or(Platform::Unknown, |disk| ec2::platform(&disk));
+    match (error, &common.imds, platform) {
+        (Error::Unreachable { url, why }, None, Platform::Elsewhere(sign)) => {
+            Error::Unreachable { url, why: format!("{why}. This host does not look like an EC2 instance: {sign}") }
+        }
+        (error, ..) => error,
+    }
+}
+
+/// Before the network is up: takes everything away that eniroute made on another instance, of whose disk this one's
+/// is a copy. Says nothing, and does nothing, on the same instance, and where that cannot be told.
+///
+/// # Errors
+/// Not root; the kernel or the files cannot be read.
+pub fn remove_image(common: &Common) -> Result<Report> {
+    super::demand_root("remove")?;
+    let disk = Disk::new(&common.root)?;
+    // Its file tells the hot-plug units that the boot's own run has begun, so it is not made here.
+    let _lock = if disk.exists(LOCK) { Some(lock(common)?) } else { None };
+    let mut kernel = Kernel::open()?;
+    let ledger = survey::read_ledger(&disk);
+    let Some(why) = ledger.of_another(ec2::instance(&disk).as_deref(), &kernel.links()?) else {
+        return Ok(Report::silent("remove"));
+    };
+    let mut report = take_away(common, &disk, &mut kernel, &Selected::default())?;
+    report.line = Some(format!("{why}: what eniroute made there was taken away ({} files)", report.files.len()));
+    Ok(report)
+}
