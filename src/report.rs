@@ -127,7 +127,8 @@ impl Report {
             (None, "status") => self.table(),
             (None, "plan") => self.script(),
             // What runs every minute, or for each interface, speaks only when something has changed.
-            (None, "refresh" | "hotplug") if !self.changes_anything() => String::new(),
+            (None, "refresh") if !self.changes_anything() => String::new(),
+            (None, "hotplug") if !self.changes_anything() => self.remarks("note: "),
             (None, _) => self.summary(),
         }
     }

@@ -39,15 +39,15 @@ fn dispatch(cli: &Cli) -> Result<Report> {
     match &cli.command {
         Command::Apply(Apply { dry_run: true, selected, parts, .. }) => plan(&cli.common, selected, parts),
         Command::Apply(options @ Apply { service: true, force, .. }) => {
-            service::serve("apply", &cli.common, *force, || apply(&cli.common, options))
+            service::serve("apply", &cli.common, *force, || life::boot(&cli.common, options))
         }
         Command::Apply(options) => apply(&cli.common, options),
         Command::Plan(wanted) => plan(&cli.common, &wanted.selected, &wanted.parts),
         Command::Status(selected) => status(&cli.common, selected),
         Command::Remove(Remove { image: true, .. }) => service::remove_image(&cli.common),
         Command::Remove(Remove { selected, .. }) => remove(&cli.common, selected),
-        Command::Refresh => life::refresh(&cli.common),
-        Command::Hotplug(what) => life::hotplug(&cli.common, what),
+        Command::Refresh => service::serve_silently("refresh", &cli.common, || life::refresh(&cli.common)),
+        Command::Hotplug(what) => service::serve_silently("hotplug", &cli.common, || life::hotplug(&cli.common, what)),
     }
 }
 

@@ -51,7 +51,7 @@ pub fn refresh(common: &Common) -> Result<Report> {
     demand_root("refresh")?;
     let Some(_lock) = Disk::new(&common.root)?.try_lock(Path::new(LOCK))? else {
         debug!("another eniroute is at work");
-        return Ok(nothing("refresh"));
+        return Ok(Report::silent("refresh"));
     };
     refresh_now(common, "refresh")
 }
@@ -92,59 +92,57 @@ fn add(common: &Common, name: &str) -> Result<Report> {
     let deadline = Instant::now() + common.wait;
     let mut host = Host::open(common)?;
     let _turn = host.disk.lock(Path::new(QUEUE), common.wait + PATIENCE)?;
-    let named = |links: &[Link]| links.iter().find(|link| *link.name == *name).cloned();
-    let is_done = |memory: &Memory, links: &[Link]| named(links).is_none_or(|nic| memory.has_served(&nic));
-    let (mut report, late) = follow(&mut host, common, deadline, "hotplug", is_done)?;
-    let links = host.kernel.links()?;
-    let Some(nic) = named(&links) else {
-        debug!("{name} is gone");
-        return Ok(report);
-    };
-    if !Memory::load(&host.disk).has_served(&nic) {
-        let own = late.iter().find(|incomplete| nic.eni_mac() == Some(incomplete.mac));
-        match own {
-            Some(incomplete) => report.errors.push(incomplete.to_string()),
-            None => report.notes.push(unlisted(&nic, common.wait)),
-        }
+    let known = Memory::load(&host.disk);
+    let is_meant = |nic: &Link| *nic.name == *name;
+    if host.kernel.links()?.iter().filter(|link| is_meant(link)).all(|nic| known.has_served(nic)) {
+        debug!("{name} is gone, or another run has dealt with it");
+        return Ok(Report::silent("hotplug"));
     }
-    Ok(report)
+    follow(&mut host, common, &Apply::default(), known, ("hotplug", deadline), is_meant)
 }
 
-fn unlisted(nic: &Link, wait: Duration) -> String {
-    let mac = nic.eni_mac().map_or(String::new(), |mac| mac.to_string());
-    let wait = wait.as_secs_f64();
-    format!("{} ({mac}) is no ENI that EC2 lists after {wait} s; `eniroute refresh` goes on looking", nic.name)
+/// The run of the boot, which waits for the ENIs that are there.
+pub fn boot(common: &Common, options: &Apply) -> Result<Report> {
+    demand_root("apply")?;
+    let deadline = Instant::now() + common.wait;
+    let mut host = Host::open(common)?;
+    // From now on an interface that appears is a matter for `hotplug add`; this run may have looked already.
+    if !host.disk.exists(memory::PATH)
+        && let Err(error) = Memory::default().save(&host.disk)
+    {
+        warn!("{error}; hot-plugged interfaces are not seen");
+    }
+    follow(&mut host, common, options, Memory::default(), ("apply", deadline), |_| true)
 }
 
-/// Makes the host what is complete of the metadata, and again whenever EC2 has published more, until `is_done` or the
-/// deadline. Returns what happened, and what is incomplete still. The lock is free while it waits.
-pub fn follow(
+/// Makes the host what is complete of the metadata, if that is more than `known`, and again whenever EC2 has published
+/// more, until all the interfaces that are meant have been dealt with, or the deadline. The lock is free while it waits.
+fn follow(
     host: &mut Host,
     common: &Common,
-    deadline: Instant,
-    command: &'static str,
-    is_done: impl Fn(&Memory, &[Link]) -> bool,
-) -> Result<(Report, Vec<Incomplete>)> {
-    let mut known = Memory::load(&host.disk);
-    let mut links = host.kernel.links()?;
-    let mut report = nothing(command);
-    if is_done(&known, &links) {
-        return Ok((report, Vec::new()));
-    }
-    let mut burst = Burst::new(&host.disk);
-    let public = host.needs_public(&Selected::default());
+    options: &Apply,
+    mut known: Memory,
+    (command, deadline): (&'static str, Instant),
+    is_meant: impl Fn(&Link) -> bool,
+) -> Result<Report> {
+    let mut report = Report { command, ..Report::default() };
+    let mut burst = Burst::new(&host.disk, &known);
+    let public = host.needs_public(&options.selected);
     let (mut reading, mut read) = (Reading::start(host.imds()?, public)?, Instant::now());
+    let mut links = host.kernel.links()?;
     let mut pause = FIRST_PAUSE;
     loop {
         let now = Memory::of(&reading.metadata(), &links);
         if now != known && !burst.is_on(&links) {
             let _lock = lock(common)?;
-            let next = converge(host, reading.metadata(), common, &Apply::default(), command)?;
+            let next = converge(host, reading.metadata(), common, options, command)?;
             report = report.followed_by(next);
             known = now;
         }
-        if is_done(&known, &links) || Instant::now() >= deadline {
-            return Ok((report, reading.metadata().incomplete));
+        let unserved: Vec<&Link> = net::nics(&links).filter(|nic| is_meant(nic) && !known.has_served(nic)).collect();
+        if unserved.is_empty() || Instant::now() >= deadline {
+            tell(&mut report, &unserved, &reading.metadata().incomplete, common.wait);
+            return Ok(report);
         }
         sleep(pause);
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
@@ -152,6 +150,22 @@ pub fn follow(
         let wanted: Vec<Mac> = net::nics(&links).filter_map(Link::eni_mac).collect();
         if reading.go_on(host.imds()?, &wanted)? && read.elapsed() > STALE {
             (reading, read) = (Reading::start(host.imds()?, public)?, Instant::now());
+        }
+    }
+}
+
+/// Says of each interface that was waited for in vain why.
+fn tell(report: &mut Report, unserved: &[&Link], late: &[Incomplete], wait: Duration) {
+    for nic in unserved {
+        match late.iter().find(|incomplete| nic.eni_mac() == Some(incomplete.mac)) {
+            Some(incomplete) if report.errors.contains(&incomplete.to_string()) => {}
+            Some(incomplete) => report.errors.push(incomplete.to_string()),
+            None => report.notes.push(format!(
+                "EC2 lists no ENI for {} ({}) after {} s; `eniroute refresh` goes on looking",
+                nic.name,
+                nic.eni_mac().map_or(String::new(), |mac| mac.to_string()),
+                wait.as_secs_f64()
+            )),
         }
     }
 }
@@ -164,10 +178,11 @@ struct Burst {
 }
 
 impl Burst {
-    fn new(disk: &Disk) -> Self {
-        let age = disk.stamp(memory::PATH).and_then(|stamp| stamp.changed.elapsed().ok());
+    fn new(disk: &Disk, known: &Memory) -> Self {
+        let stamp = disk.stamp(memory::PATH).filter(|_| !known.enis.is_empty());
+        let was_just_now = stamp.and_then(|stamp| stamp.changed.elapsed().ok()).is_some_and(|age| age < BURST);
         let now = Instant::now();
-        Self { end: age.is_some_and(|age| age < BURST).then(|| now + BURST), nics: Vec::new(), grown: now }
+        Self { end: was_just_now.then(|| now + BURST), nics: Vec::new(), grown: now }
     }
 
     /// Whether there was a run just now, and more interfaces may follow those that have come since.
@@ -191,7 +206,7 @@ fn remove(common: &Common) -> Result<Report> {
     }
     if memory.enis.iter().all(|eni| link_of_mac(eni.mac, &links).is_some()) {
         debug!("no ENI's interface is gone");
-        return Ok(nothing("hotplug"));
+        return Ok(Report::silent("hotplug"));
     }
     host.service.wait = SHORT;
     if let Err(error) = host.imds() {
@@ -209,7 +224,7 @@ fn remove_made(disk: &Disk, kernel: &mut Kernel, common: &Common, links: &[Link]
     let gone = ledger.enis.iter().filter(|(mac, entry)| !is_there(mac) && !taken.contains(&entry.table));
     let enis: Vec<_> = gone.map(|(mac, _)| Selector::new(&mac.to_string())).collect();
     if enis.is_empty() {
-        return Ok(nothing("hotplug"));
+        return Ok(Report::silent("hotplug"));
     }
     let mut survey = Survey::of_what_we_made(disk, kernel, &Selected { enis })?;
     let mut report = survey.report("hotplug");
@@ -225,7 +240,7 @@ fn change(common: &Common) -> Result<Report> {
     let memory = Memory::load(&host.disk);
     let is_ours = |index: &u32| memory.nics.values().any(|nic| nic == index);
     if changed.is_some_and(|changed| !changed.iter().any(is_ours)) || memory.enis.is_empty() {
-        return Ok(nothing("hotplug"));
+        return Ok(Report::silent("hotplug"));
     }
     let links = host.kernel.links()?;
     let survey = Survey::of(&mut host, memory.metadata(&links), &Selected::default())?;
@@ -233,12 +248,8 @@ fn change(common: &Common) -> Result<Report> {
     let is_missing =
         |change: &Change| !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev));
     if !diff(&survey.desired, &survey.observed, &survey.scope).iter().any(is_missing) {
-        return Ok(nothing("hotplug"));
+        return Ok(Report::silent("hotplug"));
     }
     let _lock = lock(common)?;
     refresh_now(common, "hotplug")
-}
-
-fn nothing(command: &'static str) -> Report {
-    Report { command, ..Report::default() }
 }

@@ -1,12 +1,15 @@
 //! What systemd's units ask for beyond the commands themselves: to stand down quietly where eniroute has no business,
 //! and to clear away what an image brought along.
 
+use log::debug;
+
 use super::{LOCK, lock, survey, take_away};
 use crate::cli::{Common, Selected};
 use crate::ec2::{self, Platform};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::Kernel;
+use crate::memory::Memory;
 use crate::peers;
 use crate::report::Report;
 
@@ -29,7 +32,26 @@ pub fn serve(
             ended => return ended,
         },
     };
+    let disk = Disk::new(&common.root)?;
+    if Memory::load(&disk).enis.is_empty() {
+        // Nobody need look again before the next boot.
+        Memory::erase(&disk)?;
+    }
     Ok(Report::one_line(command, format!("{why}; nothing was changed")))
+}
+
+/// Runs `work` where eniroute has any business; else does nothing, without a word.
+///
+/// # Errors
+/// Those of `work`.
+pub fn serve_silently(command: &'static str, common: &Common, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
+    match stands_down(common, false)? {
+        Some(why) => {
+            debug!("{why}");
+            Ok(Report::silent(command))
+        }
+        None => work(),
+    }
 }
 
 /// Why eniroute has nothing to do here, as far as can be known without the network: this is no EC2 instance, or
@@ -71,7 +93,7 @@ pub fn doubt(error: Error, common: &Common) -> Error {
 pub fn remove_image(common: &Common) -> Result<Report> {
     super::demand_root("remove")?;
     let disk = Disk::new(&common.root)?;
-    // Its file tells the hot-plug units that the boot's own run has begun, so it is not made here.
+    // Nobody else runs this early; and where there is nothing to do, nothing is made.
     let _lock = if disk.exists(LOCK) { Some(lock(common)?) } else { None };
     let mut kernel = Kernel::open()?;
     let ledger = survey::read_ledger(&disk);
