@@ -244,3 +244,88 @@ fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
         assert_eq!(fake.asked.len(), 21);
     }
 }
+
+#[test]
+fn a_reading_goes_on_with_one_request_for_what_is_late_and_the_rest_once_it_is_there() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "local-ipv4s", "");
+    fake.drop_key(SECOND, "local-ipv4s");
+    let mut reading = Reading::start(&mut fake, false).unwrap();
+    assert_eq!(reading.metadata().incomplete[0].key, "local-ipv4s");
+    let wanted = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap());
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    fake.asked.clear();
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(fake.asked, [format!("{MACS}{SECOND}/local-ipv4s")]);
+    fake.key(SECOND, "local-ipv4s", "172.31.41.29");
+    assert!(reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(reading.metadata().enis.len(), 2);
+    fake.asked.clear();
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(fake.asked, [""; 0], "nothing is late any more");
+}
+
+#[test]
+fn a_reading_goes_on_with_the_list_while_an_interface_is_not_on_it() {
+    let mut fake = Fake::s1();
+    fake.set(MACS, &format!("{PRIMARY}/"));
+    let mut reading = Reading::start(&mut fake, false).unwrap();
+    let wanted = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap());
+    fake.asked.clear();
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(fake.asked, [MACS]);
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/"));
+    assert!(reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(reading.metadata().enis.len(), 2);
+    fake.set(MACS, &format!("{SECOND}/"));
+    assert!(reading.go_on(&mut fake, &["02:00:00:00:00:09".parse().unwrap()]).unwrap(), "one has gone from the list");
+}
+
+#[test]
+fn a_device_number_that_two_enis_claim_is_read_until_they_differ() {
+    let mut fake = Fake::s1();
+    let third = "06:00:00:00:00:03";
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
+    fake.eni(third, 1, "172.31.41.77");
+    let mut reading = Reading::start(&mut fake, false).unwrap();
+    assert_eq!(reading.metadata().incomplete.len(), 2);
+    fake.key(third, "network-card", "1");
+    assert!(reading.go_on(&mut fake, &[]).unwrap());
+    assert_eq!(reading.metadata().enis.len(), 3);
+}
+
+/// Whether `change` is noticed in each of six turns; never more than two requests for each ENI and one for the list.
+fn noticed(change: impl Fn(&mut Fake)) -> Vec<bool> {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv6s", "2001:db8::1");
+    fake.key(SECOND, "ipv4-prefix", "172.31.48.16/28");
+    fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8::/64");
+    let known = fake.read().enis;
+    change(&mut fake);
+    let turn = |turn| {
+        fake.asked.clear();
+        let same = still_holds(&mut fake, &known, turn).unwrap();
+        assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
+        !same
+    };
+    (0..6).map(turn).collect()
+}
+
+#[test]
+fn any_change_is_noticed_within_its_turns_and_a_change_of_ipv4_at_once() {
+    assert_eq!(noticed(|_| ()), [false; 6]);
+    assert_eq!(noticed(|fake| fake.key(SECOND, "local-ipv4s", "172.31.41.29")), [true; 6]);
+    assert_eq!(noticed(|fake| fake.set(MACS, &format!("{PRIMARY}/"))), [true; 6]);
+    assert_eq!(noticed(|fake| fake.drop_key(SECOND, "local-ipv4s")), [true; 6]);
+    for change in [
+        (|fake: &mut Fake| fake.key(SECOND, "ipv6s", "2001:db8::1\n2001:db8::2")) as fn(&mut Fake),
+        |fake| fake.drop_key(SECOND, "ipv6s"),
+        |fake| fake.key(SECOND, "ipv4-prefix", "172.31.48.32/28"),
+        |fake| fake.drop_key(SECOND, "ipv4-prefix"),
+        |fake| fake.key(SECOND, "ipv6-prefix", "2001:db8:0:0:1::/80"),
+        |fake| fake.key(PRIMARY, "ipv6s", "2001:db8::9"),
+    ] {
+        let turns = noticed(change);
+        assert!(turns[..3].contains(&true) && turns[3..].contains(&true), "{turns:?}");
+    }
+}

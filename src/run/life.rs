@@ -98,7 +98,15 @@ fn add(common: &Common, name: &str) -> Result<Report> {
         debug!("{name} is gone, or another run has dealt with it");
         return Ok(Report::silent("hotplug"));
     }
-    follow(&mut host, common, &Apply::default(), known, ("hotplug", deadline), is_meant)
+    let ended = follow(&mut host, common, &Apply::default(), known, ("hotplug", deadline), is_meant);
+    if host.kernel.links()?.iter().any(is_meant) {
+        return ended;
+    }
+    // It has vanished half way, so whatever went wrong is over; its removal is the next event.
+    let mut report =
+        ended.unwrap_or_else(|error| Report { errors: vec![error.to_string()], ..Report::silent("hotplug") });
+    report.errors.drain(..).for_each(|error| warn!("{name} is gone: {error}"));
+    Ok(report)
 }
 
 /// The run of the boot, which waits for the ENIs that are there.

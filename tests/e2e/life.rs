@@ -163,6 +163,46 @@ fn an_interface_that_is_no_eni_or_vanishes_while_it_is_waited_for_is_no_failure(
     assert_eq!(life.vpc.neighbour(life.subnets[0]).ping(&["10.0.0.10"]), NOBODY);
 }
 
+/// ECS gives a task an ENI that way.
+#[test]
+fn an_interface_that_moves_into_a_container_and_back_is_let_go_and_taken_up_again() {
+    let (mut life, _) = Life::with_eth1();
+    let task = life.vpc.second_guest("task");
+    let task = life.vpc.guest_of(task);
+    life.instance.host.ip(&format!("link set eth1 netns {}", task.name()));
+    // udev tells of a removal; the metadata goes on listing the ENI.
+    for command in ["hotplug remove eth1", "refresh", "hotplug add eth1 --wait 0.2", "apply --service --wait 1"] {
+        let run = life.instance.eniroute(command);
+        assert!(run.code == 0 && run.stderr.is_empty(), "{command}: {run:?}");
+        life.nothing_of_eth1();
+    }
+    task.ip(&format!("link set eth1 netns {}", life.instance.host.name()));
+    life.instance.must("hotplug add eth1");
+    life.all_answer();
+}
+
+#[test]
+fn an_interface_that_vanishes_half_way_fails_no_unit_and_leaves_nothing() {
+    let (mut life, eth1) = Life::with_eth1();
+    for delay in [0, 3, 6, 10, 15, 20, 30] {
+        life.vpc.unplug(eth1);
+        life.instance.must("hotplug remove eth1");
+        life.vpc.imds().fault(Fault::Slow(Duration::from_millis(1)));
+        life.vpc.reattach(eth1, "eth1");
+        let run = start(&life.instance, "hotplug add eth1 --wait 10");
+        thread::sleep(Duration::from_millis(delay));
+        life.vpc.unplug(eth1);
+        let run = end(run);
+        assert_eq!(run.code, 0, "unplugged after {delay} ms: {run:?}");
+        life.instance.must("hotplug remove eth1");
+        life.nothing_of_eth1();
+        life.vpc.imds().heal();
+        life.vpc.reattach(eth1, "eth1");
+        life.instance.must("hotplug add eth1");
+    }
+    life.all_answer();
+}
+
 #[test]
 fn twenty_four_enis_at_once_are_a_few_runs_and_every_address_answers() {
     const ENIS: usize = 24;
