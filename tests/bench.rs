@@ -6,6 +6,8 @@
 
 #[path = "bench/floor.rs"]
 mod floor;
+#[path = "bench/life.rs"]
+mod life;
 mod vpc;
 
 use std::path::Path;
@@ -47,7 +49,8 @@ fn main() {
     let mut rows =
         vec![header.split("  ").filter(|cell| !cell.is_empty()).map(|cell| cell.trim().to_owned()).collect()];
     rows.extend(CASES.map(|case| Bench::new(case).row()));
-    print!("{}", aligned(&rows));
+    println!("{}", aligned(&rows));
+    print!("{}", aligned(&life::rows()));
 }
 
 /// What is measured: the binary that is shipped.
