@@ -254,6 +254,8 @@ pub struct Rule {
     pub table: u32,
     /// Ignore a result whose prefix is not longer than this (0: ignore the default route).
     pub suppress_prefixlength: Option<u32>,
+    /// What a foreign rule is `to`; eniroute writes none. Masked.
+    pub to: Option<IpNet>,
     /// It has a selector or an action that eniroute never writes (`to`, `iif`, `fwmark`, `goto`, `not`, ...).
     pub foreign: bool,
 }
@@ -265,6 +267,9 @@ impl fmt::Display for Rule {
             Some(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "from {}", net.addr())?,
             Some(net) => write!(f, "from {net}")?,
             None => write!(f, "from all")?,
+        }
+        if let Some(to) = self.to {
+            write!(f, " to {to}")?;
         }
         match self.table {
             MAIN => write!(f, " lookup main")?,

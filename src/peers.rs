@@ -1,4 +1,5 @@
-//! Other tools that do the same work. Two of them on one host undo each other, so eniroute stands down.
+//! Other tools that do the same work, and Kubernetes CNIs that give the ENIs' addresses to pods. Two of them on one
+//! host undo each other, so eniroute stands down. What a CNI's rules tell of a single ENI is the plan's business.
 
 use std::path::Path;
 
@@ -10,11 +11,14 @@ use crate::files::Disk;
 /// # Errors
 /// A file that should tell cannot be read.
 pub fn in_charge(disk: &Disk) -> Result<Option<String>> {
-    let found = [amazon_ec2_net_utils(disk)?, nm_cloud_setup(disk)?, cloud_netconfig(disk)?];
+    let found =
+        [amazon_ec2_net_utils(disk)?, nm_cloud_setup(disk)?, cloud_netconfig(disk)?, vpc_cni(disk), cilium(disk)?];
     Ok(found.into_iter().flatten().next().map(|peer| {
         format!(
-            "{} configures the ENIs of this host already ({} is there): turn it off ({}), or go on with --force",
-            peer.name, peer.evidence, peer.remedy
+            "{} configures the ENIs of this host already ({} is there): {}",
+            peer.name,
+            peer.evidence,
+            peer.remedy()
         )
     }))
 }
@@ -22,7 +26,17 @@ pub fn in_charge(disk: &Disk) -> Result<Option<String>> {
 struct Peer {
     name: &'static str,
     evidence: String,
-    remedy: &'static str,
+    /// Empty where there is none: a cluster cannot do without its CNI.
+    off: &'static str,
+}
+
+impl Peer {
+    fn remedy(&self) -> String {
+        match self.off {
+            "" => "with --force, the ENIs that it shows no sign of are configured all the same".to_owned(),
+            off => format!("turn it off ({off}), or go on with --force"),
+        }
+    }
 }
 
 /// Version 2 leaves drop-ins in /run/systemd/network for each ENI it has set up; version 1 has a shell library.
@@ -35,8 +49,8 @@ fn amazon_ec2_net_utils(disk: &Disk) -> Result<Option<Peer>> {
             evidence = evidence.or(file.map(|file| file.display().to_string()));
         }
     }
-    let remedy = "systemctl disable --now 'policy-routes@*' 'refresh-policy-routes@*.timer', or remove the package";
-    Ok(evidence.map(|evidence| Peer { name: "amazon-ec2-net-utils", evidence, remedy }))
+    let off = "systemctl disable --now 'policy-routes@*' 'refresh-policy-routes@*.timer', or remove the package";
+    Ok(evidence.map(|evidence| Peer { name: "amazon-ec2-net-utils", evidence, off }))
 }
 
 /// Its timer may be enabled while no provider is: it does nothing then.
@@ -47,8 +61,8 @@ fn nm_cloud_setup(disk: &Disk) -> Result<Option<Peer>> {
     for dir in ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"] {
         for file in disk.list(format!("{dir}/nm-cloud-setup.service.d"))? {
             if disk.read(&file)?.is_some_and(|text| text.contains("NM_CLOUD_SETUP_EC2=yes")) {
-                let remedy = "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service";
-                return Ok(Some(Peer { name: "nm-cloud-setup", evidence: file.display().to_string(), remedy }));
+                let off = "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service";
+                return Ok(Some(Peer { name: "nm-cloud-setup", evidence: file.display().to_string(), off }));
             }
         }
     }
@@ -56,9 +70,32 @@ fn nm_cloud_setup(disk: &Disk) -> Result<Option<Peer>> {
 }
 
 fn cloud_netconfig(disk: &Disk) -> Result<Option<Peer>> {
-    let remedy = "systemctl disable --now cloud-netconfig.timer";
+    let off = "systemctl disable --now cloud-netconfig.timer";
     let timer = enabled(disk, "cloud-netconfig.timer")?;
-    Ok(timer.map(|evidence| Peer { name: "cloud-netconfig", evidence, remedy }))
+    Ok(timer.map(|evidence| Peer { name: "cloud-netconfig", evidence, off }))
+}
+
+/// In all of its modes it gives pods the addresses of every ENI but those with the tag `no_manage`, which the metadata
+/// does not tell.
+fn vpc_cni(disk: &Disk) -> Option<Peer> {
+    const CONFLIST: &str = "/etc/cni/net.d/10-aws.conflist";
+    disk.exists(CONFLIST).then(|| Peer { name: "the VPC CNI (aws-node)", evidence: CONFLIST.to_owned(), off: "" })
+}
+
+/// Only its ENI mode concerns the ENIs. Its agent leaves its settings in /run; before it has started in this boot, the
+/// mode cannot be told.
+fn cilium(disk: &Disk) -> Result<Option<Peer>> {
+    let mut conflists = ["/etc/cni/net.d/05-cilium.conflist", "/etc/cni/net.d/05-cilium.conf"].into_iter();
+    let Some(conflist) = conflists.find(|path| disk.exists(path)) else { return Ok(None) };
+    let settings = disk.read("/run/cilium/state/agent-runtime-config.json")?;
+    let settings = settings.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+    let mode = settings.and_then(|settings| settings["IPAM"].as_str().map(str::to_owned));
+    let evidence = match mode.as_deref() {
+        Some("eni") => format!("{conflist}, with IPAM by ENI,"),
+        Some(_) => return Ok(None),
+        None => format!("{conflist}, perhaps with IPAM by ENI,"),
+    };
+    Ok(Some(Peer { name: "Cilium", evidence, off: "" }))
 }
 
 /// The link that makes systemd start `timer`.
@@ -114,5 +151,26 @@ mod tests {
     fn cloud_netconfig_is_known_by_its_timer() {
         let text = complaint(&[("etc/systemd/system/timers.target.wants/cloud-netconfig.timer", "")]).unwrap();
         assert!(text.starts_with("cloud-netconfig "), "{text}");
+    }
+
+    #[test]
+    fn the_vpc_cni_is_known_by_its_conflist() {
+        let text = complaint(&[("etc/cni/net.d/10-aws.conflist", "{}")]).unwrap();
+        assert!(text.contains("aws-node") && text.contains("10-aws.conflist") && text.contains("--force"), "{text}");
+        assert_eq!(complaint(&[("etc/cni/net.d/10-flannel.conflist", "{}")]), None);
+    }
+
+    #[test]
+    fn cilium_counts_unless_it_is_known_to_leave_the_enis_alone() {
+        let conflist = ("etc/cni/net.d/05-cilium.conflist", "{}");
+        let settings = "run/cilium/state/agent-runtime-config.json";
+        let by = |text| complaint(&[conflist, (settings, text)]);
+        assert!(by(r#"{"IPAM": "eni"}"#).unwrap().starts_with("Cilium "));
+        assert_eq!(by(r#"{"IPAM": "cluster-pool"}"#), None);
+        for text in ["{}", "", r#"{"IPAM": 1}"#] {
+            assert!(by(text).unwrap().contains("perhaps"), "{text}");
+        }
+        assert!(complaint(&[conflist]).unwrap().contains("perhaps"));
+        assert_eq!(complaint(&[(settings, r#"{"IPAM": "eni"}"#)]), None);
     }
 }

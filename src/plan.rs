@@ -1,7 +1,9 @@
 //! What the host should look like. Pure and total: no disk, no kernel, no clock.
 
+mod cni;
 mod host;
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::config::Config;
@@ -87,7 +89,7 @@ pub struct Skipped {
     pub why: Why,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// No interface carries its MAC (an EFA-only ENI, or one in another network namespace).
     NoLink,
@@ -95,23 +97,38 @@ pub enum Why {
     Excluded,
     /// Its interface is a port of a bridge or bond, which then owns the addresses.
     Enslaved,
+    /// A Kubernetes CNI runs it; how we know.
+    Cni(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLink => "no interface carries its MAC",
+            Self::Excluded => "excluded by the configuration",
+            Self::Enslaved => "its interface is a port of a bridge or bond",
+            Self::Cni(evidence) => evidence,
+        })
+    }
 }
 
 /// The plan for `enis`, given what the kernel holds.
 ///
-/// Only two things of `observed` matter: which link carries which MAC (and whether IPv6 is on there), and whether somebody else (a DHCP client) already keeps a subnet or default route for an ENI in main.
+/// Three things of `observed` matter: which link carries which MAC (and whether IPv6 is on there), whether somebody
+/// else (a DHCP client) already keeps a subnet or default route for an ENI in main, and a Kubernetes CNI's rules.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
     let mut present = Vec::new();
-    for eni in enis {
+    for (eni, cni) in enis.iter().zip(cni::evidence(enis, &observed.rules)) {
         let link = link_of(eni, &observed.links);
         let dev = link.map(|link| link.name.clone());
-        let why = match link {
+        let why = match (link, cni) {
             _ if exclude.iter().any(|selector| selector.matches(eni, link)) => Why::Excluded,
-            None => Why::NoLink,
-            Some(link) if link.master.is_some() => Why::Enslaved,
-            Some(link) => {
+            (None, _) => Why::NoLink,
+            (Some(link), _) if link.master.is_some() => Why::Enslaved,
+            (Some(_), Some(evidence)) => Why::Cni(evidence),
+            (Some(link), None) => {
                 present.push((usable(eni, link), &link.name));
                 continue;
             }

@@ -85,6 +85,7 @@ fn rule(text_from: &str, table: u32, priority: u32) -> Rule {
         from: Some(text_from.parse().unwrap()),
         table,
         suppress_prefixlength: None,
+        to: None,
         foreign: false,
     }
 }

@@ -202,13 +202,17 @@ pub fn lookup(reply: &Rtmsg, dev: Dev) -> Lookup {
 /// `None` for another family's: without IPv6 the kernel may answer for all that it has.
 pub fn rule(message: &Fibmsg) -> Option<Rule> {
     let attributes = message.rtattrs();
-    let from = ip(attributes, Frattr::Src).and_then(|ip| IpNet::new(ip, *message.fib_src_len()).ok());
+    let net = |kind, length| {
+        let net = ip(attributes, kind).and_then(|ip| IpNet::new(ip, length).ok());
+        net.filter(|net| net.prefix_len() > 0).map(|net| net.trunc())
+    };
     Some(Rule {
         priority: number(attributes, Frattr::Priority).unwrap_or(0),
         family: family(*message.fib_family())?,
-        from: from.filter(|net| net.prefix_len() > 0).map(|net| net.trunc()),
+        from: net(Frattr::Src, *message.fib_src_len()),
         table: number(attributes, Frattr::Table).unwrap_or_else(|| u8::from(*message.fib_table()).into()),
         suppress_prefixlength: number(attributes, Frattr::SuppressPrefixlen).filter(|n| *n != NOT_SUPPRESSING),
+        to: net(Frattr::Dst, *message.fib_dst_len()),
         foreign: is_foreign(message),
     })
 }

@@ -155,6 +155,7 @@ impl Host<'_> {
             from: Some(from),
             table: eni.table(),
             suppress_prefixlength: None,
+            to: None,
             foreign: false,
         };
         let banded = if eni.primary { self.is_usurped(dev, own.family) } else { self.config.main_routes_first };

@@ -280,7 +280,7 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
     for name in ["eth1", &enis[1].id, "02:00:00:00:00:01", "1", "10.1.0.30"] {
         let config = Config { exclude: vec![name.to_owned()], ..Config::default() };
         let desired = plan(&enis, &observed, &config);
-        let why: Vec<_> = desired.skipped.iter().map(|skipped| (skipped.eni.number(), skipped.why)).collect();
+        let why: Vec<_> = desired.skipped.iter().map(|skipped| (skipped.eni.number(), skipped.why.clone())).collect();
         assert_eq!(why, [(1, Why::Excluded), (2, Why::NoLink), (3, Why::Enslaved)], "exclude = [{name:?}]");
         assert!(desired.enis[0].rules.is_empty(), "the primary is alone then");
     }

@@ -25,6 +25,7 @@ fn changes() -> Vec<Change> {
         from: Some(ip.parse().unwrap()),
         table: 10001,
         suppress_prefixlength: None,
+        to: None,
         foreign: false,
     };
     vec![

@@ -7,6 +7,7 @@ use log::{info, warn};
 
 use super::Host;
 use crate::cli::Selected;
+use crate::config::Config;
 use crate::diff::{Made, Scope};
 use crate::eni::{Eni, Incomplete, Metadata, Reading};
 use crate::error::{Error, Result};
@@ -14,7 +15,8 @@ use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::ledger::{self, Entry, Ledger};
 use crate::net::{Link, Mac, Observed};
-use crate::plan::{Desired, Planned, Why, link_of, link_of_mac, plan};
+use crate::peers;
+use crate::plan::{Desired, Planned, Skipped, Why, link_of, link_of_mac, plan};
 use crate::report::Report;
 use crate::select::Selector;
 
@@ -29,6 +31,8 @@ pub struct Survey {
     pub unlisted: BTreeSet<Mac>,
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
+    /// Entries of the configuration's `exclude` that mean no ENI.
+    idle: Vec<Selector>,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,
 }
@@ -62,7 +66,8 @@ impl Survey {
         let complete = metadata.incomplete.is_empty() && unlisted.is_empty();
         let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
         let keep = unlisted.clone();
-        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, chosen };
+        let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
+        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, chosen };
         survey.narrow();
         Ok(survey)
     }
@@ -75,8 +80,10 @@ impl Survey {
         let of = |macs: &BTreeSet<Mac>| {
             ledger.enis.iter().filter(|(mac, _)| macs.contains(mac)).map(|(_, e)| e.table).collect()
         };
+        let by_ledger = || of(&ledger.enis.keys().copied().collect());
         let scope = Scope {
-            only: chosen.as_ref().map(of),
+            // Another tool may use the same tables: there only what the ledger knows is ours.
+            only: chosen.as_ref().map(of).or(peers::in_charge(disk)?.map(|_| by_ledger())),
             complete: true,
             made: ledger.made(&observed.links),
             ..Scope::default()
@@ -94,6 +101,7 @@ impl Survey {
             scope,
             unlisted: BTreeSet::new(),
             keep,
+            idle: Vec::new(),
             chosen,
         })
     }
@@ -118,7 +126,22 @@ impl Survey {
     /// A report on this survey, with what could not be read.
     pub fn report(&self, command: &'static str) -> Report {
         let errors = self.metadata.incomplete.iter().map(Incomplete::to_string).collect();
-        Report { command, errors, notes: self.notes(), ..Report::default() }
+        let mut notes = self.notes();
+        // What runs every minute, or for each interface, does not say the same again and again.
+        if !["refresh", "hotplug"].contains(&command) {
+            notes.extend(self.left_alone());
+        }
+        Report { command, errors, notes, ..Report::default() }
+    }
+
+    /// What the configuration and the rules of others make of this host.
+    fn left_alone(&self) -> Vec<String> {
+        let cni = |skipped: &Skipped| {
+            let dev = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
+            matches!(skipped.why, Why::Cni(_)).then(|| format!("{dev} is left alone: {}", skipped.why))
+        };
+        let idle = |selector: &Selector| format!("`exclude` in the configuration: no ENI is `{selector}`");
+        self.desired.skipped.iter().filter_map(cni).chain(self.idle.iter().map(idle)).collect()
     }
 
     /// What this run has to leave for a later one.
@@ -149,17 +172,19 @@ impl Survey {
     }
 }
 
+/// What of `exclude` means no ENI that the metadata lists.
+fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
+    let excluded = config.exclude.iter().map(|text| Selector::new(text));
+    let means_one = |selector: &Selector| metadata.enis.iter().any(|eni| selector.matches(eni, link_of(eni, links)));
+    excluded.filter(|selector| !means_one(selector)).collect()
+}
+
 fn log_decisions(desired: &Desired) {
     for planned in &desired.enis {
         info!("{} is {} ({}), table {}", planned.dev, planned.eni.id, planned.eni.mac, planned.eni.table());
     }
     for skipped in &desired.skipped {
-        let why = match skipped.why {
-            Why::NoLink => "no interface carries its MAC",
-            Why::Excluded => "excluded by the configuration",
-            Why::Enslaved => "its interface is a port of a bridge or bond",
-        };
-        info!("{} ({}) is left alone: {why}", skipped.eni.id, skipped.eni.mac);
+        info!("{} ({}) is left alone: {}", skipped.eni.id, skipped.eni.mac, skipped.why);
     }
 }
 

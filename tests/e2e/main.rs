@@ -19,6 +19,7 @@ mod metadata;
 mod network_manager;
 mod network_scripts;
 mod networkd;
+mod peers;
 mod persist;
 mod reach;
 mod same_twice;

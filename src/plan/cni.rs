@@ -1,0 +1,142 @@
+//! Which ENIs a Kubernetes CNI runs, told by the rules that it has made: their addresses are its pods', and would be
+//! the host's own with us. The numbers are those of the VPC CNI (pkg/networkutils/network.go) and of Cilium's ENI mode
+//! (pkg/datapath/linux/linux_defaults).
+
+use ipnet::IpNet;
+
+use crate::eni::Eni;
+use crate::net::{Family, MAIN, Rule};
+
+/// The VPC CNI's rule for marked packets of node ports: it is at work on this host.
+const VPC_CNI_HOST: u32 = 1024;
+/// `from` an ENI's own address: also the first priority that the kernel gives a rule without one.
+const VPC_CNI_ENI: u32 = 32_765;
+const VPC_CNI_POD: [u32; 2] = [512, 1536];
+const CILIUM_POD: [u32; 3] = [20, 110, 111];
+
+/// How we know of each ENI that a CNI runs it, in the order of `enis`; `None` for one that none does.
+///
+/// Where one is at work it gives pods addresses of the primary ENI, too, whether it has begun to or not.
+pub(super) fn evidence(enis: &[Eni], rules: &[Rule]) -> Vec<Option<String>> {
+    let host = rules.iter().find(|rule| is_vpc_cni_host(rule));
+    let of_eni = |eni: &Eni| rules.iter().find_map(|rule| Some((name(eni, rule, host.is_some())?, rule)));
+    let found: Vec<_> = enis.iter().map(of_eni).collect();
+    let any = found.iter().flatten().next().copied().or(host.map(|rule| ("the VPC CNI", rule)));
+    let each = enis.iter().zip(found).map(|(eni, found)| if eni.primary { found.or(any) } else { found });
+    each.map(|found| found.map(|(name, rule)| told(name, rule))).collect()
+}
+
+fn is_vpc_cni_host(rule: &Rule) -> bool {
+    let is_by_mark = rule.foreign && rule.from.is_none() && rule.to.is_none();
+    rule.priority == VPC_CNI_HOST && rule.table == MAIN && is_by_mark
+}
+
+fn told(name: &str, rule: &Rule) -> String {
+    let family = if rule.family == Family::Ipv6 { "-6 " } else { "" };
+    format!("{name} gives its addresses to pods (the rule `ip {family}rule add {rule}` shows it)")
+}
+
+/// The CNI that has made `rule` for an address of `eni`.
+fn name(eni: &Eni, rule: &Rule, is_vpc_cni_host: bool) -> Option<&'static str> {
+    let is_pods = [rule.from, rule.to].into_iter().flatten().any(|net| is_of(eni, &net));
+    let own = eni.addresses().find(|ip| Family::of(*ip) == rule.family).map(IpNet::from);
+    match rule.priority {
+        priority if VPC_CNI_POD.contains(&priority) && is_pods => Some("the VPC CNI"),
+        VPC_CNI_ENI if is_vpc_cni_host && rule.table != MAIN && rule.from == own => Some("the VPC CNI"),
+        priority if CILIUM_POD.contains(&priority) && is_pods => Some("Cilium"),
+        _ => None,
+    }
+}
+
+/// Whether `net` is an address or a part of a delegated prefix of `eni`.
+fn is_of(eni: &Eni, net: &IpNet) -> bool {
+    let v4 = eni.ipv4_prefixes.iter().copied().map(IpNet::from);
+    let mut prefixes = v4.chain(eni.ipv6_prefixes.iter().copied().map(IpNet::from));
+    let is_host = net.prefix_len() == net.max_prefix_len();
+    eni.addresses().any(|ip| is_host && ip == net.addr()) || prefixes.any(|prefix| prefix.contains(net))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Mac;
+
+    /// With 10.0.0.N0 and 10.0.0.N1 (10.0.0.0 is as good as any here), a delegated prefix, and an IPv6 address.
+    fn eni(number: u32) -> Eni {
+        Eni {
+            mac: Mac([2, 0, 0, 0, 0, number as u8]),
+            id: format!("eni-{number}"),
+            primary: number == 0,
+            device_number: number,
+            network_card: 0,
+            ipv4: [0, 1].map(|last| format!("10.0.0.{}", 10 * number + last).parse().unwrap()).into(),
+            ipv6: vec![format!("2001:db8::{number}").parse().unwrap()],
+            ipv4_prefixes: vec![format!("10.0.{number}.16/28").parse().unwrap()],
+            ipv6_prefixes: Vec::new(),
+            subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
+            subnet_ipv6: Vec::new(),
+            public: Default::default(),
+        }
+    }
+
+    fn rule(priority: u32, from: &str, to: &str, table: u32) -> Rule {
+        let net = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+        let (from, to): (Option<IpNet>, Option<IpNet>) = (net(from), net(to));
+        let family = from.or(to).map_or(Family::Ipv4, |net| Family::of(net.addr()));
+        let foreign = to.is_some() || from.is_none();
+        Rule { priority, family, from, table, suppress_prefixlength: None, to, foreign }
+    }
+
+    /// The device numbers of the ENIs that are a CNI's.
+    fn claimed(rules: &[Rule]) -> Vec<u32> {
+        let enis = [0, 1, 2].map(eni);
+        let found = evidence(&enis, rules);
+        enis.iter().zip(found).filter(|(_, found)| found.is_some()).map(|(eni, _)| eni.number()).collect()
+    }
+
+    #[test]
+    fn the_vpc_cni_shows_by_its_pods_rules_and_then_the_primary_is_its_too() {
+        assert_eq!(claimed(&[rule(512, "", "10.0.0.21/32", MAIN)]), [0, 2]);
+        assert_eq!(claimed(&[rule(1536, "10.0.0.11/32", "", 2)]), [0, 1]);
+        assert_eq!(claimed(&[rule(1536, "10.0.2.17/32", "", 3)]), [0, 2], "an address of a delegated prefix");
+        assert_eq!(claimed(&[rule(512, "", "2001:db8::1/128", MAIN)]), [0, 1]);
+    }
+
+    #[test]
+    fn a_rule_without_a_priority_of_its_own_counts_only_beside_the_vpc_cni_s_mark() {
+        let own = rule(32_765, "10.0.0.10/32", "", 2);
+        assert_eq!(claimed(std::slice::from_ref(&own)), [0; 0], "as anybody's `ip rule add`");
+        let mark = rule(1024, "", "", MAIN);
+        assert_eq!(claimed(&[mark.clone(), own]), [0, 1]);
+        assert_eq!(claimed(&[mark]), [0]);
+    }
+
+    #[test]
+    fn cilium_shows_by_its_endpoints_rules() {
+        assert_eq!(claimed(&[rule(111, "10.0.0.21/32", "10.0.0.0/16", 12)]), [0, 2]);
+        assert_eq!(claimed(&[rule(110, "10.0.0.11/32", "", 3)]), [0, 1]);
+        assert_eq!(claimed(&[rule(20, "", "10.0.0.11/32", MAIN)]), [0, 1]);
+        let found = evidence(&[0, 1].map(eni), &[rule(111, "10.0.0.11/32", "10.0.0.0/16", 11)]);
+        let text = found[1].as_deref().unwrap();
+        assert!(
+            text.contains("Cilium") && text.contains("from 10.0.0.11 to 10.0.0.0/16 lookup 11 priority 111"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_rules_of_others_show_no_cni() {
+        let others = [
+            // Cilium beside VPC addresses that are no pods', cloud-init, nm-cloud-setup, ours.
+            rule(9, "", "", 2004),
+            rule(100, "", "", 255),
+            rule(111, "10.9.0.1/32", "", 11),
+            rule(512, "", "10.0.0.0/20", MAIN),
+            rule(32_764, "10.0.0.10/32", "", 101),
+            rule(30_400, "10.0.0.10/32", "", 30_400),
+            rule(10_001, "10.0.0.10/32", "", 10_001),
+            Rule { foreign: false, ..rule(1024, "", "", MAIN) },
+        ];
+        assert_eq!(claimed(&others), [0; 0]);
+    }
+}
