@@ -26,6 +26,9 @@ use survey::Survey;
 /// Held while a run changes anything; below `--root`.
 const LOCK: &str = "/run/eniroute.lock";
 
+/// There while the boot's own run is enabled: a link to the unit.
+const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.service";
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -182,10 +185,20 @@ fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, selected: &Selec
     act::remove(disk, kernel, &mut survey, common.wait, &mut report)?;
     if selected.enis.is_empty() {
         Memory::erase(disk)?;
-    } else if disk.exists(memory::PATH) {
-        report.notes.push("the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned());
     }
+    // A run without anything to take away has nothing to warn of.
+    let again = if report.kernel.is_empty() && report.files.is_empty() { None } else { will_come_back(disk, selected) };
+    report.notes.extend(again);
     Ok(report)
+}
+
+/// What would undo a removal.
+fn will_come_back(disk: &Disk, selected: &Selected) -> Option<String> {
+    if !selected.enis.is_empty() && disk.exists(memory::PATH) {
+        return Some("the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned());
+    }
+    let why = "eniroute.service configures all ENIs again at the next boot; to keep it from that: systemctl disable eniroute.service";
+    disk.link_target_name(ENABLED).map(|_| why.to_owned())
 }
 
 fn lock(common: &Common) -> Result<Lock> {

@@ -365,6 +365,19 @@ fn a_link_that_was_down_is_repaired_when_it_is_up_again() {
 }
 
 #[test]
+fn what_would_undo_a_removal_is_said() {
+    let (life, _) = Life::with_eth1();
+    assert!(life.instance.must("remove --eni eth1").contains("note: the next run configures it again"));
+    life.instance.must("apply");
+    let wants = life.instance.root().join("etc/systemd/system/multi-user.target.wants");
+    std::fs::create_dir_all(&wants).unwrap();
+    std::os::unix::fs::symlink("/lib/systemd/system/eniroute.service", wants.join("eniroute.service")).unwrap();
+    assert!(life.instance.must("remove").contains("systemctl disable eniroute.service"));
+    assert!(!life.instance.has("run/eniroute/metadata.json"), "the units start nothing from now on");
+    assert_eq!(life.instance.must("remove"), "nothing to remove\n");
+}
+
+#[test]
 fn a_link_that_was_down_is_repaired_by_the_next_refresh_at_the_latest() {
     let (mut life, _) = Life::with_eth1();
     life.instance.host.ip("link set eth1 down");
