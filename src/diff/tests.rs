@@ -41,7 +41,17 @@ fn link(number: u8) -> Link {
 /// A host with a leased eth0 and a bare eth1, and the plan for it.
 fn fresh() -> (Desired, Observed) {
     let lease = Address { dev: "eth0".into(), net: "10.0.0.10/20".parse().unwrap() };
-    let observed = Observed { links: vec![link(0), link(1)], addresses: vec![lease], ..Observed::default() };
+    let default = Route {
+        table: MAIN,
+        kind: RouteKind::Unicast,
+        dst: Family::Ipv4.everything(),
+        via: Some("10.0.0.1".parse().unwrap()),
+        dev: Some("eth0".into()),
+        src: None,
+        metric: 100,
+    };
+    let links = vec![link(0), link(1)];
+    let observed = Observed { links, addresses: vec![lease], routes: vec![default], ..Observed::default() };
     let desired = plan(&[eni(0, "10.0.0.10"), eni(1, "10.0.0.20 10.0.0.21")], &observed, &Config::default());
     (desired, observed)
 }

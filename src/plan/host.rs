@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{DEFAULT_BAND, IPV6_ROUTER, MAIN_BAND, Planned};
 use crate::config::Config;
-use crate::eni::{Eni, TABLES};
+use crate::eni::Eni;
 use crate::net::{Address, Dev, Family, IPV6_METRIC, MAIN, Observed, Route, RouteKind, Rule};
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
@@ -48,8 +48,9 @@ impl Host<'_> {
         [self.own_subnets(eni, dev), self.other_subnets(eni, dev), self.throws(eni), defaults].concat()
     }
 
-    /// Another ENI's default in main, from its own DHCP client, is as good as the primary's or better: what the
-    /// primary sends would leave by that ENI. Then the primary's table needs a default, too.
+    /// Another ENI's default in main is as good as the primary's or better: what the primary sends would leave by that
+    /// ENI. Then the primary's table needs a default, too. It may be the other's DHCP client's, or ours, where a client
+    /// has left the primary without any: Debian's dhclient gives main one default only, whichever lease comes first.
     fn is_usurped(&self, dev: &Dev, family: Family) -> bool {
         let defaults = self.observed.routes.iter().filter(|route| {
             route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == family.everything()
@@ -59,7 +60,17 @@ impl Host<'_> {
         };
         let others = best(&|other| other != dev && self.present.iter().any(|(_, present)| *present == other));
         let own = best(&|other| other == dev);
-        others.is_some_and(|other| own.is_none_or(|own| other <= own) && !TABLES.contains(&other))
+        let others = others.into_iter().chain(self.our_default(dev, family)).min();
+        others.is_some_and(|other| own.is_none_or(|own| other <= own))
+    }
+
+    /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
+    /// is under way, and its default with it.
+    fn our_default(&self, dev: &Dev, family: Family) -> Option<u32> {
+        let has_lease =
+            self.observed.addresses.iter().any(|address| address.dev == *dev && address.net.addr().is_ipv4());
+        let ours = self.present.iter().filter(|(eni, _)| !eni.primary && has(eni, family)).map(|(eni, _)| eni.table());
+        ours.min().filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
     }
 
     /// A secondary ENI's table: its subnets, then its default routes.

@@ -49,7 +49,10 @@ fn link(number: u32) -> Link {
 fn host(enis: &[Eni]) -> Observed {
     let links = enis.iter().map(|eni| link(eni.number())).collect();
     let lease = enis[0].ipv4.first().map(|ip| Address { dev: "eth0".into(), net: format!("{ip}/20").parse().unwrap() });
-    Observed { links, addresses: lease.into_iter().collect(), ..Observed::default() }
+    let router = enis[0].subnet_ipv4.map(|subnet| router(subnet).into());
+    let default = Route { via: router, metric: 100, ..route(MAIN, Family::Ipv4.everything(), &"eth0".into()) };
+    let routes = router.map(|_| default).into_iter().collect();
+    Observed { links, addresses: lease.into_iter().collect(), routes, ..Observed::default() }
 }
 
 fn shown<T: ToString>(values: &[T]) -> Vec<String> {
@@ -298,7 +301,14 @@ fn the_primary_gets_a_default_of_its_own_while_another_enis_default_in_main_wins
         let observed = Observed { routes, ..host(&enis) };
         plan(&enis, &observed, &Config::default()).enis.remove(0)
     };
-    for usurped in [vec![default("eth0", 100), default("eth1", 100)], vec![default("eth1", 0)]] {
+    // The last two: a client gave eth1 the only default, and that is gone with eth1's link; ours is or will be there.
+    let usurped = [
+        vec![default("eth0", 100), default("eth1", 100)],
+        vec![default("eth1", 0)],
+        vec![],
+        vec![default("eth1", 10001)],
+    ];
+    for usurped in usurped {
         let first = primary(usurped);
         assert!(in_table(&first, 10000).contains(&"default via 10.0.0.1 dev eth0 onlink table 10000".to_owned()));
         assert_eq!(

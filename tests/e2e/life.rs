@@ -364,6 +364,23 @@ fn a_link_that_was_down_is_repaired_when_it_is_up_again() {
     assert!(run.code == 0 && run.stdout.is_empty() && life.requests() == 0, "{run:?}");
 }
 
+/// Debian's dhclient gives main one default only; it may be eth1's, and goes with eth1's link.
+#[test]
+fn the_primary_answers_also_after_the_link_that_had_the_only_default_went_down() {
+    let mut life = Life::new();
+    life.vpc.attach(life.eth1().dhcp(true));
+    life.instance.host.sh("ip route flush exact 0.0.0.0/0; ip route add default via 10.1.0.1 dev eth1");
+    life.instance.must("hotplug add eth1");
+    life.all_answer();
+    let socket = link_socket(&life.instance);
+    life.instance.host.sh("ip link set eth1 down; ip link set eth1 up");
+    assert!(!life.instance.host.ip("route show default").contains("dev"), "all defaults are gone");
+    assert_eq!(change(&life.instance, &socket).code, 0);
+    life.instance.host.settle();
+    life.all_answer();
+    assert_eq!(life.instance.must("apply"), "nothing to do: 2 ENIs are as EC2 describes them\n");
+}
+
 #[test]
 fn what_would_undo_a_removal_is_said() {
     let (life, _) = Life::with_eth1();
