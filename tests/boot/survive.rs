@@ -18,7 +18,7 @@ use crate::table::Steps;
 use crate::vpc::{EniId, Host};
 
 const INSTALLED: &str = "/usr/local/sbin/eniroute";
-const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
+pub const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
 const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
 
 /// All that eniroute may have changed: a difference after `remove` is something left behind. What the
@@ -66,7 +66,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     }
 }
 
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/eniroute");
     let path = PathBuf::from(env::var("ENIROUTE_BINARY").unwrap_or(default.to_owned()));
     assert!(path.is_file(), "{} is not there: `make build`, or set ENIROUTE_BINARY", path.display());
@@ -128,7 +128,7 @@ fn reboots(steps: &mut Steps, guest: &mut Guest) -> bool {
 }
 
 /// From the Internet (IPv4 by its public address) and from a neighbour in each of the three subnets.
-fn all_answer(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+pub fn all_answer(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     let deadline = Deadline::after(60);
     let mut silent = silent(site, addresses);
     while !silent.is_empty() && !deadline.passed() {
