@@ -101,6 +101,9 @@ pub trait Renderer {
 
     /// Whether the files of this ENI, which the stack runs, can hold the primary ENI's rules.
     fn holds_rules(&self, planned: &Planned) -> bool;
+
+    /// Whether the files of the primary ENI, which the stack runs, can hold its routes.
+    fn holds_routes(&self, primary: &Planned) -> bool;
 }
 
 /// What a renderer has to say.
@@ -148,6 +151,7 @@ pub fn render(
     }
     let without = desired.enis.iter().filter(|planned| stacks.of(planned) == Backend::None);
     let keep: BTreeSet<Mac> = keep.iter().copied().chain(without.map(|planned| planned.eni.mac)).collect();
+    let desired = &share::for_the_boot(desired, stacks, &renderers);
     for (backend, share) in share::divide(desired, stacks, &renderers) {
         let Some(renderer) = renderers.get(&backend) else { continue };
         let Rendering { files, units, notes } = renderer.render(&share);

@@ -39,7 +39,7 @@ impl OwnFile {
 pub(super) fn marker(planned: &Planned) -> String {
     let (eni, dev) = (&planned.eni, &planned.dev);
     format!(
-        "{WRITTEN_BY} for {} ({}). To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni {dev}`.\n",
+        "{WRITTEN_BY} for {} ({}). To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni {dev}\n",
         eni.id, eni.mac
     )
 }

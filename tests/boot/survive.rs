@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-use crate::baseline::{PRIMARY, PUBLIC, Site, primary_answers, ready, state};
+use crate::baseline::{PRIMARY, PUBLIC, Site, ready, state};
 use crate::deadline::Deadline;
 use crate::guest::Guest;
 use crate::image::Image;
@@ -53,7 +53,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     if !reboots(steps, &mut guest) {
         return;
     }
-    before_any_run(steps, &mut site, &mut guest, image, &three);
+    before_any_run(steps, &mut site, &mut guest, &three);
     applies(steps, &mut site, &mut guest, &three);
     steps.step("no frame is dropped as spoofed", || unspoofed(&mut site, &mut guest, &three));
     restarts(steps, &mut site, &mut guest, image, &three);
@@ -147,17 +147,9 @@ fn silent(site: &mut Site, addresses: &[&str]) -> Vec<(String, IpAddr)> {
     inet.into_iter().chain(neighbours.iter().flat_map(|host| -> Vec<_> { asked(host, addresses) })).collect()
 }
 
-/// Where the stack's files cannot hold the primary's routes, neighbours in other subnets than its own wait for its
-/// IPv4 address until eniroute runs, and only they.
-fn before_any_run(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image, addresses: &[&str]) {
-    if !image.lacks_the_primary_s_routes() {
-        steps.step("every address answers before any run", || all_answer(site, guest, addresses));
-        steps.step("no frame is dropped as spoofed", || unspoofed(site, guest, addresses));
-        return;
-    }
-    steps.step("every address but the primary's answers before any run", || all_answer(site, guest, &addresses[1..]));
-    steps.step("no frame is dropped as spoofed", || unspoofed(site, guest, &addresses[1..]));
-    steps.step("the primary's answers the Internet and its subnet", || primary_answers(site, guest));
+fn before_any_run(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+    steps.step("every address answers before any run", || all_answer(site, guest, addresses));
+    steps.step("no frame is dropped as spoofed", || unspoofed(site, guest, addresses));
 }
 
 fn unspoofed(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
@@ -166,18 +158,10 @@ fn unspoofed(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     assert_eq!((site.vpc.spoofed(), site.vpc.wrong_arp()), before, "{}", state(guest));
 }
 
-/// ifupdown has no daemon: a restart takes all down, and brings up what is `auto`, so what is `allow-hotplug` waits
-/// for eniroute. networkd drops the routes that its files do not have.
 fn restarts(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image, addresses: &[&str]) {
-    let kept = match image {
-        Image::BullseyeIfupdown => &PRIMARY[..],
-        Image::BookwormCatchall => &addresses[1..],
-        _ => addresses,
-    };
-    let name = format!("the network manager restarts: {} of {} addresses answer", kept.len(), addresses.len());
-    steps.step(&name, || {
+    steps.step("the network manager restarts: every address answers", || {
         guest.run(&format!("systemctl restart {}", image.manager()));
-        all_answer(site, guest, kept);
+        all_answer(site, guest, addresses);
     });
     applies(steps, site, guest, addresses);
 }
