@@ -12,6 +12,7 @@ pub mod netplan;
 pub mod network_manager;
 pub mod network_scripts;
 pub mod networkd;
+mod newcomers;
 mod nic;
 mod own;
 mod share;
@@ -112,6 +113,8 @@ pub struct Rendering {
     pub files: Vec<File>,
     /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
     pub units: BTreeMap<Dev, String>,
+    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
+    pub catch_all: Option<String>,
     /// What the stack's files cannot hold and the boot service does instead, one sentence each.
     pub notes: Vec<String>,
 }
@@ -154,7 +157,10 @@ pub fn render(
     let desired = &share::for_the_boot(desired, stacks, &renderers);
     for (backend, share) in share::divide(desired, stacks, &renderers) {
         let Some(renderer) = renderers.get(&backend) else { continue };
-        let Rendering { files, units, notes } = renderer.render(&share);
+        let Rendering { mut files, units, catch_all, notes } = renderer.render(&share);
+        if let Some(catch_all) = catch_all {
+            files.extend(newcomers::file(disk, desired, links, &catch_all, &units)?);
+        }
         rendered.units.extend(units);
         rendered.notes.extend(notes);
         files.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;

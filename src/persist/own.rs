@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::Mac;
+use crate::persist::newcomers;
 use crate::plan::Planned;
 
 /// Every folder that holds files of ours for any backend: a host may change its stack.
-const FOLDERS: [&str; 5] = [
+const FOLDERS: [&str; 6] = [
+    newcomers::FOLDER,
     "/etc/netplan",
     "/etc/systemd/network",
     "/etc/sysconfig/network-scripts",

@@ -185,7 +185,7 @@ fn ifupdown_holds_the_primary_s_rules_in_a_secondary_s_stanza_where_another_stac
     let text = &mixed.wanted[1].text;
     assert!(
         text.contains(
-            "    address && ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static 2>/dev/null || :\n"
+            "/eth1/address && ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static 2>/dev/null || :\n"
         ),
         "{text}"
     );

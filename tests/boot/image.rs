@@ -61,6 +61,11 @@ impl Image {
         if self == Self::BullseyeIfupdown { "net.ifnames=0" } else { "" }
     }
 
+    /// cloud-init writes the network's configuration.
+    pub fn has_cloud_init(self) -> bool {
+        matches!(self, Self::BookwormNetplan | Self::TrixieNetplan)
+    }
+
     /// Builds it unless it is cached. Takes a minute or two, once.
     pub fn files(self) -> Files {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/images/build");

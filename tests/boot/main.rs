@@ -25,7 +25,7 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 2] = [("baseline", baseline::run), ("survive", survive::run)];
+const STORIES: [Story; 3] = [("baseline", baseline::run), ("survive", survive::run), ("forgotten", survive::forgotten)];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();

@@ -15,9 +15,10 @@ use crate::guest::Guest;
 use crate::image::Image;
 use crate::pings::Pings;
 use crate::table::Steps;
-use crate::vpc::{EniId, Host};
+use crate::vpc::{EniId, Fault, Host};
 
 const INSTALLED: &str = "/usr/local/sbin/eniroute";
+const UDEV_RULE: &str = "/etc/udev/rules.d/99-eniroute.rules";
 const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
 const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
 
@@ -40,7 +41,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
     steps.step("is up", || ready(&mut guest));
     let before = settled(&mut guest);
-    if steps.essential("eniroute is copied in", || guest.push(&binary(), INSTALLED)).is_none() {
+    if steps.essential("eniroute is copied in", || install(&mut guest)).is_none() {
         return;
     }
     let two = [&PRIMARY[..], &SECOND].concat();
@@ -64,6 +65,13 @@ pub fn run(image: Image, steps: &mut Steps) {
         let neighbour = site.vpc.neighbour(site.subnets[0]);
         steps.step("the primary ENI answers its subnet", || assert!(neighbour.ping(&PRIMARY[..1]).is_empty()));
     }
+}
+
+/// The binary, and the udev rule, which promises it that every new NIC will be told; the units that the rule starts
+/// are left out, so that nothing runs but what the story says.
+fn install(guest: &mut Guest) {
+    guest.push(&binary(), INSTALLED);
+    guest.push(concat!(env!("CARGO_MANIFEST_DIR"), "/system/99-eniroute.rules").as_ref(), UDEV_RULE);
 }
 
 fn binary() -> PathBuf {
@@ -169,4 +177,33 @@ fn restarts(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image,
 fn remove(site: &mut Site, guest: &mut Guest, late: EniId) {
     println!("{}", guest.run(&format!("{INSTALLED} remove -v")));
     guest.unplug(&mut site.vpc, late);
+}
+
+/// The metadata service refuses at a boot: cloud-init then writes a file with the primary ENI alone, and keeps to it.
+pub fn forgotten(image: Image, steps: &mut Steps) {
+    if !image.has_cloud_init() {
+        return;
+    }
+    let mut site = Site::new();
+    let enis = [site.primary(), site.second()];
+    let vpc = &mut site.vpc;
+    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
+    steps.step("is up", || ready(&mut guest));
+    if steps.essential("eniroute is copied in", || install(&mut guest)).is_none() {
+        return;
+    }
+    let two = [&PRIMARY[..], &SECOND].concat();
+    applies(steps, &mut site, &mut guest, &two);
+    site.vpc.imds().fault(Fault::REFUSE);
+    if !reboots(steps, &mut guest) {
+        return;
+    }
+    steps.step("cloud-init has forgotten the second ENI", || {
+        let yaml = guest.run("cat /etc/netplan/50-cloud-init.yaml");
+        assert!(yaml.contains("06:1a:2b:00:01:0a") && !yaml.contains("06:1a:2b:00:02:14"), "{yaml}");
+    });
+    before_any_run(steps, &mut site, &mut guest, &two);
+    site.vpc.imds().heal();
+    applies(steps, &mut site, &mut guest, &two);
+    steps.step("apply again: nothing to do", || idle(&mut guest));
 }

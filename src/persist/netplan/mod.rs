@@ -67,6 +67,16 @@ impl Netplan {
         owner::renderer(&self.foreign, winner) == Some(NETWORK_MANAGER)
     }
 
+    /// The unit that runs the primary and every other NIC that comes.
+    fn catch_all(&self, planned: &Planned) -> Option<String> {
+        match self.owner(planned) {
+            Owner::Definition(definition) if planned.eni.primary && definition.is_catch_all() => {
+                (!self.hands_to_network_manager(planned)).then(|| unit_of(&definition.id))
+            }
+            _ => None,
+        }
+    }
+
     /// Where an ENI's part goes, or the reason why it has no place in netplan's files.
     fn place<'a>(&'a self, planned: &'a Planned) -> Result<Place<'a>, String> {
         let winner = match self.owner(planned) {
@@ -101,6 +111,7 @@ impl Renderer for Netplan {
         let mut rendering = Rendering::default();
         let mut places = Vec::new();
         for planned in &share.enis {
+            rendering.catch_all = rendering.catch_all.or_else(|| self.catch_all(planned));
             match self.place(planned) {
                 Ok(place) => places.push((*planned, place)),
                 Err(why) => rendering.notes.push(note(planned, "netplan", &why)),

@@ -111,6 +111,9 @@ impl Renderer for Networkd {
     /// else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
+        let primary = share.enis.iter().find(|planned| planned.eni.primary);
+        let catch_all = primary.and_then(|planned| self.winner(planned)).filter(|unit| !unit.is_specific());
+        rendering.catch_all = catch_all.map(|unit| unit.name.clone());
         let places: Vec<_> = share.enis.iter().map(|planned| (*planned, self.place(planned))).collect();
         let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
         let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
