@@ -18,6 +18,8 @@ use crate::table::Steps;
 use crate::vpc::{EniId, Fault, Host};
 
 const INSTALLED: &str = "/usr/local/sbin/eniroute";
+/// Everything takes longer in an emulated guest, netplan's Python above all.
+const WAIT: &str = "--wait 15";
 const UDEV_RULE: &str = "/etc/udev/rules.d/99-eniroute.rules";
 const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
 const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
@@ -85,7 +87,7 @@ fn binary() -> PathBuf {
 fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     let pings = Pings::start(&site.vpc);
     steps.step("apply: every address answers", || {
-        println!("{}", guest.run(&format!("{INSTALLED} apply -v")));
+        println!("{}", guest.run(&format!("{INSTALLED} apply -v {WAIT}")));
         all_answer(site, guest, addresses);
     });
     steps.step("meanwhile the primary ENI lost no ping", || assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)]));
@@ -94,7 +96,7 @@ fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&
 /// Neither the report nor the kernel nor the disk shows a second run.
 fn idle(guest: &mut Guest) {
     let before = settled(guest);
-    let report = guest.run(&format!("{INSTALLED} apply"));
+    let report = guest.run(&format!("{INSTALLED} apply {WAIT}"));
     same(&before, &guest.run(TRACES));
     assert!(report.starts_with("nothing to do"), "{report}");
 }
@@ -175,7 +177,7 @@ fn restarts(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image,
 }
 
 fn remove(site: &mut Site, guest: &mut Guest, late: EniId) {
-    println!("{}", guest.run(&format!("{INSTALLED} remove -v")));
+    println!("{}", guest.run(&format!("{INSTALLED} remove -v {WAIT}")));
     guest.unplug(&mut site.vpc, late);
 }
 

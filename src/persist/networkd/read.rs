@@ -72,10 +72,10 @@ impl Unit {
         for line in text.lines().map(str::trim) {
             if line.starts_with('[') {
                 section = line.trim_matches(['[', ']']);
-            } else if let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';'])) {
-                if section == "Match" {
-                    self.conditions.push((key.trim().to_owned(), value.trim().to_owned()));
-                }
+            } else if section == "Match"
+                && let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))
+            {
+                self.conditions.push((key.trim().to_owned(), value.trim().to_owned()));
             }
         }
     }
