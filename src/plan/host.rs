@@ -141,15 +141,16 @@ impl Host<'_> {
         vec![subnet_route, default]
     }
 
-    /// Whether the NIC's owner keeps such a route itself.
+    /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.
     fn owner_keeps(&self, wanted: &Route) -> bool {
-        self.observed.routes.iter().any(|route| {
-            route.table == MAIN
-                && route.kind == RouteKind::Unicast
-                && route.dst == wanted.dst
-                && route.dev == wanted.dev
-                && route.metric != wanted.metric
-        })
+        !self.observed.routes.contains(wanted)
+            && self.observed.routes.iter().any(|route| {
+                route.table == MAIN
+                    && route.kind == RouteKind::Unicast
+                    && route.dst == wanted.dst
+                    && route.dev == wanted.dev
+                    && route.metric != wanted.metric
+            })
     }
 
     fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {

@@ -26,7 +26,7 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 2] = [("baseline", baseline::run), ("survive", survive::run)];
+const STORIES: [Story; 3] = [("baseline", baseline::run), ("survive", survive::run), ("forgotten", survive::forgotten)];
 /// What is told of one image alone.
 const ALONE: [(Image, Story); 1] = [(Image::BookwormNetplan, ("user-data", user_data::run))];
 
