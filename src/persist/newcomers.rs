@@ -19,6 +19,16 @@ pub const FOLDER: &str = "/run/systemd/network";
 const HOOKS: [&str; 3] = ["/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
 const HOOK: &str = "99-eniroute.rules";
 
+/// What the NICs that are there are told from a newcomer by.
+#[derive(Default)]
+struct Present {
+    drivers: BTreeSet<String>,
+    /// Of the NICs that are somebody else's, the primary first of all: every name, alternative ones too. One that is
+    /// not told would match, so the path must tell them as well.
+    names: BTreeSet<String>,
+    paths: BTreeSet<String>,
+}
+
 /// The unit beside `catch_all`, which runs the primary. `units`: see [`crate::persist::Rendering::units`].
 pub fn file(
     disk: &Disk,
@@ -29,29 +39,47 @@ pub fn file(
 ) -> Result<Option<File>> {
     let hooked = HOOKS.iter().any(|folder| disk.exists(Path::new(folder).join(HOOK)));
     let Some(primary) = desired.enis.iter().find(|planned| planned.eni.primary && hooked) else { return Ok(None) };
-    let (mut drivers, mut names) = (BTreeSet::new(), BTreeSet::from([primary.dev.to_string()]));
+    let Some(present) = present(disk, desired, links, units)? else { return Ok(None) };
+    let words = |words: &BTreeSet<String>| words.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let paths = if present.paths.is_empty() { String::new() } else { format!("Path=!{}\n", words(&present.paths)) };
+    let text = format!(
+        "{}# What comes later is left alone until eniroute knows it.\n\
+         [Match]\nDriver={}\nName=!{}\n{paths}[Link]\nUnmanaged=yes\n",
+        own::marker(primary),
+        words(&present.drivers),
+        words(&present.names)
+    );
+    Ok(Some(File { path: Path::new(FOLDER).join(name(catch_all)), mode: 0o644, text }))
+}
+
+/// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all.
+fn present(disk: &Disk, desired: &Desired, links: &[Link], units: &BTreeMap<Dev, String>) -> Result<Option<Present>> {
+    let mut present = Present::default();
     for link in links.iter().filter(|link| link.is_nic()) {
         let nic = Nic::read(disk, link)?;
-        if desired.enis.iter().any(|planned| planned.dev == link.name) {
-            drivers.extend(nic.driver.or(nic.kind));
-        }
+        let planned = desired.enis.iter().find(|planned| planned.dev == link.name);
         let skipped = desired.skipped.iter().any(|skipped| skipped.dev.as_ref() == Some(&link.name));
         let is_ours = |unit: &String| unit.contains("eniroute-");
         let owned = nic.unit.is_some_and(|unit| !is_ours(&unit)) && !units.get(&link.name).is_some_and(is_ours);
-        if skipped || owned {
-            names.insert(link.name.to_string());
+        if skipped || owned || planned.is_some_and(|planned| planned.eni.primary) {
+            present.names.extend(nic.names);
+            match path_of(disk, link)? {
+                Some(path) => drop(present.paths.insert(path)),
+                None if link.kind.is_none() => return Ok(None),
+                None => {}
+            }
+        }
+        if planned.is_some() {
+            present.drivers.extend(nic.driver.or(nic.kind));
         }
     }
-    let words = |words: BTreeSet<String>| words.into_iter().collect::<Vec<_>>().join(" ");
-    let text = format!(
-        "{}# What comes later is left alone until eniroute knows it.\n\
-         [Match]\nDriver={}\nName=!{}\n[Link]\nUnmanaged=yes\n",
-        own::marker(primary),
-        words(drivers.clone()),
-        words(names)
-    );
-    let path = Path::new(FOLDER).join(name(catch_all));
-    Ok((!drivers.is_empty()).then_some(File { path, mode: 0o644, text }))
+    Ok((!present.drivers.is_empty()).then_some(present))
+}
+
+/// What networkd calls the path: a property in udev's record of the interface.
+fn path_of(disk: &Disk, link: &Link) -> Result<Option<String>> {
+    let record = disk.read(format!("/run/udev/data/n{}", link.index))?.unwrap_or_default();
+    Ok(record.lines().find_map(|line| line.strip_prefix("E:ID_PATH=")).map(str::to_owned))
 }
 
 /// The last name before `catch_all`'s, so that no other definition is shadowed.
@@ -78,25 +106,44 @@ mod tests {
             std::os::unix::fs::symlink("/sys/bus/pci/drivers/ena", folder.join("driver")).unwrap();
         }
         let units = [("eth1".into(), "10-eniroute-eth1.network".to_owned())].into();
-        let found = file(&disk, &guest::desired(), &guest::links(), "20-dhcp.network", &units).unwrap()?;
+        let mut links = guest::links();
+        links.iter_mut().for_each(|link| link.kind = None);
+        let found = file(&disk, &guest::desired(), &links, "20-dhcp.network", &units).unwrap()?;
         assert_eq!(found.path, Path::new("/run/systemd/network/20-dhcp-~eniroute-newcomers.network"));
         Some(found.text.split_once("[Match]\n").unwrap().1.to_owned())
+    }
+
+    /// udev's record of an interface.
+    fn udev(index: u32) -> (String, String) {
+        (format!("/run/udev/data/n{index}"), format!("I:1\nE:ID_PATH=pci-0000:00:0{index}.0\n"))
     }
 
     #[test]
     fn what_is_there_is_left_to_its_owner_and_what_has_a_unit_of_ours_is_not_named() {
         let hook = ("/etc/udev/rules.d/99-eniroute.rules", "");
-        let record = ("/run/systemd/netif/links/4", "NETWORK_FILE=/run/systemd/network/20-dhcp.network\n");
+        let [eth0, eth2] = [guest::links()[0].clone(), guest::links()[2].clone()];
+        let (udev0, udev2) = (udev(eth0.index), udev(eth2.index));
+        let paths = [(udev0.0.as_str(), udev0.1.as_str()), (&udev2.0, &udev2.1)];
+        let path = format!("/run/systemd/netif/links/{}", eth2.index);
+        let record = (path.as_str(), "NETWORK_FILE=/run/systemd/network/20-dhcp.network\n");
         let unit = ("/run/systemd/network/20-dhcp.network", "");
-        assert_eq!(text(&[record, unit]), None, "nothing tells eniroute of a new NIC");
-        let expected = |names| Some(format!("Driver=ena\nName=!{names}\n[Link]\nUnmanaged=yes\n"));
-        assert_eq!(text(&[hook, unit]), expected("eth0"));
-        assert_eq!(text(&[hook, record, unit]), expected("eth0 eth2"));
-        let others = record.1.replace("20-dhcp", "10-eniroute-eth2");
-        assert_eq!(
-            text(&[hook, (record.0, &others), ("/run/systemd/network/10-eniroute-eth2.network", "")]),
-            expected("eth0")
-        );
+        assert_eq!(text(&[record, unit, paths[0], paths[1]]), None, "nothing tells eniroute of a new NIC");
+        assert_eq!(text(&[hook, unit]), None, "nothing but its names tells the primary");
+        assert_eq!(text(&[hook, record, unit, paths[0]]), None, "nothing but its names tells eth2");
+
+        let words = |words: &[String]| words.join(" ");
+        let named = |links: &[&Link]| {
+            let names = links.iter().flat_map(|link| [vec![link.name.to_string()], link.altnames.clone()].concat());
+            let names: BTreeSet<_> = names.collect();
+            let paths = links.iter().map(|link| format!("pci-0000:00:0{}.0", link.index)).collect::<Vec<_>>();
+            let names = words(&names.into_iter().collect::<Vec<_>>());
+            Some(format!("Driver=ena\nName=!{names}\nPath=!{}\n[Link]\nUnmanaged=yes\n", words(&paths)))
+        };
+        assert_eq!(text(&[hook, unit, paths[0]]), named(&[&eth0]));
+        assert_eq!(text(&[hook, record, unit, paths[0], paths[1]]), named(&[&eth0, &eth2]));
+        let ours = record.1.replace("20-dhcp", "10-eniroute-eth2");
+        let files = [hook, (record.0, &ours), ("/run/systemd/network/10-eniroute-eth2.network", ""), paths[0]];
+        assert_eq!(text(&files), named(&[&eth0]));
     }
 
     #[test]

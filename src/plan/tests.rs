@@ -206,6 +206,15 @@ fn our_own_main_routes_do_not_count_as_somebody_elses() {
 }
 
 #[test]
+fn a_lease_that_comes_later_takes_nothing_of_ours_away() {
+    let enis = same_subnet();
+    let routes = plan_of(&enis).enis[1].routes.clone();
+    let leased = routes.iter().filter(|route| route.table == MAIN).map(|route| Route { metric: 0, ..route.clone() });
+    let observed = Observed { routes: leased.chain(routes.clone()).collect(), ..host(&enis) };
+    assert_eq!(plan(&enis, &observed, &Config::default()).enis[1].routes, routes);
+}
+
+#[test]
 fn main_route_false_leaves_main_alone() {
     let enis = same_subnet();
     let config = Config { main_route: false, ..Config::default() };

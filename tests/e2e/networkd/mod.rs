@@ -152,6 +152,8 @@ fn networkd_a_newcomer_waits_for_our_definition_under_a_catch_all() {
 fn assert_a_newcomer_waits(files: Files) {
     let mut lab = Lab::new(files);
     lab.attach_eth1();
+    // To networkd an interface is not called eth0 while any of its names is another.
+    lab.guest.sh("ip link property add dev eth0 altname enp0s5");
     lab.boot(&["eth0", "eth1"]);
     lab.guest.sh("mount -t tmpfs none /lib/udev/rules.d; touch /lib/udev/rules.d/99-eniroute.rules");
     let lost = lab.under_traffic(|| assert!(lab.apply().contains("networkctl reload")));
