@@ -68,7 +68,7 @@ fn current(host: &mut Host) -> Result<Metadata> {
     let links = host.kernel.links()?;
     let public = host.needs_public(&Selected::default());
     if !public && memory.is_of(&links) && eni::still_holds(host.imds()?, &memory.enis, minute())? {
-        return Ok(memory.metadata(&links));
+        return Ok(memory.metadata());
     }
     Ok(Reading::start(host.imds()?, public)?.metadata())
 }
@@ -220,7 +220,7 @@ fn remove(common: &Common) -> Result<Report> {
     if let Err(error) = host.imds() {
         warn!("{error}; the detachment needs no metadata");
     }
-    converge(&mut host, memory.metadata(&links), common, &Apply::default(), "hotplug")
+    converge(&mut host, memory.of_present(&links), common, &Apply::default(), "hotplug")
 }
 
 /// The same where no run of this boot has read the metadata: by the ledger alone. A table that a present ENI has, too,
@@ -251,7 +251,7 @@ fn change(common: &Common) -> Result<Report> {
         return Ok(Report::silent("hotplug"));
     }
     let links = host.kernel.links()?;
-    let survey = Survey::of(&mut host, memory.metadata(&links), &Selected::default())?;
+    let survey = Survey::of(&mut host, memory.of_present(&links), &Selected::default())?;
     let down: Vec<&Dev> = survey.observed.links.iter().filter(|link| !link.up).map(|link| &link.name).collect();
     let is_missing =
         |change: &Change| !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev));
