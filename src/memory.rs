@@ -66,11 +66,16 @@ impl Memory {
         self.enis.iter().any(is_it)
     }
 
-    /// The ENIs whose interface is among `links`; the others are gone.
-    pub fn metadata(self, links: &[Link]) -> Metadata {
+    /// All of it. An ENI that has no interface (EFA-only, or in a container's namespace) is still listed by EC2.
+    pub fn metadata(self) -> Metadata {
+        Metadata { enis: self.enis, incomplete: Vec::new() }
+    }
+
+    /// Without the ENIs whose interface is not among `links`: they are gone.
+    pub fn of_present(mut self, links: &[Link]) -> Metadata {
         let there = nics(links);
-        let enis = self.enis.into_iter().filter(|eni| there.contains_key(&eni.mac)).collect();
-        Metadata { enis, incomplete: Vec::new() }
+        self.enis.retain(|eni| there.contains_key(&eni.mac));
+        self.metadata()
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
 
+use crate::error::{Error, Result};
 use crate::net::{Change, Mac, Object};
 
 /// The outcome of one command.
@@ -107,6 +108,18 @@ impl Report {
     /// Nothing was done, and nobody needs to know.
     pub fn silent(command: &'static str) -> Self {
         Self { command, line: Some(String::new()), ..Self::default() }
+    }
+
+    /// What this run has done is told although `error` has ended it.
+    ///
+    /// # Errors
+    /// `error`, where nothing was done yet.
+    pub fn ended_by(mut self, error: Error) -> Result<Self> {
+        if !self.changes_anything() {
+            return Err(error);
+        }
+        self.errors.push(error.to_string());
+        Ok(self)
     }
 
     /// 0, or 1 when something failed.

@@ -50,7 +50,7 @@ fn dispatch(cli: &Cli) -> Result<Report> {
         Command::Remove(Remove { image: true, .. }) => service::remove_image(&cli.common),
         Command::Remove(Remove { selected, .. }) => remove(&cli.common, selected),
         Command::Refresh => service::serve_silently("refresh", &cli.common, || life::refresh(&cli.common)),
-        Command::Hotplug(what) => service::serve_silently("hotplug", &cli.common, || life::hotplug(&cli.common, what)),
+        Command::Hotplug(what) => life::hotplug(&cli.common, what),
     }
 }
 

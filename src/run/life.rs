@@ -2,12 +2,14 @@
 //! link goes down and up. Each event ends in the same pipeline; what differs is where the metadata comes from, and how
 //! long a run waits for more of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use log::{debug, warn};
 
+use super::service::serve_silently;
 use super::survey::Survey;
 use super::{Host, LOCK, act, converge, demand_root, lock};
 use crate::cli::{Apply, Common, Hotplug, Selected};
@@ -43,8 +45,12 @@ const QUIET: Duration = Duration::from_millis(150);
 /// What has been read longer ago is read again before it is acted upon.
 const STALE: Duration = Duration::from_secs(5);
 
-/// On a detachment the metadata service is asked only to prove that it still answers.
+/// On a detachment, and where a link was down, the metadata service is asked only to prove that it still answers.
 const SHORT: Duration = Duration::from_millis(300);
+
+/// How long a look at changed links takes at least: systemd starts the next one at once where there are more of them
+/// (containers come and go), and gives up the socket for good after too many starts in a row.
+const REST: Duration = Duration::from_millis(500);
 
 /// Follows what EC2 has changed. Does nothing while another run is at work.
 pub fn refresh(common: &Common) -> Result<Report> {
@@ -53,13 +59,15 @@ pub fn refresh(common: &Common) -> Result<Report> {
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
     };
-    refresh_now(common, "refresh")
-}
-
-fn refresh_now(common: &Common, command: &'static str) -> Result<Report> {
     let mut host = Host::open(common)?;
     let metadata = current(&mut host)?;
-    converge(&mut host, metadata, common, &Apply::default(), command)
+    let late: Vec<String> = metadata.incomplete.iter().map(Incomplete::to_string).collect();
+    let mut report = converge(&mut host, metadata, common, &Apply::default(), "refresh")?;
+    if !late.is_empty() && host.disk.try_lock(Path::new(QUEUE))?.is_none() {
+        debug!("another run waits for {}", late.join("; "));
+        report.errors.retain(|error| !late.contains(error));
+    }
+    Ok(report)
 }
 
 /// The metadata: what is remembered where the service still says so, which is cheaper, else all of it.
@@ -68,7 +76,7 @@ fn current(host: &mut Host) -> Result<Metadata> {
     let links = host.kernel.links()?;
     let public = host.needs_public(&Selected::default());
     if !public && memory.is_of(&links) && eni::still_holds(host.imds()?, &memory.enis, minute())? {
-        return Ok(memory.metadata(&links));
+        return Ok(memory.metadata());
     }
     Ok(Reading::start(host.imds()?, public)?.metadata())
 }
@@ -80,11 +88,20 @@ fn minute() -> u64 {
 
 /// What udev and systemd call.
 pub fn hotplug(common: &Common, what: &Hotplug) -> Result<Report> {
-    demand_root("hotplug")?;
+    let serve = |work: &dyn Fn() -> Result<Report>| {
+        serve_silently("hotplug", common, || demand_root("hotplug").and_then(|()| work()))
+    };
     match what {
-        Hotplug::Add { interface } => add(common, interface),
-        Hotplug::Remove { .. } => remove(common),
-        Hotplug::Change => change(common),
+        Hotplug::Add { interface } => serve(&|| add(common, interface)),
+        Hotplug::Remove { .. } => serve(&|| remove(common)),
+        Hotplug::Change => {
+            let began = Instant::now();
+            // Where eniroute stands down, too: what is not read here starts the next run at once.
+            let changed = kernel::changed_links();
+            let ended = serve(&|| repair(common, changed.as_ref()));
+            sleep(REST.saturating_sub(began.elapsed()));
+            ended
+        }
     }
 }
 
@@ -142,9 +159,11 @@ fn follow(
     loop {
         let now = Memory::of(&reading.metadata(), &links);
         if now != known && !burst.is_on(&links) {
-            let _lock = lock(common)?;
-            let next = converge(host, reading.metadata(), common, options, command)?;
-            report = report.followed_by(next);
+            let next = lock(common).and_then(|_lock| converge(host, reading.metadata(), common, options, command));
+            report = match next {
+                Ok(next) => report.followed_by(next),
+                Err(error) => return report.ended_by(error),
+            };
             known = now;
         }
         let unserved: Vec<&Link> = net::nics(&links).filter(|nic| is_meant(nic) && !known.has_served(nic)).collect();
@@ -155,9 +174,12 @@ fn follow(
         sleep(pause);
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         links = host.kernel.links()?;
-        let wanted: Vec<Mac> = net::nics(&links).filter_map(Link::eni_mac).collect();
-        if reading.go_on(host.imds()?, &wanted)? && read.elapsed() > STALE {
-            (reading, read) = (Reading::start(host.imds()?, public)?, Instant::now());
+        match reading.go_on(host.imds()?, &net::nics(&links).filter_map(Link::eni_mac).collect::<Vec<_>>()) {
+            Ok(true) if read.elapsed() > STALE => {
+                (reading, read) = (Reading::start(host.imds()?, public)?, Instant::now());
+            }
+            Ok(_) => {}
+            Err(error) => return report.ended_by(error),
         }
     }
 }
@@ -216,11 +238,16 @@ fn remove(common: &Common) -> Result<Report> {
         debug!("no ENI's interface is gone");
         return Ok(Report::silent("hotplug"));
     }
+    from_memory(&mut host, memory.of_present(&links), common)
+}
+
+/// Does what needs no metadata that is new. Where the service answers at once, it will have to answer at the end, too.
+fn from_memory(host: &mut Host, metadata: Metadata, common: &Common) -> Result<Report> {
     host.service.wait = SHORT;
     if let Err(error) = host.imds() {
-        warn!("{error}; the detachment needs no metadata");
+        warn!("{error}; going by what it said last");
     }
-    converge(&mut host, memory.metadata(&links), common, &Apply::default(), "hotplug")
+    converge(host, metadata, common, &Apply::default(), "hotplug")
 }
 
 /// The same where no run of this boot has read the metadata: by the ledger alone. A table that a present ENI has, too,
@@ -242,8 +269,7 @@ fn remove_made(disk: &Disk, kernel: &mut Kernel, common: &Common, links: &[Link]
 
 /// Repairs what is missing on links that are up, where one of ours has changed. A link that is down was perhaps put
 /// down by a person: the next refresh brings it up.
-fn change(common: &Common) -> Result<Report> {
-    let changed = kernel::changed_links();
+fn repair(common: &Common, changed: Option<&BTreeSet<u32>>) -> Result<Report> {
     let mut host = Host::open(common)?;
     let memory = Memory::load(&host.disk);
     let is_ours = |index: &u32| memory.nics.values().any(|nic| nic == index);
@@ -251,7 +277,7 @@ fn change(common: &Common) -> Result<Report> {
         return Ok(Report::silent("hotplug"));
     }
     let links = host.kernel.links()?;
-    let survey = Survey::of(&mut host, memory.metadata(&links), &Selected::default())?;
+    let survey = Survey::of(&mut host, memory.of_present(&links), &Selected::default())?;
     let down: Vec<&Dev> = survey.observed.links.iter().filter(|link| !link.up).map(|link| &link.name).collect();
     let is_missing =
         |change: &Change| !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev));
@@ -259,5 +285,11 @@ fn change(common: &Common) -> Result<Report> {
         return Ok(Report::silent("hotplug"));
     }
     let _lock = lock(common)?;
-    refresh_now(common, "hotplug")
+    // By the very link that was down the metadata service may not be reached yet.
+    let memory = Memory::load(&host.disk);
+    if memory.enis.is_empty() {
+        debug!("`eniroute remove` came first");
+        return Ok(Report::silent("hotplug"));
+    }
+    from_memory(&mut host, memory.metadata(), common)
 }

@@ -77,7 +77,7 @@ impl Life {
 }
 
 /// `eniroute ARGUMENTS`, started now.
-fn start(instance: &Instance, arguments: &str) -> Child {
+pub fn start(instance: &Instance, arguments: &str) -> Child {
     let root = instance.root().display().to_string();
     let words: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
     instance.host.enter(move || {
@@ -87,7 +87,7 @@ fn start(instance: &Instance, arguments: &str) -> Child {
     })
 }
 
-fn end(child: Child) -> Run {
+pub fn end(child: Child) -> Run {
     Run::of(child.wait_with_output().unwrap())
 }
 
@@ -319,7 +319,7 @@ fn a_refresh_that_cannot_read_takes_nothing_away() {
 }
 
 /// A netlink socket that has heard of every change of a link since now, as systemd would open it.
-fn link_socket(instance: &Instance) -> OwnedFd {
+pub fn link_socket(instance: &Instance) -> OwnedFd {
     instance.host.enter(|| {
         let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
         let socket = socket.unwrap();
@@ -329,7 +329,7 @@ fn link_socket(instance: &Instance) -> OwnedFd {
 }
 
 /// `eniroute hotplug change`, as systemd starts it.
-fn change(instance: &Instance, socket: &OwnedFd) -> Run {
+pub fn change(instance: &Instance, socket: &OwnedFd) -> Run {
     let stdin = File::from(socket.try_clone().unwrap());
     let root = instance.root().display().to_string();
     instance.host.enter(move || {

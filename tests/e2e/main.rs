@@ -26,6 +26,7 @@ mod reach;
 mod same_twice;
 mod scale;
 mod service;
+mod steady;
 mod traffic;
 #[path = "../vpc/mod.rs"]
 mod vpc;
