@@ -20,6 +20,7 @@ mod metadata;
 mod network_manager;
 mod network_scripts;
 mod networkd;
+mod pages;
 mod peers;
 mod persist;
 mod reach;
@@ -27,6 +28,7 @@ mod same_twice;
 mod scale;
 mod service;
 mod traffic;
+mod units;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 #[path = "vpc.rs"]
