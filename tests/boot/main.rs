@@ -12,6 +12,7 @@ mod baseline;
 mod deadline;
 mod guest;
 mod image;
+mod installed;
 mod pings;
 mod qmp;
 mod survive;
@@ -25,7 +26,7 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 2] = [("baseline", baseline::run), ("survive", survive::run)];
+const STORIES: [Story; 3] = [("baseline", baseline::run), ("survive", survive::run), ("installed", installed::run)];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
