@@ -17,6 +17,7 @@ mod pings;
 mod qmp;
 mod survive;
 mod table;
+mod user_data;
 
 use std::process::ExitCode;
 use std::{env, thread};
@@ -27,12 +28,14 @@ use table::Steps;
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
 const STORIES: [Story; 3] = [("baseline", baseline::run), ("survive", survive::run), ("installed", installed::run)];
+/// What is told of one image alone.
+const ALONE: [(Image, Story); 1] = [(Image::BookwormNetplan, ("user-data", user_data::run))];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let all =
-        Image::ALL.into_iter().flat_map(|image| STORIES.map(|(name, story)| (format!("{image}/{name}"), image, story)));
+    let all = Image::ALL.into_iter().flat_map(|image| STORIES.map(|story| (image, story))).chain(ALONE);
+    let all = all.map(|(image, (name, story))| (format!("{image}/{name}"), image, story));
     let chosen: Vec<_> = all.filter(|(name, ..)| is_wanted(name)).collect();
     assert!(!chosen.is_empty(), "nothing is called {wanted:?}: images are {:?}", Image::ALL.map(Image::name));
     let failed: usize = chosen.into_iter().map(|(name, image, story)| tell(name, image, story)).sum();

@@ -66,7 +66,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     }
 }
 
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/eniroute");
     let path = PathBuf::from(env::var("ENIROUTE_BINARY").unwrap_or(default.to_owned()));
     assert!(path.is_file(), "{} is not there: `make build`, or set ENIROUTE_BINARY", path.display());

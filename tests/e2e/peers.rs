@@ -168,6 +168,22 @@ fn an_eni_that_a_cni_takes_over_later_is_left_as_it_is() {
     assert_eq!(instance.read("etc/netplan/60-eniroute-eth1.yaml"), disk);
 }
 
+/// A node that joins its cluster after eniroute's run of this boot: the ENIs that the CNI attaches are its own.
+#[test]
+fn an_eni_that_is_attached_for_a_cni_is_not_taken() {
+    let (mut vpc, instance, enis) = three_enis();
+    instance.must("apply");
+    instance.write("etc/cni/net.d/10-aws.conflist", "{}\n");
+    let spec = EniSpec::new(vpc.subnet("10.1.0.0/20", None), "eth3").ipv4(["10.1.0.30", "10.1.0.31"]);
+    vpc.attach(spec);
+    vpc.assign(enis[1], "10.0.0.29");
+    let dump = instance.host.dump();
+    for command in ["hotplug add eth3", "refresh", "hotplug change"] {
+        assert_eq!(instance.must(command), "", "{command}");
+        assert_eq!(changed(&dump, &instance.host.dump()), [""; 0], "{command}");
+    }
+}
+
 #[test]
 fn an_entry_of_exclude_that_means_no_eni_is_told_but_not_each_minute() {
     let (mut vpc, instance, enis) = three_enis();

@@ -42,6 +42,8 @@ struct State {
     instances: Vec<Instance>,
     tokens: HashMap<String, (usize, Instant)>,
     issued: u64,
+    /// Of every instance.
+    user_data: Option<String>,
     faults: Faults,
     log: Vec<Request>,
     /// Who serves a connection owns it; this is to end it.
@@ -66,6 +68,11 @@ impl Imds {
         let imds = Self { router: router.clone(), state: Arc::default(), listeners: Mutex::default(), ipv6: false };
         imds.listen();
         imds
+    }
+
+    /// What an instance is given along at its launch.
+    pub fn user_data(&self, text: String) {
+        self.state().user_data = Some(text);
     }
 
     /// From now on, and until [`Imds::heal`]. Several faults at once are possible.
@@ -271,7 +278,10 @@ impl State {
             }
         }
         let tree = &self.instances[instance].tree;
-        let found = below_version(&head.path).and_then(|path| get(tree, path, |child| self.faults.hides(child)));
+        let found = below_version(&head.path).and_then(|path| match path {
+            "user-data" => self.user_data.clone(),
+            path => get(tree, path, |child| self.faults.hides(child)),
+        });
         found.map_or_else(|| Answer::error(404), Answer::text).without_body_if(head.method == "HEAD")
     }
 }
