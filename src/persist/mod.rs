@@ -12,6 +12,7 @@ pub mod netplan;
 pub mod network_manager;
 pub mod network_scripts;
 pub mod networkd;
+mod newcomers;
 mod nic;
 mod own;
 mod share;
@@ -101,6 +102,9 @@ pub trait Renderer {
 
     /// Whether the files of this ENI, which the stack runs, can hold the primary ENI's rules.
     fn holds_rules(&self, planned: &Planned) -> bool;
+
+    /// Whether the files of the primary ENI, which the stack runs, can hold its routes.
+    fn holds_routes(&self, primary: &Planned) -> bool;
 }
 
 /// What a renderer has to say.
@@ -109,6 +113,8 @@ pub struct Rendering {
     pub files: Vec<File>,
     /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
     pub units: BTreeMap<Dev, String>,
+    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
+    pub catch_all: Option<String>,
     /// What the stack's files cannot hold and the boot service does instead, one sentence each.
     pub notes: Vec<String>,
 }
@@ -148,9 +154,13 @@ pub fn render(
     }
     let without = desired.enis.iter().filter(|planned| stacks.of(planned) == Backend::None);
     let keep: BTreeSet<Mac> = keep.iter().copied().chain(without.map(|planned| planned.eni.mac)).collect();
+    let desired = &share::for_the_boot(desired, stacks, &renderers);
     for (backend, share) in share::divide(desired, stacks, &renderers) {
         let Some(renderer) = renderers.get(&backend) else { continue };
-        let Rendering { files, units, notes } = renderer.render(&share);
+        let Rendering { mut files, units, catch_all, notes } = renderer.render(&share);
+        if let Some(catch_all) = catch_all {
+            files.extend(newcomers::file(disk, desired, links, &catch_all, &units)?);
+        }
         rendered.units.extend(units);
         rendered.notes.extend(notes);
         files.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;

@@ -1,13 +1,10 @@
-//! What networkd matches an interface by, and what its owner's configuration leaves to us. Shared by both backends
-//! that end in systemd-networkd. Pure, but for what [`Nic::read`] takes from the disk.
+//! What networkd matches an interface by. Shared by both backends that end in systemd-networkd. Pure, but for what [`Nic::read`] takes from the disk.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use crate::error::Result;
 use crate::files::Disk;
-use crate::net::{Address, Family, Link};
-use crate::plan::Planned;
+use crate::net::Link;
 
 /// What networkd matches an interface by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,19 +52,6 @@ pub fn is_in_state(state: &str, admin: &str) -> bool {
 /// The path of the .network file in networkd's record of a link (`/run/systemd/netif/links/INDEX`).
 pub fn network_file(state: &str) -> Option<&str> {
     state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE="))
-}
-
-/// The addresses that an owner leaves to us: DHCP gives the primary IPv4 address and the IPv6 ones.
-pub fn missing<'a>(planned: &'a Planned, (dhcp4, dhcp6): (bool, bool), held: &[IpAddr]) -> Vec<&'a Address> {
-    let is_missing = |address: &&Address| {
-        let ip = address.net.addr();
-        let leased = match Family::of(ip) {
-            Family::Ipv4 => dhcp4 && planned.eni.ipv4.first().is_some_and(|primary| ip == *primary),
-            Family::Ipv6 => dhcp6,
-        };
-        !leased && !held.contains(&ip)
-    };
-    planned.addresses.iter().filter(is_missing).collect()
 }
 
 /// Whether it names more than one thing: it has a character that [`fnmatch`] takes for a wildcard.

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::Mac;
+use crate::persist::newcomers;
 use crate::plan::Planned;
 
 /// Every folder that holds files of ours for any backend: a host may change its stack.
-const FOLDERS: [&str; 5] = [
+const FOLDERS: [&str; 6] = [
+    newcomers::FOLDER,
     "/etc/netplan",
     "/etc/systemd/network",
     "/etc/sysconfig/network-scripts",
@@ -39,7 +41,7 @@ impl OwnFile {
 pub(super) fn marker(planned: &Planned) -> String {
     let (eni, dev) = (&planned.eni, &planned.dev);
     format!(
-        "{WRITTEN_BY} for {} ({}). To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni {dev}`.\n",
+        "{WRITTEN_BY} for {} ({}). To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni {dev}\n",
         eni.id, eni.mac
     )
 }

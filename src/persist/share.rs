@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::net::{MAIN, Route};
 use crate::persist::{Backend, Renderer, Stacks};
 use crate::plan::{Desired, Planned};
 
@@ -32,6 +33,22 @@ impl<'a> Share<'a> {
 /// The primary ENI, if it has rules.
 fn guest(desired: &Desired) -> Option<&Planned> {
     desired.enis.iter().find(|planned| planned.eni.primary && !planned.rules.is_empty())
+}
+
+/// What files can make of the plan. Where no file can hold the primary's routes, the subnets of the others stay out of
+/// main, too: else the primary's answers to their neighbours would leave by the wrong ENI until eniroute runs.
+pub fn for_the_boot(desired: &Desired, stacks: &Stacks, renderers: &BTreeMap<Backend, Box<dyn Renderer>>) -> Desired {
+    let mut desired = desired.clone();
+    let holds = |primary: &Planned| renderers.get(&stacks.of(primary)).is_some_and(|r| r.holds_routes(primary));
+    let waits = desired.enis.iter().any(|planned| planned.eni.primary && !planned.routes.is_empty() && !holds(planned));
+    if waits {
+        let is_subnet = |route: &Route| route.table == MAIN && route.via.is_none();
+        for planned in desired.enis.iter_mut().filter(|planned| !planned.eni.primary) {
+            planned.routes.retain(|route| !is_subnet(route));
+            planned.left_to_owner.retain(|route| !is_subnet(route));
+        }
+    }
+    desired
 }
 
 /// Each renderer's share. The primary's rules go to its own stack, if that can hold them, else to any other; where

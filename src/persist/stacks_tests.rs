@@ -166,6 +166,10 @@ fn the_primary_s_rules_go_to_another_stack_where_its_own_has_no_secondary() {
     assert_eq!(paths(&mixed), [&rules, &eth1]);
     assert!(mixed.wanted[0].text.contains("        - {from: 10.0.0.10, table: 10000, priority: 10000}\n"));
     assert!(mixed.notes[0].contains("the primary never changes owner"), "{:?}", mixed.notes);
+    // The primary's own table is not in a file, so eth1's subnet must not be in main before eniroute runs.
+    let text = &mixed.wanted[1].text;
+    assert!(text.contains("- {to: 0.0.0.0/0, via: 10.0.0.1, metric: 10001"), "{text}");
+    assert!(!text.contains("- {to: 10.0.0.0/20, scope: link, metric: 10001"), "{text}");
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn ifupdown_holds_the_primary_s_rules_in_a_secondary_s_stanza_where_another_stac
     let text = &mixed.wanted[1].text;
     assert!(
         text.contains(
-            "    up ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static 2>/dev/null || :\n"
+            "/eth1/address && ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static 2>/dev/null || :\n"
         ),
         "{text}"
     );

@@ -201,7 +201,7 @@ fn the_first_line_names_the_eni_and_the_way_out_and_reads_back() {
     assert_eq!(
         marker,
         "# Written by eniroute for eni-1 (02:00:00:00:00:02). To opt out: exclude it in /etc/eniroute.toml, \
-         then run `eniroute remove --eni eth1`.\n"
+         then run: eniroute remove --eni eth1\n"
     );
     let (_root, disk) = disk(&[("/etc/netplan/a", &marker), ("/etc/netplan/b", "# Written by eniroute.\n")]);
     let own = |path: &str, eni: &str, mac| OwnFile { path: path.into(), eni: eni.into(), mac };

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::files::File;
 use crate::net::{Address, Family, IPV6_METRIC, MAIN, Route, RouteKind, Rule};
-use crate::persist::own;
+use crate::persist::{newcomers, own};
 use crate::plan::Planned;
 
 pub const FOLDER: &str = "/etc/systemd/network";
@@ -26,9 +26,10 @@ pub fn drop_in(planned: &Planned, unit: &str, text: &str) -> Option<File> {
     (!text.is_empty()).then(|| File { path, mode: MODE, text: own::marker(planned) + text })
 }
 
-/// The unit that a file in networkd's folder is, or adds to; `None` for any other file.
+/// The unit that a file in one of networkd's folders is, or adds to; `None` for any other file.
 pub fn unit_of_path(path: &Path) -> Option<&str> {
-    let inner = path.strip_prefix(FOLDER).ok()?.components().next()?.as_os_str().to_str()?;
+    let inner = path.strip_prefix(FOLDER).or_else(|_| path.strip_prefix(newcomers::FOLDER)).ok()?;
+    let inner = inner.components().next()?.as_os_str().to_str()?;
     let unit = inner.strip_suffix(".d").unwrap_or(inner);
     unit.ends_with(".network").then_some(unit)
 }

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{DEFAULT_BAND, IPV6_ROUTER, MAIN_BAND, Planned};
 use crate::config::Config;
-use crate::eni::Eni;
+use crate::eni::{Eni, TABLES};
 use crate::net::{Address, Dev, Family, IPV6_METRIC, MAIN, Observed, Route, RouteKind, Rule};
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
@@ -60,6 +60,7 @@ impl Host<'_> {
         };
         let others = best(&|other| other != dev && self.present.iter().any(|(_, present)| *present == other));
         let own = best(&|other| other == dev);
+        let others = others.filter(|metric| !TABLES.contains(metric));
         let others = others.into_iter().chain(self.our_default(dev, family)).min();
         others.is_some_and(|other| own.is_none_or(|own| other <= own))
     }
@@ -67,8 +68,9 @@ impl Host<'_> {
     /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
     /// is under way, and its default with it.
     fn our_default(&self, dev: &Dev, family: Family) -> Option<u32> {
-        let has_lease =
-            self.observed.addresses.iter().any(|address| address.dev == *dev && address.net.addr().is_ipv4());
+        let own = self.present.iter().find(|(eni, _)| eni.primary).and_then(|(eni, _)| eni.ipv4.first());
+        let is_own = |address: &Address| own.is_some_and(|ip| address.is_same_ip(&Address::host(dev, (*ip).into())));
+        let has_lease = self.observed.addresses.iter().any(is_own);
         let ours = self.present.iter().filter(|(eni, _)| !eni.primary && has(eni, family)).map(|(eni, _)| eni.table());
         ours.min().filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
     }
@@ -141,15 +143,16 @@ impl Host<'_> {
         vec![subnet_route, default]
     }
 
-    /// Whether the NIC's owner keeps such a route itself.
+    /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.
     fn owner_keeps(&self, wanted: &Route) -> bool {
-        self.observed.routes.iter().any(|route| {
-            route.table == MAIN
-                && route.kind == RouteKind::Unicast
-                && route.dst == wanted.dst
-                && route.dev == wanted.dev
-                && route.metric != wanted.metric
-        })
+        !self.observed.routes.contains(wanted)
+            && self.observed.routes.iter().any(|route| {
+                route.table == MAIN
+                    && route.kind == RouteKind::Unicast
+                    && route.dst == wanted.dst
+                    && route.dev == wanted.dev
+                    && route.metric != wanted.metric
+            })
     }
 
     fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {

@@ -61,10 +61,9 @@ impl Image {
         if self == Self::BullseyeIfupdown { "net.ifnames=0" } else { "" }
     }
 
-    /// Whether the primary ENI's routes have no place in the stack's files, and wait for a run of eniroute: its
-    /// owner is a catch-all, or a profile, to which nothing can be added.
-    pub fn lacks_the_primary_s_routes(self) -> bool {
-        matches!(self, Self::BookwormCatchall | Self::BookwormNm)
+    /// cloud-init writes the network's configuration.
+    pub fn has_cloud_init(self) -> bool {
+        matches!(self, Self::BookwormNetplan | Self::TrixieNetplan)
     }
 
     /// Builds it unless it is cached. Takes a minute or two, once.

@@ -27,14 +27,21 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 3] = [("baseline", baseline::run), ("survive", survive::run), ("installed", installed::run)];
+const STORIES: [Story; 4] = [
+    ("baseline", baseline::run),
+    ("survive", survive::run),
+    ("forgotten", survive::forgotten),
+    ("installed", installed::run),
+];
 /// What is told of one image alone.
-const ALONE: [(Image, Story); 1] = [(Image::BookwormNetplan, ("user-data", user_data::run))];
+const BINARY: (Image, Story) = (Image::BookwormNetplan, ("user-data-binary", user_data::of_binary));
+const PACKAGE: (Image, Story) = (Image::BookwormNetplan, ("user-data-package", user_data::of_package));
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let all = Image::ALL.into_iter().flat_map(|image| STORIES.map(|story| (image, story))).chain(ALONE);
+    let all = Image::ALL.into_iter().flat_map(|image| STORIES.map(|story| (image, story))).chain([BINARY]);
+    let all = all.chain(user_data::deb().map(|_| PACKAGE));
     let all = all.map(|(image, (name, story))| (format!("{image}/{name}"), image, story));
     let chosen: Vec<_> = all.filter(|(name, ..)| is_wanted(name)).collect();
     assert!(!chosen.is_empty(), "nothing is called {wanted:?}: images are {:?}", Image::ALL.map(Image::name));

@@ -141,8 +141,8 @@ fn the_package_for_the_host_is_fetched_checked_and_installed() {
     let debian = if machine == "x86_64" { "amd64" } else { "arm64" };
     for (managers, package, words) in [
         (&["apt-get", "dpkg"][..], format!("eniroute_0.1.0_{debian}.deb"), "apt-get install --yes"),
-        (&["dnf", "yum"], format!("eniroute-0.1.0.{machine}.rpm"), "dnf install --assumeyes"),
-        (&["yum"], format!("eniroute-0.1.0.{machine}.rpm"), "yum install --assumeyes"),
+        (&["dnf", "yum"], format!("eniroute-0.1.0-1.{machine}.rpm"), "dnf install --assumeyes"),
+        (&["yum"], format!("eniroute-0.1.0-1.{machine}.rpm"), "yum install --assumeyes"),
     ] {
         let site = site();
         let tools = ["sh", "env", "curl", "uname", "mktemp", "chmod", "rm", "grep", "head", "sha256sum"];

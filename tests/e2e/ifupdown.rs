@@ -1,6 +1,6 @@
 //! The files for ifupdown, read by Debian's own ifup and ifdown in a guest of the fake VPC.
 
-use crate::consumer::{furnish, power_cycle, program, run, said};
+use crate::consumer::{furnish, power_cycle, run};
 use crate::instance::{Instance, changed, neighbours_reach};
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
@@ -130,7 +130,15 @@ fn another_eni_under_the_same_name_is_not_taken_for_ours() {
     guest.instance.must("apply");
     guest.vpc.detach(guest.eth2);
     guest.vpc.attach(EniSpec::new(guest.subnets[1], "eth2").mac("06:00:00:00:77:77").ipv4(["10.1.0.77"]));
-    let out = program(&guest.instance, "ifup eth2").output();
-    assert!(!out.status.success(), "{}", said(&out));
-    assert_eq!(guest.instance.host.ip("-o -4 address show dev eth2"), "");
+    let host = guest.instance.host.clone();
+    let rules = host.ip("-4 rule") + &host.ip("-6 rule");
+    assert_eq!(run(&guest.instance, "ifup eth2"), "");
+    assert_eq!(host.ip("-o -4 address show dev eth2") + &host.ip("-4 route show dev eth2"), "");
+    assert_eq!(host.ip("-4 rule") + &host.ip("-6 rule"), rules);
+    // The same of the primary, in an image that was made of this instance.
+    host.sh("ip address del 10.0.0.11/32 dev eth0; ip -4 rule flush; ip -4 rule add lookup main priority 32766");
+    host.sh("ip link set eth0 address 06:00:00:00:88:88");
+    assert_eq!(run(&guest.instance, "ifup eth0"), "");
+    assert_eq!(host.ip("-4 rule").lines().count(), 2, "{}", host.dump());
+    assert!(!host.ip("-4 address show dev eth0").contains("10.0.0.11"), "{}", host.dump());
 }

@@ -8,6 +8,10 @@ use log::info;
 
 use crate::error::{Error, Result};
 
+/// netplan since 1.0 has systemd reload all units after `generate`, with `--root-dir` too. Its generator would rewrite
+/// every unit of networkd's then, so `systemctl` is told that there is no systemd; `networkctl` does not go by this.
+const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
+
 /// udev starts programs without a PATH.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -34,7 +38,7 @@ pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
 fn try_run(program: &str, args: &[&str], wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
     let mut said = tempfile::tempfile()?;
     let mut command = Command::new(program);
-    command.args(args).env("PATH", PATH).env("LC_ALL", "C");
+    command.args(args).env("PATH", PATH).env("LC_ALL", "C").env(OFFLINE.0, OFFLINE.1);
     command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
     let Some(status) = end(&mut command.spawn()?, wait)? else { return Ok(None) };
     let mut words = Vec::new();

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::{command, name};
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, FileChange};
+use crate::persist::own;
 
 const YAML: &str = "/etc/netplan";
 const FOLDERS: [&str; 3] = ["/lib/netplan", YAML, "/run/netplan"];
@@ -70,6 +71,10 @@ pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> R
         }
     }
     for path in disk.list(UNITS)?.into_iter().filter(|path| is_meant(path) && !scratch.exists(path)) {
+        // Not netplan's, but our own.
+        if disk.first_line(&path)?.is_some_and(|line| own::is_own(&line)) {
+            continue;
+        }
         changed.push(name(&path).to_owned());
         disk.commit(&FileChange::Delete { path, old: String::new() })?;
     }

@@ -39,7 +39,7 @@ impl Ifupdown {
             [] if planned.eni.primary => {
                 return Err("no iface stanza configures it, and the primary never changes owner".into());
             }
-            [] => whole(&planned.without_owner()),
+            [] => self.whole(&planned.without_owner()),
             owners => additions(planned, owners),
         };
         if stanzas.is_empty() {
@@ -63,6 +63,24 @@ impl Ifupdown {
             Some(last) => format!("no file of ours in {FOLDER} is read after {}", last.path.display()),
             None => format!("/etc/network/interfaces does not source {FOLDER}"),
         })
+    }
+
+    /// The stanzas of an ENI that nobody else configures.
+    ///
+    /// `allow-hotplug`, never `auto`: with the ENI detached, `auto` fails the whole networking service. A restart of
+    /// that service takes down all that is up and brings up what is `auto`, hence `no-auto-down`.
+    fn whole(&self, planned: &Planned) -> String {
+        let (dev, own) = (&planned.dev, guard(planned));
+        let pre_up = [
+            format!("pre-up {own} && {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"),
+            format!("pre-up {own} && ip link set dev {dev} up || :"),
+        ];
+        let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4, |_| true)].concat();
+        let mut inet6 = steps(planned, Family::Ipv6, |_| true);
+        let last = if inet6.is_empty() { &mut inet } else { &mut inet6 };
+        last.push(format!("post-down ip link set dev {dev} down || :"));
+        let stays = if self.next_generation { String::new() } else { format!("no-auto-down {dev}\n") };
+        format!("allow-hotplug {dev}\n") + &stays + &stanza(dev, "inet", &inet) + &stanza(dev, "inet6", &inet6)
     }
 
     fn note_next_generation(&self, planned: &Planned) -> Option<String> {
@@ -99,24 +117,10 @@ impl Renderer for Ifupdown {
     fn holds_rules(&self, planned: &Planned) -> bool {
         matches!(self.file(planned), Ok(Some(_)))
     }
-}
 
-/// The stanzas of an ENI that nobody else configures.
-///
-/// `allow-hotplug`, never `auto`: with the ENI detached, `auto` fails the whole networking service. ifup goes by the
-/// interface's name alone, so the file checks first that the name is still this ENI's.
-fn whole(planned: &Planned) -> String {
-    let (dev, mac) = (&planned.dev, planned.eni.mac);
-    let pre_up = [
-        format!("pre-up grep -q {mac} /sys/class/net/{dev}/address"),
-        format!("pre-up {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"),
-        format!("pre-up ip link set dev {dev} up"),
-    ];
-    let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4, |_| true)].concat();
-    let mut inet6 = steps(planned, Family::Ipv6, |_| true);
-    let last = if inet6.is_empty() { &mut inet } else { &mut inet6 };
-    last.push(format!("post-down ip link set dev {dev} down || :"));
-    format!("allow-hotplug {dev}\n") + &stanza(dev, "inet", &inet) + &stanza(dev, "inet6", &inet6)
+    fn holds_routes(&self, primary: &Planned) -> bool {
+        matches!(self.file(primary), Ok(Some(_)))
+    }
 }
 
 /// What the stanzas of others lack. Repeated stanzas of one interface run one after the other.
@@ -144,17 +148,24 @@ fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) ->
         Object::Rule(rule) => rule.family == family,
     };
     let objects: Vec<_> = planned.objects().filter(wanted).collect();
-    let up = objects.iter().map(up);
+    let own = guard(planned);
+    let up = objects.iter().map(|object| up(&own, object));
     up.chain(objects.iter().rev().map(down)).collect()
 }
 
-/// One line's failure must cost neither the lines after it nor the interface. A rule can only be added, and the
-/// kernel refuses a second one like it.
-fn up(object: &Object) -> String {
+/// ifup goes by the interface's name alone, so every line asks first whether the name is still this ENI's: in an
+/// image that was made of the instance it is another's.
+fn guard(planned: &Planned) -> String {
+    format!("grep -q {} /sys/class/net/{}/address", planned.eni.mac, planned.dev)
+}
+
+/// One line's failure must cost neither the lines after it nor the interface, and no unit. A rule can only be added,
+/// and the kernel refuses a second one like it.
+fn up(guard: &str, object: &Object) -> String {
     let command = Change::Add(object.clone()).to_string();
     match object {
-        Object::Rule(_) => format!("up {command} 2>/dev/null || :"),
-        _ => format!("up {} || :", command.replacen(" add ", " replace ", 1)),
+        Object::Rule(_) => format!("up {guard} && {command} 2>/dev/null || :"),
+        _ => format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1)),
     }
 }
 

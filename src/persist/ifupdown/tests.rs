@@ -5,7 +5,7 @@ use crate::files::FileChange;
 use crate::persist::guest;
 use crate::plan::Desired;
 
-const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
+const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
 
 /// What Debian's cloud images have.
 const DEBIAN: (&str, &str) = (
@@ -32,31 +32,33 @@ fn names(rendering: &Rendering) -> Vec<&str> {
     rendering.files.iter().map(|file| file.path.to_str().unwrap()).collect()
 }
 
-/// The only file's text below its first line, which must be the ENI's marker.
-fn body(rendering: &Rendering) -> &str {
+/// The only file's text below its first line, which must be the ENI's marker; each line's question whether the name
+/// is still the ENI's stands as `OWN`.
+fn body(rendering: &Rendering) -> String {
     let [file] = &rendering.files[..] else { panic!("{rendering:?}") };
     assert_eq!(file.mode, 0o644);
     let (first, rest) = file.text.split_once('\n').unwrap();
     assert!(first.starts_with("# Written by eniroute for eni-") && first.contains(OUT), "{first}");
-    rest
+    let macs = (0..3).map(|n| (format!("grep -q 02:00:00:00:00:0{} /sys/class/net/eth{n}/address", n + 1), "OWN"));
+    macs.fold(rest.to_owned(), |text, (own, word)| text.replace(&own, word))
 }
 
 const ETH1: &str = "\
 allow-hotplug eth1
+no-auto-down eth1
 iface eth1 inet manual
-    pre-up grep -q 02:00:00:00:00:02 /sys/class/net/eth1/address
-    pre-up { echo 0 >/proc/sys/net/ipv6/conf/eth1/accept_ra; } 2>/dev/null || :
-    pre-up ip link set dev eth1 up
-    up ip -4 address replace 10.0.0.20/32 dev eth1 || :
-    up ip -4 address replace 10.0.0.21/32 dev eth1 || :
-    up ip -4 route replace 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 metric 10001 proto static || :
-    up ip -4 route replace default via 10.0.0.1 dev eth1 onlink metric 10001 proto static || :
-    up ip -4 route replace throw 10.0.3.16/28 table 10001 proto static || :
-    up ip -4 route replace 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 table 10001 proto static || :
-    up ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static || :
-    up ip -4 rule add from 10.0.0.20 lookup 10001 priority 10001 protocol static 2>/dev/null || :
-    up ip -4 rule add from 10.0.0.21 lookup 10001 priority 10001 protocol static 2>/dev/null || :
-    up ip -4 rule add from 10.0.3.16/28 lookup 10001 priority 10001 protocol static 2>/dev/null || :
+    pre-up OWN && { echo 0 >/proc/sys/net/ipv6/conf/eth1/accept_ra; } 2>/dev/null || :
+    pre-up OWN && ip link set dev eth1 up || :
+    up OWN && ip -4 address replace 10.0.0.20/32 dev eth1 || :
+    up OWN && ip -4 address replace 10.0.0.21/32 dev eth1 || :
+    up OWN && ip -4 route replace 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 metric 10001 proto static || :
+    up OWN && ip -4 route replace default via 10.0.0.1 dev eth1 onlink metric 10001 proto static || :
+    up OWN && ip -4 route replace throw 10.0.3.16/28 table 10001 proto static || :
+    up OWN && ip -4 route replace 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 table 10001 proto static || :
+    up OWN && ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static || :
+    up OWN && ip -4 rule add from 10.0.0.20 lookup 10001 priority 10001 protocol static 2>/dev/null || :
+    up OWN && ip -4 rule add from 10.0.0.21 lookup 10001 priority 10001 protocol static 2>/dev/null || :
+    up OWN && ip -4 rule add from 10.0.3.16/28 lookup 10001 priority 10001 protocol static 2>/dev/null || :
     down ip -4 rule del from 10.0.3.16/28 lookup 10001 priority 10001 2>/dev/null || :
     down ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001 2>/dev/null || :
     down ip -4 rule del from 10.0.0.20 lookup 10001 priority 10001 2>/dev/null || :
@@ -68,10 +70,10 @@ iface eth1 inet manual
     down ip -4 address del 10.0.0.21/32 dev eth1 2>/dev/null || :
     down ip -4 address del 10.0.0.20/32 dev eth1 2>/dev/null || :
 iface eth1 inet6 manual
-    up ip -6 address replace 2001:db8:0:a::200/128 dev eth1 nodad noprefixroute || :
-    up ip -6 route replace 2001:db8:0:a::/64 dev eth1 table 10001 metric 1024 proto static || :
-    up ip -6 route replace default via fe80:ec2::1 dev eth1 onlink table 10001 metric 1024 proto static || :
-    up ip -6 rule add from 2001:db8:0:a::200 lookup 10001 priority 10001 protocol static 2>/dev/null || :
+    up OWN && ip -6 address replace 2001:db8:0:a::200/128 dev eth1 nodad noprefixroute || :
+    up OWN && ip -6 route replace 2001:db8:0:a::/64 dev eth1 table 10001 metric 1024 proto static || :
+    up OWN && ip -6 route replace default via fe80:ec2::1 dev eth1 onlink table 10001 metric 1024 proto static || :
+    up OWN && ip -6 rule add from 2001:db8:0:a::200 lookup 10001 priority 10001 protocol static 2>/dev/null || :
     down ip -6 rule del from 2001:db8:0:a::200 lookup 10001 priority 10001 2>/dev/null || :
     down ip -6 route del default via fe80:ec2::1 dev eth1 onlink table 10001 metric 1024 2>/dev/null || :
     down ip -6 route del 2001:db8:0:a::/64 dev eth1 table 10001 metric 1024 2>/dev/null || :
@@ -99,24 +101,25 @@ fn without_ipv6_there_is_one_stanza() {
 fn the_primary_keeps_its_owner_and_gets_what_that_one_lacks() {
     let rendering = render(&[DEBIAN, CLOUD_INIT], vec![guest::primary()]);
     assert_eq!(names(&rendering), ["/etc/network/interfaces.d/60-eniroute-eth0"]);
-    let ups = body(&rendering).lines().filter(|line| !line.starts_with("    down "));
+    let body = body(&rendering);
+    let ups = body.lines().filter(|line| !line.starts_with("    down "));
     assert_eq!(
         ups.collect::<Vec<_>>(),
         [
             "iface eth0 inet manual",
-            "    up ip -4 address replace 10.0.0.11/32 dev eth0 || :",
-            "    up ip -4 route replace 10.0.0.0/20 dev eth0 scope link src 10.0.0.10 table 10000 proto static || :",
-            "    up ip -4 route replace 10.1.0.0/20 via 10.0.0.1 dev eth0 onlink src 10.0.0.10 table 10000 proto static || :",
-            "    up ip -4 route replace throw 10.0.3.16/28 table 10000 proto static || :",
-            "    up ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
-            "    up ip -4 rule add from 10.0.0.11 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
+            "    up OWN && ip -4 address replace 10.0.0.11/32 dev eth0 || :",
+            "    up OWN && ip -4 route replace 10.0.0.0/20 dev eth0 scope link src 10.0.0.10 table 10000 proto static || :",
+            "    up OWN && ip -4 route replace 10.1.0.0/20 via 10.0.0.1 dev eth0 onlink src 10.0.0.10 table 10000 proto static || :",
+            "    up OWN && ip -4 route replace throw 10.0.3.16/28 table 10000 proto static || :",
+            "    up OWN && ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
+            "    up OWN && ip -4 rule add from 10.0.0.11 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
             "iface eth0 inet6 manual",
-            "    up ip -6 route replace 2001:db8:0:a::/64 dev eth0 table 10000 metric 1024 proto static || :",
-            "    up ip -6 route replace 2001:db8:0:b::/64 via fe80:ec2::1 dev eth0 onlink table 10000 metric 1024 proto static || :",
-            "    up ip -6 rule add from 2001:db8:0:a::100 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
+            "    up OWN && ip -6 route replace 2001:db8:0:a::/64 dev eth0 table 10000 metric 1024 proto static || :",
+            "    up OWN && ip -6 route replace 2001:db8:0:b::/64 via fe80:ec2::1 dev eth0 onlink table 10000 metric 1024 proto static || :",
+            "    up OWN && ip -6 rule add from 2001:db8:0:a::100 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
         ]
     );
-    assert_eq!(body(&rendering).lines().filter(|line| line.starts_with("    down ")).count(), 9);
+    assert_eq!(body.lines().filter(|line| line.starts_with("    down ")).count(), 9);
 }
 
 #[test]
@@ -142,7 +145,8 @@ fn added(owner: &str) -> Vec<String> {
     let rendering = render(&[DEBIAN, ("/etc/network/interfaces.d/eth1", owner)], vec![guest::eth1()]);
     let text = body(&rendering);
     assert!(!text.contains("allow-") && !text.contains("pre-up") && !text.contains("post-down"), "{text}");
-    let added = text.lines().filter_map(|line| line.trim().strip_prefix("up ip -")?.split_once(" address replace "));
+    let added =
+        text.lines().filter_map(|line| line.trim().strip_prefix("up OWN && ip -")?.split_once(" address replace "));
     added.map(|(_, rest)| rest.split('/').next().unwrap().to_owned()).collect()
 }
 
@@ -207,7 +211,7 @@ fn files_of_ours_and_loopback_own_nothing() {
 #[test]
 fn alpine_is_told_that_the_boot_service_brings_it_up() {
     let rendering = render(&[DEBIAN, ("/usr/libexec/ifupdown-ng/dhcp", "")], vec![guest::eth1()]);
-    assert_eq!(body(&rendering), ETH1);
+    assert_eq!(body(&rendering), ETH1.replace("no-auto-down eth1\n", ""));
     let note = "eth1 (eni-1): ifupdown-ng knows no `allow-hotplug`, so the boot service brings it up";
     assert_eq!(rendering.notes, [note]);
 }
@@ -217,7 +221,9 @@ fn the_bands_of_main_routes_first_are_ip_s_own_words() {
     let mut eni = guest::eth2();
     eni.rules = guest::bands("10.1.0.30", 10002).into();
     let rendering = render(&[DEBIAN], vec![eni]);
-    let band = "    up ip -4 rule add from 10.1.0.30 lookup main suppress_prefixlength 0 priority 15002 protocol static \
+    let band = "    up OWN && ip -4 rule add from 10.1.0.30 lookup main suppress_prefixlength 0 priority 15002 protocol static \
                 2>/dev/null || :\n";
     assert!(body(&rendering).contains(band), "{}", body(&rendering));
+    let guard = "    up grep -q 02:00:00:00:00:03 /sys/class/net/eth2/address && ip -4 rule add from 10.1.0.30 ";
+    assert!(rendering.files[0].text.contains(guard), "{rendering:?}");
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
-use crate::persist::nic::{Nic, missing};
+use crate::net::{Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
+use crate::persist::nic::Nic;
 use crate::persist::{Renderer, Rendering, Share, note, own, unit};
 use crate::plan::Planned;
 use owner::{Owner, own_ids, unit_of};
@@ -41,13 +41,7 @@ impl Place<'_> {
     /// netplan before 0.106 drops a list of routes from a definition that holds as many already (LP 2003061), which
     /// is what cloud-init's of a secondary ENI does since 24.1. A drop-in of its unit does not go by netplan.
     fn takes_routes(&self) -> bool {
-        self.owner.is_none_or(|owner| owner.routes.is_empty())
-    }
-
-    /// The routes that the owner has not.
-    fn missing_routes<'a>(&self, planned: &'a Planned) -> Vec<&'a Route> {
-        let missing = |route: &&Route| self.owner.is_none_or(|owner| !owner.has_route(route));
-        planned.routes.iter().filter(missing).collect()
+        self.owner.is_none_or(|owner| !owner.has_routes)
     }
 }
 
@@ -71,6 +65,16 @@ impl Netplan {
             Owner::Unit(_) => return false,
         };
         owner::renderer(&self.foreign, winner) == Some(NETWORK_MANAGER)
+    }
+
+    /// The unit that runs the primary and every other NIC that comes.
+    fn catch_all(&self, planned: &Planned) -> Option<String> {
+        match self.owner(planned) {
+            Owner::Definition(definition) if planned.eni.primary && definition.is_catch_all() => {
+                (!self.hands_to_network_manager(planned)).then(|| unit_of(&definition.id))
+            }
+            _ => None,
+        }
     }
 
     /// Where an ENI's part goes, or the reason why it has no place in netplan's files.
@@ -107,6 +111,7 @@ impl Renderer for Netplan {
         let mut rendering = Rendering::default();
         let mut places = Vec::new();
         for planned in &share.enis {
+            rendering.catch_all = rendering.catch_all.or_else(|| self.catch_all(planned));
             match self.place(planned) {
                 Ok(place) => places.push((*planned, place)),
                 Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
@@ -124,12 +129,18 @@ impl Renderer for Netplan {
     fn holds_rules(&self, planned: &Planned) -> bool {
         !planned.eni.primary && self.place(planned).is_ok()
     }
+
+    fn holds_routes(&self, primary: &Planned) -> bool {
+        self.place(primary).is_ok()
+    }
 }
 
 /// The additions are a drop-in of the owner's unit. As YAML under the owner's ID they would, once the owner's file
 /// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
 fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
-    let text = unit::additions(&addresses(planned, place), &place.missing_routes(planned), &[]);
+    let addresses: Vec<_> = planned.addresses.iter().collect();
+    let routes: Vec<_> = planned.routes.iter().collect();
+    let text = unit::additions(&addresses, &routes, &[]);
     rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
 }
 
@@ -147,18 +158,21 @@ fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
     }
 }
 
+/// All of the ENI's own, also what the owner has already, for the owner may change its mind: cloud-init writes a file
+/// without secondary ENIs at a boot at which the metadata service does not answer. networkd takes an address that is
+/// there with another prefix length, or by DHCP, for another one.
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let whole = planned.without_owner();
     let planned = if place.owner.is_none() { &whole } else { planned };
-    let addresses = addresses(planned, place);
-    let routes = place.missing_routes(planned);
+    let addresses: Vec<_> = planned.addresses.iter().map(|a| scalar(&a.net.to_string())).collect();
     if place.takes_routes() {
-        let addresses: Vec<_> = addresses.iter().map(|a| scalar(&a.net.to_string())).collect();
-        let routes: Vec<_> = routes.into_iter().map(route_map).collect();
+        let routes: Vec<_> = planned.routes.iter().map(route_map).collect();
         add(planned, place, &definition(place, &addresses, &routes, &rules(planned)), rendering);
     } else {
-        let rules: Vec<_> = planned.rules.iter().collect();
-        let text = unit::additions(&addresses, &routes, &rules);
+        // The unit is there then without the owner's part, too, so the drop-in always counts.
+        add(planned, place, &definition(place, &addresses, &[], &[]), rendering);
+        let (routes, rules): (Vec<_>, Vec<_>) = (planned.routes.iter().collect(), planned.rules.iter().collect());
+        let text = unit::additions(&[], &routes, &rules);
         rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
     }
     rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
@@ -219,13 +233,6 @@ fn definition(place: &Place, addresses: &[String], routes: &[String], rules: &[S
 fn block(key: &str, lines: &[String]) -> String {
     let lines: String = lines.iter().map(|line| format!("        - {line}\n")).collect();
     if lines.is_empty() { lines } else { format!("      {key}:\n{lines}") }
-}
-
-fn addresses<'a>(planned: &'a Planned, place: &Place) -> Vec<&'a Address> {
-    match place.owner {
-        Some(owner) => missing(planned, (owner.dhcp4, owner.dhcp6), &owner.addresses),
-        None => planned.addresses.iter().collect(),
-    }
 }
 
 /// netplan has no key for `suppress_prefixlength`: those rules are the drop-in's.

@@ -5,15 +5,13 @@
 //! one base name in /run shadows /etc, which shadows /lib; one ID in two files is one definition.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::net::{MAIN, Mac, Route, RouteKind};
+use crate::net::Mac;
 use crate::persist::nic::is_glob;
 use crate::persist::own;
 
@@ -31,11 +29,8 @@ pub struct Definition {
     /// `match.driver`, shell globs.
     pub drivers: Vec<String>,
     pub set_name: Option<String>,
-    pub dhcp4: bool,
-    pub dhcp6: bool,
     pub renderer: Option<String>,
-    pub addresses: Vec<IpAddr>,
-    pub routes: Vec<StaticRoute>,
+    pub has_routes: bool,
 }
 
 impl Definition {
@@ -49,30 +44,6 @@ impl Definition {
     pub fn is_catch_all(&self) -> bool {
         let one_name = self.interface_name().is_some_and(|name| !is_glob(name));
         self.mac.is_none() && !one_name
-    }
-
-    /// Whether the same route stands in it.
-    pub fn has_route(&self, route: &Route) -> bool {
-        let StaticRoute { dst, via, table, throw } = StaticRoute::of(route);
-        self.routes.iter().any(|r| r.dst == dst && r.via == via && r.table == table && r.throw == throw)
-    }
-}
-
-/// What tells one route of a definition from another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaticRoute {
-    dst: IpNet,
-    via: Option<IpAddr>,
-    /// The route table and, in main, the metric.
-    table: (u32, u32),
-    throw: bool,
-}
-
-impl StaticRoute {
-    fn of(route: &Route) -> Self {
-        let metric = if route.table == MAIN { route.metric } else { 0 };
-        let throw = route.kind == RouteKind::Throw;
-        Self { dst: route.dst, via: route.via, table: (route.table, metric), throw }
     }
 }
 
@@ -135,10 +106,8 @@ impl Definition {
         }
         set(&mut self.set_name, text_at(node, "set-name"));
         set(&mut self.renderer, text_at(node, "renderer"));
-        self.dhcp4 = boolean(node, "dhcp4").unwrap_or(self.dhcp4);
-        self.dhcp6 = boolean(node, "dhcp6").unwrap_or(self.dhcp6);
-        self.addresses.extend(items(node, "addresses").iter().filter_map(address));
-        self.routes.extend(items(node, "routes").iter().filter_map(route));
+        let routes = node.as_mapping_get("routes").and_then(|routes| routes.as_sequence());
+        self.has_routes |= routes.is_some_and(|routes| !routes.is_empty());
     }
 }
 
@@ -150,27 +119,6 @@ fn parse<'a>(path: &Path, text: &'a str) -> Result<Vec<Yaml<'a>>> {
     })
 }
 
-/// An address stands as text, or as a mapping of the text to its options.
-fn address(node: &Yaml) -> Option<IpAddr> {
-    let text = scalar(node).or_else(|| entries(Some(node)).into_iter().next().map(|(key, _)| key))?;
-    text.split('/').next()?.parse().ok()
-}
-
-fn route(node: &Yaml) -> Option<StaticRoute> {
-    let via = text_at(node, "via").and_then(|via| via.parse::<IpAddr>().ok());
-    let to = text_at(node, "to")?;
-    let dst = match (to.as_str(), via) {
-        ("default", Some(IpAddr::V6(_))) => "::/0".parse().ok()?,
-        ("default", _) => "0.0.0.0/0".parse().ok()?,
-        (to, _) => to.parse().ok().or_else(|| to.parse::<IpAddr>().ok().map(IpNet::from))?,
-    };
-    let number = |key| text_at(node, key).and_then(|value| value.parse().ok());
-    let table = number("table").unwrap_or(MAIN);
-    let metric = if table == MAIN { number("metric").unwrap_or(0) } else { 0 };
-    let throw = text_at(node, "type").is_some_and(|kind| kind == "throw");
-    Some(StaticRoute { dst, via, table: (table, metric), throw })
-}
-
 /// A later file's value takes the place of an earlier one's; silence does not.
 fn set<T>(slot: &mut Option<T>, value: Option<T>) {
     if value.is_some() {
@@ -180,15 +128,6 @@ fn set<T>(slot: &mut Option<T>, value: Option<T>) {
 
 fn text_at(node: &Yaml, key: &str) -> Option<String> {
     node.as_mapping_get(key).and_then(scalar)
-}
-
-/// netplan's own words for a boolean; anything else is an error that netplan itself reports.
-fn boolean(node: &Yaml, key: &str) -> Option<bool> {
-    match text_at(node, key)?.to_lowercase().as_str() {
-        "true" | "on" | "yes" | "y" => Some(true),
-        "false" | "off" | "no" | "n" => Some(false),
-        _ => None,
-    }
 }
 
 /// netplan reads every scalar as text: an ID of digits is a name.
@@ -210,10 +149,6 @@ fn texts(node: Option<&Yaml>) -> Vec<String> {
         Some(nodes) => nodes.iter().filter_map(scalar).collect(),
         None => scalar(node).into_iter().collect(),
     }
-}
-
-fn items<'a, 'b>(node: &'a Yaml<'b>, key: &str) -> &'a [Yaml<'b>] {
-    node.as_mapping_get(key).and_then(|node| node.as_sequence()).map_or(&[], |nodes| nodes.as_slice())
 }
 
 fn entries<'a, 'b>(node: Option<&'a Yaml<'b>>) -> Vec<(String, &'a Yaml<'b>)> {

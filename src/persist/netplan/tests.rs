@@ -5,7 +5,7 @@ use crate::files::FileChange;
 use crate::persist::guest;
 use crate::plan::Desired;
 
-const MARK: &str = "). To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
+const MARK: &str = "). To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
 
 fn render(yaml: &str, enis: Vec<Planned>) -> Rendering {
     render_with(yaml, &[], enis)
@@ -151,7 +151,7 @@ fn our_file_is_read_after_the_owner_s() {
 }
 
 #[test]
-fn a_secondary_that_cloud_init_owns_gets_additions_only() {
+fn a_secondary_that_cloud_init_owns_keeps_it_and_gets_all_of_its_own() {
     let owned = "network:\n  ethernets:\n    ens6:\n      dhcp4: true\n      dhcp6: true\n      \
                  match: {macaddress: 02:00:00:00:00:02}\n      set-name: eth1\n";
     let rendering = render(owned, vec![guest::eth1()]);
@@ -161,7 +161,7 @@ fn a_secondary_that_cloud_init_owns_gets_additions_only() {
   version: 2
   ethernets:
     ens6:
-      addresses: [10.0.0.21/32]
+      addresses: [10.0.0.20/32, 10.0.0.21/32, "2001:db8:0:a::200/128"]
       routes:
         - {to: 10.0.0.0/20, scope: link, metric: 10001, from: 10.0.0.20}
         - {to: 0.0.0.0/0, via: 10.0.0.1, metric: 10001, on-link: true}
@@ -179,26 +179,32 @@ fn a_secondary_that_cloud_init_owns_gets_additions_only() {
     );
 }
 
+/// The owner may write another file tomorrow.
 #[test]
-fn what_the_owner_has_already_is_not_repeated() {
+fn what_the_owner_has_already_is_ours_too() {
     let owned = "network: {ethernets: {eth1: {addresses: [10.0.0.20/20, 10.0.0.21/20], routes: [\
                  {to: default, via: 10.0.0.1, table: 10001}, {to: 10.0.0.0/20, table: 10001}]}}}";
     let rendering = render(owned, vec![guest::eth1()]);
+    assert!(yaml(&rendering, "eth1").ends_with("addresses: [10.0.0.20/32, 10.0.0.21/32, \"2001:db8:0:a::200/128\"]\n"));
     let text = body(&rendering, "/etc/systemd/network/10-netplan-eth1.network.d/60-eniroute-eth1.conf", 0o644);
-    assert!(text.starts_with("[Network]\nAddress=2001:db8:0:a::200/128\n[Route]\n"), "{text}");
-    assert_eq!(text.matches("Gateway=10.0.0.1\n").count(), 1, "{text}");
-    assert_eq!(text.matches("Destination=10.0.0.0/20\n").count(), 1, "{text}");
-    assert!(text.contains("Gateway=10.0.0.1\nGatewayOnLink=yes\nMetric=10001\n"), "{text}");
+    assert_eq!(text.matches("Gateway=10.0.0.1\n").count(), 2, "{text}");
+    assert_eq!(text.matches("Destination=10.0.0.0/20\n").count(), 2, "{text}");
 }
 
 #[test]
-fn where_the_owner_has_routes_all_of_ours_is_a_drop_in() {
+fn where_the_owner_has_routes_ours_are_a_drop_in() {
     let mut eth1 = guest::eth1();
     eth1.left_to_owner = eth1.routes.drain(..2).collect();
     let rendering = render(guest::CLOUD_INIT_24_1, vec![guest::primary(), eth1]);
     let [eth0, eth1] =
         ["eth0", "eth1"].map(|dev| format!("/etc/systemd/network/10-netplan-{dev}.network.d/60-eniroute-"));
-    assert_eq!(paths(&rendering), [format!("{eth0}eth0.conf"), format!("{eth1}eth0.conf"), format!("{eth1}eth1.conf")]);
+    let yaml = "/etc/netplan/60-eniroute-eth1.yaml".to_owned();
+    let drop_ins = [format!("{eth0}eth0.conf"), format!("{eth1}eth0.conf"), format!("{eth1}eth1.conf")];
+    assert_eq!(paths(&rendering), [&drop_ins[0], &drop_ins[1], &yaml, &drop_ins[2]]);
+    assert_eq!(
+        self::yaml(&rendering, "eth1"),
+        "network:\n  version: 2\n  ethernets:\n    eth1:\n      addresses: [10.0.0.20/32, 10.0.0.21/32, \"2001:db8:0:a::200/128\"]\n"
+    );
     assert_eq!(
         body(&rendering, &format!("{eth1}eth0.conf"), 0o644),
         "[RoutingPolicyRule]\nFrom=10.0.0.10\nTable=10000\nPriority=10000\n\
@@ -207,8 +213,7 @@ fn where_the_owner_has_routes_all_of_ours_is_a_drop_in() {
     );
     assert_eq!(
         body(&rendering, &format!("{eth1}eth1.conf"), 0o644),
-        "[Network]\nAddress=2001:db8:0:a::200/128\n\
-         [Route]\nDestination=10.0.3.16/28\nType=throw\nTable=10001\n\
+        "[Route]\nDestination=10.0.3.16/28\nType=throw\nTable=10001\n\
          [Route]\nDestination=10.0.0.0/20\nScope=link\nPreferredSource=10.0.0.20\nTable=10001\n\
          [Route]\nGateway=10.0.0.1\nGatewayOnLink=yes\nTable=10001\n\
          [Route]\nDestination=2001:db8:0:a::/64\nTable=10001\n\

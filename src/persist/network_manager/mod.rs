@@ -127,6 +127,10 @@ impl Renderer for NetworkManager {
     fn holds_rules(&self, planned: &Planned) -> bool {
         !planned.eni.primary && self.owner(planned).is_none()
     }
+
+    fn holds_routes(&self, _primary: &Planned) -> bool {
+        false
+    }
 }
 
 fn path(planned: &Planned) -> PathBuf {

@@ -6,7 +6,7 @@ use crate::net::Address;
 use crate::persist::guest;
 use crate::plan::Desired;
 
-const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
+const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
 
 const DEBIAN_12: (&str, &str) = ("/usr/lib/x86_64-linux-gnu/NetworkManager/1.42.4/plugin.so", "");
 

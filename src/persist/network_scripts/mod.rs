@@ -146,6 +146,10 @@ impl Renderer for NetworkScripts {
     fn holds_rules(&self, planned: &Planned) -> bool {
         !planned.eni.primary || self.owner(planned).is_some()
     }
+
+    fn holds_routes(&self, primary: &Planned) -> bool {
+        self.owner(primary).is_some()
+    }
 }
 
 fn note(planned: &Planned, what: &str, why: &str) -> String {

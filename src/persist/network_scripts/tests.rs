@@ -5,7 +5,7 @@ use crate::files::FileChange;
 use crate::persist::guest;
 use crate::plan::Desired;
 
-const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run `eniroute remove --eni ";
+const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
 
 fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
     let root = tempfile::tempdir().unwrap();

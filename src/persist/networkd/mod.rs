@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Dev, Link, Route, Rule};
-use crate::persist::nic::{Nic, missing};
+use crate::persist::nic::Nic;
 use crate::persist::{Renderer, Rendering, Share, note, unit};
 use crate::plan::Planned;
 use read::Unit;
@@ -69,17 +69,16 @@ impl Networkd {
         }
     }
 
+    /// All of the ENI's own, also what its owner has: see netplan.
     fn file(&self, planned: &Planned, place: &Place) -> Option<File> {
         let whole = planned.without_owner();
         let planned = if place.owner.is_none() { &whole } else { planned };
+        let addresses: Vec<_> = planned.addresses.iter().collect();
         let routes: Vec<&Route> = planned.routes.iter().collect();
         // The primary's rules are global, and stand elsewhere.
         let rules: Vec<&Rule> = planned.rules.iter().filter(|_| !planned.eni.primary).collect();
         match place.owner {
-            Some(owner) => {
-                let addresses = missing(planned, (owner.dhcp4, owner.dhcp6), &owner.addresses);
-                unit::drop_in(planned, &place.unit, &unit::additions(&addresses, &routes, &rules))
-            }
+            Some(_) => unit::drop_in(planned, &place.unit, &unit::additions(&addresses, &routes, &rules)),
             None => {
                 let text = self.head(planned) + &unit::routes(&routes) + &unit::rules(&rules);
                 Some(unit::file(planned, &place.unit, &text))
@@ -112,6 +111,9 @@ impl Renderer for Networkd {
     /// else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
+        let primary = share.enis.iter().find(|planned| planned.eni.primary);
+        let catch_all = primary.and_then(|planned| self.winner(planned)).filter(|unit| !unit.is_specific());
+        rendering.catch_all = catch_all.map(|unit| unit.name.clone());
         let places: Vec<_> = share.enis.iter().map(|planned| (*planned, self.place(planned))).collect();
         let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
         let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
@@ -126,6 +128,10 @@ impl Renderer for Networkd {
 
     fn holds_rules(&self, planned: &Planned) -> bool {
         !planned.eni.primary && self.place(planned).is_ok()
+    }
+
+    fn holds_routes(&self, primary: &Planned) -> bool {
+        self.place(primary).is_ok()
     }
 }
 

@@ -1,11 +1,10 @@
-//! Other people's .network files: which one wins for an interface, and what it gives already. Reads networkd's
+//! Other people's .network files: which one wins for an interface. Reads networkd's
 //! folders, leaves files of ours out, writes nothing.
 //!
 //! Rules: systemd.network(5). One base name in /etc shadows /run, which shadows /usr/lib; among the names, the
 //! first in their order whose [Match] holds configures the interface; its drop-ins of all folders count too.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::error::Result;
 use crate::files::Disk;
@@ -24,9 +23,6 @@ pub struct Unit {
     pub name: String,
     /// `KEY=VALUE` of [Match], in their order.
     pub conditions: Vec<(String, String)>,
-    pub dhcp4: bool,
-    pub dhcp6: bool,
-    pub addresses: Vec<IpAddr>,
 }
 
 /// Every .network file that networkd would read, by name, ours left out.
@@ -70,29 +66,17 @@ fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<String>> {
 }
 
 impl Unit {
-    /// Adds one file's keys. Only those that matter to us are looked at.
+    /// Adds one file's conditions.
     pub fn merge(&mut self, text: &str) {
         let mut section = "";
         for line in text.lines().map(str::trim) {
             if line.starts_with('[') {
                 section = line.trim_matches(['[', ']']);
-            } else if let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';'])) {
-                self.set(section, key.trim(), value.trim());
+            } else if section == "Match"
+                && let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))
+            {
+                self.conditions.push((key.trim().to_owned(), value.trim().to_owned()));
             }
-        }
-    }
-
-    fn set(&mut self, section: &str, key: &str, value: &str) {
-        match (section, key) {
-            ("Match", _) => self.conditions.push((key.to_owned(), value.to_owned())),
-            ("Network", "DHCP") => {
-                let all = matches!(value.to_lowercase().as_str(), "yes" | "true" | "on" | "1" | "both");
-                (self.dhcp4, self.dhcp6) = (all || value == "ipv4", all || value == "ipv6");
-            }
-            ("Network" | "Address", "Address") => {
-                self.addresses.extend(value.split('/').next().and_then(|ip| ip.parse::<IpAddr>().ok()));
-            }
-            _ => {}
         }
     }
 

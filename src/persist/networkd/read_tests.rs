@@ -56,19 +56,6 @@ fn one_name_or_one_mac_is_specific() {
 }
 
 #[test]
-fn dhcp_and_addresses_are_read_and_the_last_word_counts() {
-    for (value, expected) in
-        [("yes", (true, true)), ("ipv4", (true, false)), ("ipv6", (false, true)), ("no", (false, false))]
-    {
-        let read = unit(&format!("[Network]\nDHCP=yes\nDHCP={value}\n"));
-        assert_eq!((read.dhcp4, read.dhcp6), expected, "{value}");
-    }
-    let read =
-        unit("[Network]\nAddress=10.0.0.20/20\n[Address]\n Address = 2001:db8::1/64\n[Peer]\nAddress=10.9.9.9\n");
-    assert_eq!(read.addresses, ["10.0.0.20", "2001:db8::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
-}
-
-#[test]
 fn folders_shadow_one_another_and_drop_ins_count_but_not_ours() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::new(root.path()).unwrap();

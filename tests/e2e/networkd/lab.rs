@@ -48,7 +48,7 @@ pub struct Lab {
     _daemons: Vec<Background>,
     pub vpc: Vpc,
     pub guest: Host,
-    subnets: [SubnetId; 2],
+    pub subnets: [SubnetId; 2],
     pub enis: Vec<EniId>,
 }
 

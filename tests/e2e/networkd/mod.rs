@@ -60,9 +60,11 @@ fn assert_same_thing_twice(files: Files, configured: &[&str], but: fn(&str) -> b
     lab
 }
 
-/// A catch-all is not the primary's alone: its narrow table and its second address are the boot service's.
+/// A catch-all is not the primary's alone: its narrow table and its second address are the boot service's, and so are
+/// the others' subnets in main, by which the primary's answers would leave without that table.
 fn of_the_primary(line: &str) -> bool {
-    line.contains("table 10000") || line.contains("10.0.0.11/32")
+    let subnet = line.contains("metric 1000") && !line.contains("default") && !line.contains("table");
+    subnet || line.contains("table 10000") || line.contains("10.0.0.11/32")
 }
 
 #[test]
@@ -82,7 +84,6 @@ fn netplan_same_thing_twice_beside_cloud_init_s_own_policy_routing() {
     let yaml = CLOUD_INIT_24_1.replace("\"02:00:00:00:00:01\"", "'06:00:00:00:00:00'");
     let yaml = yaml.replace("\"02:00:00:00:00:02\"", "'06:00:00:00:00:01'");
     let lab = assert_same_thing_twice(&[(YAML, &yaml)], &["eth0", "eth1"], |_| false);
-    assert!(!lab.has("/etc/netplan/60-eniroute-eth1.yaml"));
     let rules = lab.rules();
     for rule in ["10001:\tfrom 10.0.0.20 lookup 10001", "from 10.0.0.20 lookup 101", "from 10.0.0.21 lookup 101"] {
         assert!(rules.contains(rule), "{rule} is not in {rules}");
@@ -96,6 +97,29 @@ fn netplan_same_thing_twice_under_a_catch_all() {
     let files = [("/etc/netplan/90-default.yaml", ALL_ETH)];
     let lab = assert_same_thing_twice(&files, &ETH, of_the_primary);
     assert_eq!(lab.guest.ip("-4 route show default").matches("proto dhcp").count(), 1, "one DHCP default is left");
+}
+
+/// cloud-init does so at a boot at which the metadata service does not answer, and keeps to it.
+#[test]
+fn what_cloud_init_forgets_of_a_secondary_comes_from_our_own_files() {
+    let policy = CLOUD_INIT_24_1.replace("\"02:00:00:00:00:01\"", "'06:00:00:00:00:00'");
+    let policy = policy.replace("\"02:00:00:00:00:02\"", "'06:00:00:00:00:01'");
+    let plain = format!("{CLOUD_INIT_ETH0}{CLOUD_INIT_ETH1}      addresses: [10.0.0.21/20]\n");
+    for yaml in [plain, policy] {
+        let mut lab = three_enis(&[(YAML, &yaml)], &["eth0", "eth1"]);
+        lab.apply();
+        lab.power_off();
+        lab.guest.enter(|| std::fs::write(YAML, CLOUD_INIT_ETH0).unwrap());
+        lab.boot(&ETH);
+        let subnets = lab.subnets;
+        let addresses = ["10.0.0.10", "10.0.0.20", "10.0.0.21", "10.1.0.30", "10.1.0.31"];
+        for host in subnets.map(|subnet| lab.vpc.neighbour(subnet)) {
+            assert_eq!(host.ping(&addresses), NOBODY, "{}", lab.guest.dump());
+        }
+        assert_eq!(lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]), NOBODY);
+        lab.apply();
+        assert!(!lab.apply().contains("ip -"), "nothing is left to do");
+    }
 }
 
 #[test]
@@ -113,6 +137,42 @@ fn networkd_same_thing_twice_beside_a_file_of_the_primary_s() {
 #[test]
 fn networkd_same_thing_twice_under_a_catch_all() {
     assert_same_thing_twice(NETWORKD_ALL, &ETH, of_the_primary);
+}
+
+#[test]
+fn netplan_a_newcomer_waits_for_our_definition_under_a_catch_all() {
+    assert_a_newcomer_waits(&[("/etc/netplan/90-default.yaml", ALL_ETH)]);
+}
+
+#[test]
+fn networkd_a_newcomer_waits_for_our_definition_under_a_catch_all() {
+    assert_a_newcomer_waits(NETWORKD_ALL);
+}
+
+fn assert_a_newcomer_waits(files: Files) {
+    let mut lab = Lab::new(files);
+    lab.attach_eth1();
+    lab.boot(&["eth0", "eth1"]);
+    lab.guest.sh("mount -t tmpfs none /lib/udev/rules.d; touch /lib/udev/rules.d/99-eniroute.rules");
+    let lost = lab.under_traffic(|| assert!(lab.apply().contains("networkctl reload")));
+    assert_eq!(lost, 0, "{}", lab.log());
+    let again = lab.apply();
+    assert!(!again.contains("ip -") && !again.contains("create") && !again.contains("reload"), "{again}");
+    lab.attach_eth2();
+    lab.until("networkd has looked at eth2", || lab.record("eth2").contains("ADMIN_STATE=unmanaged"));
+    assert_eq!(lab.guest.ip("-4 address show eth2") + &lab.guest.ip("-4 route show dev eth2"), "");
+    // What is excluded is the catch-all's, as it were without eniroute.
+    lab.guest.sh(&format!("echo 'exclude = [\"eth2\"]' >{CONFIG}"));
+    assert!(lab.apply().contains("networkctl reload"));
+    lab.until("the catch-all has eth2", || lab.guest.ip("-4 address show eth2").contains("10.1.0.30/20"));
+    lab.guest.sh(&format!("rm {CONFIG}"));
+    let lost = lab.under_traffic(|| assert!(lab.apply().contains("networkctl reload")));
+    assert_eq!(lost, 0, "{}", lab.log());
+    lab.await_configured("eth2");
+    assert!(lab.record("eth2").contains("eniroute-eth2.network"), "{}", lab.record("eth2"));
+    assert!(!lab.apply().contains("ip -"), "nothing is left to do");
+    assert_eq!(lab.eniroute("remove").code, 0);
+    assert!(!lab.guest.sh("ls /run/systemd/network").contains("eniroute"));
 }
 
 fn assert_the_primary_loses_nothing(files: Files) {
