@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
-SCRIPTS = tests/setup tests/binary tests/consumers tests/setup-boot tests/boot/images/build .ci/run
+SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/consumers tests/setup-boot tests/boot/images/build .ci/run
 
 .PHONY: help
 help: ## Show this text
@@ -39,12 +39,33 @@ lint: ## Check format, lints and scripts
 	shellcheck $(SCRIPTS)
 
 .PHONY: test
-test: root setup lint build ## Run all tests (root)
+test: root setup lint build packages ## Run all tests (root)
 	tests/binary $(TARGET)/release/eniroute
 	$(CARGO) test --locked
+	@tests/packages/root > /dev/null
+	$(CARGO) test --locked --test packages -- --skip cross
+
+.PHONY: packages
+packages: build ## Build the .deb and the .rpm for x86_64: target/dist
+	@tests/packages/setup
+	@tests/packages/build deb x86_64 $(TARGET)/release/eniroute
+	@tests/packages/build rpm x86_64 $(TARGET)/release/eniroute
+
+.PHONY: dist
+dist: root packages ## Build the .deb and the .rpm for aarch64, too (root)
+	@tests/packages/setup cross
+	@binary=$$(tests/packages/cross) && for kind in deb rpm; do tests/packages/build $$kind aarch64 "$$binary"; done
+
+.PHONY: test-dist
+test-dist: root setup dist ## Check the packages for aarch64 and run their binary, emulated (root)
+	$(CARGO) test --locked --test packages -- cross
+
+.PHONY: pages
+pages: ## Write the manual page and the completions anew, after a change of the commands
+	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test e2e pages::the_manual
 
 .PHONY: test-boot
-test-boot: root setup build ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
+test-boot: root setup packages ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
 	@tests/setup-boot
 	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test boot -- $(ARGS)
 

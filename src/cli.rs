@@ -104,13 +104,16 @@ pub struct Selected {
     pub enis: Vec<Selector>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Remove {
     #[command(flatten)]
     pub selected: Selected,
     /// Only what was made on another instance, of whose disk this one's is a copy (an AMI); else nothing. For the boot, before the network is up
     #[arg(long, conflicts_with = "enis")]
     pub image: bool,
+    /// Leave the kernel alone: only the files go now, and all else at the next boot
+    #[arg(long, conflicts_with = "image")]
+    pub no_kernel: bool,
 }
 
 #[derive(Debug, Args)]

@@ -48,7 +48,7 @@ fn dispatch(cli: &Cli) -> Result<Report> {
         Command::Plan(wanted) => plan(&cli.common, &wanted.selected, &wanted.parts),
         Command::Status(selected) => status(&cli.common, selected),
         Command::Remove(Remove { image: true, .. }) => service::remove_image(&cli.common),
-        Command::Remove(Remove { selected, .. }) => remove(&cli.common, selected),
+        Command::Remove(wanted) => remove(&cli.common, wanted),
         Command::Refresh => service::serve_silently("refresh", &cli.common, || life::refresh(&cli.common)),
         Command::Hotplug(what) => life::hotplug(&cli.common, what),
     }
@@ -172,17 +172,18 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     Ok(report)
 }
 
-fn remove(common: &Common, selected: &Selected) -> Result<Report> {
+fn remove(common: &Common, wanted: &Remove) -> Result<Report> {
     demand_root("remove")?;
     let _lock = lock(common)?;
-    take_away(common, &Disk::new(&common.root)?, &mut Kernel::open()?, selected)
+    take_away(common, &Disk::new(&common.root)?, &mut Kernel::open()?, wanted)
 }
 
 /// Needs no metadata: what to take away stands in the ledger, in the files and in our tables' numbers.
-fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, selected: &Selected) -> Result<Report> {
+fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, wanted: &Remove) -> Result<Report> {
+    let Remove { selected, no_kernel, .. } = wanted;
     let mut survey = Survey::of_what_we_made(disk, kernel, selected)?;
     let mut report = survey.report("remove");
-    act::remove(disk, kernel, &mut survey, common.wait, &mut report)?;
+    act::remove(disk, kernel, &mut survey, !no_kernel, common.wait, &mut report)?;
     if selected.enis.is_empty() {
         Memory::erase(disk)?;
     }

@@ -102,25 +102,29 @@ pub fn repair(host: &mut Host, survey: &mut Survey, files: &Changes, report: &mu
     Ok(())
 }
 
-/// Takes away everything that `survey` says is ours: kernel, files, ledger.
+/// Takes away everything that `survey` says is ours: kernel, files, ledger. Where it is not `live`, only the files: the
+/// ledger then goes on telling what is in the kernel.
 pub fn remove(
     disk: &Disk,
     kernel: &mut Kernel,
     survey: &mut Survey,
+    live: bool,
     wait: Duration,
     report: &mut Report,
 ) -> Result<()> {
-    let changes = diff(&survey.desired, &survey.observed, &survey.scope);
+    let changes = if live { diff(&survey.desired, &survey.observed, &survey.scope) } else { Vec::new() };
     let done = make(kernel, changes, &survey.observed.links, report);
     let failed = !report.errors.is_empty();
     let paths = files_to_remove(disk, survey, report)?;
     let files = Changes { files: disk.plan(&[], &paths)?, ..Changes::default() };
-    commit_files(disk, survey, &files, true, wait, report);
-    done.iter().for_each(|change| survey.ledger.record(change));
-    if !failed {
-        survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
+    commit_files(disk, survey, &files, live, wait, report);
+    if live {
+        done.iter().for_each(|change| survey.ledger.record(change));
+        if !failed {
+            survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
+        }
+        save_ledger(disk, &survey.ledger, report);
     }
-    save_ledger(disk, &survey.ledger, report);
     report.kernel = done;
     Ok(())
 }

@@ -263,7 +263,7 @@ fn remove_made(disk: &Disk, kernel: &mut Kernel, common: &Common, links: &[Link]
     }
     let mut survey = Survey::of_what_we_made(disk, kernel, &Selected { enis })?;
     let mut report = survey.report("hotplug");
-    act::remove(disk, kernel, &mut survey, common.wait, &mut report)?;
+    act::remove(disk, kernel, &mut survey, true, common.wait, &mut report)?;
     Ok(report)
 }
 

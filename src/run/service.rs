@@ -4,7 +4,7 @@
 use log::debug;
 
 use super::{LOCK, lock, survey, take_away};
-use crate::cli::{Common, Selected};
+use crate::cli::{Common, Remove};
 use crate::ec2::{self, Platform};
 use crate::error::{Error, Result};
 use crate::files::Disk;
@@ -100,7 +100,7 @@ pub fn remove_image(common: &Common) -> Result<Report> {
     let Some(why) = ledger.of_another(ec2::instance(&disk).as_deref(), &kernel.links()?) else {
         return Ok(Report::silent("remove"));
     };
-    let mut report = take_away(common, &disk, &mut kernel, &Selected::default())?;
+    let mut report = take_away(common, &disk, &mut kernel, &Remove::default())?;
     report.line = Some(format!("{why}: what eniroute made there was taken away ({} files)", report.files.len()));
     Ok(report)
 }

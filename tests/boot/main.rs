@@ -12,6 +12,7 @@ mod baseline;
 mod deadline;
 mod guest;
 mod image;
+mod installed;
 mod pings;
 mod qmp;
 mod survive;
@@ -26,7 +27,12 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 3] = [("baseline", baseline::run), ("survive", survive::run), ("forgotten", survive::forgotten)];
+const STORIES: [Story; 4] = [
+    ("baseline", baseline::run),
+    ("survive", survive::run),
+    ("forgotten", survive::forgotten),
+    ("installed", installed::run),
+];
 /// What is told of one image alone.
 const BINARY: (Image, Story) = (Image::BookwormNetplan, ("user-data-binary", user_data::of_binary));
 const PACKAGE: (Image, Story) = (Image::BookwormNetplan, ("user-data-package", user_data::of_package));

@@ -22,7 +22,7 @@ const INSTALLED: &str = "/usr/local/sbin/eniroute";
 const WAIT: &str = "--wait 15";
 const UDEV_RULE: &str = "/etc/udev/rules.d/99-eniroute.rules";
 pub const SECOND: [&str; 3] = ["10.0.2.20", "10.0.2.21", "2001:db8:1:b::20"];
-const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
+pub const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
 
 /// All that eniroute may have changed: a difference after `remove` is something left behind. What the
 /// kernel, router advertisements and DHCP make is not ours, and differs from boot to boot: cloud-init 25 asks by
@@ -103,7 +103,7 @@ fn idle(guest: &mut Guest) {
 }
 
 /// The traces when they no longer change by themselves, as they do until DHCPv6 is done.
-fn settled(guest: &mut Guest) -> String {
+pub fn settled(guest: &mut Guest) -> String {
     let deadline = Deadline::after(60);
     let mut last = guest.run(TRACES);
     loop {
@@ -117,7 +117,7 @@ fn settled(guest: &mut Guest) -> String {
     }
 }
 
-fn same(expected: &str, actual: &str) {
+pub fn same(expected: &str, actual: &str) {
     assert!(expected == actual, "{}", diff(expected, actual));
 }
 
@@ -125,14 +125,14 @@ fn diff(old: &str, new: &str) -> String {
     TextDiff::from_lines(old, new).unified_diff().context_radius(0).to_string()
 }
 
-fn plug(site: &mut Site, guest: &mut Guest, image: Image) -> EniId {
+pub fn plug(site: &mut Site, guest: &mut Guest, image: Image) -> EniId {
     let spec = site.late();
     let eni = guest.plug(&mut site.vpc, spec);
     assert!(guest.comes_true(&format!("ip link show {}", image.interface(2)), 30), "{}", guest.run("ip link"));
     eni
 }
 
-fn reboots(steps: &mut Steps, guest: &mut Guest) -> bool {
+pub fn reboots(steps: &mut Steps, guest: &mut Guest) -> bool {
     let done = steps.essential("reboots", || guest.reboot()).is_some();
     steps.step("is up again", || ready(guest));
     done

@@ -9,6 +9,7 @@ use std::process::Output;
 use nix::mount::{MsFlags, mount};
 
 use crate::instance::{Instance, Run};
+use crate::units::confined;
 use crate::vpc::{Cmd, Host};
 
 const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/consumers/usr");
@@ -55,9 +56,10 @@ pub fn program(instance: &Instance, words: &str) -> Cmd {
     instance.host.command("chroot").arg(root).args(words.split_whitespace())
 }
 
-/// `eniroute ARGUMENTS` with this root for its own: to it this is the running host, whose daemons it may tell.
+/// `eniroute ARGUMENTS` with this root for its own: to it this is the running host, whose daemons it may tell. It has a
+/// unit's capabilities.
 pub fn eniroute(instance: &Instance, arguments: &str) -> Run {
-    Run::of(program(instance, &format!("/{ENIROUTE} {arguments}")).output())
+    Run::of(program(instance, &format!("{} /{ENIROUTE} {arguments}", confined().join(" "))).output())
 }
 
 /// Runs it; it must succeed. Standard output and error.

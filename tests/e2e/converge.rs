@@ -74,6 +74,22 @@ fn remove_returns_the_host_to_what_it_was() {
 }
 
 #[test]
+fn remove_without_the_kernel_takes_the_files_and_leaves_all_else_to_the_next_boot() {
+    let (_vpc, instance, _) = two_enis();
+    let before = instance.host.dump();
+    instance.must("apply");
+    let applied = instance.host.dump();
+    let said = instance.must("remove --no-kernel");
+    assert!(said.contains("delete /etc/netplan/60-eniroute-eth1.yaml"), "{said}");
+    assert_eq!(instance.host.dump(), applied);
+    assert!(!instance.has("etc/netplan/60-eniroute-eth1.yaml"));
+    assert!(!instance.has("run/eniroute/metadata.json"), "the units would go on");
+    // What is in the kernel is not forgotten.
+    instance.must("remove");
+    assert_eq!(changed(&before, &instance.host.dump()), [] as [String; 0]);
+}
+
+#[test]
 fn remove_needs_no_metadata() {
     let (vpc, instance, _) = two_enis();
     let dump = instance.host.dump();

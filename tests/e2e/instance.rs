@@ -7,6 +7,7 @@ use std::{fs, os::unix::fs::MetadataExt};
 
 use tempfile::TempDir;
 
+use crate::units::confined;
 use crate::vpc::{Host, SubnetId, Vpc};
 
 /// The guest's root folder for eniroute (`--root`), and how to run it there.
@@ -73,10 +74,11 @@ impl Instance {
         self.root().join(path).exists()
     }
 
-    /// `eniroute ARGUMENTS`, whatever comes of it.
+    /// `eniroute ARGUMENTS`, with a unit's capabilities, whatever comes of it.
     pub fn eniroute(&self, arguments: &str) -> Run {
-        let command =
-            self.host.command(env!("CARGO_BIN_EXE_eniroute")).args(["--root", &self.root().display().to_string()]);
+        let [setpriv, rest @ ..] = &confined()[..] else { panic!() };
+        let command = self.host.command(setpriv).args(rest).arg(env!("CARGO_BIN_EXE_eniroute"));
+        let command = command.args(["--root", &self.root().display().to_string()]);
         Run::of(command.args(arguments.split_whitespace()).output())
     }
 

@@ -20,6 +20,7 @@ mod metadata;
 mod network_manager;
 mod network_scripts;
 mod networkd;
+mod pages;
 mod peers;
 mod persist;
 mod reach;
@@ -28,6 +29,7 @@ mod scale;
 mod service;
 mod steady;
 mod traffic;
+mod units;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 #[path = "vpc.rs"]

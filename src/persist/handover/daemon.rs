@@ -1,9 +1,10 @@
 //! What can be known of a running systemd-networkd without D-Bus: since when it runs, which files it may read, and
 //! what it records of a link in /run/systemd/netif/links (private to systemd, but the same since version 221).
 
-use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use crate::error::{Error, Result};
 use crate::files::{Disk, Stamp};
@@ -22,14 +23,20 @@ const LINKS: &str = "/run/systemd/netif/links";
 /// When this network's systemd-networkd started; `None` when none runs. A host sees the processes of its
 /// containers, too, so only one in our own network namespace counts.
 pub fn started() -> Result<Option<SystemTime>> {
-    let network = fs::read_link("/proc/thread-self/ns/net").map_err(|e| Error::file("/proc/thread-self/ns/net", e))?;
+    let ours = network_of(Path::new("/proc/thread-self")).map_err(|e| Error::file("/proc/thread-self/net/dev", e))?;
     let processes = fs::read_dir("/proc").map_err(|e| Error::file("/proc", e))?;
     let mut folders = processes.flatten().map(|entry| entry.path());
     let found = folders.find(|process| {
         let comm = fs::read_to_string(process.join("comm")).unwrap_or_default();
-        comm.trim_end() == PROCESS && fs::read_link(process.join("ns/net")).is_ok_and(|of| of == network)
+        comm.trim_end() == PROCESS && network_of(process).is_ok_and(|of| of == ours)
     });
     found.map(|process| start_of(&process)).transpose()
+}
+
+/// What tells a process's network namespace from others: the inode of its /proc/net/dev. The link in /proc/PID/ns may
+/// be read of another user's process (networkd's) only with CAP_SYS_PTRACE, which our units do not have.
+fn network_of(process: &Path) -> io::Result<u64> {
+    Ok(fs::metadata(process.join("net/dev"))?.ino())
 }
 
 fn start_of(process: &Path) -> Result<SystemTime> {

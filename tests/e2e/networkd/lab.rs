@@ -6,6 +6,7 @@ use std::{fs, thread};
 
 use crate::instance::Run;
 use crate::traffic;
+use crate::units::confined;
 use crate::vpc::{Background, EniId, EniSpec, Host, SubnetId, Vpc};
 
 /// networkd takes links for initialised without udev only where /sys cannot be written. All else that the guest
@@ -145,9 +146,11 @@ impl Lab {
         self.networkd.as_ref().map_or_else(String::new, Background::log)
     }
 
-    /// `eniroute ARGUMENTS` on the running system, whatever comes of it.
+    /// `eniroute ARGUMENTS` on the running system, with a unit's capabilities, whatever comes of it.
     pub fn eniroute(&self, arguments: &str) -> Run {
-        let command = self.guest.command(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace());
+        let [setpriv, rest @ ..] = &confined()[..] else { panic!() };
+        let command = self.guest.command(setpriv).args(rest).arg(env!("CARGO_BIN_EXE_eniroute"));
+        let command = command.args(arguments.split_whitespace());
         let config = self.has(CONFIG).then_some(["--config", CONFIG]);
         Run::of(command.args(config.into_iter().flatten()).output())
     }

@@ -1,0 +1,69 @@
+//! systemd's own judgement of the units in system/, and what they must have in common. That eniroute can do its work
+//! with no more than they allow is shown by the tests of each network stack, which run it by [`confined`].
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/system");
+
+/// The hardening begins with this line, and ends with the section.
+const BEGIN: &str = "# The network, and the files of the network stacks";
+
+/// The words before a command that take away what the units take away: capabilities, and the ways to get any back.
+pub fn confined() -> Vec<String> {
+    let unit = fs::read_to_string(Path::new(FOLDER).join("eniroute.service")).unwrap();
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no {key}"));
+    let kept = value("CapabilityBoundingSet=").split_whitespace();
+    let kept: String = kept.map(|name| format!(",+{}", name.to_lowercase().trim_start_matches("cap_"))).collect();
+    assert_eq!(value("NoNewPrivileges="), "yes");
+    vec!["setpriv".to_owned(), "--no-new-privs".to_owned(), format!("--bounding-set=-all{kept}"), "--".to_owned()]
+}
+
+fn units(extension: &str) -> Vec<PathBuf> {
+    let paths = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
+    let units: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    assert!(!units.is_empty());
+    units
+}
+
+/// Its exit code is 0 for an unknown key, too.
+#[test]
+fn systemd_has_nothing_to_say_against_the_units() {
+    let root = tempfile::tempdir().unwrap();
+    let all = ["service", "timer", "socket"].into_iter().flat_map(units);
+    for path in all {
+        // The program is not installed here.
+        let text = fs::read_to_string(&path).unwrap().replace("/usr/sbin/eniroute", env!("CARGO_BIN_EXE_eniroute"));
+        // A template is judged by an instance, and no manual page is there.
+        let text = text.replace("Documentation=man:eniroute(8)\n", "");
+        fs::write(root.path().join(path.file_name().unwrap()), text).unwrap();
+    }
+    for entry in fs::read_dir(root.path()).unwrap() {
+        let unit = entry.unwrap().path().display().to_string().replace("@.", "@eth1.");
+        let out = Command::new("systemd-analyze").args(["verify", &unit]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stderr), "", "{unit}");
+        assert!(out.status.success(), "{unit}");
+    }
+}
+
+#[test]
+fn no_unit_is_exposed_by_more_than_3() {
+    for unit in units("service") {
+        let judge = ["security", "--offline=true", "--threshold=30", "--no-pager"];
+        let out = Command::new("systemd-analyze").args(judge).arg(&unit).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success() && said.contains("Overall exposure level"), "{}: {said}", unit.display());
+    }
+}
+
+#[test]
+fn all_services_are_hardened_alike() {
+    let hardening = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let (_, rest) = text.split_once(BEGIN).unwrap_or_else(|| panic!("{}", path.display()));
+        rest.split("\n[").next().unwrap().trim_end().to_owned()
+    };
+    let [first, others @ ..] = &units("service")[..] else { panic!() };
+    others.iter().for_each(|other| assert_eq!(hardening(other), hardening(first), "{}", other.display()));
+}
