@@ -16,7 +16,7 @@ use crate::qmp::Qmp;
 use crate::vpc::{Background, EniId, EniSpec, Vpc};
 
 /// In seconds, on a machine that does other things too.
-const BOOT: u64 = 400;
+const BOOT: u64 = 900;
 const COMMAND: u64 = 120;
 
 /// SMBIOS as on EC2, by which cloud-init knows its datasource.
