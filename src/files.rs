@@ -296,9 +296,12 @@ impl Staged {
     }
 }
 
-/// A rename survives a power cut only when its folder has been synced, too.
+/// A rename survives a power cut only when its folder has been synced, too. One that is gone went with its last file.
 fn sync_folder(dir: &Path) -> io::Result<()> {
-    fs::File::open(dir)?.sync_all()
+    match fs::File::open(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        folder => folder?.sync_all(),
+    }
 }
 
 fn refused(why: &str) -> io::Error {

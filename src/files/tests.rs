@@ -146,3 +146,16 @@ fn listing_is_sorted_and_a_missing_folder_is_empty() {
     assert_eq!(disk.read("/none/a").unwrap(), None);
     assert_eq!(disk.read("/d/a/b").unwrap(), None);
 }
+
+#[test]
+fn a_drop_in_folder_goes_with_the_last_of_its_files() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::new(root.path()).unwrap();
+    let paths = ["a", "b"].map(|name| PathBuf::from(format!("/etc/systemd/network/x.network.d/{name}.conf")));
+    for path in paths.clone() {
+        disk.commit(&FileChange::Create(File { path, mode: 0o644, text: "[Network]\n".into() })).unwrap();
+    }
+    let gone = disk.plan(&[], &paths).unwrap();
+    disk.commit_all(&gone.iter().collect::<Vec<_>>()).into_iter().for_each(|ended| ended.unwrap());
+    assert!(disk.exists("/etc/systemd/network") && !disk.exists("/etc/systemd/network/x.network.d"));
+}

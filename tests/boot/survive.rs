@@ -75,6 +75,7 @@ pub fn run(image: Image, steps: &mut Steps) {
 fn install(guest: &mut Guest) {
     guest.push(&binary(), INSTALLED);
     guest.push(concat!(env!("CARGO_MANIFEST_DIR"), "/system/99-eniroute.rules").as_ref(), UDEV_RULE);
+    guest.run(&format!("chmod 644 {UDEV_RULE}"));
 }
 
 pub fn binary() -> PathBuf {
@@ -198,9 +199,14 @@ pub fn forgotten(image: Image, steps: &mut Steps) {
     let two = [&PRIMARY[..], &SECOND].concat();
     applies(steps, &mut site, &mut guest, &two);
     site.vpc.imds().fault(Fault::REFUSE);
-    if !reboots(steps, &mut guest) {
+    if steps.essential("reboots", || guest.reboot()).is_none() {
         return;
     }
+    steps.step("is up again, all but cloud-init", || {
+        let failed = guest.wait_ready();
+        let failed: Vec<_> = failed.split(' ').filter(|word| word.ends_with(".service")).collect();
+        assert!(failed.iter().all(|unit| unit.starts_with("cloud-init")), "{failed:?}");
+    });
     steps.step("cloud-init has forgotten the second ENI", || {
         let yaml = guest.run("cat /etc/netplan/50-cloud-init.yaml");
         assert!(yaml.contains("06:1a:2b:00:01:0a") && !yaml.contains("06:1a:2b:00:02:14"), "{yaml}");
