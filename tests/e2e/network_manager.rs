@@ -110,8 +110,7 @@ impl Guest {
         all.lines().any(|line| line == format!("{dev}:connected"))
     }
 
-    /// What is eniroute's of the secondaries, in `ip`'s words; NetworkManager's own flags left out, and the subnets in
-    /// main, which are the boot service's where the primary's own table is.
+    /// What is eniroute's of the secondaries, in `ip`'s words; NetworkManager's own flags left out.
     fn state(&self) -> Vec<String> {
         let host = &self.instance.host;
         let mut lines: Vec<String> = Vec::new();
@@ -123,8 +122,7 @@ impl Guest {
                 lines.extend(host.ip(&format!("{family} route show table all")).lines().filter_map(|line| {
                     let ours = line.contains(&format!("table {table}")) || line.contains(&format!("metric {table}"));
                     let words: Vec<_> = line.split_whitespace().filter(|word| *word != "linkdown").collect();
-                    let subnet = !line.contains("table") && !line.starts_with("default");
-                    (ours && !subnet).then(|| words.join(" "))
+                    ours.then(|| words.join(" "))
                 }));
             }
             for dev in SECONDARY_NICS {
