@@ -23,12 +23,15 @@ pub struct Memory {
     pub nics: BTreeMap<Mac, u32>,
     /// The ENIs that were complete.
     pub enis: Vec<Eni>,
+    /// Somebody has told eniroute to go on beside another tool (`--force`); this holds for the runs that follow, too.
+    #[serde(default)]
+    pub forced: bool,
 }
 
 impl Memory {
-    /// `metadata`, as it holds for these links.
-    pub fn of(metadata: &Metadata, links: &[Link]) -> Self {
-        Self { nics: nics(links), enis: metadata.enis.clone() }
+    /// What is known after a run with this `metadata` and these links.
+    pub fn after(&self, metadata: &Metadata, links: &[Link], force: bool) -> Self {
+        Self { nics: nics(links), enis: metadata.enis.clone(), forced: self.forced || force }
     }
 
     /// What an earlier run of this boot left; nothing if there was none, or if it cannot be read.

@@ -127,8 +127,8 @@ fn converge(
         }
     }
     if !options.parts.no_kernel && options.selected.enis.is_empty() {
-        let saved = Memory::of(&survey.metadata, &survey.observed.links).save(&host.disk);
-        report.errors.extend(saved.err().map(|error| error.to_string()));
+        let known = Memory::load(&host.disk).after(&survey.metadata, &survey.observed.links, options.force);
+        report.errors.extend(known.save(&host.disk).err().map(|error| error.to_string()));
     }
     report.enis = state::all(&survey, None)?;
     Ok(report)

@@ -157,7 +157,7 @@ fn follow(
     let mut links = host.kernel.links()?;
     let mut pause = FIRST_PAUSE;
     loop {
-        let now = Memory::of(&reading.metadata(), &links);
+        let now = known.after(&reading.metadata(), &links, options.force);
         if now != known && !burst.is_on(&links) {
             let next = lock(common).and_then(|_lock| converge(host, reading.metadata(), common, options, command));
             report = match next {

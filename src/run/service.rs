@@ -40,12 +40,14 @@ pub fn serve(
     Ok(Report::one_line(command, format!("{why}; nothing was changed")))
 }
 
-/// Runs `work` where eniroute has any business; else does nothing, without a word.
+/// Runs `work` where eniroute has any business; else does nothing, without a word. What was forced once in this boot
+/// goes on.
 ///
 /// # Errors
 /// Those of `work`.
 pub fn serve_silently(command: &'static str, common: &Common, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
-    match stands_down(common, false)? {
+    let force = Memory::load(&Disk::new(&common.root)?).forced;
+    match stands_down(common, force)? {
         Some(why) => {
             debug!("{why}");
             Ok(Report::silent(command))

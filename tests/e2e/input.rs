@@ -114,6 +114,9 @@ fn another_tool_in_charge_is_not_fought() {
     assert!(run.stderr.contains("amazon-ec2-net-utils") && run.stderr.contains("--force"), "{run:?}");
     assert_eq!(instance.host.dump(), dump);
     instance.must("apply --force");
+    // Who was told to go on, does: what happens next is followed, too.
+    instance.host.ip("route flush table 10001");
+    assert!(instance.must("refresh").contains("kernel:"));
     assert!(instance.host.ip("rule").contains("lookup 10001"));
 }
 

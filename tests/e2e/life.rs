@@ -208,12 +208,11 @@ fn twenty_four_enis_at_once_are_a_few_runs_and_every_address_answers() {
     const ENIS: usize = 24;
     let mut life = Life::new();
     life.vpc.imds().clear_log();
-    let mut runs = Vec::new();
     for n in 1..ENIS {
         let spec = EniSpec::new(life.subnets[n % 2], &format!("eth{n}"));
         life.vpc.attach(spec.ipv4([format!("10.{}.1.{n}", n % 2)]));
-        runs.push(start(&life.instance, &format!("hotplug add eth{n} --wait 30")));
     }
+    let runs: Vec<_> = (1..ENIS).map(|n| start(&life.instance, &format!("hotplug add eth{n} --wait 30"))).collect();
     let did = runs.into_iter().map(end).inspect(|run| assert!(run.code == 0 && run.stderr.is_empty(), "{run:?}"));
     let working = did.filter(|run| !run.stdout.is_empty()).count();
     let all: Vec<String> = (1..ENIS).map(|n| format!("10.{}.1.{n}", n % 2)).collect();
