@@ -16,8 +16,8 @@ const DEB: &str = "/root/eniroute.deb";
 
 /// Fails when a trace of the third ENI is left: in the kernel, in a file, or in the ledger.
 const FORGOTTEN: &str = r#"
-    ! { ip rule; ip -6 rule; } | grep -E '10\.0\.3\.4|:c::40'
-    ! grep -rl '06:1a:2b:00:03:28' /etc/netplan /etc/network /etc/NetworkManager/system-connections \
+    ! { ip rule; ip -6 rule; } | grep -E '10\.0\.3\.4|:c::40' &&
+        ! grep -rl '06:1a:2b:00:03:28' /etc/netplan /etc/network /etc/NetworkManager/system-connections \
         /etc/systemd/network /run/systemd/network /var/lib/eniroute/ledger.json 2>/dev/null
 "#;
 
