@@ -1,0 +1,64 @@
+//! IPv4 or IPv6, and an address on a link.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::Dev;
+
+/// IPv4 or IPv6: the kernel keeps routes and rules apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    pub fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+
+    /// `0.0.0.0/0` or `::/0`.
+    pub fn everything(self) -> IpNet {
+        match self {
+            Self::Ipv4 => IpNet::new_assert(Ipv4Addr::UNSPECIFIED.into(), 0),
+            Self::Ipv6 => IpNet::new_assert(Ipv6Addr::UNSPECIFIED.into(), 0),
+        }
+    }
+
+    /// The option that makes `ip` speak of this family: `-4` or `-6`.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "-4",
+            Self::Ipv6 => "-6",
+        }
+    }
+}
+
+/// An address on a link. `net` keeps the host part: `172.31.41.29/20`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    pub dev: Dev,
+    pub net: IpNet,
+}
+
+impl Address {
+    /// A /32 or /128, the only kind of address that eniroute adds.
+    pub fn host(dev: &Dev, ip: IpAddr) -> Self {
+        Self { dev: dev.clone(), net: IpNet::from(ip) }
+    }
+
+    /// The same address on the same link, whatever the prefix length: a DHCP lease's /20 is there.
+    pub fn is_same_ip(&self, other: &Self) -> bool {
+        self.dev == other.dev && self.net.addr() == other.net.addr()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} dev {}", self.net, self.dev)
+    }
+}

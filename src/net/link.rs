@@ -1,0 +1,45 @@
+//! Network interfaces, and which of them may carry an ENI.
+
+use super::{Dev, Mac};
+
+/// A network interface as the kernel reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub index: u32,
+    pub name: Dev,
+    pub altnames: Vec<String>,
+    /// The address in use; `None` for a link that has no Ethernet address (`lo` reports zeros).
+    pub mac: Option<Mac>,
+    /// The address burnt into the device (`IFLA_PERM_ADDRESS`); absent for virtual links.
+    pub permanent_mac: Option<Mac>,
+    /// `IFLA_INFO_KIND`: `bridge`, `vlan`, `veth`, ...; absent for a physical device.
+    pub kind: Option<String>,
+    /// The bridge, bond or VRF that this link is enslaved to (`IFLA_MASTER`), by index.
+    pub master: Option<u32>,
+    /// IPv6 is on here: neither the kernel nor this link's sysctl `disable_ipv6` has it off.
+    pub ipv6: bool,
+    /// The kernel takes routes from router advertisements on this link (sysctl `accept_ra`).
+    pub accept_ra: bool,
+    /// `IFF_UP`: administratively up.
+    pub up: bool,
+}
+
+impl Link {
+    /// A device of its own: a physical one, or a veth. Bridges, bonds, VLANs and the like copy the MAC of a device
+    /// below them, and tunnels have nothing to do with the VPC.
+    pub fn is_nic(&self) -> bool {
+        self.mac.is_some() && matches!(self.kind.as_deref(), None | Some("veth"))
+    }
+
+    /// The MAC of the ENI that this link may be.
+    pub fn eni_mac(&self) -> Option<Mac> {
+        self.permanent_mac.or(self.mac)
+    }
+}
+
+/// The links that may be ENIs. A veth may lead to a container: it counts only on a host without a physical interface,
+/// which is a container itself.
+pub fn nics(links: &[Link]) -> impl Iterator<Item = &Link> {
+    let has_physical = links.iter().any(|link| link.is_nic() && link.kind.is_none());
+    links.iter().filter(move |link| link.is_nic() && (link.kind.is_none() || !has_physical))
+}

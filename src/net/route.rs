@@ -1,0 +1,92 @@
+//! A route of one table.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Dev, Family};
+
+/// The main routing table (`RT_TABLE_MAIN`).
+pub const MAIN: u32 = 254;
+
+/// The metric that the kernel gives an IPv6 route without one (`IP6_RT_PRIO_USER`).
+pub const IPV6_METRIC: u32 = 1024;
+
+/// What a route does with a packet (`rtm_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RouteKind {
+    Unicast,
+    /// Ends the lookup in this table; the next rule goes on.
+    Throw,
+    /// A kind that eniroute never writes, by its kernel number.
+    Other(u8),
+}
+
+/// A route. Protocol and `onlink` are left out on purpose: managers differ in them while the route
+/// is the same. A unicast route without a gateway is on-link (IPv4: `scope link`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Route {
+    pub table: u32,
+    pub kind: RouteKind,
+    /// Masked: no host bits.
+    pub dst: IpNet,
+    pub via: Option<IpAddr>,
+    /// `None` for a throw route, whatever the kernel reports (`dev lo` for IPv6), and for a
+    /// multipath route, which eniroute never writes.
+    pub dev: Option<Dev>,
+    /// The preferred source (`RTA_PREFSRC`).
+    pub src: Option<IpAddr>,
+    /// `RTA_PRIORITY`; 0 is the kernel's default for IPv4, 1024 for IPv6.
+    pub metric: u32,
+}
+
+impl Route {
+    pub fn family(&self) -> Family {
+        Family::of(self.dst.addr())
+    }
+
+    /// What the kernel lets stand once per table: destination and metric.
+    pub fn key(&self) -> (u32, IpNet, u32) {
+        (self.table, self.dst, self.metric)
+    }
+}
+
+impl fmt::Display for Route {
+    /// The words after `ip route add`, without the protocol.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.kind {
+            RouteKind::Unicast => {}
+            RouteKind::Throw => write!(f, "throw ")?,
+            RouteKind::Other(number) => write!(f, "type {number} ")?,
+        }
+        if self.dst.prefix_len() == 0 {
+            write!(f, "default")?;
+        } else {
+            write!(f, "{}", self.dst)?;
+        }
+        if let Some(via) = self.via {
+            write!(f, " via {via}")?;
+        }
+        if let Some(dev) = &self.dev {
+            write!(f, " dev {dev}")?;
+        }
+        if self.kind == RouteKind::Unicast {
+            match (self.via, self.family()) {
+                (Some(_), _) => write!(f, " onlink")?,
+                (None, Family::Ipv4) => write!(f, " scope link")?,
+                (None, Family::Ipv6) => {}
+            }
+        }
+        if let Some(src) = self.src {
+            write!(f, " src {src}")?;
+        }
+        if self.table != MAIN {
+            write!(f, " table {}", self.table)?;
+        }
+        if self.metric != 0 {
+            write!(f, " metric {}", self.metric)?;
+        }
+        Ok(())
+    }
+}

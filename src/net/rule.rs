@@ -1,0 +1,45 @@
+//! A policy rule.
+
+use std::fmt;
+
+use ipnet::IpNet;
+
+use super::{Family, MAIN};
+
+/// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule {
+    pub priority: u32,
+    pub family: Family,
+    /// `None` is `from all`. Masked.
+    pub from: Option<IpNet>,
+    pub table: u32,
+    /// Ignore a result whose prefix is not longer than this (0: ignore the default route).
+    pub suppress_prefixlength: Option<u32>,
+    /// What a foreign rule is `to`; eniroute writes none. Masked.
+    pub to: Option<IpNet>,
+    /// It has a selector or an action that eniroute never writes (`to`, `iif`, `fwmark`, `goto`, `not`, ...).
+    pub foreign: bool,
+}
+
+impl fmt::Display for Rule {
+    /// The words after `ip -4 rule add` or `ip -6 rule add`, without the protocol.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.from {
+            Some(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "from {}", net.addr())?,
+            Some(net) => write!(f, "from {net}")?,
+            None => write!(f, "from all")?,
+        }
+        if let Some(to) = self.to {
+            write!(f, " to {to}")?;
+        }
+        match self.table {
+            MAIN => write!(f, " lookup main")?,
+            table => write!(f, " lookup {table}")?,
+        }
+        if let Some(length) = self.suppress_prefixlength {
+            write!(f, " suppress_prefixlength {length}")?;
+        }
+        write!(f, " priority {}", self.priority)
+    }
+}
