@@ -16,6 +16,8 @@ pub enum Image {
     BullseyeIfupdown,
     /// Debian 12, NetworkManager.
     BookwormNm,
+    /// Debian 12, with none of the stacks that eniroute writes files for.
+    BookwormNone,
 }
 
 /// An image in the cache.
@@ -26,8 +28,14 @@ pub struct Files {
 }
 
 impl Image {
-    pub const ALL: [Self; 5] =
-        [Self::BookwormNetplan, Self::BookwormCatchall, Self::TrixieNetplan, Self::BullseyeIfupdown, Self::BookwormNm];
+    pub const ALL: [Self; 6] = [
+        Self::BookwormNetplan,
+        Self::BookwormCatchall,
+        Self::TrixieNetplan,
+        Self::BullseyeIfupdown,
+        Self::BookwormNm,
+        Self::BookwormNone,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -36,6 +44,7 @@ impl Image {
             Self::TrixieNetplan => "trixie-netplan",
             Self::BullseyeIfupdown => "bullseye-ifupdown",
             Self::BookwormNm => "bookworm-nm",
+            Self::BookwormNone => "bookworm-none",
         }
     }
 
@@ -52,6 +61,7 @@ impl Image {
         match self {
             Self::BullseyeIfupdown => "networking",
             Self::BookwormNm => "NetworkManager",
+            Self::BookwormNone => "lease",
             _ => "systemd-networkd",
         }
     }
@@ -64,6 +74,11 @@ impl Image {
     /// cloud-init writes the network's configuration.
     pub fn has_cloud_init(self) -> bool {
         matches!(self, Self::BookwormNetplan | Self::TrixieNetplan)
+    }
+
+    /// eniroute writes files there that hold without a run of it.
+    pub fn has_stack(self) -> bool {
+        self != Self::BookwormNone
     }
 
     /// Builds it unless it is cached. Takes a minute or two, once.

@@ -76,7 +76,7 @@ fn dpkg(guest: &mut Guest, words: &str) -> String {
 }
 
 /// As an administrator does, and the primary ENI loses nothing by it.
-fn install(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+pub fn install(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     guest.push(&deb(), DEB);
     let pings = Pings::start(&site.vpc);
     println!("{}", dpkg(guest, &format!("--install {DEB}")));

@@ -10,6 +10,7 @@ mod vpc;
 mod agent;
 mod baseline;
 mod deadline;
+mod forgotten;
 mod guest;
 mod image;
 mod installed;
@@ -30,7 +31,7 @@ type Story = (&'static str, fn(Image, &mut Steps));
 const STORIES: [Story; 4] = [
     ("baseline", baseline::run),
     ("survive", survive::run),
-    ("forgotten", survive::forgotten),
+    ("forgotten", forgotten::run),
     ("installed", installed::run),
 ];
 /// What is told of one image alone.

@@ -15,7 +15,7 @@ use crate::guest::Guest;
 use crate::image::Image;
 use crate::pings::Pings;
 use crate::table::Steps;
-use crate::vpc::{EniId, Fault, Host};
+use crate::vpc::{EniId, Host};
 
 const INSTALLED: &str = "/usr/local/sbin/eniroute";
 /// Everything takes longer in an emulated guest, netplan's Python above all.
@@ -38,6 +38,9 @@ const TRACES: &str = r#"
 "#;
 
 pub fn run(image: Image, steps: &mut Steps) {
+    if !image.has_stack() {
+        return;
+    }
     let mut site = Site::new();
     let enis = [site.primary(), site.second()];
     let vpc = &mut site.vpc;
@@ -72,7 +75,7 @@ pub fn run(image: Image, steps: &mut Steps) {
 
 /// The binary, and the udev rule, which promises it that every new NIC will be told; the units that the rule starts
 /// are left out, so that nothing runs but what the story says.
-fn install(guest: &mut Guest) {
+pub fn install(guest: &mut Guest) {
     guest.push(&binary(), INSTALLED);
     guest.push(concat!(env!("CARGO_MANIFEST_DIR"), "/system/99-eniroute.rules").as_ref(), UDEV_RULE);
     guest.run(&format!("chmod 644 {UDEV_RULE}"));
@@ -86,7 +89,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// Runs eniroute under pings of the primary ENI, and tells how many of them it cost.
-fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+pub fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     let pings = Pings::start(&site.vpc);
     steps.step("apply: every address answers", || {
         println!("{}", guest.run(&format!("{INSTALLED} apply -v {WAIT}")));
@@ -96,7 +99,7 @@ fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&
 }
 
 /// Neither the report nor the kernel nor the disk shows a second run.
-fn idle(guest: &mut Guest) {
+pub fn idle(guest: &mut Guest) {
     let before = settled(guest);
     let report = guest.run(&format!("{INSTALLED} apply {WAIT}"));
     same(&before, &guest.run(TRACES));
@@ -159,7 +162,7 @@ fn silent(site: &mut Site, addresses: &[&str]) -> Vec<(String, IpAddr)> {
     inet.into_iter().chain(neighbours.iter().flat_map(|host| -> Vec<_> { asked(host, addresses) })).collect()
 }
 
-fn before_any_run(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
+pub fn before_any_run(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     steps.step("every address answers before any run", || all_answer(site, guest, addresses));
     steps.step("no frame is dropped as spoofed", || unspoofed(site, guest, addresses));
 }
@@ -181,38 +184,4 @@ fn restarts(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image,
 fn remove(site: &mut Site, guest: &mut Guest, late: EniId) {
     println!("{}", guest.run(&format!("{INSTALLED} remove -v {WAIT}")));
     guest.unplug(&mut site.vpc, late);
-}
-
-/// The metadata service refuses at a boot: cloud-init then writes a file with the primary ENI alone, and keeps to it.
-pub fn forgotten(image: Image, steps: &mut Steps) {
-    if !image.has_cloud_init() {
-        return;
-    }
-    let mut site = Site::new();
-    let enis = [site.primary(), site.second()];
-    let vpc = &mut site.vpc;
-    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
-    steps.step("is up", || ready(&mut guest));
-    if steps.essential("eniroute is copied in", || install(&mut guest)).is_none() {
-        return;
-    }
-    let two = [&PRIMARY[..], &SECOND].concat();
-    applies(steps, &mut site, &mut guest, &two);
-    site.vpc.imds().fault(Fault::REFUSE);
-    if steps.essential("reboots", || guest.reboot()).is_none() {
-        return;
-    }
-    steps.step("is up again, all but cloud-init", || {
-        let failed = guest.wait_ready();
-        let failed: Vec<_> = failed.split(' ').filter(|word| word.ends_with(".service")).collect();
-        assert!(failed.iter().all(|unit| unit.starts_with("cloud-init")), "{failed:?}");
-    });
-    steps.step("cloud-init has forgotten the second ENI", || {
-        let yaml = guest.run("cat /etc/netplan/50-cloud-init.yaml");
-        assert!(yaml.contains("06:1a:2b:00:01:0a") && !yaml.contains("06:1a:2b:00:02:14"), "{yaml}");
-    });
-    before_any_run(steps, &mut site, &mut guest, &two);
-    site.vpc.imds().heal();
-    applies(steps, &mut site, &mut guest, &two);
-    steps.step("apply again: nothing to do", || idle(&mut guest));
 }
