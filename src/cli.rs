@@ -1,9 +1,10 @@
 //! The commands and flags. Nothing is done here.
 
+use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config;
 use crate::persist::Backend;
@@ -15,7 +16,7 @@ use crate::select::Selector;
 /// rules, writes the same to the files of the host's network stack for the next boot, and changes only what
 /// differs. Start with `eniroute plan`: it shows all that `apply` would do, and does nothing.
 #[derive(Debug, Parser)]
-#[command(name = "eniroute", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "eniroute", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -23,7 +24,26 @@ pub struct Cli {
     pub common: Common,
 }
 
-const EXIT_CODES: &str = "\
+/// The columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
+
+impl Cli {
+    /// Reads the process's command line. Help is wrapped at the terminal's width. What is wrong with it, and what is
+    /// only to be shown (`--help`), ends the process.
+    pub fn read() -> Self {
+        let command = Self::command();
+        // Without either, clap takes 100 columns.
+        let is_known = stdout().is_terminal() || std::env::var_os("COLUMNS").is_some();
+        let command = if is_known { command } else { command.term_width(COLUMNS) };
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+const AFTER_HELP: &str = "\
+Called by udev and systemd:
+  refresh  Follow what EC2 has changed; cheap and silent where nothing has
+  hotplug  Deal with an interface that has appeared, gone or changed
+
 Exit codes:
   0  done, or nothing to do
   1  something failed; all else was done, and is reported
@@ -40,10 +60,15 @@ pub enum Command {
     Status(Selected),
     /// Take back all that eniroute did, and only that
     Remove(Remove),
-    /// Follow what EC2 has changed; cheap and silent where nothing has. Called by eniroute-refresh.timer
+    /// Follow what EC2 has changed; cheap and silent where nothing has
+    ///
+    /// eniroute-refresh.timer calls it every minute.
+    #[command(hide = true)]
     Refresh,
-    /// An interface has appeared, gone or changed. Called by udev and systemd
-    #[command(subcommand)]
+    /// Deal with an interface that has appeared, gone or changed
+    ///
+    /// udev and systemd call it.
+    #[command(subcommand, hide = true)]
     Hotplug(Hotplug),
 }
 
@@ -52,8 +77,11 @@ pub enum Command {
 pub enum Hotplug {
     /// It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it
     Add { interface: String },
-    /// It is gone: forget its ENI, whatever the metadata still says
-    Remove { interface: String },
+    /// It is gone: forget every ENI whose interface is gone, whatever the metadata still says
+    Remove {
+        /// The interface that went, for the log: an ENI is known by its MAC, which udev no longer tells
+        interface: String,
+    },
     /// Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)
     Change,
 }
@@ -181,6 +209,18 @@ mod tests {
         assert_eq!(cli.common.wait, Duration::from_millis(500));
         assert_eq!(cli.common.config_path(), (PathBuf::from("/tmp/x/etc/eniroute.toml"), false));
         assert_eq!((cli.common.json, cli.common.verbose), (true, 2));
+    }
+
+    #[test]
+    fn what_udev_and_systemd_call_stands_apart_in_the_help() {
+        let help = Cli::command().render_help().to_string();
+        let (_, services) = help.split_once("Called by udev and systemd:").unwrap();
+        let mut command = Cli::command();
+        for name in ["refresh", "hotplug"] {
+            let about = command.find_subcommand_mut(name).unwrap().get_about().unwrap();
+            assert!(services.contains(&format!("  {name}  {about}\n")), "{help}");
+            assert_eq!(help.matches(&format!("  {name} ")).count(), 1, "{help}");
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use eniroute::cli::{Cli, Common};
 use eniroute::error::Result;
 use eniroute::report::Report;
@@ -12,7 +11,7 @@ use log::{LevelFilter, error};
 mod journal;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     start_logger(&cli.common);
     let outcome = eniroute::run::run(&cli);
     let code = match &outcome {

@@ -50,6 +50,17 @@ fn every_shell_reads_its_completions() {
     assert_eq!(said(Command::new("fish").args(["--no-config", "-c", ask]).arg(fish)), "hotplug\n");
 }
 
+#[test]
+fn help_fits_a_terminal_of_80_columns_where_none_says_how_wide_it_is() {
+    for args in [&["--help"][..], &["apply", "--help"], &["remove", "--help"], &["hotplug", "--help"]] {
+        let help = said(Command::new(env!("CARGO_BIN_EXE_eniroute")).args(args).env_remove("COLUMNS"));
+        let long: Vec<&str> = help.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty() && help.contains("Usage: eniroute"), "{args:?}: {long:?}");
+    }
+    let narrow = said(Command::new(env!("CARGO_BIN_EXE_eniroute")).args(["apply", "--help"]).env("COLUMNS", "60"));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+}
+
 fn system(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("system").join(name)
 }
@@ -112,7 +123,8 @@ fn commands(parent: &str, command: &clap::Command) -> String {
 /// The list of the help's end, `  CODE  MEANING`.
 fn exit_codes() -> String {
     let help = Cli::command().get_after_help().unwrap().to_string();
-    let codes = help.lines().filter_map(|line| line.trim().split_once("  "));
+    let (_, codes) = help.split_once("Exit codes:").unwrap();
+    let codes = codes.lines().filter_map(|line| line.trim().split_once("  "));
     let codes: String = codes.map(|(code, meaning)| format!(".TP\n.B {code}\n{meaning}\n")).collect();
     assert!(codes.contains(".B 0"), "{help}");
     codes
