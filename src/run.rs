@@ -1,12 +1,14 @@
 //! The pipeline: metadata -> plan -> diff -> kernel -> files -> report. The only module that knows all others.
 
 mod act;
+mod executor;
 mod life;
 pub mod service;
 mod state;
 mod survey;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::{Apply, Cli, Command, Common, Parts, Remove, Selected};
 use crate::config::Config;
@@ -21,6 +23,7 @@ use crate::net;
 use crate::peers;
 use crate::report::Report;
 use crate::select::Selector;
+use executor::Executor;
 use survey::Survey;
 
 /// Held while a run changes anything; below `--root`.
@@ -88,6 +91,11 @@ impl Host {
         Ok(self.imds.insert(imds))
     }
 
+    /// The door to the kernel. The metadata service has to answer after a change where it has been asked before.
+    fn executor(&mut self, wait: Duration) -> Executor<'_> {
+        Executor { kernel: &mut self.kernel, disk: &self.disk, service: self.imds.as_mut(), wait }
+    }
+
     /// Whether public addresses have to be read, because somebody has named an ENI by one.
     fn needs_public(&self, selected: &Selected) -> bool {
         let excluded = self.config.exclude.iter().any(|text| Selector::new(text).is_address());
@@ -143,7 +151,7 @@ fn round(host: &mut Host, survey: &mut Survey, common: &Common, options: &Apply,
     }
     let loaded = act::commit_files(&host.disk, survey, &files, live, common.wait, report);
     if live && loaded {
-        act::repair(host, survey, &files, report)?;
+        act::repair(host, survey, &files, common.wait, report)?;
     }
     Ok(loaded)
 }
@@ -183,7 +191,8 @@ fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, wanted: &Remove)
     let Remove { selected, no_kernel, .. } = wanted;
     let mut survey = Survey::of_what_we_made(disk, kernel, selected)?;
     let mut report = survey.report("remove");
-    act::remove(disk, kernel, &mut survey, !no_kernel, common.wait, &mut report)?;
+    let mut executor = Executor { kernel, disk, service: None, wait: common.wait };
+    act::remove(&mut executor, &mut survey, !no_kernel, &mut report)?;
     if selected.enis.is_empty() {
         Memory::erase(disk)?;
     }

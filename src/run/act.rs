@@ -1,93 +1,46 @@
-//! What changes something: the kernel first, proven and if need be rolled back, then the files, then the ledger.
+//! What changes something: the kernel first, by the executor, then the files and their hand-over.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use log::info;
 
+use super::executor::Executor;
 use super::survey::Survey;
 use super::{Host, state};
 use crate::cli::Parts;
-use crate::diff::{diff, severed};
+use crate::diff::diff;
 use crate::ec2;
-use crate::error::{Error, Result};
-use crate::files::{Disk, File, FileChange};
-use crate::kernel::Kernel;
-use crate::ledger::{self, Ledger};
-use crate::net::{Change, Link, Observed};
+use crate::error::Result;
+use crate::files::{Disk, FileChange};
+use crate::ledger::Ledger;
+use crate::net::Change;
 use crate::persist::handover::{self, Changes, Handover};
 use crate::persist::{self, Stacks, network_manager};
 use crate::report::Report;
 
-/// The ledger tells no secret, and `status` needs no root.
-const LEDGER_MODE: u32 = 0o644;
-
-/// Brings the kernel to the desired state, and keeps it only if the metadata service still answers then.
+/// Brings the kernel to the desired state.
 ///
 /// # Errors
-/// When it does not: everything that this run changed has been taken back.
+/// As [`Executor::execute`].
 pub fn change_kernel(host: &mut Host, survey: &mut Survey, wait: Duration, report: &mut Report) -> Result<()> {
     let changes = diff(&survey.desired, &survey.observed, &survey.scope);
-    let before = survey.ledger.clone();
-    adopt(survey, &host.disk);
-    // Written ahead: if we are killed now, the next run still knows what is ours.
-    let mut intended = survey.ledger.clone();
-    changes.iter().for_each(|change| {
-        if let Change::Add(object) = change {
-            intended.note(object)
-        }
-    });
-    save_ledger(&host.disk, &intended, report);
-    let done = make(&mut host.kernel, changes, &survey.observed.links, report);
-    if done.is_empty() {
-        return Ok(());
-    }
-    match prove(host, survey, &done, wait) {
-        Ok(observed) => survey.observed = observed,
-        Err(error) => return Err(roll_back(host, survey, &before, done, &error, report)),
-    }
-    done.iter().for_each(|change| survey.ledger.record(change));
-    save_ledger(&host.disk, &survey.ledger, report);
-    report.kernel.extend(done);
-    Ok(())
-}
-
-/// Whether the host is still to be reached: the primary ENI's interface has all it had, and the metadata service
-/// answers over a new connection. Returns what the kernel holds now.
-fn prove(host: &mut Host, survey: &Survey, done: &[Change], wait: Duration) -> Result<Observed> {
-    let after = host.kernel.observe()?;
-    if let Some(primary) = survey.desired.enis.iter().find(|planned| planned.eni.primary)
-        && let Some(lost) = severed(&primary.dev, &survey.observed, &after, done)
-    {
-        return Err(Error::Failed(format!("the primary ENI lost something: {}", Change::Remove(lost))));
-    }
-    // A detachment is dealt with also while the service is silent.
-    if let Some(imds) = &mut host.imds {
-        imds.probe(wait).map_err(|error| Error::Failed(format!("the metadata service stopped answering: {error}")))?;
-    }
-    Ok(after)
-}
-
-fn roll_back(
-    host: &mut Host,
-    survey: &mut Survey,
-    before: &Ledger,
-    done: Vec<Change>,
-    error: &Error,
-    report: &mut Report,
-) -> Error {
-    let undo = done.iter().rev().map(Change::inverse).collect();
-    let left = host.kernel.apply_all(undo, &survey.observed.links).into_iter().filter(|(_, ended)| ended.is_err());
-    let left: Vec<Change> = left.map(|(undo, _)| undo.inverse()).collect();
-    // What stays is still ours to take away.
-    left.iter().for_each(|change| survey.ledger.record(change));
-    save_ledger(&host.disk, if left.is_empty() { before } else { &survey.ledger }, report);
-    rolled_back(error, done.len(), left.len())
+    let ledger = adopted(survey, &host.disk);
+    host.executor(wait).execute(survey, ledger, changes, report)
 }
 
 /// Looks again after a network manager has loaded `files`: what it dropped meanwhile is put back, once, and what it
 /// failed to drop goes.
-pub fn repair(host: &mut Host, survey: &mut Survey, files: &Changes, report: &mut Report) -> Result<()> {
+///
+/// # Errors
+/// As [`Executor::execute`].
+pub fn repair(
+    host: &mut Host,
+    survey: &mut Survey,
+    files: &Changes,
+    wait: Duration,
+    report: &mut Report,
+) -> Result<()> {
     survey.observed = host.kernel.observe()?;
     let dropped = diff(&survey.desired, &survey.observed, &survey.scope);
     let mut changes: Vec<_> = dropped.into_iter().filter(|change| !matches!(change, Change::Remove(_))).collect();
@@ -95,37 +48,30 @@ pub fn repair(host: &mut Host, survey: &mut Survey, files: &Changes, report: &mu
         info!("{} changes are gone already; making them again", changes.len());
     }
     changes.extend(handover::leftovers(&survey.desired, &survey.observed, &files.units));
-    if !changes.is_empty() {
-        make(&mut host.kernel, changes, &survey.observed.links, report);
-        survey.observed = host.kernel.observe()?;
-    }
-    Ok(())
+    let ledger = survey.ledger.clone();
+    host.executor(wait).execute(survey, ledger, changes, report)
 }
 
 /// Takes away everything that `survey` says is ours: kernel, files, ledger. Where it is not `live`, only the files: the
 /// ledger then goes on telling what is in the kernel.
-pub fn remove(
-    disk: &Disk,
-    kernel: &mut Kernel,
-    survey: &mut Survey,
-    live: bool,
-    wait: Duration,
-    report: &mut Report,
-) -> Result<()> {
-    let changes = if live { diff(&survey.desired, &survey.observed, &survey.scope) } else { Vec::new() };
-    let done = make(kernel, changes, &survey.observed.links, report);
+///
+/// # Errors
+/// As [`Executor::execute`]; no file was touched then. A file of ours that cannot be read.
+pub fn remove(executor: &mut Executor, survey: &mut Survey, live: bool, report: &mut Report) -> Result<()> {
+    if live {
+        let changes = diff(&survey.desired, &survey.observed, &survey.scope);
+        let ledger = survey.ledger.clone();
+        executor.execute(survey, ledger, changes, report)?;
+    }
     let failed = !report.errors.is_empty();
+    let (disk, wait) = (executor.disk, executor.wait);
     let paths = files_to_remove(disk, survey, report)?;
     let files = Changes { files: disk.plan(&[], &paths)?, ..Changes::default() };
     commit_files(disk, survey, &files, live, wait, report);
-    if live {
-        done.iter().for_each(|change| survey.ledger.record(change));
-        if !failed {
-            survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
-        }
-        save_ledger(disk, &survey.ledger, report);
+    if live && !failed {
+        survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
+        executor.save(&survey.ledger, report);
     }
-    report.kernel = done;
     Ok(())
 }
 
@@ -263,9 +209,10 @@ fn extend(lines: &mut Vec<String>, more: Vec<String>) {
     lines.extend(new);
 }
 
-/// Every planned ENI has an entry, so that `remove` finds it; entries of ENIs that are gone are dropped.
-fn adopt(survey: &mut Survey, disk: &Disk) {
-    let Survey { desired, ledger, metadata, scope, .. } = survey;
+/// The ledger with an entry for every planned ENI, so that `remove` finds it; entries of ENIs that are gone are dropped.
+fn adopted(survey: &Survey, disk: &Disk) -> Ledger {
+    let Survey { desired, metadata, scope, .. } = survey;
+    let mut ledger = survey.ledger.clone();
     ledger.instance = ec2::instance(disk);
     // Late metadata may leave it out for a while.
     ledger.primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac).or(ledger.primary);
@@ -273,56 +220,5 @@ fn adopt(survey: &mut Survey, disk: &Disk) {
     if scope.complete && scope.only.is_none() {
         ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));
     }
-}
-
-/// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
-/// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
-fn make(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
-    let (removals, additions): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| matches!(c, Change::Remove(_)));
-    let failed_before = report.errors.len();
-    let mut done = pass(kernel, additions, links, report);
-    if report.errors.len() == failed_before {
-        done.extend(pass(kernel, removals, links, report));
-    } else if !removals.is_empty() {
-        report.notes.push("nothing was taken away, because not everything could be made".to_owned());
-    }
-    done
-}
-
-fn pass(kernel: &mut Kernel, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
-    let mut done = Vec::new();
-    for (change, ended) in kernel.apply_all(changes, links) {
-        match ended {
-            Ok(true) => {
-                info!("{change}");
-                done.push(change);
-            }
-            Ok(false) => {}
-            Err(error) => report.errors.push(error.to_string()),
-        }
-    }
-    done
-}
-
-fn rolled_back(error: &Error, done: usize, left: usize) -> Error {
-    let outcome = match left {
-        0 => format!("all {done} changes were taken back"),
-        left => format!("{} of {done} changes were taken back, {left} could not be", done - left),
-    };
-    Error::Failed(format!("after the change {error}; {outcome}, and the files were left as they were"))
-}
-
-fn save_ledger(disk: &Disk, ledger: &Ledger, report: &mut Report) {
-    let saved = if ledger.enis.is_empty() {
-        disk.plan(&[], &[ledger::PATH.into()])
-    } else {
-        disk.plan(&[File { path: ledger::PATH.into(), mode: LEDGER_MODE, text: ledger.text() }], &[])
-    };
-    let saved = saved.and_then(|changes| changes.iter().try_for_each(|change| disk.commit(change)));
-    if let Err(error) = saved {
-        let error = error.to_string();
-        if !report.errors.contains(&error) {
-            report.errors.push(error);
-        }
-    }
+    ledger
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{debug, warn};
 
+use super::executor::Executor;
 use super::service::serve_silently;
 use super::survey::Survey;
 use super::{Host, LOCK, act, converge, demand_root, lock};
@@ -263,7 +264,8 @@ fn remove_made(disk: &Disk, kernel: &mut Kernel, common: &Common, links: &[Link]
     }
     let mut survey = Survey::of_what_we_made(disk, kernel, &Selected { enis })?;
     let mut report = survey.report("hotplug");
-    act::remove(disk, kernel, &mut survey, true, common.wait, &mut report)?;
+    let mut executor = Executor { kernel, disk, service: None, wait: common.wait };
+    act::remove(&mut executor, &mut survey, true, &mut report)?;
     Ok(report)
 }
 
