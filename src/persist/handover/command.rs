@@ -8,10 +8,6 @@ use log::info;
 
 use crate::error::{Error, Result};
 
-/// netplan since 1.0 has systemd reload all units after `generate`, with `--root-dir` too. Its generator would rewrite
-/// every unit of networkd's then, so `systemctl` is told that there is no systemd; `networkctl` does not go by this.
-const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
-
 /// udev starts programs without a PATH.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -25,9 +21,20 @@ const WORDS: u64 = 2000;
 /// # Errors
 /// It cannot be started, fails or takes too long; the error has its own last words.
 pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
+    run_in(&[], program, args, wait)
+}
+
+/// The same with more in the environment. Each program is told only what is meant for it: one variable means different
+/// things to two of them.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_in(environment: &[(&str, &str)], program: &str, args: &[&str], wait: Duration) -> Result<()> {
     info!("{program} {}", args.join(" "));
     let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
-    match try_run(program, args, wait).map_err(|e| failed(e.to_string()))? {
+    let mut command = Command::new(program);
+    command.args(args).env("PATH", PATH).env("LC_ALL", "C").envs(environment.iter().copied());
+    match try_run(&mut command, wait).map_err(|e| failed(e.to_string()))? {
         Some((status, _)) if status.success() => Ok(()),
         Some((status, words)) => Err(failed(format!("{status}: {}", words.trim()))),
         None => Err(failed(format!("did not end within {wait:?} and was killed (--wait bounds it)"))),
@@ -35,10 +42,8 @@ pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
 }
 
 /// How it ended, and what it said; `None` when it had to be killed. It writes to a file: a pipe could fill up.
-fn try_run(program: &str, args: &[&str], wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
+fn try_run(command: &mut Command, wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
     let mut said = tempfile::tempfile()?;
-    let mut command = Command::new(program);
-    command.args(args).env("PATH", PATH).env("LC_ALL", "C").env(OFFLINE.0, OFFLINE.1);
     command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
     let Some(status) = end(&mut command.spawn()?, wait)? else { return Ok(None) };
     let mut words = Vec::new();

@@ -15,6 +15,11 @@ const YAML: &str = "/etc/netplan";
 const FOLDERS: [&str; 3] = ["/lib/netplan", YAML, "/run/netplan"];
 const UNITS: &str = "/run/systemd/network";
 
+/// netplan since 1.0 has systemd reload all units after `generate`, with `--root-dir` too. Its generator would rewrite
+/// every unit of networkd's then, so netplan's `systemctl` is told that there is no systemd. For netplan alone:
+/// networkctl since 254 goes by it, too, does nothing then, and calls it success.
+const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
+
 /// What netplan makes of everybody's YAML with `changes` in place; `None` when they change no YAML.
 ///
 /// # Errors
@@ -33,7 +38,7 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     }
     yaml.into_iter().try_for_each(|change| scratch.commit(change))?;
     let folder = root.path().display().to_string();
-    command::run("netplan", &["generate", "--root-dir", &folder], wait)
+    command::run_in(&[OFFLINE], "netplan", &["generate", "--root-dir", &folder], wait)
         .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
     Ok(Some(root))
 }

@@ -40,11 +40,46 @@ chmod 755 /run/bin/netplan
 mount --bind /run/bin/netplan /usr/sbin/netplan
 "#;
 
+/// Another systemd than this machine's, unpacked by tests/consumers: its networkd runs with that tree as its root, and
+/// all else is the guest's; its networkctl by the tree's own libraries, as eniroute's units may not change the root.
+const NEWER: &str = r#"
+for folder in proc sys dev run etc; do mkdir -p $TREE/$folder; mount --rbind /$folder $TREE/$folder; done
+cat >/run/bin/networkctl <<SH
+#!/bin/sh
+libraries=$TREE/usr/lib/x86_64-linux-gnu
+exec $TREE/usr/lib64/ld-linux-x86-64.so.2 --library-path \$libraries:\$libraries/systemd $TREE/usr/bin/networkctl "\$@"
+SH
+chmod 755 /run/bin/networkctl
+mount --bind /run/bin/networkctl /usr/bin/networkctl
+"#;
+
+/// The systemd whose networkd runs in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Systemd {
+    /// This machine's own.
+    Installed,
+    /// That of a release of Debian, which tests/consumers has unpacked.
+    Of(&'static str),
+}
+
+impl Systemd {
+    /// Both sides of 254, since when networkctl does nothing where `SYSTEMD_OFFLINE` is set.
+    pub const ALL: [Self; 2] = [Self::Installed, Self::Of("trixie")];
+
+    fn tree(self) -> Option<String> {
+        let Self::Of(release) = self else { return None };
+        let tree = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/systemd-{}"), release);
+        assert!(fs::exists(&tree).unwrap(), "{tree} is not there: run tests/setup");
+        Some(tree)
+    }
+}
+
 /// Read by eniroute where it is there; /etc itself is this machine's.
 pub const CONFIG: &str = "/run/eniroute.toml";
 
 pub struct Lab {
     networkd: Option<Background>,
+    systemd: Systemd,
     _daemons: Vec<Background>,
     pub vpc: Vpc,
     pub guest: Host,
@@ -55,6 +90,11 @@ pub struct Lab {
 impl Lab {
     /// The guest with its primary ENI, eth0, and nothing running in it. Files go by their path.
     pub fn new(files: &[(&str, &str)]) -> Self {
+        Self::of(Systemd::Installed, files)
+    }
+
+    /// The same with another systemd.
+    pub fn of(systemd: Systemd, files: &[(&str, &str)]) -> Self {
         let mut vpc = Vpc::new();
         let subnets = [("10.0.0.0/20", "2001:db8:0:a::/64"), ("10.1.0.0/20", "2001:db8:0:b::/64")]
             .map(|(v4, v6)| vpc.subnet(v4, Some(v6)));
@@ -64,12 +104,15 @@ impl Lab {
         let guest = vpc.guest();
         guest.sh(MOUNTS);
         guest.sh(NETPLAN);
+        if let Some(tree) = systemd.tree() {
+            guest.sh(&format!("TREE={tree}{NEWER}"));
+        }
         for (path, text) in files {
             guest.enter(|| fs::write(path, text).unwrap_or_else(|e| panic!("{path}: {e}")));
         }
         let bus = guest.command("dbus-daemon").args(["--config-file=/run/dbus/bus.conf", "--nofork"]).background();
         let daemons = vec![bus, dhcp_server(&vpc)];
-        Self { networkd: None, _daemons: daemons, vpc, guest, subnets, enis }
+        Self { networkd: None, systemd, _daemons: daemons, vpc, guest, subnets, enis }
     }
 
     /// eth1, in the primary's subnet, with a delegated prefix.
@@ -91,7 +134,12 @@ impl Lab {
             // A boot has seconds between the two; eniroute tells a process's start to 1/50 s.
             thread::sleep(Duration::from_millis(100));
         }
-        self.networkd = Some(self.guest.command("/lib/systemd/systemd-networkd").background());
+        let daemon = "/lib/systemd/systemd-networkd";
+        let command = match self.systemd.tree() {
+            Some(tree) => self.guest.command("chroot").args([&tree, daemon]),
+            None => self.guest.command(daemon),
+        };
+        self.networkd = Some(command.background());
         configured.iter().for_each(|dev| self.await_configured(dev));
     }
 
@@ -126,6 +174,13 @@ impl Lab {
 
     pub fn await_configured(&self, dev: &str) {
         self.until(&format!("{dev} is configured"), || self.record(dev).contains("ADMIN_STATE=configured"));
+    }
+
+    /// The file that networkd says it runs the link by, by networkctl.
+    pub fn loaded(&self, dev: &str) -> String {
+        let status = self.guest.sh(&format!("networkctl status --no-pager --full --lines=0 {dev}"));
+        let file = status.lines().find_map(|line| line.trim().strip_prefix("Network File: "));
+        file.unwrap_or_else(|| panic!("networkctl names no file: {status}")).to_owned()
     }
 
     /// networkd's record of a link.

@@ -2,6 +2,7 @@
 
 mod lab;
 mod newcomers;
+mod reload;
 mod repair;
 
 use lab::{CONFIG, Lab};
