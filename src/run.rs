@@ -1,6 +1,7 @@
 //! The pipeline: metadata -> plan -> diff -> kernel -> files -> report. The only module that knows all others.
 
 mod act;
+mod ask;
 mod executor;
 mod life;
 pub mod service;
@@ -66,6 +67,8 @@ struct Host {
     service: imds::Options,
     /// There from the first question on.
     imds: Option<Imds>,
+    /// Firmware says so, or whoever names the metadata service: what that one refuses now, it may answer later.
+    is_ec2: bool,
 }
 
 impl Host {
@@ -75,7 +78,8 @@ impl Host {
         let config = Config::load(&path, must_exist)?;
         let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
         let service = imds::Options { urls, wait: common.wait };
-        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None })
+        let is_ec2 = service::is_certain(common, &disk);
+        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None, is_ec2 })
     }
 
     /// The metadata service. Where no route leads to it, every NIC is asked.

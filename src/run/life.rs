@@ -12,7 +12,7 @@ use log::{debug, warn};
 use super::executor::Executor;
 use super::service::serve_silently;
 use super::survey::Survey;
-use super::{Host, LOCK, act, converge, demand_root, lock};
+use super::{Host, LOCK, act, ask, converge, demand_root, lock};
 use crate::cli::{Apply, Common, Hotplug, Selected};
 use crate::diff::diff;
 use crate::eni::{self, Incomplete, Metadata, Reading};
@@ -154,7 +154,7 @@ fn follow(
     let mut report = Report { command, ..Report::default() };
     let mut burst = Burst::new(&host.disk, &known);
     let public = host.needs_public(&options.selected);
-    let (mut reading, mut read) = (Reading::start(host.imds()?, public)?, Instant::now());
+    let (mut reading, mut read) = (ask::until(host, public, deadline)?, Instant::now());
     let mut links = host.kernel.links()?;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -175,12 +175,18 @@ fn follow(
         sleep(pause);
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         links = host.kernel.links()?;
-        match reading.go_on(host.imds()?, &net::nics(&links).filter_map(Link::eni_mac).collect::<Vec<_>>()) {
+        let wanted: Vec<Mac> = net::nics(&links).filter_map(Link::eni_mac).collect();
+        let ended = match host.imds().and_then(|imds| reading.go_on(imds, &wanted)) {
             Ok(true) if read.elapsed() > STALE => {
-                (reading, read) = (Reading::start(host.imds()?, public)?, Instant::now());
+                ask::until(host, public, deadline).map(|new| (reading, read) = (new, Instant::now()))
             }
-            Ok(_) => {}
-            Err(error) => return report.ended_by(error),
+            ended => ended.map(drop),
+        };
+        match ended {
+            Err(error) if !ask::may_pass(host, &error) => return report.ended_by(error),
+            Err(error) if Instant::now() >= deadline => return report.ended_by(error),
+            Err(_) => host.imds = None,
+            Ok(()) => {}
         }
     }
 }

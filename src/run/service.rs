@@ -17,22 +17,27 @@ use crate::report::Report;
 ///
 /// # Errors
 /// Those of `work`, but for a metadata service that refuses (it is turned off, say), and for one that cannot be
-/// reached on a host that nothing shows to be an EC2 instance.
+/// reached on a host that nothing shows to be an EC2 instance. On one that is, eniroute stays in charge.
 pub fn serve(
     command: &'static str,
     common: &Common,
     force: bool,
     work: impl FnOnce() -> Result<Report>,
 ) -> Result<Report> {
+    let disk = Disk::new(&common.root)?;
+    let is_certain = is_certain(common, &disk);
     let why = match stands_down(common, force)? {
         Some(why) => why,
         None => match work() {
+            Err(error @ Error::Refused { .. }) if is_certain => {
+                let later = "nothing was changed; eniroute-refresh.timer goes on asking";
+                return Ok(Report::one_line(command, format!("{error}; {later}")));
+            }
             Err(error @ Error::Refused { .. }) => error.to_string(),
-            Err(error @ Error::Unreachable { .. }) if is_doubtful(common)? => error.to_string(),
+            Err(error @ Error::Unreachable { .. }) if !is_certain => error.to_string(),
             ended => return ended,
         },
     };
-    let disk = Disk::new(&common.root)?;
     if Memory::load(&disk).enis.is_empty() {
         // Nobody need look again before the next boot.
         Memory::erase(&disk)?;
@@ -71,9 +76,9 @@ pub fn stands_down(common: &Common, force: bool) -> Result<Option<String>> {
     if force { Ok(None) } else { peers::in_charge(&disk) }
 }
 
-/// Only the metadata service could tell whether this is an EC2 instance. Who names one says that it is.
-fn is_doubtful(common: &Common) -> Result<bool> {
-    Ok(common.imds.is_none() && ec2::platform(&Disk::new(&common.root)?) == Platform::Unknown)
+/// This is an EC2 instance, whatever the metadata service says: by the firmware, or because somebody names a service.
+pub fn is_certain(common: &Common, disk: &Disk) -> bool {
+    common.imds.is_some() || ec2::platform(disk) == Platform::Ec2
 }
 
 /// Says of a metadata service that cannot be reached what is likely the reason: this is no EC2 instance.

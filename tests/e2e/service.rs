@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::instance::{Instance, changed};
 use crate::vpc::{EniSpec, Fault, SubnetId, Vpc};
 
+const MEMORY: &str = "run/eniroute/metadata.json";
 const VENDOR: &str = "sys/class/dmi/id/sys_vendor";
 const ASSET_TAG: &str = "sys/class/dmi/id/board_asset_tag";
 const THIS: &str = "i-0000000000000000a\n";
@@ -96,8 +98,91 @@ fn a_metadata_service_that_is_turned_off_is_no_failure_of_the_service() {
     netplan(&instance);
     instance.write(VENDOR, "Amazon EC2\n");
     vpc.imds().fault(Fault::REFUSE);
-    assert_stands_down(&instance, "apply --service", "turned off");
+    let dump = instance.host.dump();
+    let began = Instant::now();
+    let said = instance.must("apply --service --wait 1.5");
+    assert!(said.lines().count() == 1 && said.contains("turned off") && said.contains("refresh"), "{said}");
+    assert!((Duration::from_secs(1)..Duration::from_secs(4)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert_eq!(changed(&dump, &instance.host.dump()), [""; 0]);
+    assert!(!instance.has("etc/netplan/60-eniroute-eth1.yaml"));
     assert_eq!(instance.eniroute("apply").code, 4);
+    // It is turned on again: the units have stayed on.
+    assert!(instance.has(MEMORY));
+    assert_eq!(instance.eniroute("refresh").code, 4);
+    assert!(instance.has(MEMORY));
+    vpc.imds().heal();
+    instance.must("refresh");
+    all_answer(&vpc);
+}
+
+/// The keys without which there is no metadata at all, and the answers that look as if this were no EC2 instance.
+const ESSENTIAL: [&str; 3] = ["api/token", "meta-data/mac", "network/interfaces/macs"];
+const CLEAR: [u16; 3] = [400, 403, 404];
+
+#[test]
+fn an_answer_that_denies_ec2_does_not_end_the_boot_where_the_firmware_says_ec2() {
+    let (vpc, _, instance) = two_enis();
+    netplan(&instance);
+    instance.write(VENDOR, "Amazon EC2\n");
+    for what in ESSENTIAL {
+        for (status, times) in CLEAR.into_iter().zip([1, 2, 5]) {
+            vpc.imds().fault_for(times, Fault::status_of(what, status));
+            instance.must("apply --service --wait 20");
+            all_answer(&vpc);
+            assert!(instance.has(MEMORY), "{what} {status}");
+            vpc.imds().heal();
+            instance.must("remove");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_denies_ec2_for_all_of_the_boot_leaves_the_rest_to_the_refresh() {
+    let (vpc, _, instance) = two_enis();
+    netplan(&instance);
+    for (what, status) in ESSENTIAL.into_iter().zip(CLEAR) {
+        vpc.imds().fault(Fault::status_of(what, status));
+        instance.must("apply --service --wait 0.5 --imds http://169.254.169.254");
+        assert!(instance.has(MEMORY), "{what} {status}");
+        assert_eq!(instance.eniroute("refresh").code, 4, "{what} {status}");
+        assert!(instance.has(MEMORY), "{what} {status}");
+        vpc.imds().heal();
+        instance.must("refresh");
+        all_answer(&vpc);
+        instance.must("remove");
+    }
+}
+
+#[test]
+fn what_looks_like_somebody_elses_server_ends_the_service_where_nothing_says_ec2() {
+    let (vpc, _, instance) = two_enis();
+    netplan(&instance);
+    for (what, status) in ESSENTIAL.into_iter().zip(CLEAR) {
+        vpc.imds().fault(Fault::status_of(what, status));
+        assert_stands_down(&instance, "apply --service", "metadata service");
+        vpc.imds().heal();
+    }
+}
+
+#[test]
+fn a_hot_plug_outlasts_an_answer_that_denies_ec2() {
+    let (mut vpc, subnet, instance) = two_enis();
+    netplan(&instance);
+    instance.write(VENDOR, "Amazon EC2\n");
+    instance.must("apply --service");
+    for (name, (what, status)) in ["eth2", "eth3", "eth4"].iter().zip(ESSENTIAL.into_iter().zip(CLEAR)) {
+        let address = format!("10.0.0.{name}").replace("eth", "3");
+        vpc.attach(EniSpec::new(subnet, name).ipv4([&address]));
+        vpc.imds().fault_for(3, Fault::status_of(what, status));
+        instance.must(&format!("hotplug add {name} --wait 20"));
+        assert!(vpc.neighbour(subnet).ping(&[&*address]).is_empty(), "{what} {status}");
+        all_answer(&vpc);
+    }
+}
+
+fn all_answer(vpc: &Vpc) {
+    let dead = vpc.inet().ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
+    assert!(dead.is_empty(), "{dead:?}");
 }
 
 /// A container, or a board without DMI, may be on EC2: only its metadata service can tell.
