@@ -13,16 +13,16 @@ fn install(place: &Place) -> String {
     place.run("dpkg --install /tmp/eniroute.deb")
 }
 
-/// The same package, of a later version, whose configuration file is another one.
+/// The same package, of a later version, whose example of a configuration is another one.
 fn upgrade(place: &Place) -> String {
     let folder = tempfile::tempdir().unwrap();
     let (tree, deb) = (folder.path().join("tree"), folder.path().join("new.deb"));
     said(Command::new("dpkg-deb").arg("-R").arg(package("_amd64.deb")).arg(&tree));
     said(Command::new("sed").args(["-i", "s/^Version: .*/&.1/"]).arg(tree.join("DEBIAN/control")));
-    said(Command::new("sh").arg("-c").arg("echo '# new' >> \"$0\"").arg(tree.join("etc/eniroute.toml")));
+    said(Command::new("sh").arg("-c").arg("echo '# new' >> \"$0\"").arg(tree.join("etc/eniroute.toml.example")));
     said(Command::new("dpkg-deb").args(["-Znone", "-b"]).args([&tree, &deb]));
     place.write("tmp/new.deb", std::fs::read(deb).unwrap());
-    place.run("dpkg --force-confold --install /tmp/new.deb")
+    place.run("dpkg --install /tmp/new.deb </dev/null")
 }
 
 #[test]
@@ -58,11 +58,29 @@ fn an_upgrade_keeps_the_state_and_the_configuration() {
     place.assert_answers(true);
 }
 
+/// As user-data runs it: nobody is there to answer a question.
+#[test]
+fn a_configuration_that_came_before_the_package_is_kept_without_a_question() {
+    let mut place = Place::new();
+    place.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
+    place.write("tmp/eniroute.deb", std::fs::read(package("_amd64.deb")).unwrap());
+    // apt's own call of dpkg, without apt's lists.
+    place.run("dpkg --unpack --auto-deconfigure /tmp/eniroute.deb </dev/null && dpkg --configure --pending </dev/null");
+    place.assert_answers(false);
+    assert_eq!(place.read("etc/eniroute.toml"), "exclude = [\"eth1\"]\n");
+    assert!(place.read("etc/eniroute.toml.example").contains("#exclude = "));
+    upgrade(&place);
+    assert_eq!(place.read("etc/eniroute.toml"), "exclude = [\"eth1\"]\n");
+    place.run("dpkg --purge eniroute");
+    assert!(!place.has("etc/eniroute.toml") && !place.has("etc/eniroute.toml.example"));
+}
+
 #[test]
 fn removal_leaves_the_kernel_to_the_next_boot_and_purge_takes_everything_back() {
     let mut place = Place::new();
     let (dump, files) = (place.host.dump(), place.files());
     install(&place);
+    place.write("etc/eniroute.toml", "main_route = true # mine\n");
     let applied = place.host.dump();
 
     let said = place.run("dpkg --remove eniroute");

@@ -48,9 +48,25 @@ fn install_upgrade_and_removal() {
     assert!(said.contains("until the next boot") && said.contains("eniroute remove"), "{said}");
     assert_eq!(place.host.dump(), before.0);
     place.assert_answers(true);
-    // A configuration that somebody has changed is kept, as rpm does; what the kernel holds is told until the reboot.
+    // A person's configuration is kept; what the kernel holds is told until the reboot.
     let left: Vec<_> = place.files().into_iter().filter(|file| !files.contains(file)).collect();
-    assert_eq!(left, ["/etc/eniroute.toml.rpmsave", "/run/eniroute.lock", "/run/eniroute/ledger.json"]);
+    assert_eq!(left, ["/etc/eniroute.toml", "/run/eniroute.lock", "/run/eniroute/ledger.json"]);
+}
+
+#[test]
+fn a_configuration_that_came_before_the_package_is_kept() {
+    let mut place = Place::new();
+    place.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
+    let kept = |place: &Place| {
+        assert_eq!(place.read("etc/eniroute.toml"), "exclude = [\"eth1\"]\n");
+        assert!(!place.has("etc/eniroute.toml.rpmnew") && !place.has("etc/eniroute.toml.rpmsave"));
+    };
+    install(&place, "-i");
+    kept(&place);
+    place.assert_answers(false);
+    assert!(place.read("etc/eniroute.toml.example").contains("#exclude = "));
+    install(&place, "-U --replacepkgs --replacefiles");
+    kept(&place);
 }
 
 #[test]
