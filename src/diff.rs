@@ -69,15 +69,21 @@ pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<u32, usize> {
 /// What the primary ENI's interface had before and has no more, though nobody wanted it away: an address, its link,
 /// its default route in main. Whoever is logged in over it would be cut off.
 pub fn severed(primary: &Dev, before: &Observed, after: &Observed, done: &[Change]) -> Option<Object> {
-    let (after, before) = (There::new(after), There::new(before));
+    let there = There::new(after);
     let link = Object::LinkUp(primary.clone());
-    let is_default = |route: &&&Route| route.table == MAIN && route.dst.prefix_len() == 0;
-    let defaults = before.routes.iter().filter(is_default).filter(|route| route.dev.as_ref() == Some(primary));
+    let had = There::new(before).has(&link).then_some(link).into_iter();
+    let is_default = |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(primary);
+    let lost = |route: &&Route| !after.routes.iter().any(|now| keeps_ways(now, route, primary));
+    let had = had.chain(before.routes.iter().filter(is_default).filter(lost).cloned().map(Object::Route));
     let addresses = before.addresses.iter().filter(|address| address.dev == *primary);
-    let had = before.has(&link).then_some(link).into_iter();
-    let had = had.chain(defaults.map(|route| Object::Route((*route).clone())));
-    let mut had = had.chain(addresses.map(|address| Object::Address((*address).clone())));
-    had.find(|object| !after.has(object) && !done.contains(&Change::Remove(object.clone())))
+    let mut had = had.chain(addresses.cloned().map(Object::Address));
+    had.find(|object| !there.has(object) && !done.contains(&Change::Remove(object.clone())))
+}
+
+/// `now` takes the place of `before`, and has its ways by `dev`: other ways may have come or gone.
+fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
+    let mut ways = before.ways().filter(|(_, way)| *way == dev);
+    now.key() == before.key() && now.kind == before.kind && ways.all(|way| now.ways().any(|other| other == way))
 }
 
 /// What the kernel holds, for looking things up: an instance can have thousands of rules.

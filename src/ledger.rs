@@ -169,6 +169,7 @@ impl MainRoute {
             dst: self.dst,
             via: self.via,
             dev: Some(dev.clone()),
+            next_hops: Vec::new(),
             src: self.src,
             metric: self.metric,
         }

@@ -14,7 +14,7 @@ pub use address::{Address, Family};
 pub use link::{Link, nics};
 pub use mac::Mac;
 pub use object::{Change, Object, Observed};
-pub use route::{IPV6_METRIC, MAIN, Route, RouteKind};
+pub use route::{IPV6_METRIC, MAIN, NextHop, Route, RouteKind};
 pub use rule::Rule;
 
 /// An interface's name (`eth1`, `ens6`). Shared, because every address and route carries one.

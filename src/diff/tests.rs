@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::Config;
 use crate::eni::Eni;
-use crate::net::{Family, Link, Mac, RouteKind};
+use crate::net::{Family, Link, Mac, NextHop, RouteKind};
 use crate::plan::plan;
 
 fn eni(number: u8, ip: &str) -> Eni {
@@ -47,6 +47,7 @@ fn fresh() -> (Desired, Observed) {
         dst: Family::Ipv4.everything(),
         via: Some("10.0.0.1".parse().unwrap()),
         dev: Some("eth0".into()),
+        next_hops: Vec::new(),
         src: None,
         metric: 100,
     };
@@ -197,6 +198,7 @@ fn what_is_not_ours_by_its_form_is_never_removed() {
         dst: "10.9.0.0/16".parse().unwrap(),
         via: None,
         dev: Some("eth1".into()),
+        next_hops: Vec::new(),
         src: None,
         metric: 10001,
     };
@@ -227,6 +229,7 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
         dst: Family::Ipv4.everything(),
         via: Some("10.0.0.9".parse().unwrap()),
         dev: Some("eth0".into()),
+        next_hops: Vec::new(),
         src: None,
         metric: 10001,
     };
@@ -313,6 +316,7 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
         dst: Family::Ipv4.everything(),
         via: Some("10.0.0.1".parse().unwrap()),
         dev: Some("eth0".into()),
+        next_hops: Vec::new(),
         src: None,
         metric: 100,
     };
@@ -334,4 +338,29 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
     after.addresses.pop();
     assert_eq!(severed(&eth0, &before, &after, &[]), Some(Object::Address(secondary.clone())));
     assert_eq!(severed(&eth0, &before, &after, &[Change::Remove(Object::Address(secondary))]), None);
+}
+
+#[test]
+fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_lose() {
+    let (_, mut before) = fresh();
+    let hop = |dev: &str| NextHop { via: Some("fe80:ec2::1".parse().unwrap()), dev: dev.into(), weight: 1 };
+    let by = |hops: Vec<NextHop>| Route {
+        table: MAIN,
+        kind: RouteKind::Unicast,
+        dst: Family::Ipv6.everything(),
+        via: None,
+        dev: None,
+        next_hops: hops,
+        src: None,
+        metric: 512,
+    };
+    let both = by(vec![hop("eth0"), hop("eth1")]);
+    before.routes = vec![both.clone()];
+    let with = |route: Route| Observed { routes: vec![route], ..before.clone() };
+    let single = |dev: &str| Route { via: hop(dev).via, dev: Some(dev.into()), ..by(Vec::new()) };
+    let lost = |after: Route| severed(&"eth0".into(), &before, &with(after), &[]);
+    assert_eq!(lost(single("eth0")), None, "the other's went, which is none of the primary's");
+    assert_eq!(lost(by(vec![hop("eth2"), hop("eth0")])), None);
+    assert_eq!(lost(single("eth1")), Some(Object::Route(both.clone())));
+    assert_eq!(lost(Route { metric: 9999, ..single("eth0") }), Some(Object::Route(both)));
 }

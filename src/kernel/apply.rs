@@ -2,6 +2,7 @@
 //! looked up first. It decides nothing; what to change is `diff`'s.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
@@ -78,7 +79,7 @@ impl Kernel {
 
     /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
     fn add_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
-        let message = encode::route(route, device(links, route)?, Verb::Make)?;
+        let message = encode::route(route, &devices(links, route)?, Verb::Make)?;
         match self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message) {
             Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
                 let stands = self.standing(route, links)?.contains(route);
@@ -117,7 +118,7 @@ impl Kernel {
         if let Some(other) = taken.find(|present| !same_way(route, present)) {
             return Err(instead(other));
         }
-        let message = encode::route(route, device(links, route)?, Verb::Delete)?;
+        let message = encode::route(route, &devices(links, route)?, Verb::Delete)?;
         let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
         needless(removed.map(|()| true), &ABSENT)
     }
@@ -146,7 +147,7 @@ impl Kernel {
         if let Some(other) = standing.iter().find(|present| *present != old) {
             return Err(Refusal::because(format!("expected `{old}` alone in its place, found `{other}`; run again")));
         }
-        let message = encode::route(new, device(links, new)?, Verb::Make)?;
+        let message = encode::route(new, &devices(links, new)?, Verb::Make)?;
         self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
         Ok(true)
     }
@@ -221,15 +222,13 @@ fn index(links: &[Link], dev: &Dev) -> Result<u32, Refusal> {
     link.map(|link| link.index).ok_or_else(|| Refusal::because(format!("no interface is named `{dev}`")))
 }
 
-/// A throw route has no device; a unicast one that has none was read from one with several next hops.
-fn device(links: &[Link], route: &Route) -> Result<Option<u32>, Refusal> {
-    match &route.dev {
-        Some(dev) => index(links, dev).map(Some),
-        None if route.kind == RouteKind::Unicast => {
-            Err(Refusal::because("it has no single device; it has to be made by hand"))
-        }
-        None => Ok(None),
+/// A throw route has no device; a unicast one that has none applies to some packets only.
+fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
+    let indexes = route.ways().map(|(_, dev)| index(links, dev)).collect::<Result<Vec<u32>, Refusal>>()?;
+    if indexes.is_empty() && route.kind == RouteKind::Unicast {
+        return Err(Refusal::because("it has selectors that eniroute cannot write; it has to be made by hand"));
     }
+    Ok(indexes)
 }
 
 fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
@@ -241,13 +240,16 @@ fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
 
 /// Two routes of one key are the same but for their preferred source.
 fn same_way(a: &Route, b: &Route) -> bool {
-    (a.kind, a.via, &a.dev) == (b.kind, b.via, &b.dev)
+    a.kind == b.kind && a.ways().eq(b.ways())
 }
 
-/// Whether the kernel, asked to delete `asked`, may take `present`, which has the same key, for it: what is not
-/// asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
+/// Whether the kernel, asked to delete `asked`, may take `present`, which has the same key, for it, or a way of it:
+/// what is not asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
 fn would_delete_route(asked: &Route, present: &Route) -> bool {
-    (asked.dev.is_none() || asked.dev == present.dev) && (asked.via.is_none() || asked.via == present.via)
+    let is_asked = |(via, dev): (Option<IpAddr>, &Dev)| {
+        present.ways().any(|(other, way)| way == dev && (via.is_none() || via == other))
+    };
+    asked.ways().next().is_none() || asked.ways().any(is_asked)
 }
 
 /// The same of rules (`rule_find` in net/core/fib_rules.c).

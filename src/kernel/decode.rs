@@ -9,7 +9,8 @@ use neli::rtnl::*;
 use neli::types::{Buffer, RtBuffer};
 
 use super::Lookup;
-use crate::net::{Address, Dev, Family, Link, Mac, Route, RouteKind, Rule};
+use super::nexthop::{self, Objects};
+use crate::net::{Address, Dev, Family, Link, Mac, NextHop, Route, RouteKind, Rule};
 
 /// `RTA_VIA`: a gateway of another family than the destination's; neli leaves it out on musl.
 const RTA_VIA: u16 = 18;
@@ -48,7 +49,7 @@ fn ip<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<Ip
     address_of(value(attributes, kind)?)
 }
 
-fn address_of(bytes: &[u8]) -> Option<IpAddr> {
+pub(super) fn address_of(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|b| Ipv4Addr::from(b).into());
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|b| Ipv6Addr::from(b).into())).ok()
 }
@@ -115,7 +116,7 @@ fn ipv6_setting(families: &[u8], which: usize) -> Option<i32> {
 }
 
 /// The value of one attribute among those that `bytes` hold (`struct rtattr`: length, type, value, padding to 4).
-fn nested(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
+pub(super) fn nested(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
     loop {
         let (header, _) = bytes.split_first_chunk::<4>()?;
         let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
@@ -141,11 +142,12 @@ pub fn address(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
     Some(Address { dev: name(links, *message.ifa_index())?, net })
 }
 
-/// `None` for a cached route, and for one whose link came after `links` were listed.
+/// `None` for a cached route, and for one whose link came after `links` were listed. `objects` are the next hops
+/// that the route names by number only.
 ///
-/// A route with several next hops, or one that applies to some packets only (type of service, IPv6 source
-/// prefix), keeps neither gateway nor device, and so equals none of ours.
-pub fn route(message: &Rtmsg, links: &[Link]) -> Option<Route> {
+/// A route that applies to some packets only (type of service, IPv6 source prefix) keeps no way, and so equals none
+/// of ours.
+pub fn route(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
     let attributes = message.rtattrs();
     if message.rtm_flags().contains(RtmF::CLONED) {
         return None;
@@ -155,20 +157,41 @@ pub fn route(message: &Rtmsg, links: &[Link]) -> Option<Route> {
         Rtn::Throw => RouteKind::Throw,
         other => RouteKind::Other(other.into()),
     };
-    let plain = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0 && value(attributes, Rta::Multipath).is_none();
-    let dev = match number(attributes, Rta::Oif).filter(|_| plain && kind != RouteKind::Throw) {
-        Some(index) => Some(name(links, index)?),
-        None => None,
-    };
+    let plain = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0 && kind != RouteKind::Throw;
+    let mut ways = if plain { ways(message, links, objects)? } else { Vec::new() };
+    let only = if is_multipath(message, objects) { None } else { ways.pop() };
     Some(Route {
         table: table(message),
         kind,
         dst: destination(message)?,
-        via: gateway(attributes).filter(|_| plain),
-        dev,
+        via: only.as_ref().and_then(|way| way.via),
+        dev: only.map(|way| way.dev),
+        next_hops: ways,
         src: ip(attributes, Rta::Prefsrc),
         metric: number(attributes, Rta::Priority).unwrap_or(0),
     })
+}
+
+/// Which next hop object a route goes by, where the kernel tells nothing else of its ways (`nexthop_compat_mode` off).
+pub fn object(message: &Rtmsg) -> Option<u32> {
+    let attributes = message.rtattrs();
+    let told = find(attributes, Rta::Oif).is_some() || find(attributes, Rta::Multipath).is_some();
+    number(attributes, nexthop::RTA_NH_ID).filter(|_| !told)
+}
+
+fn is_multipath(message: &Rtmsg, objects: &Objects) -> bool {
+    find(message.rtattrs(), Rta::Multipath).is_some() || object(message).is_some_and(|id| objects.is_group(id))
+}
+
+/// Every way of a route, or of the answer to a lookup; `None` where a link came after `links` were listed.
+pub fn ways(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Vec<NextHop>> {
+    let attributes = message.rtattrs();
+    let raw = match (value(attributes, Rta::Multipath), object(message)) {
+        (Some(hops), _) => nexthop::of_multipath(hops),
+        (None, Some(id)) => objects.ways(id),
+        (None, None) => number(attributes, Rta::Oif).map(|index| (gateway(attributes), index, 1)).into_iter().collect(),
+    };
+    raw.into_iter().map(|(via, index, weight)| Some(NextHop { via, dev: name(links, index)?, weight })).collect()
 }
 
 fn destination(message: &Rtmsg) -> Option<IpNet> {

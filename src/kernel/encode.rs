@@ -8,13 +8,16 @@ use neli::consts::rtnl::*;
 use neli::rtnl::*;
 use neli::types::{Buffer, RtBuffer};
 
+use super::nexthop;
 use super::socket::Refusal;
 use crate::net::{Address, Family, IPV6_METRIC, Route, RouteKind, Rule};
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
 const ONLINK: u32 = 4;
 /// `RTM_F_LOOKUP_TABLE`: answer with the table that decided.
-const LOOKUP_TABLE: u32 = 0x1000;
+pub const LOOKUP_TABLE: u32 = 0x1000;
+/// `RTM_F_FIB_MATCH`: answer with the whole route that matches, not with the way of one flow.
+pub const FIB_MATCH: u32 = 0x2000;
 /// `IFA_F_NODAD | IFA_F_NOPREFIXROUTE`; the second does not fit the header's eight bits.
 const IPV6_ADDRESS_FLAGS: u32 = 0x02 | 0x200;
 
@@ -98,10 +101,12 @@ pub fn routes(family: Family) -> Result<Rtmsg, Refusal> {
     rtmsg(family).build().map_err(Refusal::because)
 }
 
-/// `index` is that of the route's device. To make it: protocol static, and `onlink` with a gateway, because our
+/// `indexes` are those of the interfaces that it leaves by, in the order of [`Route::ways`]. To make it: protocol static, and `onlink` with a gateway, because our
 /// addresses cover no subnet. To delete it: any protocol, any scope, any flags, any preferred source.
-pub fn route(route: &Route, index: Option<u32>, verb: Verb) -> Result<Rtmsg, Refusal> {
+pub fn route(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> {
     let make = verb == Verb::Make;
+    let has_many = !route.next_hops.is_empty();
+    let oif = indexes.first().filter(|_| !has_many).copied();
     let message = rtmsg(route.family())
         .rtm_dst_len(route.dst.prefix_len())
         .rtm_type(match route.kind {
@@ -114,7 +119,8 @@ pub fn route(route: &Route, index: Option<u32>, verb: Verb) -> Result<Rtmsg, Ref
         .rtm_flags(RtmF::from_bits_retain(if make && route.via.is_some() { ONLINK } else { 0 }))
         .rtattrs(attributes([
             (Rta::Dst, Some(bytes(route.dst.addr()))),
-            (Rta::Oif, index.map(number)),
+            (Rta::Oif, oif.map(number)),
+            (Rta::Multipath, has_many.then(|| nexthop::multipath(&route.next_hops, indexes))),
             (Rta::Gateway, route.via.map(bytes)),
             (Rta::Prefsrc, route.src.filter(|_| make).map(bytes)),
             (Rta::Priority, Some(number(metric(route)))),
@@ -134,17 +140,16 @@ pub fn metric(route: &Route) -> u32 {
 /// The scope that `ip` gives: IPv4 on-link routes have their own, and IPv6 knows none. A deletion with `nowhere`
 /// takes any scope (`fib_table_delete`).
 fn scope(route: &Route, verb: Verb) -> RtScope {
-    match (verb, route.family(), route.kind, route.via) {
+    let via = route.ways().find_map(|(via, _)| via);
+    match (verb, route.family(), route.kind, via) {
         (Verb::Delete, Family::Ipv4, _, _) => RtScope::Nowhere,
         (Verb::Make, Family::Ipv4, RouteKind::Unicast, None) => RtScope::Link,
         _ => RtScope::Universe,
     }
 }
 
-/// The way of a packet to `to`, from `from` or unbound. IPv6 always names the table, and under strict checking
-/// refuses to be asked for it (`inet6_rtm_valid_getroute_req`).
-pub fn lookup(to: IpAddr, from: Option<IpAddr>) -> Result<Rtmsg, Refusal> {
-    let flags = if to.is_ipv4() { LOOKUP_TABLE } else { 0 };
+/// The way of a packet to `to`, from `from` or unbound; `flags` say what to answer.
+pub fn lookup(to: IpAddr, from: Option<IpAddr>, flags: u32) -> Result<Rtmsg, Refusal> {
     let message = rtmsg(Family::of(to))
         .rtm_dst_len(IpNet::from(to).prefix_len())
         .rtm_src_len(from.map_or(0, |ip| IpNet::from(ip).prefix_len()))
@@ -201,6 +206,7 @@ mod tests {
             dst: dst.parse().unwrap(),
             via: via.map(|ip| ip.parse().unwrap()),
             dev: Some("eth1".into()),
+            next_hops: Vec::new(),
             src: None,
             metric,
         }
@@ -208,9 +214,9 @@ mod tests {
 
     #[test]
     fn onlink_survives_because_it_is_no_flag_that_neli_knows() {
-        let made = route(&default_route("0.0.0.0/0", Some("10.0.0.1"), 0), Some(2), Verb::Make).unwrap();
+        let made = route(&default_route("0.0.0.0/0", Some("10.0.0.1"), 0), &[2], Verb::Make).unwrap();
         assert_eq!(made.rtm_flags().bits(), 4);
-        let deleted = route(&default_route("0.0.0.0/0", Some("10.0.0.1"), 0), Some(2), Verb::Delete).unwrap();
+        let deleted = route(&default_route("0.0.0.0/0", Some("10.0.0.1"), 0), &[2], Verb::Delete).unwrap();
         assert_eq!(deleted.rtm_flags().bits(), 0);
     }
 

@@ -5,6 +5,7 @@ mod apply;
 mod decode;
 mod encode;
 mod events;
+mod nexthop;
 mod socket;
 mod sysctl;
 
@@ -21,6 +22,9 @@ use crate::net::{Address, Dev, Family, Link, MAIN, Observed, Route, Rule};
 pub use events::changed_links;
 
 use apply::Listed;
+use encode::{FIB_MATCH, LOOKUP_TABLE};
+use neli::types::Buffer;
+use nexthop::{NHMSG, Objects, RTM_GETNEXTHOP};
 use socket::{Changes, Refusal, Socket, settled};
 
 /// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
@@ -88,13 +92,39 @@ impl Kernel {
         self.lookup(to, from).map_err(|refusal| refusal.of(what()))
     }
 
-    fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
-        let reply: Rtmsg = match self.socket.get(Rtm::Getroute, encode::lookup(to, from)?) {
-            Err(refusal) if refusal.is(&NO_WAY) => return Ok(None),
+    /// Every interface by which packets from `from` to `to`'s side may leave: of a route with several ways each flow
+    /// takes one, and [`Kernel::route_get`] tells of one flow. Empty where none would leave, as there. `links` give
+    /// the interfaces their names. Linux before 4.13 tells one way only.
+    ///
+    /// # Errors
+    /// As [`Kernel::route_get`].
+    pub fn ways_out(&mut self, to: IpAddr, from: IpAddr, links: &[Link]) -> Result<Vec<Dev>> {
+        let what = || format!("ip route get fibmatch {to} from {from}");
+        self.matching(to, from, links).map_err(|refusal| refusal.of(what()))
+    }
+
+    fn matching(&mut self, to: IpAddr, from: IpAddr, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
+        let Some(reply) = self.answer(encode::lookup(to, Some(from), FIB_MATCH)?)? else { return Ok(Vec::new()) };
+        let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
+        let ways = decode::ways(&reply, links, &objects);
+        let ways = ways.ok_or_else(|| Refusal::because("an interface came or went away meanwhile; run again"))?;
+        Ok(ways.into_iter().map(|way| way.dev).collect())
+    }
+
+    fn answer(&mut self, question: Rtmsg) -> Result<Option<Rtmsg>, Refusal> {
+        match self.socket.get(Rtm::Getroute, question) {
+            Err(refusal) if refusal.is(&NO_WAY) => Ok(None),
             // `blackhole`, or an IPv4 source that is no address of this host; with words, it is a wrong request.
-            Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => return Ok(None),
-            reply => reply?,
-        };
+            Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => Ok(None),
+            reply => reply.map(Some),
+        }
+    }
+
+    fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
+        // IPv6 always names the table, and under strict checking refuses to be asked for it
+        // (`inet6_rtm_valid_getroute_req`).
+        let flags = if to.is_ipv4() { LOOKUP_TABLE } else { 0 };
+        let Some(reply) = self.answer(encode::lookup(to, from, flags)?)? else { return Ok(None) };
         let Some(index) = decode::way(&reply) else { return Ok(None) };
         let link = self.link(index)?.ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
         Ok(Some(decode::lookup(&reply, link.name)))
@@ -126,8 +156,18 @@ impl Kernel {
     /// A kernel without IPv6 answers with another family's routes (`rtnl_dump_all`): they are left out.
     fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
         let rows: Vec<Rtmsg> = self.socket.dump(Rtm::Getroute, encode::routes(family)?)?;
-        let routes = rows.iter().filter_map(|row| decode::route(row, links));
+        let objects = self.next_hop_objects(&rows)?;
+        let routes = rows.iter().filter_map(|row| decode::route(row, links, &objects));
         Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || TABLES.contains(&r.table))).collect())
+    }
+
+    /// Asked for only where a route names one and tells nothing else of its ways.
+    fn next_hop_objects(&mut self, rows: &[Rtmsg]) -> Result<Objects, Refusal> {
+        if !rows.iter().any(|row| decode::object(row).is_some()) {
+            return Ok(Objects::default());
+        }
+        let rows: Vec<Buffer> = self.socket.dump(Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()))?;
+        Ok(Objects::of(&rows))
     }
 
     /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in

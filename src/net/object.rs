@@ -77,7 +77,7 @@ impl fmt::Display for Change {
             Self::Add(object) => ("add", object),
             Self::Remove(object) => ("del", object),
             Self::Replace { new, .. } => {
-                return write!(f, "ip {} route replace {new} proto static", new.family().flag());
+                return write!(f, "ip {} route replace {new:#}", new.family().flag());
             }
         };
         let adding = verb == "add";
@@ -94,10 +94,8 @@ impl fmt::Display for Change {
                 let family = Family::of(address.net.addr()).flag();
                 write!(f, "ip {family} address {verb} {address}{flags}")
             }
-            Object::Route(route) => {
-                let proto = if adding { " proto static" } else { "" };
-                write!(f, "ip {} route {verb} {route}{proto}", route.family().flag())
-            }
+            Object::Route(route) if adding => write!(f, "ip {} route add {route:#}", route.family().flag()),
+            Object::Route(route) => write!(f, "ip {} route del {route}", route.family().flag()),
             Object::Rule(rule) => {
                 let proto = if adding { " protocol static" } else { "" };
                 write!(f, "ip {} rule {verb} {rule}{proto}", rule.family.flag())

@@ -23,6 +23,29 @@ pub enum RouteKind {
     Other(u8),
 }
 
+/// One of the ways of a route that has several. Flags such as `onlink` are left out, as with [`Route`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NextHop {
+    pub via: Option<IpAddr>,
+    pub dev: Dev,
+    /// Its part of the flows, from 1 on.
+    pub weight: u16,
+}
+
+impl fmt::Display for NextHop {
+    /// The words after `nexthop`.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(via) = self.via {
+            write!(f, "via {via} ")?;
+        }
+        write!(f, "dev {}", self.dev)?;
+        if self.weight > 1 {
+            write!(f, " weight {}", self.weight)?;
+        }
+        if self.via.is_some() { write!(f, " onlink") } else { Ok(()) }
+    }
+}
+
 /// A route. Protocol and `onlink` are left out on purpose: managers differ in them while the route
 /// is the same. A unicast route without a gateway is on-link (IPv4: `scope link`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,9 +55,10 @@ pub struct Route {
     /// Masked: no host bits.
     pub dst: IpNet,
     pub via: Option<IpAddr>,
-    /// `None` for a throw route, whatever the kernel reports (`dev lo` for IPv6), and for a
-    /// multipath route, which eniroute never writes.
+    /// `None` for a throw route, whatever the kernel reports (`dev lo` for IPv6).
     pub dev: Option<Dev>,
+    /// Several ways, of which each flow takes one; `via` and `dev` are `None` then. What eniroute plans has none.
+    pub next_hops: Vec<NextHop>,
     /// The preferred source (`RTA_PREFSRC`).
     pub src: Option<IpAddr>,
     /// `RTA_PRIORITY`; 0 is the kernel's default for IPv4, 1024 for IPv6.
@@ -46,6 +70,17 @@ impl Route {
         Family::of(self.dst.addr())
     }
 
+    /// Each way that a packet may take by it: router and interface.
+    pub fn ways(&self) -> impl Iterator<Item = (Option<IpAddr>, &Dev)> {
+        let only = self.dev.iter().map(|dev| (self.via, dev));
+        only.chain(self.next_hops.iter().map(|hop| (hop.via, &hop.dev)))
+    }
+
+    /// Some or all of its packets leave by this interface.
+    pub fn leaves_by(&self, dev: &Dev) -> bool {
+        self.ways().any(|(_, way)| way == dev)
+    }
+
     /// What the kernel lets stand once per table: destination and metric.
     pub fn key(&self) -> (u32, IpNet, u32) {
         (self.table, self.dst, self.metric)
@@ -53,7 +88,7 @@ impl Route {
 }
 
 impl fmt::Display for Route {
-    /// The words after `ip route add`, without the protocol.
+    /// The words after `ip route add`; the alternate form (`{:#}`) has the protocol, too.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.kind {
             RouteKind::Unicast => {}
@@ -71,12 +106,10 @@ impl fmt::Display for Route {
         if let Some(dev) = &self.dev {
             write!(f, " dev {dev}")?;
         }
-        if self.kind == RouteKind::Unicast {
-            match (self.via, self.family()) {
-                (Some(_), _) => write!(f, " onlink")?,
-                (None, Family::Ipv4) => write!(f, " scope link")?,
-                (None, Family::Ipv6) => {}
-            }
+        match (self.kind, self.via, self.family()) {
+            (RouteKind::Unicast, Some(_), _) => write!(f, " onlink")?,
+            (RouteKind::Unicast, None, Family::Ipv4) if self.next_hops.is_empty() => write!(f, " scope link")?,
+            _ => {}
         }
         if let Some(src) = self.src {
             write!(f, " src {src}")?;
@@ -87,6 +120,10 @@ impl fmt::Display for Route {
         if self.metric != 0 {
             write!(f, " metric {}", self.metric)?;
         }
-        Ok(())
+        if f.alternate() {
+            write!(f, " proto static")?;
+        }
+        // `ip` takes nothing after them.
+        self.next_hops.iter().try_for_each(|hop| write!(f, " nexthop {hop}"))
     }
 }

@@ -56,7 +56,7 @@ impl Host<'_> {
             route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == family.everything()
         });
         let best = |of: &dyn Fn(&Dev) -> bool| {
-            defaults.clone().filter(|route| route.dev.as_ref().is_some_and(of)).map(|route| route.metric).min()
+            defaults.clone().filter(|route| route.ways().any(|(_, dev)| of(dev))).map(|route| route.metric).min()
         };
         let others = best(&|other| other != dev && self.present.iter().any(|(_, present)| *present == other));
         let own = best(&|other| other == dev);
@@ -122,6 +122,7 @@ impl Host<'_> {
             dst,
             via: None,
             dev: None,
+            next_hops: Vec::new(),
             src: None,
             metric: metric(family(&dst)),
         })
@@ -150,7 +151,7 @@ impl Host<'_> {
                 route.table == MAIN
                     && route.kind == RouteKind::Unicast
                     && route.dst == wanted.dst
-                    && route.dev == wanted.dev
+                    && wanted.dev.as_ref().is_some_and(|dev| route.leaves_by(dev))
                     && route.metric != wanted.metric
             })
     }
@@ -200,6 +201,7 @@ pub(super) fn route(table: u32, dst: IpNet, dev: &Dev) -> Route {
         dst,
         via: None,
         dev: Some(dev.clone()),
+        next_hops: Vec::new(),
         src: None,
         metric: metric(family(&dst)),
     }

@@ -2,7 +2,7 @@
 
 use super::host::{route, router};
 use super::*;
-use crate::net::{Family, MAIN, Mac};
+use crate::net::{Family, MAIN, Mac, NextHop};
 
 /// An ENI on its interface: `eth<number>`, MAC ending in the number.
 fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
@@ -195,6 +195,37 @@ fn main_routes_that_a_dhcp_client_keeps_are_not_doubled() {
     let observed = Observed { routes: vec![subnet], ..host(&enis) };
     let main = in_table(&plan(&enis, &observed, &Config::default()).enis[1], MAIN);
     assert_eq!(main, ["default via 10.0.0.1 dev eth1 onlink metric 10001"]);
+}
+
+/// As systemd-networkd and the kernel merge the routes of two NICs that have one metric.
+#[test]
+fn each_next_hop_of_a_route_in_main_counts() {
+    let enis = same_subnet().map(|eni| {
+        let ip = format!("2001:db8:0:a::{}", eni.number());
+        with_ipv6(eni, &ip, "2001:db8:0:a::/64")
+    });
+    let hop = |via: &str, dev: &str| NextHop { via: Some(via.parse().unwrap()), dev: dev.into(), weight: 1 };
+    let default = |family: Family, hops: Vec<NextHop>| Route {
+        dev: None,
+        next_hops: hops,
+        metric: 100,
+        ..route(MAIN, family.everything(), &"eth0".into())
+    };
+    let planned = |ipv6: Vec<NextHop>| {
+        let ipv4 = default(Family::Ipv4, vec![hop("10.0.0.1", "eth0"), hop("10.0.0.1", "eth1")]);
+        let routes = vec![ipv4, default(Family::Ipv6, ipv6)];
+        plan(&enis, &Observed { routes, ..host(&enis) }, &Config::default()).enis
+    };
+    let [first, second] = &planned(vec![hop("fe80::1", "eth1"), hop("fe80::1", "eth0")])[..] else { panic!() };
+    for own in [
+        "default via 10.0.0.1 dev eth0 onlink table 10000",
+        "default via fe80:ec2::1 dev eth0 onlink table 10000 metric 1024",
+    ] {
+        assert!(in_table(first, 10000).contains(&own.to_owned()), "{own}: {:?}", in_table(first, 10000));
+    }
+    assert!(!in_table(second, MAIN).iter().any(|route| route.starts_with("default")), "its owner keeps one");
+    let first = &planned(vec![hop("fe80::1", "eth0"), hop("fe80::2", "eth0")])[0];
+    assert!(!in_table(first, 10000).iter().any(|route| route.starts_with("default via fe80")), "two routers, one ENI");
 }
 
 #[test]

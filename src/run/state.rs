@@ -47,17 +47,15 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
     Ok(reports)
 }
 
-/// How many of the ENI's addresses would leave by another interface. Without a way out at all only a secondary
+/// How many of the ENI's addresses would leave by another interface, be it some flows only. Without a way out at all only a secondary
 /// ENI is at fault: its table should have a default.
 fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<usize> {
     let mut strays = 0;
     for ip in planned.eni.addresses() {
         let is_up = survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip);
         let outside = if ip.is_ipv4() { OUTSIDE_IPV4 } else { OUTSIDE_IPV6 };
-        let right = match kernel.route_get(outside, Some(ip))? {
-            Some(lookup) => lookup.dev == planned.dev,
-            None => planned.eni.primary,
-        };
+        let ways = kernel.ways_out(outside, ip, &survey.observed.links)?;
+        let right = if ways.is_empty() { planned.eni.primary } else { ways.iter().all(|dev| *dev == planned.dev) };
         strays += usize::from(is_up && !right);
     }
     Ok(strays)

@@ -178,6 +178,7 @@ pub fn route(words: &str) -> Route {
         dst,
         via,
         dev: value("dev").map(Into::into),
+        next_hops: Vec::new(),
         src: value("src").map(|src| src.parse().unwrap()),
         metric: value("metric").map_or(metric, |metric| metric.parse().unwrap()),
     }

@@ -120,6 +120,7 @@ fn route(dst: &str, via: Option<&str>) -> Route {
         dst: dst.parse().unwrap(),
         via: via.map(addr),
         dev: Some(dev("eth1")),
+        next_hops: Vec::new(),
         src: None,
         metric: if dst.contains(':') { 1024 } else { 0 },
     }

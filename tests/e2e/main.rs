@@ -23,6 +23,7 @@ mod networkd;
 mod pages;
 mod peers;
 mod persist;
+mod primary;
 mod reach;
 mod same_twice;
 mod scale;

@@ -1,7 +1,7 @@
 //! Routes: made, seen, removed and replaced, and the way that a packet takes by them.
 
 use eniroute::kernel::Lookup;
-use eniroute::net::{Change, Family, Object, Route, RouteKind};
+use eniroute::net::{Change, Dev, Family, NextHop, Object, Route, RouteKind};
 use serde_json::json;
 
 use super::{addr, address, dev, ip, ip_json, on_host, route, rule, throw};
@@ -83,7 +83,7 @@ fn a_route_that_is_not_plain_equals_none_of_ours() {
         assert_eq!(
             host.routes(10001),
             [
-                pathless("10.1.0.0/16"),
+                Route { next_hops: vec![hop(None, "eth1"), hop(None, "eth2")], ..pathless("10.1.0.0/16") },
                 pathless("10.2.0.0/16"),
                 route("10.3.0.0/16", Some("fe80::1")),
                 Route { kind: RouteKind::Other(6), ..pathless("10.4.0.0/16") },
@@ -160,9 +160,78 @@ fn a_multipath_route_is_replaced_as_a_whole() {
         let new = route("::/0", Some("fe80:ec2::1"));
         assert!(host.replace(&old, &new).unwrap());
         assert_eq!(host.routes(10001), std::slice::from_ref(&new));
-        let back = host.replace(&new, &old).unwrap_err();
-        assert!(back.to_string().contains("has no single device"), "{back}");
+        assert!(host.replace(&new, &old).unwrap(), "and comes back as a whole");
+        assert_eq!(host.routes(10001), [old]);
     });
+}
+
+fn hop(via: Option<&str>, by: &str) -> NextHop {
+    NextHop { via: via.map(addr), dev: dev(by), weight: 1 }
+}
+
+/// A default of table 10001 by both links, as the kernel tells it.
+fn by_both(everything: &str, vias: [&str; 2]) -> Route {
+    let next_hops = vec![hop(Some(vias[0]), "eth1"), NextHop { weight: 3, ..hop(Some(vias[1]), "eth2") }];
+    Route { dev: None, next_hops, ..route(everything, None) }
+}
+
+#[test]
+fn a_route_with_several_next_hops_is_made_seen_and_removed_and_its_text_is_ips() {
+    for (everything, vias) in [("0.0.0.0/0", ["10.0.0.1", "10.1.0.1"]), ("::/0", ["fe80::1", "fe80::2"])] {
+        on_host(move |host| {
+            let route = by_both(everything, vias);
+            host.round_trip(Object::Route(route.clone()), |seen| seen.routes.contains(&route));
+            for change in [Change::Add(Object::Route(route.clone())), Change::Remove(Object::Route(route.clone()))] {
+                assert_eq!(host.routes(10001).len(), usize::from(matches!(change, Change::Remove(_))));
+                ip(change.to_string().strip_prefix("ip ").unwrap());
+                assert_eq!(host.routes(10001).contains(&route), matches!(change, Change::Add(_)), "{change}");
+            }
+        });
+    }
+}
+
+/// As `ip nexthop` makes them, and as the kernel tells of their routes with `nexthop_compat_mode` off: by number only.
+#[test]
+fn a_route_by_next_hop_objects_has_their_ways() {
+    for (everything, vias) in [("0.0.0.0/0", ["10.0.0.1", "10.1.0.1"]), ("::/0", ["fe80::1", "fe80::2"])] {
+        for compat in ["0", "1"] {
+            on_host(move |host| {
+                std::fs::write("/proc/sys/net/ipv4/nexthop_compat_mode", compat).unwrap();
+                let flag = if everything.contains(':') { "-6" } else { "-4" };
+                ip(&format!("nexthop add id 1 via {} dev eth1 onlink", vias[0]));
+                ip(&format!("nexthop add id 2 via {} dev eth2 onlink", vias[1]));
+                ip("nexthop add id 3 group 1/2,3");
+                ip(&format!("{flag} route add default nhid 3 table 10001"));
+                ip(&format!("{flag} route add default nhid 1 table 10002"));
+                assert_eq!(host.routes(10001), [by_both(everything, vias)], "compat mode {compat}");
+                let single = Route { table: 10002, ..route(everything, Some(vias[0])) };
+                assert_eq!(host.routes(10002), [single], "compat mode {compat}");
+            });
+        }
+    }
+}
+
+#[test]
+fn the_ways_out_are_all_those_of_the_route_that_matches() {
+    for compat in ["0", "1"] {
+        on_host(move |host| {
+            std::fs::write("/proc/sys/net/ipv4/nexthop_compat_mode", compat).unwrap();
+            host.add(Object::Address(address("10.0.0.10")));
+            host.add(Object::Address(address("2001:db8::10")));
+            ip("route add default nexthop via 10.0.0.1 dev eth1 onlink nexthop via 10.1.0.1 dev eth2 onlink");
+            ip("nexthop add id 1 via fe80::1 dev eth1");
+            ip("nexthop add id 2 via fe80::2 dev eth2");
+            ip("nexthop add id 3 group 1/2");
+            ip("-6 route add default nhid 3");
+            ip("route add 192.0.2.0/24 dev eth2");
+            let mut ways = |to: &str, from: &str| host.kernel.ways_out(addr(to), addr(from), &host.links).unwrap();
+            assert_eq!(ways("8.8.8.8", "10.0.0.10"), [dev("eth1"), dev("eth2")]);
+            assert_eq!(ways("2001:db8:9::1", "2001:db8::10"), [dev("eth1"), dev("eth2")]);
+            assert_eq!(ways("192.0.2.1", "10.0.0.10"), [dev("eth2")]);
+            ip("route replace unreachable default");
+            assert_eq!(ways("8.8.8.8", "10.0.0.10"), [] as [Dev; 0]);
+        });
+    }
 }
 
 #[test]
