@@ -34,8 +34,8 @@ impl Config {
     /// # Errors
     /// [`Error::Usage`] for a file that cannot be read or understood: with it, nothing is touched.
     pub fn load(path: &Path, must_exist: bool) -> Result<Self> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text),
+        match std::fs::read(path) {
+            Ok(bytes) => Self::parse(path, &utf8(path, bytes)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(Self::default()),
             Err(error) => Err(Error::Usage(format!("{}: {error}", path.display()))),
         }
@@ -49,6 +49,15 @@ impl Config {
             Error::Usage(format!("{}:{line}: {why}", path.display()))
         })
     }
+}
+
+/// A selector with a byte replaced would mean no ENI, and leave one unexcluded; so nothing is replaced here.
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Error::Usage(format!("{}:{line}: a byte that is not UTF-8; save the file as UTF-8", path.display()))
+    })
 }
 
 #[cfg(test)]
@@ -91,6 +100,15 @@ mod tests {
         let text = complaint("main_route = true\n\nexclud = [\"eth1\"]\n");
         assert!(text.starts_with("/etc/eniroute.toml:3: "), "{text}");
         assert!(text.contains("exclud") && text.contains("main_routes_first"), "{text}");
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf_8_is_named_with_its_line() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("eniroute.toml");
+        std::fs::write(&path, b"main_route = true\n# caf\xe9\n").unwrap();
+        let error = Config::load(&path, false).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("eniroute.toml:2: "), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Knows nothing of networks; what a file says, and whose it is, is its caller's business.
 
 mod lock;
+mod own;
 mod unified;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub struct File {
     pub text: String,
 }
 
-/// One change of the disk. `old` is the text that was there.
+/// One change of the disk. `old` is the text that was there, for showing: bytes that are not UTF-8 are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileChange {
     Create(File),
@@ -99,11 +100,15 @@ impl Disk {
         Ok(Self { root })
     }
 
-    /// The text of a file; `None` when there is none.
+    /// The text of a file; `None` when there is none. Bytes that are not UTF-8 are replaced: the file may be
+    /// anybody's, with a comment in Latin-1, or damaged. So it is for looking at, never for writing back.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
-        let path = path.as_ref();
+        Ok(self.bytes(path.as_ref())?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn bytes(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         let Some(real) = self.resolve(path)? else { return Ok(None) };
-        fs::read_to_string(real).map(Some).map_err(|e| Error::file(path, e))
+        fs::read(real).map(Some).map_err(|e| Error::file(path, e))
     }
 
     /// The first line of a file, without its end; `None` when there is no such file below the root. Bytes that
@@ -116,6 +121,13 @@ impl Disk {
         let file = fs::File::open(real).map_err(|e| Error::file(path, e))?;
         BufReader::new(file).read_until(b'\n', &mut line).map_err(|e| Error::file(path, e))?;
         Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+    }
+
+    /// Copies a file, byte for byte, to the same path below another root, with these permission bits.
+    pub fn copy_to(&self, other: &Self, path: &Path, mode: u32) -> Result<()> {
+        let bytes = self.bytes(path)?.unwrap_or_default();
+        let copied = other.stage_file(path, mode, &bytes).and_then(Staged::place);
+        copied.map(drop).map_err(|e| Error::file(path, e))
     }
 
     /// What is in a folder, sorted by name; nothing when there is no such folder.
@@ -190,11 +202,12 @@ impl Disk {
     }
 
     fn plan_write(&self, file: &File) -> Result<Option<FileChange>> {
-        let Some(old) = self.read(&file.path)? else {
+        let Some(old) = self.bytes(&file.path)? else {
             return Ok(Some(FileChange::Create(file.clone())));
         };
-        let equal = old == file.text && self.mode(&file.path)? == file.mode;
-        Ok((!equal).then(|| FileChange::Update { file: file.clone(), old }))
+        let equal = old == file.text.as_bytes() && self.mode(&file.path)? == file.mode;
+        let old = || String::from_utf8_lossy(&old).into_owned();
+        Ok((!equal).then(|| FileChange::Update { file: file.clone(), old: old() }))
     }
 
     fn mode(&self, path: &Path) -> Result<u32> {
@@ -208,11 +221,15 @@ impl Disk {
             let (folder, name) = self.target(change.path(), false)?;
             return Ok(Staged { path: folder.join(name), folder, temp: None });
         };
-        let (folder, name) = self.target(&file.path, true)?;
+        self.stage_file(&file.path, file.mode, file.text.as_bytes())
+    }
+
+    fn stage_file(&self, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<Staged> {
+        let (folder, name) = self.target(path, true)?;
         // The leading dot keeps it from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
         let mut temp = tempfile::Builder::new().prefix(".eniroute-").tempfile_in(&folder)?;
-        temp.write_all(file.text.as_bytes())?;
-        temp.as_file().set_permissions(Permissions::from_mode(file.mode))?;
+        temp.write_all(bytes)?;
+        temp.as_file().set_permissions(Permissions::from_mode(mode))?;
         Ok(Staged { path: folder.join(name), folder, temp: Some(temp) })
     }
 

@@ -36,8 +36,15 @@ impl Memory {
 
     /// What an earlier run of this boot left; nothing if there was none, or if it cannot be read.
     pub fn load(disk: &Disk) -> Self {
-        let text = disk.read(PATH).ok().flatten().unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+        disk.read_own(PATH, Self::parse).ok().flatten().unwrap_or_default()
+    }
+
+    /// Reads its text.
+    ///
+    /// # Errors
+    /// Says what is wrong with it; the caller names the file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
     /// Writes it, if it differs from what is there.

@@ -4,6 +4,7 @@ mod act;
 mod ask;
 mod executor;
 mod life;
+mod mend;
 pub mod service;
 mod state;
 mod survey;
@@ -216,7 +217,10 @@ fn will_come_back(disk: &Disk, selected: &Selected) -> Option<String> {
 }
 
 fn lock(common: &Common) -> Result<Lock> {
-    Disk::new(&common.root)?.lock(Path::new(LOCK), common.wait)
+    let disk = Disk::new(&common.root)?;
+    let lock = disk.lock(Path::new(LOCK), common.wait)?;
+    mend::mend(&disk);
+    Ok(lock)
 }
 
 fn demand_root(command: &str) -> Result<()> {

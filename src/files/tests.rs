@@ -159,3 +159,44 @@ fn a_drop_in_folder_goes_with_the_last_of_its_files() {
     disk.commit_all(&gone.iter().collect::<Vec<_>>()).into_iter().for_each(|ended| ended.unwrap());
     assert!(disk.exists("/etc/systemd/network") && !disk.exists("/etc/systemd/network/x.network.d"));
 }
+
+#[test]
+fn bytes_that_are_not_utf_8_are_read_with_a_replacement_and_compared_as_they_are() {
+    let (root, disk) = disk();
+    fs::write(root.path().join("a"), b"gr\xfcn\n").unwrap();
+    assert_eq!(disk.read("/a").unwrap().unwrap(), "gr\u{fffd}n\n");
+    // Our own text may have the replacement itself.
+    assert_eq!(write(&disk, &[file("/a", 0o644, "gr\u{fffd}n\n")], &[]), ["update /a"]);
+    assert_eq!(fs::read(root.path().join("a")).unwrap(), "gr\u{fffd}n\n".as_bytes());
+    fs::write(root.path().join("a"), b"\xff").unwrap();
+    assert_eq!(write(&disk, &[], &["/a"]), ["delete /a"]);
+}
+
+#[test]
+fn a_copy_has_the_very_bytes() {
+    let ((root, from), (other_root, to)) = (disk(), disk());
+    fs::create_dir_all(root.path().join("etc/netplan")).unwrap();
+    fs::write(root.path().join("etc/netplan/a.yaml"), b"# gr\xfcn\n").unwrap();
+    from.copy_to(&to, Path::new("/etc/netplan/a.yaml"), 0o600).unwrap();
+    let copy = other_root.path().join("etc/netplan/a.yaml");
+    assert_eq!(fs::read(&copy).unwrap(), b"# gr\xfcn\n");
+    assert_eq!(mode(copy), 0o600);
+}
+
+#[test]
+fn what_of_ours_cannot_be_understood_is_an_error_and_can_be_set_aside() {
+    let (root, disk) = disk();
+    let parse = |text: &str| text.trim().parse::<u32>().map_err(|error| error.to_string());
+    assert!(disk.read_own("/var/a", parse).unwrap().is_none());
+    fs::create_dir(root.path().join("var")).unwrap();
+    for bad in [&b"1\xff"[..], b"", b"x"] {
+        fs::write(root.path().join("var/a"), bad).unwrap();
+        let error = disk.read_own("/var/a", parse).unwrap_err().to_string();
+        assert!(error.starts_with("/var/a: "), "{error}");
+        assert_eq!(disk.set_aside("/var/a").unwrap(), Path::new("/var/a.bad"));
+        assert_eq!(fs::read(root.path().join("var/a.bad")).unwrap(), bad);
+        assert!(!disk.exists("/var/a"));
+    }
+    fs::write(root.path().join("var/a"), "7\n").unwrap();
+    assert_eq!(disk.read_own("/var/a", parse).unwrap(), Some(7));
+}

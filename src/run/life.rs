@@ -12,7 +12,7 @@ use log::{debug, warn};
 use super::executor::Executor;
 use super::service::serve_silently;
 use super::survey::Survey;
-use super::{Host, LOCK, act, ask, converge, demand_root, lock};
+use super::{Host, LOCK, act, ask, converge, demand_root, lock, mend};
 use crate::cli::{Apply, Common, Hotplug, Selected};
 use crate::diff::diff;
 use crate::eni::{self, Incomplete, Metadata, Reading};
@@ -60,6 +60,7 @@ pub fn refresh(common: &Common) -> Result<Report> {
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
     };
+    mend::mend(&Disk::new(&common.root)?);
     let mut host = Host::open(common)?;
     let metadata = current(&mut host)?;
     let late: Vec<String> = metadata.incomplete.iter().map(Incomplete::to_string).collect();

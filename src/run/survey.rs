@@ -188,18 +188,12 @@ fn log_decisions(desired: &Desired) {
     }
 }
 
-/// A ledger that cannot be read is as good as none: nothing is removed then that our tables do not tell.
+/// A ledger that cannot be read is as good as none: nothing is removed then that our tables do not tell. A run that
+/// changes anything has set it aside before.
 pub fn read_ledger(disk: &Disk) -> Ledger {
-    let text = disk.read(ledger::PATH).unwrap_or_else(|error| {
-        warn!("{error}");
-        None
-    });
-    let parsed = text.map_or(Ok(Ledger::default()), |text| Ledger::parse(&text));
-    parsed.unwrap_or_else(|why| {
-        warn!(
-            "{}: {why}; starting a new one: addresses that were added before stay when EC2 unassigns them",
-            ledger::PATH
-        );
+    let read = disk.read_own(ledger::PATH, Ledger::parse);
+    read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        warn!("{error}; what was made before is not known");
         Ledger::default()
     })
 }

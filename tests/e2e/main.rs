@@ -7,6 +7,7 @@
 mod cloud_init;
 mod consumer;
 mod converge;
+mod damaged;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
 mod hostile;

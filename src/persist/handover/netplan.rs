@@ -33,8 +33,7 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     let root = tempfile::Builder::new().prefix("eniroute-").tempdir_in("/run").map_err(|e| Error::file("/run", e))?;
     let scratch = Disk::new(root.path())?;
     for path in yaml_files(disk)? {
-        let text = disk.read(&path)?.unwrap_or_default();
-        scratch.commit(&FileChange::Create(File { path, mode: 0o600, text }))?;
+        disk.copy_to(&scratch, &path, 0o600)?;
     }
     yaml.into_iter().try_for_each(|change| scratch.commit(change))?;
     let folder = root.path().display().to_string();

@@ -1,0 +1,194 @@
+//! Bytes that are not text: in what eniroute has written down, in its files, and in other people's comments.
+
+use std::fs;
+use std::process::Command;
+
+use crate::instance::{Instance, changed};
+use crate::vpc::{EniSpec, Vpc};
+
+const LEDGER: &str = "var/lib/eniroute/ledger.json";
+const MEMORY: &str = "run/eniroute/metadata.json";
+
+/// `grün` in Latin-1.
+const COMMENT: &[u8] = b"# gr\xfcn\n";
+
+/// Its name, its files by path, and the beginning of the path of a file of ours on it.
+type Stack = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+/// Each stack as its disk shows it.
+const STACKS: [Stack; 5] = [
+    (
+        "netplan",
+        &[
+            ("usr/sbin/netplan", ""),
+            ("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n"),
+        ],
+        "etc/netplan/60-eniroute-eth1.yaml",
+    ),
+    (
+        "networkd",
+        &[
+            ("run/systemd/netif/state", ""),
+            ("etc/systemd/network/20-eth0.network", "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n"),
+            ("etc/systemd/network/20-eth0.network.d/mine.conf", "[Network]\nLLDP=no\n"),
+            ("etc/systemd/network/20-eth1.network", "[Match]\nName=eth1\n[Network]\nDHCP=ipv4\n"),
+        ],
+        "etc/systemd/network/20-eth1.network.d/60-eniroute-eth1.conf",
+    ),
+    (
+        "network-manager",
+        &[
+            ("usr/sbin/NetworkManager", ""),
+            ("run/NetworkManager/devices/2", "[device]\nmanaged=true\n"),
+            ("etc/NetworkManager/system-connections/eth0.nmconnection", "[connection]\nid=eth0\ninterface-name=eth0\n"),
+        ],
+        "etc/NetworkManager/system-connections/eniroute-eni-",
+    ),
+    (
+        "network-scripts",
+        &[
+            ("etc/sysconfig/network-scripts/ifup-eth", ""),
+            ("var/lock/subsys/network", ""),
+            ("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n"),
+            ("etc/sysconfig/network-scripts/route-eth9", "10.9.0.0/16 via 10.0.0.1 dev eth9\n"),
+        ],
+        "etc/sysconfig/network-scripts/ifcfg-eth1",
+    ),
+    (
+        "ifupdown",
+        &[
+            ("etc/network/interfaces", "source /etc/network/interfaces.d/*\nauto eth0\niface eth0 inet dhcp\n"),
+            ("etc/network/interfaces.d/mine", "auto eth1\niface eth1 inet manual\n"),
+        ],
+        "etc/network/interfaces.d/zz-eniroute-eth1",
+    ),
+];
+
+fn two_enis() -> (Vpc, Instance) {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).public("10.0.0.10", "203.0.113.10"));
+    let spec = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    vpc.attach(spec.public("10.0.0.20", "203.0.113.20"));
+    let instance = Instance::bare(vpc.guest());
+    (vpc, instance)
+}
+
+fn answers(vpc: &Vpc) {
+    let dead = vpc.inet().ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
+    assert!(dead.is_empty(), "{dead:?}");
+}
+
+fn bytes(instance: &Instance, path: &str) -> Vec<u8> {
+    fs::read(instance.root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn write(instance: &Instance, path: &str, bytes: &[u8]) {
+    let path = instance.root().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Every file that says in its first line that eniroute wrote it.
+fn ours(instance: &Instance) -> Vec<String> {
+    let out = Command::new("grep").args(["-rl", "^# Written by eniroute", "."]).current_dir(instance.root()).output();
+    let found = String::from_utf8(out.unwrap().stdout).unwrap();
+    let mut paths: Vec<_> = found.lines().map(|path| path.trim_start_matches("./").to_owned()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn what_is_written_down_and_cannot_be_read_is_set_aside_once_and_written_anew() {
+    let (vpc, instance) = two_enis();
+    instance.write("usr/sbin/netplan", "");
+    instance.must("apply");
+    let whole = |path| bytes(&instance, path);
+    let (ledger, memory) = (whole(LEDGER), whole(MEMORY));
+    for (path, text) in [(LEDGER, &ledger), (MEMORY, &memory)] {
+        let half = &text[..text.len() / 2];
+        let one_byte = [half, b"\xff", &text[text.len() / 2..]].concat();
+        for damaged in [&one_byte[..], half, b"", b"\0\0\0\0", b"\xff\xfe", b"null", b"[1]\n"] {
+            write(&instance, path, damaged);
+            let command = if path == LEDGER { "apply" } else { "refresh" };
+            let run = instance.eniroute(command);
+            assert_eq!(run.code, 0, "{run:?}");
+            assert!(run.stderr.contains(&format!("/{path}.bad")), "{run:?}");
+            assert_eq!(bytes(&instance, &format!("{path}.bad")), damaged, "a person can look at it");
+            answers(&vpc);
+            instance.must(command);
+            serde_json::from_slice::<serde_json::Value>(&bytes(&instance, path)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_ledger_is_set_aside_too() {
+    let (vpc, instance) = two_enis();
+    fs::create_dir_all(instance.root().join(LEDGER)).unwrap();
+    let run = instance.eniroute("apply");
+    assert!(run.code == 0 && run.stderr.contains("ledger.json.bad"), "{run:?}");
+    answers(&vpc);
+    instance.must("apply");
+}
+
+#[test]
+fn a_removal_goes_on_to_its_end_without_the_ledger() {
+    for (name, stack, _) in STACKS {
+        let (_vpc, instance) = two_enis();
+        stack.iter().for_each(|(path, text)| instance.write(path, text));
+        instance.must("apply");
+        write(&instance, LEDGER, b"{\"enis\": {\"\xff\": 1}}");
+        let run = instance.eniroute("remove");
+        assert!(run.code == 0 && run.stderr.contains("ledger.json.bad"), "{name}: {run:?}");
+        assert_eq!(ours(&instance), [""; 0], "{name}");
+        assert!(!instance.host.ip("rule").contains("lookup 1000"), "{name}");
+        assert!(!instance.host.ip("route show table all").contains("table 1000"), "{name}");
+        assert!(!instance.has(MEMORY) && !instance.has(LEDGER), "{name}");
+        instance.must("remove");
+    }
+}
+
+#[test]
+fn a_file_of_ours_with_a_damaged_byte_is_shown_written_anew_and_removed() {
+    for (name, stack, _) in STACKS {
+        let (_vpc, instance) = two_enis();
+        stack.iter().for_each(|(path, text)| instance.write(path, text));
+        instance.must("apply");
+        let written = ours(&instance);
+        assert!(!written.is_empty(), "{name}");
+        for path in &written {
+            let whole = bytes(&instance, path);
+            write(&instance, path, &[&whole, COMMENT].concat());
+            let planned = instance.must("plan");
+            assert!(
+                planned.contains(&format!("+++ /{path}")) && planned.contains("-# gr\u{fffd}n"),
+                "{name}: {planned}"
+            );
+            instance.must("apply");
+            assert_eq!(bytes(&instance, path), whole, "{name}");
+            write(&instance, path, &[&whole, COMMENT].concat());
+        }
+        instance.must("remove");
+        assert_eq!(ours(&instance), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn a_comment_of_somebody_else_s_that_is_no_utf_8_is_passed_over_and_left_as_it_is() {
+    for (name, stack, ours_of_eth1) in STACKS {
+        let (vpc, instance) = two_enis();
+        let foreign: Vec<_> = stack.iter().map(|(path, text)| (path, [COMMENT, text.as_bytes()].concat())).collect();
+        foreign.iter().for_each(|(path, bytes)| write(&instance, path, bytes));
+        instance.must("apply");
+        answers(&vpc);
+        let written = ours(&instance);
+        assert!(written.iter().any(|path| path.contains(ours_of_eth1)), "{name}: {written:?}");
+        foreign.iter().for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
+        assert!(instance.must("apply").starts_with("nothing to do"), "{name}");
+        let dump = instance.host.dump();
+        instance.must("remove");
+        assert_ne!(changed(&dump, &instance.host.dump()), [""; 0], "{name}");
+        foreign.iter().for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
+    }
+}
