@@ -26,7 +26,7 @@ use crate::files::{Disk, FileChange};
 use crate::net::Dev;
 use crate::persist::unit::unit_of_path;
 
-/// A program has so many times `--wait`: netplan is a Python program, and a small instance that boots is busy.
+/// A program has so many times `--wait`: a small instance that boots is busy.
 pub const PATIENCE: u32 = 6;
 
 /// How often networkd's record of a link is looked at.

@@ -20,6 +20,15 @@ const UNITS: &str = "/run/systemd/network";
 /// networkctl since 254 goes by it, too, does nothing then, and calls it success.
 const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
 
+/// netplan's generator, which makes the units: since 1.2, before it, and on an older distribution. Its command line is a
+/// Python program, which takes ten times as long, and since 1.2 it is a package of its own, which may be absent.
+const GENERATORS: [&str; 4] = [
+    "/usr/libexec/netplan/configure",
+    "/usr/libexec/netplan/generate",
+    "/usr/lib/netplan/generate",
+    "/lib/netplan/generate",
+];
+
 /// What netplan makes of everybody's YAML with `changes` in place; `None` when they change no YAML.
 ///
 /// # Errors
@@ -37,9 +46,17 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     }
     yaml.into_iter().try_for_each(|change| scratch.commit(change))?;
     let folder = root.path().display().to_string();
-    command::run_in(&[OFFLINE], "netplan", &["generate", "--root-dir", &folder], wait)
+    let (program, words) = generator(disk);
+    let words: Vec<&str> = words.iter().copied().chain(["--root-dir", &folder]).collect();
+    command::run_in(&[OFFLINE], program, &words, wait)
         .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
     Ok(Some(root))
+}
+
+/// The program that makes the units, and its first words.
+fn generator(disk: &Disk) -> (&'static str, &'static [&'static str]) {
+    let found = GENERATORS.into_iter().find(|path| disk.exists(path));
+    found.map_or(("netplan", &["generate"]), |path| (path, &[]))
 }
 
 /// Every YAML file that netplan would read.
@@ -83,4 +100,23 @@ pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> R
         disk.commit(&FileChange::Delete { path, old: String::new() })?;
     }
     Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_newest_generator_is_called_and_the_command_line_only_where_there_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let disk = Disk::new(root.path()).unwrap();
+        assert_eq!(generator(&disk), ("netplan", &["generate"][..]));
+        for path in GENERATORS.into_iter().rev() {
+            let real = root.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(real.parent().unwrap()).unwrap();
+            fs::write(real, "").unwrap();
+            assert_eq!(generator(&disk), (path, &[][..]));
+        }
+    }
 }

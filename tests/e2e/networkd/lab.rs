@@ -27,17 +27,18 @@ cat >/run/dbus/bus.conf <<'XML'
 XML
 "#;
 
-/// netplan as it is, but a veth has no permanent address to be matched by.
+/// netplan's generator as it is, but a veth has no permanent address to be matched by.
 const NETPLAN: &str = r#"
-cp -L /usr/sbin/netplan /run/bin/real
-cat >/run/bin/netplan <<'SH'
+real=$(readlink -f /usr/libexec/netplan/generate)
+cp "$real" /run/bin/real
+cat >/run/bin/generate <<'SH'
 #!/bin/sh
-PYTHONPATH=/usr/share/netplan /usr/bin/python3 /run/bin/real "$@" || exit $?
-root=$3
+/run/bin/real "$@" || exit $?
+root=$2
 sed -i s/^PermanentMACAddress=/MACAddress=/ "$root"/run/systemd/network/*.network 2>/dev/null || :
 SH
-chmod 755 /run/bin/netplan
-mount --bind /run/bin/netplan /usr/sbin/netplan
+chmod 755 /run/bin/generate
+mount --bind /run/bin/generate "$real"
 "#;
 
 /// Another systemd than this machine's, unpacked by tests/consumers: its networkd runs with that tree as its root, and

@@ -315,6 +315,17 @@ fn what_netplan_refuses_does_not_keep_our_files_from_being_removed() {
     assert!(!lab.rules().contains("lookup 100"), "{}", lab.rules());
 }
 
+/// It takes ten times as long as the generator, and may be absent where that is there.
+#[test]
+fn netplan_s_command_line_is_not_run() {
+    let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
+    lab.guest.sh("printf '#!/bin/sh\nexit 9\n' >/run/bin/netplan; chmod 755 /run/bin/netplan
+                  mount --bind /run/bin/netplan /usr/sbin/netplan");
+    lab.apply();
+    assert_eq!(lab.guest.sh("grep -l 'Written by eniroute' /etc/netplan/*").lines().count(), 3);
+    ETH[1..].iter().for_each(|dev| assert!(lab.loaded(dev).contains("netplan-eniroute-"), "{}", lab.loaded(dev)));
+}
+
 #[test]
 fn a_read_only_etc_costs_the_files_alone() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
