@@ -122,13 +122,15 @@ pub struct Rendering {
 /// The files for the next boot, for [`Disk::plan`].
 #[derive(Debug, Default)]
 pub struct Rendered {
+    /// No two of them have one path.
     pub wanted: Vec<File>,
     /// Files of ours on the disk that are no longer wanted, of any backend.
     pub obsolete: Vec<PathBuf>,
     /// See [`Rendering::units`].
     pub units: BTreeMap<Dev, String>,
     pub notes: Vec<String>,
-    /// Files that cannot be written because somebody else's stands at their path. All others are `wanted`.
+    /// Files that cannot be written because somebody else's stands at their path, or another of ours is to stand there.
+    /// All others are `wanted`.
     pub errors: Vec<Error>,
 }
 
@@ -155,6 +157,7 @@ pub fn render(
     let without = desired.enis.iter().filter(|planned| stacks.of(planned) == Backend::None);
     let keep: BTreeSet<Mac> = keep.iter().copied().chain(without.map(|planned| planned.eni.mac)).collect();
     let desired = &share::for_the_boot(desired, stacks, &renderers);
+    let mut all = Vec::new();
     for (backend, share) in share::divide(desired, stacks, &renderers) {
         let Some(renderer) = renderers.get(&backend) else { continue };
         let Rendering { mut files, units, catch_all, notes } = renderer.render(&share);
@@ -163,10 +166,38 @@ pub fn render(
         }
         rendered.units.extend(units);
         rendered.notes.extend(notes);
-        files.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
+        all.extend(files);
     }
+    let (single, doubles) = once_each(all);
+    rendered.errors.extend(doubles.iter().map(doubled));
+    single.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
     rendered.obsolete = obsolete(disk, &keep, &rendered.wanted)?;
+    rendered.obsolete.retain(|path| !doubles.contains_key(path));
     Ok(rendered)
+}
+
+/// Files that are alone at their path, and the others. Of two, only one could be on the disk: the other one's part
+/// would be missing at a boot, and each run would write what it finds to be different.
+fn once_each(files: Vec<File>) -> (Vec<File>, BTreeMap<PathBuf, Vec<File>>) {
+    let mut count: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    files.iter().for_each(|file| *count.entry(file.path.clone()).or_default() += 1);
+    let (single, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| count.get(&file.path) == Some(&1));
+    let mut doubles: BTreeMap<PathBuf, Vec<File>> = BTreeMap::new();
+    others.into_iter().for_each(|file| doubles.entry(file.path.clone()).or_default().push(file));
+    (single, doubles)
+}
+
+fn doubled((path, files): (&PathBuf, &Vec<File>)) -> Error {
+    let owner = |file: &File| own::owner(path, file.text.lines().next()?);
+    let name = |own: OwnFile| format!("{} ({})", own.eni, own.mac.map_or_else(String::new, |mac| mac.to_string()));
+    let owners: Vec<_> = files.iter().filter_map(owner).map(name).collect();
+    Error::Failed(format!(
+        "{}: {} files are to stand at this path: of {}. None was written, and what is there was left alone; exclude one \
+         of these ENIs in /etc/eniroute.toml, and report this with the output of `eniroute plan -v`",
+        path.display(),
+        files.len(),
+        owners.join(", and of ")
+    ))
 }
 
 /// Files of ours that are not `wanted`, those of ENIs to be kept left out.
@@ -202,5 +233,7 @@ fn admit(disk: &Disk, file: File, keep: &BTreeSet<Mac>, rendered: &mut Rendered)
     Ok(())
 }
 
+#[cfg(test)]
+mod gathered_tests;
 #[cfg(test)]
 mod tests;

@@ -39,7 +39,8 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// netplan before 0.106 drops a list of routes from a definition that holds as many already (LP 2003061), which
-    /// is what cloud-init's of a secondary ENI does since 24.1. A drop-in of its unit does not go by netplan.
+    /// is what cloud-init's of a secondary ENI does since 24.1. A drop-in of its unit does not go by netplan. Its rules
+    /// go with the routes, so that a rule never leads into a table that netplan has dropped.
     fn takes_routes(&self) -> bool {
         self.owner.is_none_or(|owner| !owner.has_routes)
     }
@@ -146,14 +147,9 @@ fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
 
 /// The primary's rules, in a secondary ENI's definition.
 fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
+    let rules = Planned { addresses: Vec::new(), routes: Vec::new(), ..planned.clone() };
     match host {
-        Some(host) if host.takes_routes() => {
-            add(planned, host, &definition(host, &[], &[], &rules(planned)), rendering);
-        }
-        Some(host) => {
-            let rules: Vec<_> = planned.rules.iter().collect();
-            rendering.files.extend(unit::drop_in(planned, &unit_of(&host.id), &unit::rules(&rules)));
-        }
+        Some(host) => add(&rules, host, rendering),
         None => rendering.notes.push(note(planned, "netplan", "no secondary ENI's definition can hold its rules")),
     }
 }
@@ -163,29 +159,22 @@ fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
 /// there with another prefix length, or by DHCP, for another one.
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let whole = planned.without_owner();
-    let planned = if place.owner.is_none() { &whole } else { planned };
-    let addresses: Vec<_> = planned.addresses.iter().map(|a| scalar(&a.net.to_string())).collect();
-    if place.takes_routes() {
-        let routes: Vec<_> = planned.routes.iter().map(route_map).collect();
-        add(planned, place, &definition(place, &addresses, &routes, &rules(planned)), rendering);
-    } else {
-        // The unit is there then without the owner's part, too, so the drop-in always counts.
-        add(planned, place, &definition(place, &addresses, &[], &[]), rendering);
-        let (routes, rules): (Vec<_>, Vec<_>) = (planned.routes.iter().collect(), planned.rules.iter().collect());
-        let text = unit::additions(&[], &routes, &rules);
-        rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
-    }
+    add(if place.owner.is_none() { &whole } else { planned }, place, rendering);
     rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
 }
 
-/// Adds an ENI's YAML in `place`, and the rules that netplan has no key for as a drop-in of its unit.
-fn add(planned: &Planned, place: &Place, definition: &str, rendering: &mut Rendering) {
-    match yaml_file(planned, place, definition) {
+/// Adds an ENI's part in `place`: as YAML what netplan takes there, and all the rest as one drop-in of its unit. The
+/// unit is there without the owner's part, too, as the addresses are YAML: so the drop-in always counts.
+fn add(planned: &Planned, place: &Place, rendering: &mut Rendering) {
+    let is_yaml = |rule: &&Rule| place.takes_routes() && rule.suppress_prefixlength.is_none();
+    let (rules, other_rules): (Vec<&Rule>, Vec<&Rule>) = planned.rules.iter().partition(is_yaml);
+    let (routes, other_routes): (Vec<&Route>, Vec<&Route>) = planned.routes.iter().partition(|_| place.takes_routes());
+    match yaml_file(planned, place, &definition(planned, place, &routes, &rules)) {
         Ok(file) => rendering.files.extend(file),
         Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
     }
-    let suppressing: Vec<_> = planned.rules.iter().filter(|rule| rule.suppress_prefixlength.is_some()).collect();
-    rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &unit::rules(&suppressing)));
+    let text = unit::additions(&[], &other_routes, &other_rules);
+    rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
 }
 
 /// The secondary ENI's definition that holds the primary's rules: a complete one, if there is one.
@@ -214,30 +203,26 @@ fn yaml_path(planned: &Planned, owner: Option<&str>) -> Result<PathBuf, String> 
 }
 
 /// One ID's part of a file; empty when it would add nothing to its owner.
-fn definition(place: &Place, addresses: &[String], routes: &[String], rules: &[String]) -> String {
+fn definition(planned: &Planned, place: &Place, routes: &[&Route], rules: &[&Rule]) -> String {
+    let addresses: Vec<_> = planned.addresses.iter().map(|address| scalar(&address.net.to_string())).collect();
     let mut body = String::new();
     if place.owner.is_none() {
         body += &format!("      match: {{macaddress: {}}}\n", scalar(&place.mac.to_string()));
     }
     if !addresses.is_empty() {
-        body += &format!("      addresses: {}\n", flow_list(addresses));
+        body += &format!("      addresses: {}\n", flow_list(&addresses));
     }
     if place.owner.is_none() {
         body += "      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n";
     }
-    body += &block("routes", routes);
-    body += &block("routing-policy", rules);
+    body += &block("routes", routes.iter().copied().map(route_map));
+    body += &block("routing-policy", rules.iter().copied().map(rule_map));
     if body.is_empty() { body } else { format!("    {}:\n{body}", scalar(&place.id)) }
 }
 
-fn block(key: &str, lines: &[String]) -> String {
-    let lines: String = lines.iter().map(|line| format!("        - {line}\n")).collect();
+fn block(key: &str, items: impl Iterator<Item = String>) -> String {
+    let lines: String = items.map(|item| format!("        - {item}\n")).collect();
     if lines.is_empty() { lines } else { format!("      {key}:\n{lines}") }
-}
-
-/// netplan has no key for `suppress_prefixlength`: those rules are the drop-in's.
-fn rules(planned: &Planned) -> Vec<String> {
-    planned.rules.iter().filter(|rule| rule.suppress_prefixlength.is_none()).map(rule_map).collect()
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
@@ -257,6 +242,7 @@ fn route_map(route: &Route) -> String {
     flow_map(pairs.into_iter().filter_map(|(key, value)| Some((key, value?))))
 }
 
+/// netplan has no key for `suppress_prefixlength`: those rules are a drop-in's.
 fn rule_map(rule: &Rule) -> String {
     flow_map([
         ("from", scalar(&unit::from(rule))),

@@ -2,6 +2,7 @@
 
 mod lab;
 mod newcomers;
+mod owners;
 mod reload;
 mod repair;
 
