@@ -134,7 +134,7 @@ fn is_for_a_file(object: &Object, planned: &Planned, owners: &Owners, desired: &
     let waits = !owners.primary && desired.enis.iter().any(|planned| planned.eni.primary);
     match object {
         Object::Address(_) => !planned.eni.primary || owners.primary,
-        Object::Route(route) if waits => !planned.eni.primary && !(route.table == MAIN && route.via.is_none()),
+        Object::Route(route) if waits => !planned.eni.primary && (route.table != MAIN || route.via.is_some()),
         Object::Route(_) | Object::Rule(_) => true,
         Object::LinkUp(_) | Object::NoRouterAdvertisements(_) => false,
     }
