@@ -13,6 +13,7 @@ pub mod files;
 pub mod imds;
 pub mod kernel;
 pub mod ledger;
+pub mod logger;
 pub mod memory;
 pub mod net;
 pub mod peers;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod select;
+pub mod signals;
 
 // The test helpers that unit tests and the e2e binary share name the crate as its users do.
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 
 use eniroute::cli::{Cli, Common};
 use eniroute::error::Result;
+use eniroute::logger;
 use eniroute::report::Report;
 use log::{LevelFilter, error};
-
-mod journal;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
@@ -47,12 +46,5 @@ fn start_logger(common: &Common) {
         (false, 1) => LevelFilter::Info,
         (false, _) => LevelFilter::Debug,
     };
-    let started = if journal::is_reading() {
-        journal::start(level)
-    } else {
-        simple_logger::SimpleLogger::new().with_level(level).init()
-    };
-    if let Err(error) = started {
-        eprintln!("no log: {error}");
-    }
+    logger::start(level);
 }

@@ -21,6 +21,7 @@ mod metadata;
 mod network_manager;
 mod network_scripts;
 mod networkd;
+mod output;
 mod pages;
 mod peers;
 mod persist;
