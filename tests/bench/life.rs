@@ -1,5 +1,6 @@
 //! How long an ENI that comes, changes or goes is without its configuration, beside what the waiting itself takes.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 use crate::vpc::{Background, EniId, EniSpec, Fault, GuestId, Host, Vpc};
-use crate::{IMDS_TAKES, ROUNDS, binary, make_disk, min_median};
+use crate::{IMDS_TAKES, ROUNDS, binary, min_median};
 
 const ADDRESS: &str = "10.1.0.30";
 const MAC: &str = "06:00:00:00:00:30";
@@ -165,4 +166,14 @@ fn disk() -> TempDir {
 /// Seconds since 1970, as `ping -D` prints them.
 fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the time").as_secs_f64()
+}
+
+/// A disk by whose look the network stack is netplan; none runs.
+fn make_disk(root: &Path) {
+    for folder in ["etc/netplan", "run", "usr/sbin"] {
+        fs::create_dir_all(root.join(folder)).expect(folder);
+    }
+    fs::write(root.join("usr/sbin/netplan"), "").expect("netplan");
+    let cloud_init = "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n";
+    fs::write(root.join("etc/netplan/50-cloud-init.yaml"), cloud_init).expect("cloud-init's file");
 }
