@@ -1,5 +1,6 @@
 //! What the host should look like. Pure and total: no disk, no kernel, no clock.
 
+mod beside;
 mod cni;
 mod host;
 
@@ -10,6 +11,7 @@ use crate::config::Config;
 use crate::eni::Eni;
 use crate::net::{Address, Dev, Link, Mac, Object, Observed, Route, Rule};
 use crate::select::Selector;
+use beside::Beside;
 use host::Host;
 
 /// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
@@ -114,8 +116,8 @@ impl fmt::Display for Why {
 
 /// The plan for `enis`, given what the kernel holds.
 ///
-/// Three things of `observed` matter: which link carries which MAC (and whether IPv6 is on there), whether somebody
-/// else (a DHCP client) already keeps a subnet or default route for an ENI in main, and a Kubernetes CNI's rules.
+/// Of `observed` matter: which link carries which MAC (and whether IPv6 is on there), the routes of others in main, a
+/// DHCP client's subnets and defaults first of all, and a Kubernetes CNI's rules.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
@@ -135,7 +137,7 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
         };
         desired.skipped.push(Skipped { eni: eni.clone(), dev, why });
     }
-    let host = Host { present: &present, observed, config };
+    let host = Host { present: &present, beside: Beside::of(enis, &desired.skipped, observed), observed, config };
     desired.enis = present.iter().map(|(eni, dev)| host.planned(eni, dev)).collect();
     desired
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::beside::{self, Beside};
 use super::{DEFAULT_BAND, IPV6_ROUTER, MAIN_BAND, Planned};
 use crate::config::Config;
 use crate::eni::{Eni, TABLES};
@@ -18,6 +19,7 @@ pub(super) fn router(subnet: Ipv4Net) -> Ipv4Addr {
 /// What each ENI's plan needs to know of the others.
 pub(super) struct Host<'a> {
     pub present: &'a [(Eni, &'a Dev)],
+    pub beside: Beside,
     pub observed: &'a Observed,
     pub config: &'a Config,
 }
@@ -40,12 +42,17 @@ impl Host<'_> {
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
     /// and all else (containers, VPN) falls through to main as before. No other ENI, no table.
     fn narrow_table(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
-        if self.present.len() < 2 {
+        let defaults = [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| self.is_usurped(dev, *family));
+        let defaults: Vec<Route> = defaults.filter_map(|family| default(eni, dev, family)).collect();
+        if self.all().count() < 2 && self.beside.subnets.is_empty() && defaults.is_empty() {
             return Vec::new();
         }
-        let defaults = [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| self.is_usurped(dev, *family));
-        let defaults = defaults.filter_map(|family| default(eni, dev, family)).collect();
         [self.own_subnets(eni, dev), self.other_subnets(eni, dev), self.throws(eni), defaults].concat()
+    }
+
+    /// Every ENI that has an interface here.
+    fn all(&self) -> impl Iterator<Item = &Eni> {
+        self.present.iter().map(|(eni, _)| eni).chain(&self.beside.left_alone)
     }
 
     /// Another ENI's default in main is as good as the primary's or better: what the primary sends would leave by that
@@ -55,14 +62,18 @@ impl Host<'_> {
         let defaults = self.observed.routes.iter().filter(|route| {
             route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == family.everything()
         });
-        let best = |of: &dyn Fn(&Dev) -> bool| {
-            defaults.clone().filter(|route| route.ways().any(|(_, dev)| of(dev))).map(|route| route.metric).min()
-        };
-        let others = best(&|other| other != dev && self.present.iter().any(|(_, present)| *present == other));
-        let own = best(&|other| other == dev);
-        let others = others.filter(|metric| !TABLES.contains(metric));
-        let others = others.into_iter().chain(self.our_default(dev, family)).min();
+        let elsewhere = beside::others(dev, &self.observed.links);
+        let others = defaults.clone().filter(|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
+        let others = others.filter(|route| !self.is_ours(route)).map(|route| route.metric);
+        let own = defaults.clone().filter(|route| route.leaves_by(dev)).map(|route| route.metric).min();
+        let others = others.chain(self.our_default(dev, family)).min();
         others.is_some_and(|other| own.is_none_or(|own| other <= own))
+    }
+
+    /// By its metric, and by an ENI that we configure: what was left on another one stays there.
+    fn is_ours(&self, default: &Route) -> bool {
+        let is_present = |dev: &Dev| self.present.iter().any(|(_, present)| *present == dev);
+        TABLES.contains(&default.metric) && default.ways().all(|(_, dev)| is_present(dev))
     }
 
     /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
@@ -95,27 +106,25 @@ impl Host<'_> {
     /// The subnets of the other ENIs, as seen from `eni`: by its own router.
     fn other_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let mut routes: Vec<Route> = Vec::new();
-        for (other, _) in self.present {
-            for subnet in subnets(other) {
-                let own = subnets(eni).any(|mine| mine == subnet) || routes.iter().any(|route| route.dst == subnet);
-                if own || !has(eni, family(&subnet)) {
-                    continue;
-                }
-                let via = match family(&subnet) {
-                    Family::Ipv4 => eni.subnet_ipv4.map(|mine| router(mine).into()),
-                    Family::Ipv6 => Some(IPV6_ROUTER.into()),
-                };
-                routes.push(Route { via, src: source(eni, &subnet), ..route(eni.table(), subnet, dev) });
+        for subnet in self.all().flat_map(subnets).chain(self.beside.subnets.iter().copied()) {
+            let own = subnets(eni).any(|mine| mine == subnet) || routes.iter().any(|route| route.dst == subnet);
+            if own || !has(eni, family(&subnet)) {
+                continue;
             }
+            let via = match family(&subnet) {
+                Family::Ipv4 => eni.subnet_ipv4.map(|mine| router(mine).into()),
+                Family::Ipv6 => Some(IPV6_ROUTER.into()),
+            };
+            routes.push(Route { via, src: source(eni, &subnet), ..route(eni.table(), subnet, dev) });
         }
         routes
     }
 
     /// Delegated prefixes are often used for containers on the host: traffic to them falls through to main, where
-    /// the bridge's route is.
+    /// the bridge's route is. So may be single addresses of an ENI that is left alone.
     fn throws(&self, eni: &Eni) -> Vec<Route> {
-        let prefixes = self.present.iter().flat_map(|(other, _)| prefixes(other));
-        let seen = prefixes.filter(|prefix| has(eni, family(prefix)));
+        let handed_on = self.beside.left_alone.iter().flat_map(|other| beside::handed_on(other, self.observed));
+        let seen = self.all().flat_map(prefixes).chain(handed_on).filter(|prefix| has(eni, family(prefix)));
         seen.map(|dst| Route {
             table: eni.table(),
             kind: RouteKind::Throw,

@@ -325,7 +325,15 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
         let desired = plan(&enis, &observed, &config);
         let why: Vec<_> = desired.skipped.iter().map(|skipped| (skipped.eni.number(), skipped.why.clone())).collect();
         assert_eq!(why, [(1, Why::Excluded), (2, Why::NoLink), (3, Why::Enslaved)], "exclude = [{name:?}]");
-        assert!(desired.enis[0].rules.is_empty(), "the primary is alone then");
+        assert_eq!(
+            in_table(&desired.enis[0], 10000),
+            [
+                "10.0.0.0/20 dev eth0 scope link src 10.0.0.10 table 10000",
+                "10.1.0.0/20 via 10.0.0.1 dev eth0 onlink src 10.0.0.10 table 10000",
+                "10.3.0.0/24 via 10.0.0.1 dev eth0 onlink src 10.0.0.10 table 10000"
+            ],
+            "all that have an interface are there"
+        );
     }
 }
 

@@ -217,9 +217,9 @@ fn a_port_of_a_bridge_is_left_to_the_bridge() {
     instance.host.ip_batch("link add br-ex type bridge\nlink set eth1 master br-ex\n");
     let dump = instance.host.dump();
     instance.must("apply");
-    assert!(!instance.host.ip("rule").contains("lookup 1000"), "no second ENI, no table");
     let changes = changed(&dump, &instance.host.dump());
-    assert!(changes.len() == 1 && changes[0].starts_with("+eth0 inet 10.0.0.11/32"), "{changes:?}");
+    let is_primary_s = |line: &String| line.contains("10000") || line.starts_with("+eth0 inet 10.0.0.11/32");
+    assert!(!changes.is_empty() && changes.iter().all(is_primary_s), "{changes:?}");
     assert!(instance.must("status").contains("unmanaged"));
 }
 
@@ -232,7 +232,7 @@ fn an_excluded_eni_keeps_what_it_has_and_gets_nothing_more() {
     vpc.assign(second, "10.1.0.99");
     instance.must("apply");
     let lost = changed(&dump, &instance.host.dump());
-    assert!(lost.iter().all(|line| line.contains("10000")), "only the primary's narrow table: {lost:#?}");
+    assert_eq!(lost, [""; 0], "nor does the primary lose its way to the neighbours there");
     assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml"));
 }
 
