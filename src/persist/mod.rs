@@ -8,6 +8,7 @@ pub mod detect;
 mod guest;
 pub mod handover;
 pub mod ifupdown;
+mod matching;
 pub mod netplan;
 pub mod network_manager;
 pub mod network_scripts;
@@ -17,6 +18,7 @@ mod nic;
 mod own;
 mod share;
 mod stacks;
+mod syntax;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};

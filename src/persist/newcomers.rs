@@ -57,13 +57,14 @@ fn present(disk: &Disk, desired: &Desired, links: &[Link], units: &BTreeMap<Dev,
     let mut present = Present::default();
     for link in links.iter().filter(|link| link.is_nic()) {
         let nic = Nic::read(disk, link)?;
+        let path = nic.property("ID_PATH").map(str::to_owned);
         let planned = desired.enis.iter().find(|planned| planned.dev == link.name);
         let skipped = desired.skipped.iter().any(|skipped| skipped.dev.as_ref() == Some(&link.name));
         let is_ours = |unit: &String| unit.contains("eniroute-");
         let owned = nic.unit.is_some_and(|unit| !is_ours(&unit)) && !units.get(&link.name).is_some_and(is_ours);
         if skipped || owned || planned.is_some_and(|planned| planned.eni.primary) {
             present.names.extend(nic.names);
-            match path_of(disk, link)? {
+            match path {
                 Some(path) => drop(present.paths.insert(path)),
                 None if link.kind.is_none() => return Ok(None),
                 None => {}
@@ -74,12 +75,6 @@ fn present(disk: &Disk, desired: &Desired, links: &[Link], units: &BTreeMap<Dev,
         }
     }
     Ok((!present.drivers.is_empty()).then_some(present))
-}
-
-/// What networkd calls the path: a property in udev's record of the interface.
-fn path_of(disk: &Disk, link: &Link) -> Result<Option<String>> {
-    let record = disk.read(format!("/run/udev/data/n{}", link.index))?.unwrap_or_default();
-    Ok(record.lines().find_map(|line| line.strip_prefix("E:ID_PATH=")).map(str::to_owned))
 }
 
 /// The last name before `catch_all`'s, so that no other definition is shadowed.

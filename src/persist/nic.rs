@@ -1,10 +1,11 @@
 //! What networkd matches an interface by. Shared by both backends that end in systemd-networkd. Pure, but for what [`Nic::read`] takes from the disk.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::Result;
 use crate::files::Disk;
-use crate::net::Link;
+use crate::net::{Dev, Link, Mac};
 
 /// What networkd matches an interface by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub struct Nic {
     pub names: Vec<String>,
     pub driver: Option<String>,
     pub kind: Option<String>,
+    pub mac: Option<Mac>,
+    /// udev's properties of it, `KEY=VALUE`.
+    pub properties: Vec<String>,
     /// It has a permanent address. Devices above it that copy its MAC (VLAN, bridge, macvlan) have none.
     pub is_permanent: bool,
     /// The base name of the .network file that networkd last chose for it; absent when it has none or runs not.
@@ -33,15 +37,29 @@ impl Nic {
             names: names.collect(),
             driver: disk.link_target_name(format!("/sys/class/net/{}/device/driver", link.name)),
             kind: link.kind.clone(),
+            mac: link.eni_mac(),
+            properties: properties(disk, link)?,
             is_permanent: link.permanent_mac.is_some(),
             unit: unit.map(str::to_owned),
             is_configured: ["configured", "configuring"].into_iter().any(|admin| is_in_state(&state, admin)),
         })
     }
 
-    pub fn is_called(&self, glob: &str) -> bool {
-        self.names.iter().any(|name| fnmatch(glob, name))
+    /// Every link's.
+    pub fn read_all(disk: &Disk, links: &[Link]) -> Result<BTreeMap<Dev, Self>> {
+        links.iter().map(|link| Ok((link.name.clone(), Self::read(disk, link)?))).collect()
     }
+
+    /// What udev says of it, for example `ID_PATH`.
+    pub fn property(&self, key: &str) -> Option<&str> {
+        self.properties.iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+    }
+}
+
+/// udev's record of an interface has them in lines of their own.
+fn properties(disk: &Disk, link: &Link) -> Result<Vec<String>> {
+    let record = disk.read(format!("/run/udev/data/n{}", link.index))?.unwrap_or_default();
+    Ok(record.lines().filter_map(|line| line.strip_prefix("E:")).map(str::to_owned).collect())
 }
 
 /// Whether networkd's record of a link says that it is in this administrative state.
@@ -59,20 +77,42 @@ pub fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// Shell globs as fnmatch(3) reads them: `*`, `?`, `[a-z]`, `[!0-9]`; everything else stands for itself.
+/// Shell globs as fnmatch(3) reads them: `*`, `?`, `[a-z]`, `[!0-9]`, `[[:digit:]]`; a backslash before any of these
+/// takes its meaning away; everything else stands for itself.
 pub fn fnmatch(glob: &str, text: &str) -> bool {
     let (mut glob_chars, mut text_chars) = (glob.chars(), text.chars());
-    match (glob_chars.next(), text_chars.next()) {
-        (None, first) => first.is_none(),
-        (Some('*'), None) => fnmatch(glob_chars.as_str(), ""),
-        (Some('*'), Some(_)) => fnmatch(glob_chars.as_str(), text) || fnmatch(glob, text_chars.as_str()),
-        (Some('?'), Some(_)) => fnmatch(glob_chars.as_str(), text_chars.as_str()),
-        (Some('['), Some(c)) => match glob_chars.as_str().split_once(']') {
-            Some((set, rest)) => in_set(set, c) && fnmatch(rest, text_chars.as_str()),
-            None => c == '[' && fnmatch(glob_chars.as_str(), text_chars.as_str()),
+    let literal =
+        |glob: &str, text: &mut std::str::Chars, wanted| text.next() == Some(wanted) && fnmatch(glob, text.as_str());
+    match glob_chars.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            fnmatch(glob_chars.as_str(), text) || text_chars.next().is_some() && fnmatch(glob, text_chars.as_str())
+        }
+        Some('?') => text_chars.next().is_some() && fnmatch(glob_chars.as_str(), text_chars.as_str()),
+        Some('[') => match bracket(glob_chars.as_str()) {
+            Some((set, rest)) => {
+                text_chars.next().is_some_and(|c| in_set(set, c)) && fnmatch(rest, text_chars.as_str())
+            }
+            None => literal(glob_chars.as_str(), &mut text_chars, '['),
         },
-        (Some(a), Some(b)) => a == b && fnmatch(glob_chars.as_str(), text_chars.as_str()),
-        (Some(_), None) => false,
+        Some('\\') => {
+            let wanted = glob_chars.next().unwrap_or('\\');
+            literal(glob_chars.as_str(), &mut text_chars, wanted)
+        }
+        Some(wanted) => literal(glob_chars.as_str(), &mut text_chars, wanted),
+    }
+}
+
+/// What stands in a bracket expression, and what after it. A `]` that comes first, or ends a class, is no end.
+fn bracket(glob: &str) -> Option<(&str, &str)> {
+    let not = usize::from(glob.starts_with(['!', '^']));
+    let mut at = not + usize::from(glob[not..].starts_with(']'));
+    loop {
+        let end = at + glob[at..].find(']')?;
+        match glob[at..end].find("[:") {
+            Some(class) if glob[at + class..].contains(":]") => at += class + glob[at + class..].find(":]")? + 2,
+            _ => return Some((&glob[..end], &glob[end + 1..])),
+        }
     }
 }
 
@@ -82,7 +122,17 @@ fn in_set(set: &str, c: char) -> bool {
         Some(rest) => (true, rest),
         None => (false, set),
     };
+    let classes = [
+        ("[:digit:]", c.is_ascii_digit()),
+        ("[:alpha:]", c.is_ascii_alphabetic()),
+        ("[:alnum:]", c.is_ascii_alphanumeric()),
+        ("[:lower:]", c.is_ascii_lowercase()),
+        ("[:upper:]", c.is_ascii_uppercase()),
+        ("[:xdigit:]", c.is_ascii_hexdigit()),
+    ];
+    let classed = classes.iter().any(|(class, is_in)| *is_in && set.contains(class));
+    let set = classes.iter().fold(set.to_owned(), |set, (class, _)| set.replace(class, ""));
     let chars: Vec<char> = set.chars().collect();
     let range = |w: &[char]| w[1] == '-' && (w[0]..=w[2]).contains(&c);
-    (chars.contains(&c) || chars.windows(3).any(range)) != negated
+    (classed || chars.contains(&c) || chars.windows(3).any(range)) != negated
 }

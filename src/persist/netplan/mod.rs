@@ -6,14 +6,14 @@ mod owner;
 mod read;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::persist::nic::Nic;
-use crate::persist::{Renderer, Rendering, Share, note, own, unit};
+use crate::persist::{Renderer, Rendering, Share, networkd, note, own, unit};
 use crate::plan::Planned;
 use owner::{Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
@@ -26,6 +26,8 @@ const NETWORK_MANAGER: &str = "NetworkManager";
 #[derive(Debug, Default)]
 pub struct Netplan {
     foreign: Foreign,
+    /// networkd's units that are for more than one interface, whatever the YAML says: somebody has added to them.
+    shared: BTreeSet<String>,
     nics: BTreeMap<Dev, Nic>,
 }
 
@@ -49,8 +51,14 @@ impl Place<'_> {
 impl Netplan {
     /// Reads the YAML of others. Errors: a file of theirs that cannot be read or is not YAML.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
-        let nics = links.iter().map(|link| Ok((link.name.clone(), Nic::read(disk, link)?)));
-        Ok(Self { foreign: Foreign::read(disk)?, nics: nics.collect::<Result<_>>()? })
+        let nics = Nic::read_all(disk, links)?;
+        let shared = networkd::read::shared(networkd::read::units(disk)?.values(), &nics);
+        Ok(Self { foreign: Foreign::read(disk)?, shared, nics })
+    }
+
+    /// A definition that is one interface's alone, so that something may be added to it.
+    fn is_own(&self, definition: &Definition) -> bool {
+        !definition.is_catch_all() && !self.shared.contains(&unit_of(&definition.id))
     }
 
     fn owner(&self, planned: &Planned) -> Owner<'_> {
@@ -88,7 +96,7 @@ impl Netplan {
         if self.hands_to_network_manager(planned) {
             return Err("netplan hands it to NetworkManager, which gets no rules from netplan".into());
         }
-        match winner.filter(|definition| !definition.is_catch_all()) {
+        match winner.filter(|definition| self.is_own(definition)) {
             Some(owner) => Ok(Place { id: owner.id.clone(), mac: planned.eni.mac, owner: Some(owner) }),
             None if planned.eni.primary => {
                 Err("no definition is its alone, and the primary never changes owner".into())

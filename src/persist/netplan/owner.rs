@@ -1,9 +1,8 @@
 //! Who configures an interface under netplan and networkd: networkd takes the first .network file, in the order
 //! of their names, whose [Match] holds. Pure.
 
-use crate::net::Mac;
 use crate::persist::netplan::read::{Definition, Foreign};
-use crate::persist::nic::{Nic, fnmatch};
+use crate::persist::nic::Nic;
 use crate::plan::Planned;
 
 /// Whose an interface is, ours left out.
@@ -13,13 +12,6 @@ pub enum Owner<'a> {
     Definition(&'a Definition),
     /// A networkd file that no netplan definition can come before.
     Unit(String),
-}
-
-fn is_matched(nic: &Nic, definition: &Definition, mac: Mac) -> bool {
-    let name = definition.interface_name().is_none_or(|glob| nic.is_called(glob));
-    let driver = nic.driver.as_deref().unwrap_or_default();
-    let driven = definition.drivers.is_empty() || definition.drivers.iter().any(|glob| fnmatch(glob, driver));
-    name && driven && definition.mac.is_none_or(|wanted| wanted == mac)
 }
 
 /// The file that netplan writes for an ID.
@@ -37,7 +29,7 @@ impl Foreign {
     /// else the order of the names decides.
     pub fn owner(&self, planned: &Planned, nic: &Nic) -> Owner<'_> {
         let mac = planned.eni.mac;
-        let matching = || self.definitions.values().filter(|d| is_matched(nic, d, mac));
+        let matching = || self.definitions.values().filter(|d| d.matching().holds(nic, Some(mac), false));
         let unit = nic.unit.as_deref().filter(|unit| !own_ids(planned).iter().any(|id| unit_of(id) == **unit));
         if let Some(winner) = matching().find(|d| Some(unit_of(&d.id).as_str()) == unit) {
             return Owner::Definition(winner);

@@ -12,7 +12,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::net::Mac;
-use crate::persist::nic::is_glob;
+use crate::persist::matching::Match;
 use crate::persist::own;
 
 /// One `ethernets:` definition, merged over all files.
@@ -42,8 +42,16 @@ impl Definition {
 
     /// It may match several interfaces, so nothing of one ENI may be added to it.
     pub fn is_catch_all(&self) -> bool {
-        let one_name = self.interface_name().is_some_and(|name| !is_glob(name));
-        self.mac.is_none() && !one_name
+        !self.matching().is_for_one()
+    }
+
+    /// The [Match] section that netplan makes of it, which networkd reads: a name may be a list, or start with `!`.
+    pub fn matching(&self) -> Match {
+        let mut matching = Match::default();
+        self.interface_name().into_iter().for_each(|name| matching.assign("Name", name));
+        self.mac.iter().for_each(|mac| matching.assign("MACAddress", &mac.to_string()));
+        self.drivers.iter().for_each(|driver| matching.assign("Driver", driver));
+        matching
     }
 }
 

@@ -1,9 +1,9 @@
 //! systemd-networkd without netplan: a complete .network file of ours for an ENI that nobody owns or that a
 //! catch-all owns, and a drop-in where a file specific to it owns it. Pure once [`Networkd::read`] is done.
 
-mod read;
+pub(super) mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
@@ -17,6 +17,8 @@ use read::Unit;
 #[derive(Debug, Default)]
 pub struct Networkd {
     units: BTreeMap<String, Unit>,
+    /// Units that are for more than one interface, whatever they say.
+    shared: BTreeSet<String>,
     nics: BTreeMap<Dev, Nic>,
 }
 
@@ -30,14 +32,19 @@ struct Place<'a> {
 impl Networkd {
     /// Reads the .network files of others. Errors: one that cannot be read.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
-        let nics = links.iter().map(|link| Ok((link.name.clone(), Nic::read(disk, link)?)));
-        Ok(Self { units: read::units(disk)?, nics: nics.collect::<Result<_>>()? })
+        let (units, nics) = (read::units(disk)?, Nic::read_all(disk, links)?);
+        Ok(Self { shared: read::shared(units.values(), &nics), units, nics })
+    }
+
+    /// A file that is one interface's alone, so that something may be added to it.
+    fn is_own(&self, unit: &Unit) -> bool {
+        unit.is_specific() && !self.shared.contains(&unit.name)
     }
 
     /// Where an ENI's part goes, or the reason why it has no place in networkd's files.
     fn place(&self, planned: &Planned) -> Result<Place<'_>, String> {
         let winner = self.winner(planned);
-        match winner.filter(|unit| unit.is_specific()) {
+        match winner.filter(|unit| self.is_own(unit)) {
             Some(owner) => Ok(Place { unit: owner.name.clone(), owner: Some(owner) }),
             None if planned.eni.primary => Err("no file is its alone, and the primary never changes owner".into()),
             None => Ok(Place { unit: own_unit(planned, winner)?, owner: None }),
@@ -112,7 +119,7 @@ impl Renderer for Networkd {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
         let primary = share.enis.iter().find(|planned| planned.eni.primary);
-        let catch_all = primary.and_then(|planned| self.winner(planned)).filter(|unit| !unit.is_specific());
+        let catch_all = primary.and_then(|planned| self.winner(planned)).filter(|unit| !unit.matching.is_for_some());
         rendering.catch_all = catch_all.map(|unit| unit.name.clone());
         let places: Vec<_> = share.enis.iter().map(|planned| (*planned, self.place(planned))).collect();
         let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);

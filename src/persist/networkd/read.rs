@@ -4,13 +4,15 @@
 //! Rules: systemd.network(5). One base name in /etc shadows /run, which shadows /usr/lib; among the names, the
 //! first in their order whose [Match] holds configures the interface; its drop-ins of all folders count too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::Mac;
-use crate::persist::nic::{Nic, fnmatch, is_glob};
+use crate::persist::matching::Match;
+use crate::persist::nic::Nic;
 use crate::persist::own;
+use crate::persist::syntax::assignments;
 
 /// networkd's folders, the one that shadows all others last.
 const FOLDERS: [&str; 4] =
@@ -21,8 +23,9 @@ const FOLDERS: [&str; 4] =
 pub struct Unit {
     /// `20-dhcp.network`
     pub name: String,
-    /// `KEY=VALUE` of [Match], in their order.
-    pub conditions: Vec<(String, String)>,
+    pub matching: Match,
+    /// networkd refuses the whole of it.
+    pub is_refused: bool,
 }
 
 /// Every .network file that networkd would read, by name, ours left out.
@@ -42,10 +45,16 @@ pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
             for text in drop_ins(disk, &name)? {
                 unit.merge(&text);
             }
-            units.insert(name, unit);
+            units.extend(Some((name, unit)).filter(|(_, unit)| !unit.is_refused));
         }
     }
     Ok(units)
+}
+
+/// The units that are for more than one of the host's interfaces: networkd runs two by them, or would without us.
+pub fn shared<'a>(units: impl IntoIterator<Item = &'a Unit>, nics: &BTreeMap<impl Ord, Nic>) -> BTreeSet<String> {
+    let is_for_many = |unit: &&Unit| nics.values().filter(|nic| unit.runs(nic)).count() > 1;
+    units.into_iter().filter(is_for_many).map(|unit| unit.name.clone()).collect()
 }
 
 /// The texts of a unit's drop-ins, in the order in which networkd reads them, ours left out.
@@ -68,49 +77,32 @@ fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<String>> {
 impl Unit {
     /// Adds one file's conditions.
     pub fn merge(&mut self, text: &str) {
-        let mut section = "";
-        for line in text.lines().map(str::trim) {
-            if line.starts_with('[') {
-                section = line.trim_matches(['[', ']']);
-            } else if section == "Match"
-                && let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))
-            {
-                self.conditions.push((key.trim().to_owned(), value.trim().to_owned()));
-            }
+        let Some(all) = assignments(text) else {
+            self.is_refused = true;
+            return;
+        };
+        for line in all.iter().filter(|line| line.section == "Match") {
+            self.matching.assign(&line.key, &line.value);
         }
     }
 
-    /// Whether its [Match] holds, as far as that can be told from here; networkd takes no file without one. A
-    /// condition of another kind (a path, a kernel argument) counts as not met: only networkd's own choice tells.
+    /// Whether its [Match] holds, as far as that can be told from here.
     pub fn matches(&self, nic: &Nic, mac: Mac) -> bool {
-        let holds = |(key, value): &(String, String)| match key.as_str() {
-            "Name" => any(value, |glob| nic.is_called(glob)),
-            "MACAddress" => value.split_whitespace().any(|wanted| wanted.parse() == Ok(mac)),
-            "PermanentMACAddress" => {
-                nic.is_permanent && value.split_whitespace().any(|wanted| wanted.parse() == Ok(mac))
-            }
-            "Driver" => any(value, |glob| nic.driver.as_ref().is_some_and(|driver| fnmatch(glob, driver))),
-            "Kind" => any(value, |glob| nic.kind.as_ref().is_some_and(|kind| fnmatch(glob, kind))),
-            "Type" => any(value, |glob| fnmatch(glob, "ether")),
-            _ => false,
-        };
-        !self.conditions.is_empty() && self.conditions.iter().all(holds)
+        !self.matching.is_empty() && self.matching.holds(nic, Some(mac), false)
     }
 
-    /// It is for one interface, by name, MAC or path, so additions for that one hit no other.
+    /// Whether an interface is the unit's, by networkd's word, or may be: one that networkd runs by no unit or by one
+    /// of ours, which comes before the others.
+    fn runs(&self, nic: &Nic) -> bool {
+        match nic.unit.as_deref().filter(|unit| !unit.contains("eniroute-")) {
+            Some(unit) => unit == self.name,
+            None => !self.matching.is_empty() && self.matching.holds(nic, nic.mac, true),
+        }
+    }
+
+    /// It is for one interface, by name, MAC or path.
     pub fn is_specific(&self) -> bool {
-        self.conditions.iter().any(|(key, value)| {
-            let alone = value.split_whitespace().count() == 1 && !value.starts_with('!') && !is_glob(value);
-            alone && ["Name", "MACAddress", "PermanentMACAddress", "Path"].contains(&key.as_str())
-        })
-    }
-}
-
-/// A list of globs; a `!` before the list turns it round.
-fn any(list: &str, matches: impl Fn(&str) -> bool) -> bool {
-    match list.strip_prefix('!') {
-        Some(list) => !list.split_whitespace().any(matches),
-        None => list.split_whitespace().any(matches),
+        self.matching.is_for_one()
     }
 }
 

@@ -23,7 +23,9 @@ fn a_match_holds_when_every_condition_does() {
         ("Name=ens6", true),
         ("Name=eth0 eth?", true),
         ("Name=!eth0 lo", true),
-        ("Name=!eth*", false),
+        // Its other name, ens6, is none of these.
+        ("Name=!eth*", true),
+        ("Name=!eth* ens6", false),
         ("Driver=ena", true),
         ("Driver=virtio* vif", false),
         ("MACAddress=02:00:00:00:00:01 02:00:00:00:00:02", true),
@@ -53,6 +55,58 @@ fn one_name_or_one_mac_is_specific() {
     ] {
         assert_eq!(unit(&format!("[Match]\n{text}\n")).is_specific(), expected, "{text}");
     }
+}
+
+fn nics(units: [Option<&str>; 3]) -> std::collections::BTreeMap<u32, Nic> {
+    let nic = |number: u32| Nic {
+        names: vec![format!("eth{number}")],
+        mac: Some(guest::mac(number)),
+        unit: units[number as usize].map(str::to_owned),
+        ..Nic::default()
+    };
+    (0..3).map(|number| (number, nic(number))).collect()
+}
+
+#[test]
+fn a_unit_is_shared_where_networkd_runs_two_interfaces_by_it_or_would_without_us() {
+    let shared = |text: &str, nics: &std::collections::BTreeMap<u32, Nic>| {
+        let unit = Unit { name: "20-a.network".into(), ..unit(text) };
+        !super::shared([&unit], nics).is_empty()
+    };
+    let a = Some("20-a.network");
+    for (text, chosen, expected) in [
+        ("Name=eth0", [a, None, None], false),
+        ("Name=eth0", [a, a, None], true),
+        ("Name=eth0\nName=eth1", [a, Some("30-b.network"), None], false),
+        ("Name=eth0\nName=eth1", [a, Some("10-eniroute-eth1.network"), None], true),
+        ("Name=eth0\nName=eth1", [None, None, None], true),
+        ("Host=elsewhere\nName=e*", [a, None, None], true),
+    ] {
+        assert_eq!(shared(&format!("[Match]\n{text}\n"), &nics(chosen)), expected, "{text} {chosen:?}");
+    }
+    let mut vlan = nics([None; 3]);
+    let copied =
+        Nic { names: vec!["eth1.5".into()], mac: Some(guest::mac(1)), kind: Some("vlan".into()), ..Nic::default() };
+    vlan.insert(3, copied);
+    assert!(shared("[Match]\nMACAddress=02:00:00:00:00:02\n", &vlan), "a VLAN copies its NIC's address");
+    assert!(!shared("[Match]\nPermanentMACAddress=02:00:00:00:00:02\n", &vlan));
+}
+
+#[test]
+fn a_file_that_networkd_refuses_is_none() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::new(root.path()).unwrap();
+    for (path, text) in [
+        ("/etc/systemd/network/50-a.network", "[Match]\nName=eth1\n[Network\n"),
+        ("/etc/systemd/network/50-b.network", "[Match]\nName=eth0\n"),
+        ("/etc/systemd/network/50-b.network.d/10-x.conf", "[Match]\nName=\nName=eth1 \\\n  eth2\n"),
+    ] {
+        disk.commit(&FileChange::Create(File { path: path.into(), mode: 0o644, text: text.into() })).unwrap();
+    }
+    let units = units(&disk).unwrap();
+    let found: Vec<_> = units.values().map(|unit| (unit.name.as_str(), unit.is_specific())).collect();
+    assert_eq!(found, [("50-b.network", false)]);
+    assert!(units["50-b.network"].matches(&eth1(), guest::mac(1)));
 }
 
 #[test]
