@@ -1,5 +1,6 @@
 //! An ENI as the VPC describes it: metadata text becomes types here, and text ends here.
 
+mod judge;
 mod reader;
 mod reading;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::net::Mac;
+pub use judge::judge;
 pub use reading::{Reading, still_holds};
 
 /// The first route table, rule priority and main-table metric of ours: `BASE + device number + 100 * network card`.
@@ -51,6 +53,9 @@ pub struct Eni {
     pub ipv6_prefixes: Vec<Ipv6Net>,
     pub subnet_ipv4: Option<Ipv4Net>,
     pub subnet_ipv6: Vec<Ipv6Net>,
+    /// `vpc-...`; read only where its ranges overlap with another ENI's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
     /// Public (Elastic) addresses by the private address that they are mapped to; read for `status` only.
     pub public: BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>,
 }
@@ -85,6 +90,8 @@ pub struct Metadata {
     pub enis: Vec<Eni>,
     /// ENIs that are listed, but of which something is missing, late or wrong.
     pub incomplete: Vec<Incomplete>,
+    /// Those of them that are all there, but cannot be true.
+    pub refused: Vec<Eni>,
 }
 
 /// What keeps an ENI from being complete.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::eni::{Eni, Metadata};
+use crate::eni::{Eni, Incomplete, Metadata, judge};
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{self, Link, Mac};
@@ -18,20 +18,32 @@ pub const PATH: &str = "/run/eniroute/metadata.json";
 const MODE: u32 = 0o644;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// The interface index of each NIC that was there. The kernel gives a new one to a NIC that comes anew.
     pub nics: BTreeMap<Mac, u32>,
-    /// The ENIs that were complete.
+    /// The ENIs that were complete, and could be true.
     pub enis: Vec<Eni>,
+    /// Those that were complete, and could not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Eni>,
+    /// What has been said of ENIs that are not configured: what runs every minute does not say it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// Somebody has told eniroute to go on beside another tool (`--force`); this holds for the runs that follow, too.
-    #[serde(default)]
     pub forced: bool,
 }
 
 impl Memory {
     /// What is known after a run with this `metadata` and these links.
     pub fn after(&self, metadata: &Metadata, links: &[Link], force: bool) -> Self {
-        Self { nics: nics(links), enis: metadata.enis.clone(), forced: self.forced || force }
+        Self {
+            nics: nics(links),
+            enis: metadata.enis.clone(),
+            refused: metadata.refused.clone(),
+            told: metadata.incomplete.iter().map(Incomplete::to_string).collect(),
+            forced: self.forced || force,
+        }
     }
 
     /// What an earlier run of this boot left; nothing if there was none, or if it cannot be read.
@@ -76,15 +88,22 @@ impl Memory {
         self.enis.iter().any(is_it)
     }
 
-    /// All of it. An ENI that has no interface (EFA-only, or in a container's namespace) is still listed by EC2.
+    /// Every ENI that was all there.
+    pub fn read(&self) -> Vec<Eni> {
+        self.enis.iter().chain(&self.refused).cloned().collect()
+    }
+
+    /// All of it, judged anew: the file may say anything. An ENI that has no interface (EFA-only, or in a container's
+    /// namespace) is still listed by EC2.
     pub fn metadata(self) -> Metadata {
-        Metadata { enis: self.enis, incomplete: Vec::new() }
+        judge(self.read())
     }
 
     /// Without the ENIs whose interface is not among `links`: they are gone.
     pub fn of_present(mut self, links: &[Link]) -> Metadata {
         let there = nics(links);
         self.enis.retain(|eni| there.contains_key(&eni.mac));
+        self.refused.retain(|eni| there.contains_key(&eni.mac));
         self.metadata()
     }
 }

@@ -82,7 +82,7 @@ pub enum State {
     /// No interface carries its MAC.
     #[serde(rename = "no link")]
     NoLink,
-    /// The metadata service does not tell all of it yet.
+    /// The metadata service does not tell all of it yet, or what cannot be true.
     Incomplete,
 }
 

@@ -131,6 +131,10 @@ fn converge(
 ) -> Result<Report> {
     let mut survey = Survey::of(host, metadata, &options.selected)?;
     let mut report = survey.report(command);
+    if command != "apply" {
+        let told = Memory::load(&host.disk).told;
+        report.errors.retain(|error| !told.contains(error));
+    }
     if round(host, &mut survey, common, options, &mut report)? {
         // With our files loaded, a DHCP client may have let go of an ENI, and with it of routes that we left to it.
         let again = Survey::of(host, survey.metadata.clone(), &options.selected)?;

@@ -19,6 +19,7 @@ fn eni(number: u8, ip: &str) -> Eni {
         ipv6_prefixes: Vec::new(),
         subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
         subnet_ipv6: Vec::new(),
+        vpc: None,
         public: Default::default(),
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use super::judge::is_id;
 use super::{Eni, Source};
 use crate::error::{Error, Result};
 use crate::net::Mac;
@@ -53,6 +54,7 @@ impl<'a, S: Source> Reader<'a, S> {
             ipv6_prefixes: self.list::<Ipv6Net>("ipv6-prefix")?.iter().map(Ipv6Net::trunc).collect(),
             subnet_ipv4: self.optional::<Ipv4Net>("subnet-ipv4-cidr-block")?.map(|net| net.trunc()),
             subnet_ipv6: Vec::new(),
+            vpc: None,
             public: BTreeMap::new(),
         };
         let subnet_ipv6 = if eni.has_ipv6() { self.list::<Ipv6Net>("subnet-ipv6-cidr-blocks")? } else { Vec::new() };
@@ -72,7 +74,8 @@ impl<'a, S: Source> Reader<'a, S> {
         Ok(self.says(first, known)? && self.says(in_turn, known)?)
     }
 
-    fn says(&mut self, key: &str, known: &Eni) -> Result<bool> {
+    /// Whether one key still has the value that was read. Of what is never asked again, the answer is no.
+    pub fn says(&mut self, key: &str, known: &Eni) -> Result<bool> {
         let Some(text) = self.get(key)? else { return Ok(false) };
         let listed = |key: &&str| lines(&text).any(|line| line.trim_end_matches('/') == *key);
         Ok(match key {
@@ -80,7 +83,10 @@ impl<'a, S: Source> Reader<'a, S> {
             "local-ipv4s" => self.is_list(key, &text, &known.ipv4),
             "ipv6s" => self.is_list(key, &text, &known.ipv6),
             "ipv4-prefix" => self.is_list(key, &text, &known.ipv4_prefixes),
-            _ => self.is_list(key, &text, &known.ipv6_prefixes),
+            "ipv6-prefix" => self.is_list(key, &text, &known.ipv6_prefixes),
+            "subnet-ipv4-cidr-block" => self.is_list(key, &text, known.subnet_ipv4.as_slice()),
+            "subnet-ipv6-cidr-blocks" => self.is_list(key, &text, &known.subnet_ipv6),
+            _ => false,
         })
     }
 
@@ -103,11 +109,9 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    /// The id goes into file names and texts, so nothing but letters, digits and hyphens is let through.
     fn id(&mut self) -> Result<String> {
         let id: String = self.optional("interface-id")?.ok_or_else(|| self.late("interface-id"))?;
-        let sound = id.starts_with("eni-") && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if sound { Ok(id) } else { Err(self.wrong("interface-id", format!("`{}` is not an ENI id", shown(&id)))) }
+        if is_id(&id) { Ok(id) } else { Err(self.wrong("interface-id", format!("`{}` is not an ENI id", shown(&id)))) }
     }
 
     /// Keys propagate one by one after an attach: a family is there with its subnet and an address, or not at all.
@@ -115,13 +119,8 @@ impl<'a, S: Source> Reader<'a, S> {
         match (eni.subnet_ipv4, eni.ipv4.first()) {
             (None, Some(_)) => return Err(self.late("subnet-ipv4-cidr-block")),
             (Some(_), None) => return Err(self.late("local-ipv4s")),
-            (Some(subnet), Some(_)) => {
-                if let Some(stray) = eni.ipv4.iter().find(|ip| !subnet.contains(*ip)) {
-                    return Err(self.wrong("local-ipv4s", format!("{stray} is not in the subnet {subnet}")));
-                }
-            }
             (None, None) if !eni.has_ipv6() => return Err(self.late("local-ipv4s")),
-            (None, None) => {}
+            _ => {}
         }
         if eni.has_ipv6() && eni.subnet_ipv6.is_empty() {
             return Err(self.late("subnet-ipv6-cidr-blocks"));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
+use super::judge::{judge, overlapping};
 use super::reader::{MACS, Reader, lines};
 use super::{Eni, Incomplete, Metadata, Source};
 use crate::error::{Error, Result};
@@ -11,6 +12,9 @@ use crate::net::Mac;
 /// From so many ENIs on, a second line reads half of them: the time goes into waiting for one answer after the other.
 /// No more than two: EC2 bounds both the connections to the service and the packets per second.
 const CROWD: usize = 8;
+
+/// Every so many turns all is read anew, while an ENI is refused.
+const ALL_OVER: u64 = 8;
 
 /// What has been read so far.
 pub struct Reading {
@@ -37,6 +41,7 @@ impl Reading {
         for (mac, read) in macs.iter().zip(each(source, &macs, |source, mac| reading.one(source, mac))) {
             reading.found.push((*mac, outcome(read)?));
         }
+        reading.tell_apart(source)?;
         Ok(reading)
     }
 
@@ -52,26 +57,27 @@ impl Reading {
         }
         for Incomplete { mac, key, .. } in before.incomplete {
             let now = (key.clone(), Reader::new(source, mac).get(&key)?);
-            if self.seen.get(&mac) != Some(&now) || self.is_in_conflict(mac) {
+            if self.seen.get(&mac) != Some(&now) || self.is_in_conflict(mac, &key) {
                 self.seen.insert(mac, now);
                 let read = outcome(self.one(source, mac))?;
                 self.found.iter_mut().filter(|(known, _)| *known == mac).for_each(|(_, found)| *found = read.clone());
             }
         }
+        self.tell_apart(source)?;
         Ok(self.metadata().enis != before.enis)
     }
 
     /// What is known now.
     pub fn metadata(&self) -> Metadata {
-        let mut metadata = Metadata::default();
-        for (_, found) in &self.found {
+        let (mut read, mut incomplete) = (Vec::new(), Vec::new());
+        for (_, found) in self.found.clone() {
             match found {
-                Ok(eni) => metadata.enis.push(eni.clone()),
-                Err(incomplete) => metadata.incomplete.push(incomplete.clone()),
+                Ok(eni) => read.push(eni),
+                Err(why) => incomplete.push(why),
             }
         }
-        reject_shared_numbers(&mut metadata);
-        metadata.enis.sort_by_key(|eni| (!eni.primary, eni.number()));
+        let mut metadata = judge(read);
+        metadata.incomplete.splice(0..0, incomplete);
         metadata
     }
 
@@ -91,14 +97,26 @@ impl Reading {
         Ok(())
     }
 
-    /// It is complete, and yet cannot be: another ENI has its number.
-    fn is_in_conflict(&self, mac: Mac) -> bool {
-        self.found.iter().any(|(known, found)| *known == mac && found.is_ok())
+    /// Asks for the VPCs of those ENIs whose ranges overlap: two VPCs may have the same.
+    fn tell_apart(&mut self, source: &mut impl Source) -> Result<()> {
+        let read: Vec<Eni> = self.found.iter().filter_map(|(_, found)| found.as_ref().ok()).cloned().collect();
+        let overlapping = overlapping(&read);
+        let found = self.found.iter_mut().filter_map(|(_, found)| found.as_mut().ok());
+        for eni in found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac)) {
+            eni.vpc = Reader::new(source, eni.mac).get("vpc-id")?;
+        }
+        Ok(())
+    }
+
+    /// It is complete, and yet cannot be: another ENI has its number, and its network card may not be listed yet.
+    fn is_in_conflict(&self, mac: Mac, key: &str) -> bool {
+        key == "device-number" && self.found.iter().any(|(known, found)| *known == mac && found.is_ok())
     }
 }
 
 /// Whether the service still says what it said when `known` was read, by one request, and two for each ENI; what has
-/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next.
+/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next. Of an ENI
+/// that cannot be true, what is wrong with it is asked each time, and all of it now and then: another may be at fault.
 ///
 /// # Errors
 /// When the service fails.
@@ -107,8 +125,17 @@ pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result
     if macs != known.iter().map(|eni| eni.mac).collect() {
         return Ok(false);
     }
-    for eni in known {
-        if !Reader::new(source, eni.mac).still_says(eni, turn)? {
+    let Metadata { enis, incomplete, refused, .. } = judge(known.to_vec());
+    if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
+        return Ok(false);
+    }
+    for (eni, Incomplete { key, .. }) in refused.iter().zip(incomplete) {
+        if !Reader::new(source, eni.mac).says(&key, eni)? {
+            return Ok(false);
+        }
+    }
+    for eni in enis {
+        if !Reader::new(source, eni.mac).still_says(&eni, turn)? {
             return Ok(false);
         }
     }
@@ -126,7 +153,14 @@ fn outcome(read: Result<Eni>) -> Result<Found> {
 
 fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
     let list = required(source, MACS)?;
-    lines(&list).map(|line| mac(line.trim_end_matches('/'))).collect()
+    let mut macs = Vec::new();
+    for line in lines(&list) {
+        let mac = mac(line.trim_end_matches('/'))?;
+        if !macs.contains(&mac) {
+            macs.push(mac);
+        }
+    }
+    Ok(macs)
 }
 
 /// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
@@ -152,26 +186,6 @@ fn each<S: Source>(source: &mut S, macs: &[Mac], one: impl Fn(&mut S, Mac) -> Re
         read.extend(other.join().unwrap_or_else(failed));
         read
     })
-}
-
-/// Two ENIs cannot share a table. It happens while EC2 has published a device number but not yet the network
-/// card; none of them is trusted then.
-fn reject_shared_numbers(Metadata { enis, incomplete }: &mut Metadata) {
-    let mut holders: BTreeMap<u32, usize> = BTreeMap::new();
-    for eni in enis.iter() {
-        *holders.entry(eni.number()).or_default() += 1;
-    }
-    enis.retain(|eni| {
-        let alone = eni.primary || holders[&eni.number()] == 1;
-        if !alone {
-            let why = format!(
-                "device {} on network card {} is claimed by another ENI too; EC2 is probably still publishing it",
-                eni.device_number, eni.network_card
-            );
-            incomplete.push(Incomplete { mac: eni.mac, key: "device-number".to_owned(), why });
-        }
-        alone
-    });
 }
 
 fn mac(text: &str) -> Result<Mac> {

@@ -103,12 +103,12 @@ fn a_non_canonical_ipv6_text_and_a_prefix_are_understood() {
     let mut fake = Fake::s1();
     fake.key(SECOND, "ipv6s", "2001:0db8:0:000a:0:0:0:0200");
     fake.key(SECOND, "ipv6-prefix", "2001:0DB8:0:a:b::/80");
-    fake.key(SECOND, "ipv4-prefix", "172.31.48.16/28");
+    fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
     fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8:0:a::/64");
     let eni = fake.read().enis.remove(1);
     assert_eq!(eni.ipv6[0].to_string(), "2001:db8:0:a::200");
     assert_eq!(eni.ipv6_prefixes[0].to_string(), "2001:db8:0:a:b::/80");
-    assert_eq!(eni.ipv4_prefixes[0].to_string(), "172.31.48.16/28");
+    assert_eq!(eni.ipv4_prefixes[0].to_string(), "172.31.40.16/28");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn every_key_that_is_late_is_named() {
 #[test]
 fn a_listing_ahead_of_its_keys_is_late_not_empty() {
     let mut fake = Fake::s1();
-    fake.key(SECOND, "ipv4-prefix", "172.31.48.16/28");
+    fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
     fake.values.remove(&format!("{MACS}{SECOND}/ipv4-prefix"));
     assert!(fake.complaint().contains("`ipv4-prefix`: not published yet"));
 }
@@ -297,8 +297,8 @@ fn a_device_number_that_two_enis_claim_is_read_until_they_differ() {
 /// Whether `change` is noticed in each of six turns; never more than two requests for each ENI and one for the list.
 fn noticed(change: impl Fn(&mut Fake)) -> Vec<bool> {
     let mut fake = Fake::s1();
-    fake.key(SECOND, "ipv6s", "2001:db8::1");
-    fake.key(SECOND, "ipv4-prefix", "172.31.48.16/28");
+    fake.key(SECOND, "ipv6s", "2001:db8::11");
+    fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
     fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8::/64");
     let known = fake.read().enis;
     change(&mut fake);
@@ -318,7 +318,7 @@ fn any_change_is_noticed_within_its_turns_and_a_change_of_ipv4_at_once() {
     assert_eq!(noticed(|fake| fake.set(MACS, &format!("{PRIMARY}/"))), [true; 6]);
     assert_eq!(noticed(|fake| fake.drop_key(SECOND, "local-ipv4s")), [true; 6]);
     for change in [
-        (|fake: &mut Fake| fake.key(SECOND, "ipv6s", "2001:db8::1\n2001:db8::2")) as fn(&mut Fake),
+        (|fake: &mut Fake| fake.key(SECOND, "ipv6s", "2001:db8::11\n2001:db8::12")) as fn(&mut Fake),
         |fake| fake.drop_key(SECOND, "ipv6s"),
         |fake| fake.key(SECOND, "ipv4-prefix", "172.31.48.32/28"),
         |fake| fake.drop_key(SECOND, "ipv4-prefix"),
@@ -328,4 +328,45 @@ fn any_change_is_noticed_within_its_turns_and_a_change_of_ipv4_at_once() {
         let turns = noticed(change);
         assert!(turns[..3].contains(&true) && turns[3..].contains(&true), "{turns:?}");
     }
+}
+
+#[test]
+fn an_eni_that_cannot_be_true_is_not_read_in_full_each_time_and_its_repair_is_noticed_at_once() {
+    for (key, bad, good) in [
+        ("local-ipv4s", "172.31.37.139", "172.31.41.29"),
+        ("subnet-ipv4-cidr-block", "0.0.0.0/0", "172.31.32.0/20"),
+        ("ipv4-prefix", "172.31.32.0/20", "172.31.40.16/28"),
+    ] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, key, bad);
+        let metadata = fake.read();
+        let known: Vec<Eni> = metadata.enis.into_iter().chain(metadata.refused).collect();
+        assert_eq!((known.len(), metadata.incomplete.len()), (2, 1), "{key}");
+        fake.asked.clear();
+        assert!(still_holds(&mut fake, &known, 1).unwrap(), "{key}");
+        assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
+        assert!((2..10).any(|turn| !still_holds(&mut fake, &known, turn).unwrap()), "another ENI may be at fault");
+        fake.key(SECOND, key, good);
+        assert!(!still_holds(&mut fake, &known, 1).unwrap(), "{key}");
+    }
+}
+
+#[test]
+fn the_vpc_is_asked_for_only_where_ranges_overlap() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "vpc-id", "vpc-b");
+    fake.key(PRIMARY, "vpc-id", "vpc-a");
+    fake.read();
+    assert!(!fake.asked.iter().any(|path| path.ends_with("vpc-id")), "{:?}", fake.asked);
+    fake.key(SECOND, "subnet-ipv4-cidr-block", "172.31.32.0/19");
+    assert_eq!(fake.read().enis.len(), 2);
+    fake.key(SECOND, "vpc-id", "vpc-a");
+    assert!(fake.complaint().contains("172.31.32.0/19 overlaps with 172.31.32.0/20"));
+}
+
+#[test]
+fn an_eni_that_is_listed_twice_is_one() {
+    let mut fake = Fake::s1();
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{SECOND}/"));
+    assert_eq!(fake.read().enis.len(), 2);
 }

@@ -75,6 +75,7 @@ mod tests {
             ipv6_prefixes: Vec::new(),
             subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
             subnet_ipv6: Vec::new(),
+            vpc: None,
             public: Default::default(),
         }
     }

@@ -18,6 +18,7 @@ fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
         ipv6_prefixes: Vec::new(),
         subnet_ipv4: (!subnet.is_empty()).then(|| subnet.parse().unwrap()),
         subnet_ipv6: Vec::new(),
+        vpc: None,
         public: Default::default(),
     }
 }

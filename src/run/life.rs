@@ -16,7 +16,7 @@ use super::{Host, LOCK, act, ask, converge, demand_root, lock, mend};
 use crate::cli::{Apply, Common, Hotplug, Selected};
 use crate::diff::diff;
 use crate::eni::{self, Incomplete, Metadata, Reading};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::{self, Kernel};
 use crate::memory::{self, Memory};
@@ -62,7 +62,11 @@ pub fn refresh(common: &Common) -> Result<Report> {
     };
     mend::mend(&Disk::new(&common.root)?);
     let mut host = Host::open(common)?;
-    let metadata = current(&mut host)?;
+    let metadata = match current(&mut host) {
+        Ok(metadata) => metadata,
+        Err(error @ Error::Refused { .. }) => return told_once(&host.disk, error),
+        Err(error) => return Err(error),
+    };
     let late: Vec<String> = metadata.incomplete.iter().map(Incomplete::to_string).collect();
     let mut report = converge(&mut host, metadata, common, &Apply::default(), "refresh")?;
     if !late.is_empty() && host.disk.try_lock(Path::new(QUEUE))?.is_none() {
@@ -72,12 +76,26 @@ pub fn refresh(common: &Common) -> Result<Report> {
     Ok(report)
 }
 
+/// A service that is turned off for good is an error once, not every minute.
+fn told_once(disk: &Disk, error: Error) -> Result<Report> {
+    let (mut memory, text) = (Memory::load(disk), error.to_string());
+    if memory.told.contains(&text) {
+        debug!("still: {text}");
+        return Ok(Report::silent("refresh"));
+    }
+    if disk.exists(memory::PATH) {
+        memory.told.push(text);
+        memory.save(disk)?;
+    }
+    Err(error)
+}
+
 /// The metadata: what is remembered where the service still says so, which is cheaper, else all of it.
 fn current(host: &mut Host) -> Result<Metadata> {
     let memory = Memory::load(&host.disk);
     let links = host.kernel.links()?;
     let public = host.needs_public(&Selected::default());
-    if !public && memory.is_of(&links) && eni::still_holds(host.imds()?, &memory.enis, minute())? {
+    if !public && memory.is_of(&links) && eni::still_holds(host.imds()?, &memory.read(), minute())? {
         return Ok(memory.metadata());
     }
     Ok(Reading::start(host.imds()?, public)?.metadata())
@@ -239,7 +257,8 @@ fn remove(common: &Common) -> Result<Report> {
     let _lock = lock(common)?;
     let links = host.kernel.links()?;
     let memory = Memory::load(&host.disk);
-    if memory.enis.is_empty() {
+    // Nothing goes by half of what is known.
+    if memory.enis.is_empty() || !memory.refused.is_empty() {
         return remove_made(&host.disk, &mut host.kernel, common, &links);
     }
     if memory.enis.iter().all(|eni| link_of_mac(eni.mac, &links).is_some()) {

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::files::FileChange;
 use crate::kernel::Kernel;
 use crate::net::{Dev, Mac};
-use crate::plan::{Planned, Why};
+use crate::plan::{Planned, Why, link_of};
 use crate::report::{AddressReport, EniReport, FileReport, State};
 
 /// An address outside, to ask the kernel for the way there; nothing is sent to it.
@@ -43,7 +43,14 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
         reports.push(report(&skipped.eni, skipped.dev.as_ref(), state));
     }
     reports.sort_by_key(|report| (!report.primary, report.table));
-    reports.extend(survey.metadata.incomplete.iter().map(|late| incomplete(survey, late.mac)));
+    let refused = survey.metadata.refused.iter().map(|eni| {
+        let link = link_of(eni, &survey.observed.links);
+        report(eni, link.map(|link| &link.name), State::Incomplete)
+    });
+    reports.extend(refused);
+    let late = survey.metadata.incomplete.iter().map(|late| late.mac);
+    let late = late.filter(|mac| !survey.metadata.refused.iter().any(|eni| eni.mac == *mac));
+    reports.extend(late.map(|mac| incomplete(survey, mac)));
     Ok(reports)
 }
 

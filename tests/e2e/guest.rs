@@ -151,6 +151,7 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
         ipv6_prefixes: Vec::new(),
         subnet_ipv4: None,
         subnet_ipv6: Vec::new(),
+        vpc: None,
         public: Default::default(),
     };
     assert_eq!(eni.table(), BASE + number);

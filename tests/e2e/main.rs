@@ -15,6 +15,7 @@ mod ifupdown;
 mod imds;
 mod input;
 mod instance;
+mod judged;
 mod kernel;
 mod life;
 mod metadata;
