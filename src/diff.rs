@@ -2,49 +2,52 @@
 //! never leaves a working address without its route.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::eni::TABLES;
-use crate::net::{Address, Change, Dev, MAIN, Object, Observed, Route, Rule};
+use crate::net::{Address, Change, Dev, MAIN, Mac, Object, Observed, Route, Rule};
 use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND, Planned};
 
 /// How far a run may go.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Change only ENIs with these tables; `None`: all.
-    pub only: Option<BTreeSet<u32>>,
-    /// Take nothing away from these tables: their ENIs could not be read, or are left alone.
-    pub keep: BTreeSet<u32>,
-    /// Every ENI that the VPC lists could be read. Without that, routes may stand for an ENI that could not, and so
-    /// may tables that no known ENI claims: they are kept.
+    /// Change only these ENIs; `None`: all.
+    pub only: Option<BTreeSet<Mac>>,
+    /// Take nothing away from these ENIs, which are left alone.
+    pub keep: BTreeSet<Mac>,
+    /// Every ENI that the VPC lists could be read. Without that, the routes of an ENI's table may stand for one that
+    /// could not, and all of an ENI that is not known is kept.
     pub complete: bool,
-    /// Addresses, main-table routes and link states that earlier runs made; no other may be taken away.
+    /// What earlier runs made; nothing else may be changed or taken away.
     pub made: Vec<Made>,
 }
 
-/// What earlier runs made for one ENI outside of the tables that are ours by their number.
+/// What earlier runs made for one ENI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
-    pub table: u32,
+    pub mac: Mac,
     pub objects: BTreeSet<Object>,
 }
 
 impl Scope {
-    fn adds(&self, table: u32) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&table))
+    fn adds(&self, mac: Mac) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&mac))
     }
 
-    fn has_made(&self, route: &Route) -> bool {
-        let object = Object::Route(route.clone());
-        self.made.iter().any(|made| made.objects.contains(&object))
+    /// It is ours.
+    pub fn has_made(&self, object: &Object) -> bool {
+        self.made.iter().any(|made| made.objects.contains(object))
     }
 
-    fn removes(&self, desired: &Desired, table: u32) -> bool {
+    fn removes(&self, desired: &Desired, mac: Mac, object: &Object) -> bool {
         // The primary ENI's rules stand for the others: it has none when it is alone.
-        let known = desired.enis.iter().any(|planned| planned.eni.table() == table && !planned.eni.primary);
-        self.adds(table) && !self.keep.contains(&table) && (known || self.complete)
+        let is_known = desired.enis.iter().any(|planned| planned.eni.mac == mac && !planned.eni.primary);
+        let is_of_others = matches!(object, Object::Route(route) if route.table != MAIN);
+        let is_told = self.complete || (is_known && !is_of_others);
+        self.adds(mac) && !self.keep.contains(&mac) && is_told
     }
 }
 
@@ -52,7 +55,7 @@ impl Scope {
 /// is taken away, the other way round. Applying the result and asking again gives nothing.
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
     let there = There::new(observed);
-    let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.table()));
+    let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
     let in_scope = in_scope.filter(|planned| planned.awaited(observed).is_none());
     let added = in_scope.flat_map(|planned| planned.objects()).filter_map(|object| there.addition(object, scope));
     added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
@@ -61,9 +64,40 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
 /// How many objects of each ENI are not in the kernel, by table.
 pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<u32, usize> {
     let there = There::new(observed);
-    let scope = Scope::default();
-    let count = |planned: &Planned| planned.objects().filter_map(|object| there.addition(object, &scope)).count();
+    let count = |planned: &Planned| planned.objects().filter(|object| there.lacks(object)).count();
     desired.enis.iter().map(|planned| (planned.eni.table(), count(planned))).collect()
+}
+
+/// A wanted route whose place another one has that is not ours: the kernel has room for one of each destination and
+/// metric in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    pub wanted: Route,
+    pub standing: Route,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { wanted, standing } = self;
+        write!(
+            f,
+            "the route `{standing}` is not eniroute's, and was left in the place of `{wanted}`; to have that instead: \
+             {}, then eniroute apply",
+            Change::Remove(Object::Route(standing.clone()))
+        )
+    }
+}
+
+/// What cannot be made without taking away what is not ours.
+pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Conflict> {
+    let there = There::new(observed);
+    let routes = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac)).flat_map(|planned| &planned.routes);
+    let lacking = routes.filter(|route| !there.routes.contains(route));
+    lacking.filter_map(|wanted| there.foreign_rival(wanted, scope).map(|standing| conflict(wanted, standing))).collect()
+}
+
+fn conflict(wanted: &Route, standing: &Route) -> Conflict {
+    Conflict { wanted: wanted.clone(), standing: standing.clone() }
 }
 
 /// What the primary ENI's interface had before and has no more, though nobody wanted it away: an address, its link,
@@ -87,25 +121,28 @@ fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
 }
 
 /// What the kernel holds, for looking things up: an instance can have thousands of rules.
-struct There<'a> {
+pub struct There<'a> {
     observed: &'a Observed,
     up: BTreeSet<&'a Dev>,
     ips: BTreeSet<(&'a Dev, IpAddr)>,
     addresses: BTreeSet<&'a Address>,
     routes: BTreeSet<&'a Route>,
-    keys: BTreeMap<(u32, IpNet, u32), &'a Route>,
+    /// Several where somebody appended one.
+    keys: BTreeMap<(u32, IpNet, u32), Vec<&'a Route>>,
     rules: BTreeSet<&'a Rule>,
 }
 
 impl<'a> There<'a> {
-    fn new(observed: &'a Observed) -> Self {
+    pub fn new(observed: &'a Observed) -> Self {
+        let mut keys: BTreeMap<_, Vec<&Route>> = BTreeMap::new();
+        observed.routes.iter().for_each(|route| keys.entry(route.key()).or_default().push(route));
         Self {
             observed,
+            keys,
             up: observed.links.iter().filter(|link| link.up).map(|link| &link.name).collect(),
             ips: observed.addresses.iter().map(|address| (&address.dev, address.net.addr())).collect(),
             addresses: observed.addresses.iter().collect(),
             routes: observed.routes.iter().collect(),
-            keys: observed.routes.iter().map(|route| (route.key(), route)).collect(),
             rules: observed.rules.iter().collect(),
         }
     }
@@ -121,8 +158,17 @@ impl<'a> There<'a> {
         self.observed.links.iter().any(|link| link.name == *dev && link.ipv6 && link.accept_ra && !link.up)
     }
 
+    fn rivals(&self, wanted: &Route) -> &[&'a Route] {
+        self.keys.get(&wanted.key()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The route in the place of a wanted one that nobody but its maker may take away.
+    fn foreign_rival(&self, wanted: &Route, scope: &Scope) -> Option<&'a Route> {
+        self.rivals(wanted).iter().copied().find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
+    }
+
     /// Exactly this object is there.
-    fn has(&self, object: &Object) -> bool {
+    pub fn has(&self, object: &Object) -> bool {
         match object {
             // A link that is up has an owner, whose choice it is; where it is deaf by our doing, it is still that.
             Object::NoRouterAdvertisements(dev) => !self.listens_and_is_down(dev),
@@ -133,20 +179,29 @@ impl<'a> There<'a> {
         }
     }
 
+    /// It has to be made. In main, a route by another hand does as well, even at a metric of ours.
+    fn lacks(&self, object: &Object) -> bool {
+        let is_there_otherwise = match object {
+            // An address that is there with another prefix length (a DHCP lease's /20) is there.
+            Object::Address(address) => self.ips.contains(&(&address.dev, address.net.addr())),
+            Object::Route(route) => route.table == MAIN && !self.rivals(route).is_empty(),
+            _ => false,
+        };
+        !self.has(object) && !is_there_otherwise
+    }
+
     /// The change that makes `object` so, if any is needed.
     fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
-        let rival = match &object {
+        match object {
+            object if self.has(&object) => None,
             // An address that is there with another prefix length (a DHCP lease's /20) is there.
-            Object::Address(address) if self.ips.contains(&(&address.dev, address.net.addr())) => return None,
-            Object::Route(route) => self.keys.get(&route.key()).copied(),
-            _ => None,
-        };
-        match (object, rival) {
-            (object, _) if self.has(&object) => None,
-            // In main, a route by another hand stands, even at a metric of ours.
-            (Object::Route(_), Some(old)) if old.table == MAIN && !scope.has_made(old) => None,
-            (Object::Route(new), Some(old)) => Some(Change::Replace { old: old.clone(), new }),
-            (object, _) => Some(Change::Add(object)),
+            Object::Address(address) if self.ips.contains(&(&address.dev, address.net.addr())) => None,
+            Object::Route(new) if self.foreign_rival(&new, scope).is_some() => None,
+            Object::Route(new) => Some(match self.rivals(&new).first() {
+                Some(old) => Change::Replace { old: (*old).clone(), new },
+                None => Change::Add(Object::Route(new)),
+            }),
+            object => Some(Change::Add(object)),
         }
     }
 }
@@ -156,18 +211,14 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     // A rival of a wanted route has been replaced already.
     let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
 
-    let rules = there.observed.rules.iter().filter_map(|rule| Some((table_of(rule)?, Object::Rule(rule.clone()))));
-    let routes = there.observed.routes.iter().rev();
-    let routes = routes.filter(|route| scope.complete && TABLES.contains(&route.table));
-    let routes = routes.filter(|route| !replaced.contains(&route.key()));
-    let routes = routes.map(|route| (route.table, Object::Route(route.clone())));
-    let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.table, object.clone())));
-    let made = made.filter(|(_, object)| there.has(object));
-
-    let all = rules.chain(routes).chain(made);
-    let unwanted = all.filter(|(table, object)| scope.removes(desired, *table) && !wanted.contains(object));
+    let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.mac, object)));
+    let made = made.filter(|(mac, object)| there.has(object) && scope.removes(desired, *mac, object));
+    let unwanted = made.filter(|(_, object)| match object {
+        Object::Route(route) => !replaced.contains(&route.key()),
+        object => !wanted.contains(object),
+    });
     let unwanted: Vec<Object> =
-        unwanted.map(|(_, object)| object).filter(|object| !is_in_use(object, desired)).collect();
+        unwanted.map(|(_, object)| object.clone()).filter(|object| !is_in_use(object, desired)).collect();
     let free = |object: &Object| !matches!(object, Object::LinkUp(dev) if there.is_shared(dev, &unwanted));
     unwanted.iter().filter(|object| free(object)).cloned().collect()
 }
@@ -184,12 +235,11 @@ fn is_in_use(object: &Object, desired: &Desired) -> bool {
     })
 }
 
-/// The table of the ENI that this rule is of, if it has the form of one of ours. A rule by another hand at such a
-/// priority is not taken for one.
+/// The table of the ENI that this rule is for, if it has the form of one of ours; whether it is one, the ledger tells.
 pub fn table_of(rule: &Rule) -> Option<u32> {
     let above = rule.priority.checked_sub(rule.table);
     let table = match (rule.table, rule.suppress_prefixlength) {
-        _ if rule.foreign || rule.from.is_none() => return None,
+        _ if rule.foreign.is_some() || rule.from.is_none() => return None,
         (MAIN, Some(0)) => rule.priority.checked_sub(MAIN_BAND)?,
         (table, Some(0)) if above == Some(0) => table,
         (table, None) if above == Some(0) || above == Some(DEFAULT_BAND) => table,

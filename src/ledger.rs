@@ -1,21 +1,29 @@
-//! What eniroute made outside of its own tables: addresses, main-table routes and links brought up. What is not
-//! written here is never taken away. Kept over reboots, because the files bring the same objects up again.
+//! What eniroute made, ENI by ENI: addresses, routes of any table, rules, links brought up. What is not written here
+//! is not ours, whatever number it has, and never taken away. Kept over reboots, because the files bring the same
+//! objects up again.
+
+mod entry;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::diff::Made;
-use crate::net::{Address, Change, Dev, Link, MAIN, Mac, Object, Route, RouteKind};
+use crate::diff::{Made, There, table_of};
+use crate::net::{Change, Link, Mac, Object, Observed};
 use crate::plan::{Planned, link_of_mac};
+pub use entry::Entry;
 
 /// Where the ledger lies, below `--root`.
 pub const PATH: &str = "/var/lib/eniroute/ledger.json";
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Since then rules and the routes of all tables are listed. Before, all that had an ENI's number counted as ours.
+const LISTS_ALL: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
+    #[serde(default)]
+    version: u32,
     /// The instance that it was written on (`i-...`), where the firmware tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -26,28 +34,11 @@ pub struct Ledger {
     pub enis: BTreeMap<Mac, Entry>,
 }
 
-/// One ENI's entry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    pub id: String,
-    pub dev: String,
-    pub table: u32,
-    /// We switched the kernel's router advertisements off.
-    #[serde(default)]
-    pub no_router_advertisements: bool,
-    /// The link was down, and we brought it up.
-    pub link_up: bool,
-    pub addresses: BTreeSet<IpNet>,
-    pub main_routes: BTreeSet<MainRoute>,
-}
-
-/// A route of ours in the main table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct MainRoute {
-    pub dst: IpNet,
-    pub via: Option<IpAddr>,
-    pub src: Option<IpAddr>,
-    pub metric: u32,
+impl Default for Ledger {
+    /// As nothing was made yet.
+    fn default() -> Self {
+        Self { version: LISTS_ALL, instance: None, primary: None, enis: BTreeMap::new() }
+    }
 }
 
 impl Ledger {
@@ -62,7 +53,7 @@ impl Ledger {
     /// The ledger's text.
     pub fn text(&self) -> String {
         // Strings, numbers and maps with string keys: this cannot fail.
-        serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
+        serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default()
     }
 
     /// How we know that it was written on another instance than this one, whose firmware says `instance` and whose
@@ -81,17 +72,73 @@ impl Ledger {
         is_another.then(|| format!("this disk was another instance's, whose primary ENI was {primary}"))
     }
 
-    /// Gives every planned ENI its entry. An entry of another ENI for the same interface name is dropped: that
-    /// interface is gone, and all it held with it.
-    pub fn adopt(&mut self, all: &[Planned]) {
+    /// Takes over what a ledger of an earlier version did not list: what stands in an ENI's table and has the form of
+    /// one of ours. Names are those of `observed` from now on.
+    pub fn bring_up_to_date(&mut self, observed: &Observed) {
+        self.rename(&observed.links);
+        if self.version < LISTS_ALL {
+            self.enis.values_mut().for_each(|entry| entry.take_by_form(observed));
+            self.version = LISTS_ALL;
+        }
+    }
+
+    /// Takes what files of ours have brought up for ENIs that have no entry, because the ledger was lost: what of
+    /// `all` is there, exactly as it is wanted.
+    pub fn restore(&mut self, all: &[Planned], observed: &Observed, has_files: &BTreeSet<Mac>) {
+        let is_lost =
+            |planned: &&Planned| !self.enis.contains_key(&planned.eni.mac) && has_files.contains(&planned.eni.mac);
+        let lost: Vec<&Planned> = all.iter().filter(is_lost).collect();
+        let there = (!lost.is_empty()).then(|| There::new(observed));
+        for planned in lost {
+            let mut entry = Entry::of(planned);
+            let brought = lasting(planned).filter(|object| there.as_ref().is_some_and(|there| there.has(object)));
+            brought.for_each(|object| entry.note(&object));
+            self.enis.insert(planned.eni.mac, entry);
+        }
+    }
+
+    /// Gives every planned ENI its entry, with what it will have: what is wanted and not there yet is ours once it
+    /// comes, whether by netlink or by files of ours. An interface name or a table belongs to one ENI at a time, and
+    /// so does an object.
+    pub fn adopt(&mut self, all: &[Planned], observed: &Observed) {
+        self.rename(&observed.links);
         let is_one = |mac: &Mac| all.iter().any(|planned| planned.eni.mac == *mac);
-        let is_taken = |entry: &Entry| all.iter().any(|planned| *planned.dev == *entry.dev);
-        self.enis.retain(|mac, entry| is_one(mac) || !is_taken(entry));
+        for (_, entry) in self.enis.iter_mut().filter(|(mac, _)| !is_one(mac)) {
+            entry.make_way(all);
+        }
+        let there = There::new(observed);
         for planned in all {
+            let others = self.enis.iter_mut().filter(|(mac, _)| **mac != planned.eni.mac);
+            let inherited: Vec<Object> = others.flat_map(|(_, entry)| entry.hand_over(planned)).collect();
             let entry = self.enis.entry(planned.eni.mac).or_default();
-            entry.id.clone_from(&planned.eni.id);
-            entry.dev = planned.dev.to_string();
-            entry.table = planned.eni.table();
+            entry.name(planned);
+            let lacking = lasting(planned).filter(|object| !there.has(object));
+            lacking.chain(inherited).for_each(|object| entry.note(&object));
+        }
+    }
+
+    /// Forgets what is gone of the ENIs that EC2 no longer lists. An entry goes with the last of its objects.
+    pub fn let_go(&mut self, is_listed: impl Fn(&Mac) -> bool, observed: &Observed) {
+        let there = There::new(observed);
+        for (mac, entry) in self.enis.iter_mut().filter(|(mac, _)| !is_listed(mac)) {
+            entry.gone = true;
+            let link = link_of_mac(*mac, &observed.links).map(|link| &link.name);
+            let left = entry.objects(link).into_iter().filter(|object| there.has(object));
+            *entry = entry.with_only(left);
+        }
+        self.drop_done();
+    }
+
+    fn drop_done(&mut self) {
+        self.enis.retain(|_, entry| !entry.gone || !entry.is_empty());
+    }
+
+    /// Interfaces by their names now.
+    fn rename(&mut self, links: &[Link]) {
+        for (mac, entry) in &mut self.enis {
+            if let Some(link) = link_of_mac(*mac, links) {
+                entry.dev = link.name.to_string();
+            }
         }
     }
 
@@ -99,7 +146,10 @@ impl Ledger {
     pub fn record(&mut self, change: &Change) {
         match change {
             Change::Add(object) => self.note(object),
-            Change::Remove(object) => self.entry_of(object).into_iter().for_each(|entry| entry.forget(object)),
+            Change::Remove(object) => {
+                self.enis.values_mut().for_each(|entry| entry.forget(object));
+                self.drop_done();
+            }
             Change::Replace { old, new } => {
                 self.record(&Change::Remove(Object::Route(old.clone())));
                 self.note(&Object::Route(new.clone()));
@@ -109,138 +159,32 @@ impl Ledger {
 
     /// Remembers that `object` was made, or is about to be.
     pub fn note(&mut self, object: &Object) {
-        self.entry_of(object).into_iter().for_each(|entry| entry.note(object));
-    }
-
-    fn entry_of(&mut self, object: &Object) -> Option<&mut Entry> {
-        let dev = object.dev()?;
-        self.enis.values_mut().find(|entry| *entry.dev == **dev)
+        let is_its = |entry: &&mut Entry| match object {
+            Object::Rule(rule) => table_of(rule) == Some(entry.table),
+            Object::Route(route) if route.dev.is_none() => route.table == entry.table,
+            object => object.dev().is_some_and(|dev| *entry.dev == **dev),
+        };
+        self.enis.values_mut().find(is_its).into_iter().for_each(|entry| entry.note(object));
     }
 
     /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
     /// are dealt anew at every boot, and another instance started from this disk has other ENIs. What an interface
-    /// held that is gone is gone with it.
+    /// held that is gone is gone with it; rules and throw routes are on none, and stay.
     pub fn made(&self, links: &[Link]) -> Vec<Made> {
         let made = |(mac, entry): (&Mac, &Entry)| {
-            let link = link_of_mac(*mac, links)?;
-            Some(Made { table: entry.table, objects: entry.objects(&link.name) })
+            let link = link_of_mac(*mac, links).map(|link| &link.name);
+            Made { mac: *mac, objects: entry.objects(link) }
         };
-        self.enis.iter().filter_map(made).collect()
+        self.enis.iter().map(made).collect()
     }
 }
 
-impl Entry {
-    fn objects(&self, dev: &Dev) -> BTreeSet<Object> {
-        let address = |net: &IpNet| Object::Address(Address { dev: dev.clone(), net: *net });
-        let route = |route: &MainRoute| Object::Route(route.on(dev));
-        let deaf = self.no_router_advertisements.then(|| Object::NoRouterAdvertisements(dev.clone()));
-        let up = self.link_up.then(|| Object::LinkUp(dev.clone()));
-        let addresses = self.addresses.iter().map(address);
-        addresses.chain(self.main_routes.iter().map(route)).chain(up).chain(deaf).collect()
-    }
-
-    /// Only what our tables' numbers do not tell is written down.
-    fn note(&mut self, object: &Object) {
-        match object {
-            Object::NoRouterAdvertisements(_) => self.no_router_advertisements = true,
-            Object::LinkUp(_) => self.link_up = true,
-            Object::Address(address) => drop(self.addresses.insert(address.net)),
-            Object::Route(route) if route.table == MAIN => drop(self.main_routes.insert(route.into())),
-            Object::Route(_) | Object::Rule(_) => {}
-        }
-    }
-
-    fn forget(&mut self, object: &Object) {
-        match object {
-            Object::NoRouterAdvertisements(_) => self.no_router_advertisements = false,
-            Object::LinkUp(_) => self.link_up = false,
-            Object::Address(address) => drop(self.addresses.remove(&address.net)),
-            Object::Route(route) if route.table == MAIN => drop(self.main_routes.remove(&MainRoute::from(route))),
-            Object::Route(_) | Object::Rule(_) => {}
-        }
-    }
-}
-
-impl MainRoute {
-    fn on(&self, dev: &Dev) -> Route {
-        Route {
-            table: MAIN,
-            kind: RouteKind::Unicast,
-            dst: self.dst,
-            via: self.via,
-            dev: Some(dev.clone()),
-            next_hops: Vec::new(),
-            src: self.src,
-            metric: self.metric,
-        }
-    }
-}
-
-impl From<&Route> for MainRoute {
-    fn from(route: &Route) -> Self {
-        Self { dst: route.dst, via: route.via, src: route.src, metric: route.metric }
-    }
+/// What files can bring up: not the settings of a link, and what they have for the day when its owner lets go of it.
+fn lasting(planned: &Planned) -> impl Iterator<Item = Object> {
+    let is_setting = |object: &Object| matches!(object, Object::NoRouterAdvertisements(_) | Object::LinkUp(_));
+    let left = planned.left_to_owner.iter().cloned().map(Object::Route);
+    planned.objects().filter(move |object| !is_setting(object)).chain(left)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const THEN: &str = "i-0000000000000000a";
-
-    fn ledger(instance: Option<&str>, primary: Option<u8>) -> Ledger {
-        let enis = [0, 1].map(|number| (Mac([2, 0, 0, 0, 0, number]), Entry::default())).into();
-        Ledger { instance: instance.map(str::to_owned), primary: primary.map(|n| Mac([2, 0, 0, 0, 0, n])), enis }
-    }
-
-    fn link(number: u8, kind: Option<&str>) -> Link {
-        let mac = Some(Mac([2, 0, 0, 0, 0, number]));
-        Link {
-            index: 2,
-            name: "eth0".into(),
-            altnames: Vec::new(),
-            mac,
-            permanent_mac: None,
-            kind: kind.map(str::to_owned),
-            master: None,
-            ipv6: true,
-            accept_ra: true,
-            up: false,
-        }
-    }
-
-    #[test]
-    fn the_instance_s_id_decides_where_there_is_one() {
-        let ledger = ledger(Some(THEN), Some(0));
-        assert_eq!(ledger.of_another(Some(THEN), &[link(9, None)]), None);
-        let why = ledger.of_another(Some("i-0000000000000000b"), &[link(0, None)]).unwrap();
-        assert!(why.contains(THEN) && why.contains("i-0000000000000000b"), "{why}");
-    }
-
-    #[test]
-    fn without_an_id_another_instance_has_other_nics() {
-        let of_xen = ledger(None, Some(0));
-        for id in [None, Some("i-0000000000000000b")] {
-            let why = of_xen.of_another(id, &[link(9, None)]).unwrap();
-            assert!(why.contains("02:00:00:00:00:00"), "{why}");
-        }
-        assert!(ledger(Some(THEN), Some(0)).of_another(None, &[link(9, None)]).is_some());
-    }
-
-    #[test]
-    fn in_doubt_it_is_this_instance_s() {
-        let ours = ledger(None, Some(0));
-        for links in [
-            &[][..],
-            &[link(0, None), link(9, None)],
-            // The primary's driver is late, and a secondary one of ours is there.
-            &[link(1, None), link(9, None)],
-            &[link(9, Some("veth"))],
-            &[link(9, Some("bridge"))],
-        ] {
-            assert_eq!(ours.of_another(None, links), None, "{links:?}");
-        }
-        let old = Ledger::parse(r#"{"enis": {}}"#).unwrap();
-        assert_eq!(old.of_another(Some(THEN), &[link(9, None)]), None, "written by a version that noted neither");
-    }
-}
+mod tests;

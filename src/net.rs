@@ -15,7 +15,7 @@ pub use link::{Link, nics};
 pub use mac::Mac;
 pub use object::{Change, Object, Observed};
 pub use route::{IPV6_METRIC, MAIN, NextHop, Route, RouteKind};
-pub use rule::Rule;
+pub use rule::{From, Lookup, Rule};
 
 /// An interface's name (`eth1`, `ens6`). Shared, because every address and route carries one.
 pub type Dev = Arc<str>;

@@ -195,10 +195,13 @@ fn remove(common: &Common, wanted: &Remove) -> Result<Report> {
     take_away(common, &Disk::new(&common.root)?, &mut Kernel::open()?, wanted)
 }
 
-/// Needs no metadata: what to take away stands in the ledger, in the files and in our tables' numbers.
+/// Needs no metadata: what to take away stands in the ledger and in the files.
 fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, wanted: &Remove) -> Result<Report> {
     let Remove { selected, no_kernel, .. } = wanted;
-    let mut survey = Survey::of_what_we_made(disk, kernel, selected)?;
+    let (path, must_exist) = common.config_path();
+    // A mistake in the configuration keeps nobody from taking all back.
+    let config = Config::load(&path, must_exist).unwrap_or_default();
+    let mut survey = Survey::of_what_we_made(disk, kernel, &config, selected)?;
     let mut report = survey.report("remove");
     let mut executor = Executor { kernel, disk, service: None, wait: common.wait };
     act::remove(&mut executor, &mut survey, !no_kernel, &mut report)?;

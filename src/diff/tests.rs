@@ -62,6 +62,16 @@ fn everything() -> Scope {
     Scope { complete: true, ..Scope::default() }
 }
 
+fn mac(number: u8) -> Mac {
+    Mac([2, 0, 0, 0, 0, number])
+}
+
+/// All changes allowed, where the ledger has all that `desired` wants.
+fn having_made(desired: &Desired) -> Scope {
+    let made = desired.enis.iter().map(|planned| Made { mac: planned.eni.mac, objects: planned.objects().collect() });
+    Scope { made: made.collect(), ..everything() }
+}
+
 /// The kernel, for these tests: a list of objects.
 fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
     for change in changes {
@@ -98,7 +108,7 @@ fn rule(text_from: &str, table: u32, priority: u32) -> Rule {
         table,
         suppress_prefixlength: None,
         to: None,
-        foreign: false,
+        foreign: None,
     }
 }
 
@@ -147,22 +157,40 @@ fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
     let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
     let default = observed.routes.iter_mut().find(|route| route.table == 10001 && route.via.is_some()).unwrap();
     default.via = Some("10.0.0.2".parse().unwrap());
-    let changes = shown(&diff(&desired, &observed, &everything()));
+    let standing = default.clone();
+    let ours =
+        Scope { made: vec![Made { mac: mac(1), objects: [Object::Route(standing.clone())].into() }], ..everything() };
+    let changes = shown(&diff(&desired, &observed, &ours));
     assert_eq!(changes, ["ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static"]);
+    assert_eq!(conflicts(&desired, &observed, &ours), []);
+
+    assert_eq!(diff(&desired, &observed, &everything()), [], "by another hand");
+    let found = conflicts(&desired, &observed, &everything());
+    assert_eq!(found.iter().map(|conflict| &conflict.standing).collect::<Vec<_>>(), [&standing]);
+    let told = found[0].to_string();
+    for part in [
+        "`default via 10.0.0.2 dev eth1 onlink table 10001`",
+        "`default via 10.0.0.1 dev eth1 onlink table 10001`",
+        "ip -4 route del default via 10.0.0.2 dev eth1",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(missing(&desired, &observed)[&10001], 1);
 }
 
 #[test]
-fn an_unassigned_address_goes_with_its_rule_if_we_had_added_it() {
+fn an_unassigned_address_goes_with_its_rule_as_far_as_we_had_added_them() {
     let (desired, observed) = fresh();
     let observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
     let fewer = plan(&[eni(0, "10.0.0.10"), eni(1, "10.0.0.20")], &observed, &Config::default());
-    let rule = "ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001";
-    assert_eq!(shown(&diff(&fewer, &observed, &everything())), [rule]);
+    assert_eq!(diff(&fewer, &observed, &everything()), [], "all by another hand");
 
-    let address = Object::Address(Address::host(&"eth1".into(), "10.0.0.21".parse().unwrap()));
-    let made = vec![Made { table: 10001, objects: [address].into() }];
-    let changes = shown(&diff(&fewer, &observed, &Scope { made, ..everything() }));
-    assert_eq!(changes, [rule, "ip -4 address del 10.0.0.21/32 dev eth1"]);
+    let ours = "ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001";
+    let objects = [Object::Rule(rule("10.0.0.21/32", 10001, 10001))].into();
+    let made = vec![Made { mac: mac(1), objects }];
+    assert_eq!(shown(&diff(&fewer, &observed, &Scope { made, ..everything() })), [ours]);
+    let changes = shown(&diff(&fewer, &observed, &having_made(&desired)));
+    assert_eq!(changes, [ours, "ip -4 address del 10.0.0.21/32 dev eth1"]);
 }
 
 #[test]
@@ -171,16 +199,15 @@ fn a_detached_eni_leaves_nothing_when_the_answer_was_complete_and_all_when_not()
     let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
     observed.links.pop();
     let alone = plan(&[eni(0, "10.0.0.10")], &observed, &Config::default());
-    let changes = shown(&diff(&alone, &observed, &everything()));
+    let changes = shown(&diff(&alone, &observed, &having_made(&desired)));
     assert_eq!(changes.iter().filter(|change| change.contains(" rule del ")).count(), 3, "{changes:#?}");
-    assert_eq!(changes.iter().filter(|change| change.contains(" route del ")).count(), 3, "{changes:#?}");
-    assert!(changes.iter().all(|change| change.contains("table 1000") || change.contains("lookup 1000")));
+    assert_eq!(changes.iter().filter(|change| change.contains(" route del ")).count(), 5, "{changes:#?}");
 
-    assert_eq!(diff(&alone, &observed, &Scope::default()), []);
+    assert_eq!(diff(&alone, &observed, &Scope { complete: false, ..having_made(&desired) }), []);
 }
 
 #[test]
-fn what_is_not_ours_by_its_form_is_never_removed() {
+fn what_is_not_in_the_ledger_is_never_removed_whatever_its_numbers() {
     let (desired, observed) = fresh();
     let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
     observed.rules.extend([
@@ -188,10 +215,12 @@ fn what_is_not_ours_by_its_form_is_never_removed() {
         rule("10.8.0.0/16", 10001, 9999),
         rule("10.8.0.0/16", 10001, 10002),
         Rule { from: None, ..rule("10.8.0.0/16", 10050, 10050) },
-        Rule { foreign: true, ..rule("10.8.0.0/16", 10050, 10050) },
+        Rule { foreign: Some("iif eth2 lookup 10050".into()), ..rule("10.8.0.0/16", 10050, 10050) },
         Rule { suppress_prefixlength: Some(1), ..rule("10.8.0.0/16", 10050, 10050) },
         Rule { suppress_prefixlength: Some(0), ..rule("10.8.0.0/16", MAIN, 30350) },
         rule("10.8.0.0/16", 13200, 13200),
+        rule("10.8.0.0/16", 10001, 10001),
+        rule("10.8.0.0/16", 10007, 10007),
     ]);
     let foreign = Route {
         table: MAIN,
@@ -204,9 +233,15 @@ fn what_is_not_ours_by_its_form_is_never_removed() {
         metric: 10001,
     };
     observed.routes.push(foreign.clone());
-    observed.routes.push(Route { table: 13200, ..foreign });
+    for table in [10001, 10007, 13200] {
+        observed.routes.push(Route { table, ..foreign.clone() });
+        observed.routes.push(Route { table, kind: RouteKind::Throw, dev: None, metric: 0, ..foreign.clone() });
+    }
     observed.addresses.push(Address { dev: "eth1".into(), net: "10.0.0.99/32".parse().unwrap() });
-    assert_eq!(diff(&desired, &observed, &everything()), []);
+    assert_eq!(diff(&desired, &observed, &having_made(&desired)), []);
+    let all_gone = applied(observed.clone(), &diff(&Desired::default(), &observed, &having_made(&desired)));
+    let theirs = |all: &Observed| (all.rules.len(), all.routes.len(), all.addresses.len());
+    assert_eq!(theirs(&all_gone), (10, 8, 2), "{all_gone:#?}");
 }
 
 #[test]
@@ -238,22 +273,25 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
     let changes = shown(&diff(&desired, &observed, &everything()));
     assert!(!changes.iter().any(|change| change.contains("replace")), "{changes:#?}");
 
-    let made = vec![Made { table: 10001, objects: [Object::Route(theirs)].into() }];
+    let made = vec![Made { mac: mac(1), objects: [Object::Route(theirs)].into() }];
     let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
     assert!(changes.iter().any(|change| change.contains("route replace default")), "{changes:#?}");
 }
 
 #[test]
-fn only_the_chosen_tables_are_changed_and_kept_ones_lose_nothing() {
+fn only_the_chosen_enis_are_changed_and_kept_ones_lose_nothing() {
     let (desired, observed) = fresh();
-    let only = Scope { only: Some([10000].into()), ..everything() };
+    let only = Scope { only: Some([mac(0)].into()), ..everything() };
     assert!(shown(&diff(&desired, &observed, &only)).iter().all(|change| change.contains("10000")));
 
     let mut observed = observed;
-    observed.rules.push(rule("10.0.0.77/32", 10003, 10003));
-    let kept = Scope { keep: [10003].into(), ..everything() };
+    let stale = rule("10.0.0.77/32", 10003, 10003);
+    observed.rules.push(stale.clone());
+    let made = vec![Made { mac: mac(3), objects: [Object::Rule(stale)].into() }];
+    let kept = Scope { keep: [mac(3)].into(), made: made.clone(), ..everything() };
     assert!(shown(&diff(&desired, &observed, &kept)).iter().all(|change| !change.contains(" del ")));
-    assert!(shown(&diff(&desired, &observed, &everything())).iter().any(|change| change.contains("10.0.0.77")));
+    let all = Scope { made, ..everything() };
+    assert!(shown(&diff(&desired, &observed, &all)).iter().any(|change| change.contains("10.0.0.77")));
 }
 
 /// An instance may be launched with an ENI as its primary that was a secondary one of the instance before.
@@ -267,7 +305,7 @@ fn the_primary_keeps_link_and_addresses_whatever_the_ledger_says() {
     primary.subnet_ipv6 = vec!["2001:db8::/64".parse().unwrap()];
     let alone = plan(&[primary], &observed, &Config::default());
     let objects: std::collections::BTreeSet<_> = [Object::LinkUp("eth0".into()), Object::Address(six)].into();
-    let scope = Scope { made: vec![Made { table: 10001, objects }], ..everything() };
+    let scope = Scope { made: vec![Made { mac: mac(1), objects }], ..everything() };
     assert_eq!(diff(&alone, &observed, &scope), []);
 }
 
@@ -280,7 +318,7 @@ fn a_link_that_somebody_else_uses_too_is_not_taken_down() {
     observed.addresses.push(ours.clone());
     observed.addresses.push(Address { dev: eth1.clone(), net: "fe80::1/64".parse().unwrap() });
     let objects = [Object::LinkUp(eth1.clone()), Object::Address(ours)].into();
-    let scope = Scope { made: vec![Made { table: 10001, objects }], ..everything() };
+    let scope = Scope { made: vec![Made { mac: mac(1), objects }], ..everything() };
     let changes = shown(&diff(&Desired::default(), &observed, &scope));
     assert_eq!(changes, ["ip -4 address del 10.0.0.20/32 dev eth1", "ip link set dev eth1 down"]);
 
@@ -303,7 +341,7 @@ fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
 
     let second = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
     let observed = Observed { addresses: vec![second.clone()], ..leased };
-    let made = vec![Made { table: 10000, objects: [Object::Address(second)].into() }];
+    let made = vec![Made { mac: mac(1), objects: [Object::Address(second)].into() }];
     let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
     assert!(!changes.iter().any(|change| change.contains(" del ")), "{changes:#?}");
 }

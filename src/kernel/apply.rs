@@ -232,7 +232,7 @@ fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
 }
 
 fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
-    if rule.foreign {
+    if rule.foreign.is_some() {
         return Err(Refusal::because("the rule has selectors that eniroute cannot write; change it by hand"));
     }
     Ok(())

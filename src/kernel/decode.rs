@@ -8,9 +8,12 @@ use neli::consts::rtnl::*;
 use neli::rtnl::*;
 use neli::types::{Buffer, RtBuffer};
 
+mod rule;
+
 use super::Lookup;
 use super::nexthop::{self, Objects};
-use crate::net::{Address, Dev, Family, Link, Mac, NextHop, Route, RouteKind, Rule};
+use crate::net::{Address, Dev, Family, Link, Mac, NextHop, Route, RouteKind};
+pub use rule::rule;
 
 /// `RTA_VIA`: a gateway of another family than the destination's; neli leaves it out on musl.
 const RTA_VIA: u16 = 18;
@@ -22,8 +25,6 @@ const AF_INET6: u16 = 10;
 const IFLA_INET6_CONF: u16 = 2;
 const DEVCONF_DISABLE_IPV6: usize = 26;
 const DEVCONF_ACCEPT_RA: usize = 3;
-/// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
-const NOT_SUPPRESSING: u32 = u32::MAX;
 
 type Attributes<T> = RtBuffer<T, Buffer>;
 
@@ -142,14 +143,13 @@ pub fn address(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
     Some(Address { dev: name(links, *message.ifa_index())?, net })
 }
 
-/// `None` for a cached route, and for one whose link came after `links` were listed. `objects` are the next hops
-/// that the route names by number only.
-///
-/// A route that applies to some packets only (type of service, IPv6 source prefix) keeps no way, and so equals none
-/// of ours.
+/// `None` for a cached route, for one whose link came after `links` were listed, and for one that applies to some
+/// packets only (type of service, IPv6 source prefix): the kernel keeps those apart from all that apply to any.
+/// `objects` are the next hops that the route names by number only.
 pub fn route(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
     let attributes = message.rtattrs();
-    if message.rtm_flags().contains(RtmF::CLONED) {
+    let is_for_all = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0;
+    if message.rtm_flags().contains(RtmF::CLONED) || !is_for_all {
         return None;
     }
     let kind = match *message.rtm_type() {
@@ -157,8 +157,7 @@ pub fn route(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route
         Rtn::Throw => RouteKind::Throw,
         other => RouteKind::Other(other.into()),
     };
-    let plain = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0 && kind != RouteKind::Throw;
-    let mut ways = if plain { ways(message, links, objects)? } else { Vec::new() };
+    let mut ways = if kind == RouteKind::Throw { Vec::new() } else { ways(message, links, objects)? };
     let only = if is_multipath(message, objects) { None } else { ways.pop() };
     Some(Route {
         table: table(message),
@@ -222,79 +221,9 @@ pub fn lookup(reply: &Rtmsg, dev: Dev) -> Lookup {
     Lookup { dev, via: gateway(attributes), src: ip(attributes, Rta::Prefsrc), table: table(reply) }
 }
 
-/// `None` for another family's: without IPv6 the kernel may answer for all that it has.
-pub fn rule(message: &Fibmsg) -> Option<Rule> {
-    let attributes = message.rtattrs();
-    let net = |kind, length| {
-        let net = ip(attributes, kind).and_then(|ip| IpNet::new(ip, length).ok());
-        net.filter(|net| net.prefix_len() > 0).map(|net| net.trunc())
-    };
-    Some(Rule {
-        priority: number(attributes, Frattr::Priority).unwrap_or(0),
-        family: family(*message.fib_family())?,
-        from: net(Frattr::Src, *message.fib_src_len()),
-        table: number(attributes, Frattr::Table).unwrap_or_else(|| u8::from(*message.fib_table()).into()),
-        suppress_prefixlength: number(attributes, Frattr::SuppressPrefixlen).filter(|n| *n != NOT_SUPPRESSING),
-        to: net(Frattr::Dst, *message.fib_dst_len()),
-        foreign: is_foreign(message),
-    })
-}
-
-/// Anything but `from`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
-/// has never heard of count too.
-fn is_foreign(message: &Fibmsg) -> bool {
-    let selective = *message.fib_dst_len() > 0 || *message.fib_tos() > 0 || message.fib_flags().contains(Frf::INVERT);
-    selective
-        || *message.fib_action() != FrAct::FrActToTbl
-        || message.rtattrs().iter().any(|attribute| match *attribute.rta_type() {
-            Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
-            Frattr::SuppressPrefixlen | Frattr::Pad => false,
-            Frattr::SuppressIfgroup => *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes(),
-            _ => true,
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute<T: RtaType>(kind: T, value: &[u8]) -> Rtattr<T, Buffer> {
-        RtattrBuilder::default().rta_type(kind).rta_payload(value.to_vec()).build().unwrap()
-    }
-
-    fn fibmsg(attributes: impl IntoIterator<Item = Rtattr<Frattr, Buffer>>) -> Fibmsg {
-        FibmsgBuilder::default()
-            .fib_family(RtAddrFamily::Inet)
-            .fib_dst_len(0)
-            .fib_src_len(32)
-            .fib_tos(0)
-            .fib_table(RtTable::Main)
-            .fib_action(FrAct::FrActToTbl)
-            .rtattrs(attributes.into_iter().collect())
-            .build()
-            .unwrap()
-    }
-
-    #[test]
-    fn a_selector_of_a_newer_kernel_makes_a_rule_foreign() {
-        let from = || attribute(Frattr::Src, &[10, 0, 0, 1]);
-        let newer = fibmsg([from(), attribute(Frattr::UnrecognizedConst(99), &[1])]);
-        assert!(rule(&newer).unwrap().foreign);
-        assert!(!rule(&fibmsg([from()])).unwrap().foreign);
-    }
-
-    #[test]
-    fn a_rule_of_an_older_kernel_has_only_the_headers_table() {
-        let rule = rule(&fibmsg([attribute(Frattr::Src, &[10, 0, 0, 1])])).unwrap();
-        assert_eq!((rule.table, rule.suppress_prefixlength), (254, None));
-        assert_eq!(rule.from, Some("10.0.0.1/32".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_cut_attribute_is_an_absent_one() {
-        let rule = rule(&fibmsg([attribute(Frattr::Src, &[10, 0]), attribute(Frattr::Priority, &[1])])).unwrap();
-        assert_eq!((rule.from, rule.priority), (None, 0));
-    }
 
     #[test]
     fn only_six_bytes_that_are_not_zero_are_a_mac() {

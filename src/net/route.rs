@@ -87,14 +87,38 @@ impl Route {
     }
 }
 
+/// `ip`'s words for the kinds of routes that eniroute never writes, by the kernel's number (`RTN_...`).
+const OTHER_KINDS: [(u8, &str); 9] = [
+    (2, "local"),
+    (3, "broadcast"),
+    (4, "anycast"),
+    (5, "multicast"),
+    (6, "blackhole"),
+    (7, "unreachable"),
+    (8, "prohibit"),
+    (10, "nat"),
+    (11, "xresolve"),
+];
+
+impl fmt::Display for RouteKind {
+    /// As it stands before the destination; nothing for a unicast route.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let word = match self {
+            Self::Unicast => return Ok(()),
+            Self::Throw => "throw",
+            Self::Other(number) => match OTHER_KINDS.iter().find(|(known, _)| known == number) {
+                Some((_, word)) => word,
+                None => return write!(f, "(of kind {number}, which `ip` has no word for) "),
+            },
+        };
+        write!(f, "{word} ")
+    }
+}
+
 impl fmt::Display for Route {
     /// The words after `ip route add`; the alternate form (`{:#}`) has the protocol, too.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.kind {
-            RouteKind::Unicast => {}
-            RouteKind::Throw => write!(f, "throw ")?,
-            RouteKind::Other(number) => write!(f, "type {number} ")?,
-        }
+        write!(f, "{}", self.kind)?;
         if self.dst.prefix_len() == 0 {
             write!(f, "default")?;
         } else {

@@ -1,6 +1,7 @@
 //! A policy rule.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -18,28 +19,46 @@ pub struct Rule {
     pub suppress_prefixlength: Option<u32>,
     /// What a foreign rule is `to`; eniroute writes none. Masked.
     pub to: Option<IpNet>,
-    /// It has a selector or an action that eniroute never writes (`to`, `iif`, `fwmark`, `goto`, `not`, ...).
-    pub foreign: bool,
+    /// It has a selector or an action that eniroute never writes (`to`, `iif`, `fwmark`, `goto`, `not`, ...): all that
+    /// it says, in `ip`'s words, but for the priority.
+    pub foreign: Option<Arc<str>>,
 }
 
 impl fmt::Display for Rule {
     /// The words after `ip -4 rule add` or `ip -6 rule add`, without the protocol.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.from {
-            Some(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "from {}", net.addr())?,
-            Some(net) => write!(f, "from {net}")?,
-            None => write!(f, "from all")?,
+        if let Some(words) = &self.foreign {
+            return write!(f, "{words} priority {}", self.priority);
         }
-        if let Some(to) = self.to {
-            write!(f, " to {to}")?;
-        }
-        match self.table {
-            MAIN => write!(f, " lookup main")?,
-            table => write!(f, " lookup {table}")?,
-        }
+        write!(f, "{} {}", From(self.from), Lookup(self.table))?;
         if let Some(length) = self.suppress_prefixlength {
             write!(f, " suppress_prefixlength {length}")?;
         }
         write!(f, " priority {}", self.priority)
+    }
+}
+
+/// `from 10.0.0.10`, `from 10.0.0.0/20` or `from all`.
+pub struct From(pub Option<IpNet>);
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            Some(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "from {}", net.addr()),
+            Some(net) => write!(f, "from {net}"),
+            None => write!(f, "from all"),
+        }
+    }
+}
+
+/// `lookup 10001` or `lookup main`.
+pub struct Lookup(pub u32);
+
+impl fmt::Display for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            MAIN => write!(f, "lookup main"),
+            table => write!(f, "lookup {table}"),
+        }
     }
 }

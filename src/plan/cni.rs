@@ -27,7 +27,7 @@ pub(super) fn evidence(enis: &[Eni], rules: &[Rule]) -> Vec<Option<String>> {
 }
 
 fn is_vpc_cni_host(rule: &Rule) -> bool {
-    let is_by_mark = rule.foreign && rule.from.is_none() && rule.to.is_none();
+    let is_by_mark = rule.foreign.is_some() && rule.from.is_none() && rule.to.is_none();
     rule.priority == VPC_CNI_HOST && rule.table == MAIN && is_by_mark
 }
 
@@ -59,7 +59,7 @@ fn is_of(eni: &Eni, net: &IpNet) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Mac;
+    use crate::net::{self, Mac};
 
     /// With 10.0.0.N0 and 10.0.0.N1 (10.0.0.0 is as good as any here), a delegated prefix, and an IPv6 address.
     fn eni(number: u32) -> Eni {
@@ -84,7 +84,9 @@ mod tests {
         let net = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
         let (from, to): (Option<IpNet>, Option<IpNet>) = (net(from), net(to));
         let family = from.or(to).map_or(Family::Ipv4, |net| Family::of(net.addr()));
-        let foreign = to.is_some() || from.is_none();
+        let words =
+            format!("{}{} {}", net::From(from), to.map_or(String::new(), |to| format!(" to {to}")), net::Lookup(table));
+        let foreign = (to.is_some() || from.is_none()).then(|| words.into());
         Rule { priority, family, from, table, suppress_prefixlength: None, to, foreign }
     }
 
@@ -136,7 +138,7 @@ mod tests {
             rule(32_764, "10.0.0.10/32", "", 101),
             rule(30_400, "10.0.0.10/32", "", 30_400),
             rule(10_001, "10.0.0.10/32", "", 10_001),
-            Rule { foreign: false, ..rule(1024, "", "", MAIN) },
+            Rule { foreign: None, ..rule(1024, "", "", MAIN) },
         ];
         assert_eq!(claimed(&others), [0; 0]);
     }

@@ -180,7 +180,7 @@ impl Host<'_> {
             table: eni.table(),
             suppress_prefixlength: None,
             to: None,
-            foreign: false,
+            foreign: None,
         };
         let banded = if eni.primary { self.is_usurped(dev, own.family) } else { self.config.main_routes_first };
         if !banded {

@@ -26,7 +26,7 @@ fn changes() -> Vec<Change> {
         table: 10001,
         suppress_prefixlength: None,
         to: None,
-        foreign: false,
+        foreign: None,
     };
     vec![
         Change::Add(Object::LinkUp("eth1".into())),

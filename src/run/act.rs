@@ -209,16 +209,17 @@ fn extend(lines: &mut Vec<String>, more: Vec<String>) {
     lines.extend(new);
 }
 
-/// The ledger with an entry for every planned ENI, so that `remove` finds it; entries of ENIs that are gone are dropped.
+/// The ledger with an entry for every planned ENI, so that `remove` finds it; entries of ENIs that are gone go with what
+/// they list.
 fn adopted(survey: &Survey, disk: &Disk) -> Ledger {
-    let Survey { desired, metadata, scope, .. } = survey;
+    let Survey { desired, metadata, scope, observed, .. } = survey;
     let mut ledger = survey.ledger.clone();
     ledger.instance = ec2::instance(disk);
     // Late metadata may leave it out for a while.
     ledger.primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac).or(ledger.primary);
-    ledger.adopt(&desired.enis);
+    ledger.adopt(&desired.enis, observed);
     if scope.complete && scope.only.is_none() {
-        ledger.enis.retain(|mac, _| metadata.enis.iter().any(|eni| eni.mac == *mac));
+        ledger.let_go(|mac| metadata.enis.iter().any(|eni| eni.mac == *mac), observed);
     }
     ledger
 }

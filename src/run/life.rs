@@ -14,6 +14,7 @@ use super::service::serve_silently;
 use super::survey::Survey;
 use super::{Host, LOCK, act, ask, converge, demand_root, lock, mend};
 use crate::cli::{Apply, Common, Hotplug, Selected};
+use crate::config::Config;
 use crate::diff::diff;
 use crate::eni::{self, Incomplete, Metadata, Reading};
 use crate::error::{Error, Result};
@@ -288,7 +289,7 @@ fn remove_made(disk: &Disk, kernel: &mut Kernel, common: &Common, links: &[Link]
     if enis.is_empty() {
         return Ok(Report::silent("hotplug"));
     }
-    let mut survey = Survey::of_what_we_made(disk, kernel, &Selected { enis })?;
+    let mut survey = Survey::of_what_we_made(disk, kernel, &Config::default(), &Selected { enis })?;
     let mut report = survey.report("hotplug");
     let mut executor = Executor { kernel, disk, service: None, wait: common.wait };
     act::remove(&mut executor, &mut survey, true, &mut report)?;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::survey::Survey;
-use crate::diff::{missing, table_of};
+use crate::diff::missing;
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::FileChange;
 use crate::kernel::Kernel;
-use crate::net::{Dev, Mac};
+use crate::net::{Dev, Mac, Object, Rule};
 use crate::plan::{Planned, Why, link_of};
 use crate::report::{AddressReport, EniReport, FileReport, State};
 
@@ -74,9 +74,13 @@ pub fn rivals(survey: &Survey) -> Vec<String> {
     for planned in &survey.desired.enis {
         let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).collect();
         let theirs = survey.observed.rules.iter().filter(|rule| {
-            !rule.foreign && rule.from.is_some() && sources.contains(&rule.from) && !planned.rules.contains(rule)
+            rule.foreign.is_none()
+                && rule.from.is_some()
+                && sources.contains(&rule.from)
+                && !planned.rules.contains(rule)
         });
-        for rule in theirs.filter(|rule| table_of(rule).is_none()) {
+        let ours = |rule: &Rule| survey.scope.has_made(&Object::Rule(rule.clone()));
+        for rule in theirs.filter(|rule| !ours(rule)) {
             *counts.entry((&planned.dev, rule.table, rule.priority < planned.eni.table())).or_default() += 1;
         }
     }

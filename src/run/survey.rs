@@ -8,14 +8,15 @@ use log::{info, warn};
 use super::Host;
 use crate::cli::Selected;
 use crate::config::Config;
-use crate::diff::{Made, Scope};
+use crate::diff::{Conflict, Made, Scope, conflicts};
 use crate::eni::{Eni, Incomplete, Metadata, Reading};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::ledger::{self, Entry, Ledger};
+use crate::memory::Memory;
 use crate::net::{Link, Mac, Observed};
-use crate::peers;
+use crate::persist;
 use crate::plan::{Desired, Planned, Skipped, Why, link_of, link_of_mac, plan};
 use crate::report::Report;
 use crate::select::Selector;
@@ -33,6 +34,8 @@ pub struct Survey {
     pub keep: BTreeSet<Mac>,
     /// Entries of the configuration's `exclude` that mean no ENI.
     idle: Vec<Selector>,
+    /// Routes by another hand in the place of ours.
+    conflicts: Vec<Conflict>,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,
 }
@@ -59,7 +62,7 @@ impl Survey {
         let observed = host.kernel.observe()?;
         let desired = plan(&metadata.enis, &observed, &host.config);
         log_decisions(&desired);
-        let ledger = read_ledger(&host.disk);
+        let ledger = known_ledger(&host.disk, &desired, &observed)?;
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
@@ -67,27 +70,21 @@ impl Survey {
         let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
         let keep = unlisted.clone();
         let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
-        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, chosen };
+        let conflicts = conflicts(&desired, &observed, &scope);
+        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, conflicts, chosen };
         survey.narrow();
         Ok(survey)
     }
 
     /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
-    pub fn of_what_we_made(disk: &Disk, kernel: &mut Kernel, selected: &Selected) -> Result<Self> {
+    pub fn of_what_we_made(disk: &Disk, kernel: &mut Kernel, config: &Config, selected: &Selected) -> Result<Self> {
         let observed = kernel.observe()?;
-        let ledger = read_ledger(disk);
+        // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
+        let remembered = plan(&Memory::load(disk).enis, &observed, config);
+        let ledger = known_ledger(disk, &remembered, &observed)?;
         let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
-        let of = |macs: &BTreeSet<Mac>| {
-            ledger.enis.iter().filter(|(mac, _)| macs.contains(mac)).map(|(_, e)| e.table).collect()
-        };
-        let by_ledger = || of(&ledger.enis.keys().copied().collect());
-        let scope = Scope {
-            // Another tool may use the same tables: there only what the ledger knows is ours.
-            only: chosen.as_ref().map(of).or(peers::in_charge(disk)?.map(|_| by_ledger())),
-            complete: true,
-            made: ledger.made(&observed.links),
-            ..Scope::default()
-        };
+        let made = ledger.made(&observed.links);
+        let scope = Scope { only: chosen.clone(), complete: true, made, ..Scope::default() };
         let keep = match &chosen {
             Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
             None => BTreeSet::new(),
@@ -102,6 +99,7 @@ impl Survey {
             unlisted: BTreeSet::new(),
             keep,
             idle: Vec::new(),
+            conflicts: Vec::new(),
             chosen,
         })
     }
@@ -134,14 +132,15 @@ impl Survey {
         Report { command, errors, notes, ..Report::default() }
     }
 
-    /// What the configuration and the rules of others make of this host.
+    /// What the configuration and what others have made of this host.
     fn left_alone(&self) -> Vec<String> {
         let cni = |skipped: &Skipped| {
             let dev = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
             matches!(skipped.why, Why::Cni(_)).then(|| format!("{dev} is left alone: {}", skipped.why))
         };
         let idle = |selector: &Selector| format!("`exclude` in the configuration: no ENI is `{selector}`");
-        self.desired.skipped.iter().filter_map(cni).chain(self.idle.iter().map(idle)).collect()
+        let told = self.desired.skipped.iter().filter_map(cni).chain(self.idle.iter().map(idle));
+        told.chain(self.conflicts.iter().map(Conflict::to_string)).collect()
     }
 
     /// What this run has to leave for a later one.
@@ -188,8 +187,18 @@ fn log_decisions(desired: &Desired) {
     }
 }
 
-/// A ledger that cannot be read is as good as none: nothing is removed then that our tables do not tell. A run that
-/// changes anything has set it aside before.
+/// The ledger as the host is now, with what files of ours have brought up for ENIs that it lacks.
+fn known_ledger(disk: &Disk, desired: &Desired, observed: &Observed) -> Result<Ledger> {
+    let mut ledger = read_ledger(disk);
+    ledger.bring_up_to_date(observed);
+    if desired.enis.iter().any(|planned| !ledger.enis.contains_key(&planned.eni.mac)) {
+        let have_files = persist::own_files(disk)?.into_iter().filter_map(|file| file.mac).collect();
+        ledger.restore(&desired.enis, observed, &have_files);
+    }
+    Ok(ledger)
+}
+
+/// A ledger that cannot be read is as good as none. A run that changes anything has set it aside before.
 pub fn read_ledger(disk: &Disk) -> Ledger {
     let read = disk.read_own(ledger::PATH, Ledger::parse);
     read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
@@ -215,11 +224,11 @@ fn scope(
     complete: bool,
     chosen: Option<&BTreeSet<Mac>>,
 ) -> Scope {
-    let meant = |eni: &&Eni| chosen.is_some_and(|chosen| eni.primary || chosen.contains(&eni.mac));
+    let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
-        only: chosen.map(|_| metadata.enis.iter().filter(meant).map(Eni::table).collect()),
-        keep: left_alone.map(|skipped| skipped.eni.table()).collect(),
+        only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
+        keep: left_alone.map(|skipped| skipped.eni.mac).collect(),
         complete,
         made,
     }

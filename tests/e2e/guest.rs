@@ -197,6 +197,6 @@ pub fn rule(words: &str) -> Rule {
         table: value("lookup").unwrap().parse().unwrap(),
         suppress_prefixlength: value("suppress_prefixlength").map(|length| length.parse().unwrap()),
         to: None,
-        foreign: false,
+        foreign: None,
     }
 }

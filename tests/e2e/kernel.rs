@@ -133,7 +133,7 @@ fn throw(dst: &str) -> Route {
 fn rule(from: Option<&str>) -> Rule {
     let from = from.map(|text| text.parse().unwrap());
     let family = from.map_or(Family::Ipv4, |net: ipnet::IpNet| Family::of(net.addr()));
-    Rule { priority: 10001, family, from, table: 10001, suppress_prefixlength: None, to: None, foreign: false }
+    Rule { priority: 10001, family, from, table: 10001, suppress_prefixlength: None, to: None, foreign: None }
 }
 
 #[test]

@@ -75,22 +75,73 @@ fn routes_of_other_tables_and_of_the_cache_are_not_seen() {
 fn a_route_that_is_not_plain_equals_none_of_ours() {
     on_host(|host| {
         ip("route add 10.1.0.0/16 table 10001 nexthop dev eth1 nexthop dev eth2");
-        ip("route add 10.2.0.0/16 table 10001 dev eth1 tos 0x10");
         ip("route add 10.3.0.0/16 table 10001 via inet6 fe80::1 dev eth1");
         ip("route add blackhole 10.4.0.0/16 table 10001");
-        ip("-6 route add 2001:db8::/64 from 2001:db8:1::/64 dev eth1 table 10001");
         let pathless = |dst| Route { dev: None, ..route(dst, None) };
         assert_eq!(
             host.routes(10001),
             [
                 Route { next_hops: vec![hop(None, "eth1"), hop(None, "eth2")], ..pathless("10.1.0.0/16") },
-                pathless("10.2.0.0/16"),
                 route("10.3.0.0/16", Some("fe80::1")),
                 Route { kind: RouteKind::Other(6), ..pathless("10.4.0.0/16") },
-                pathless("2001:db8::/64"),
             ]
         );
     });
+}
+
+/// The kernel keeps those apart: neither is in the place of the other.
+#[test]
+fn a_route_for_some_packets_only_leaves_room_for_ours() {
+    on_host(|host| {
+        ip("route add default table 10001 dev eth2 tos 0x10");
+        ip("-6 route add default from 2001:db8:1::/64 dev eth2 table 10001");
+        assert_eq!(host.routes(10001), []);
+        for ours in [route("0.0.0.0/0", None), route("::/0", Some("fe80:ec2::1"))] {
+            host.round_trip(Object::Route(ours.clone()), |seen| seen.routes.contains(&ours));
+        }
+        assert!(ip("route show table 10001").contains("tos"));
+        assert!(ip("-6 route show table 10001").contains("from 2001:db8:1::/64"));
+    });
+}
+
+#[test]
+fn ip_accepts_the_words_for_every_kind_of_route() {
+    on_host(|host| {
+        for kind in "unicast local broadcast anycast multicast blackhole unreachable prohibit throw".split(' ') {
+            let device =
+                if ["blackhole", "unreachable", "prohibit", "throw"].contains(&kind) { "" } else { "dev eth1" };
+            for (flag, dst) in [("-4", "10.4.0.0/16"), ("-4", "default"), ("-6", "2001:db8:4::/48")] {
+                if flag == "-6" && kind == "broadcast" {
+                    continue; // IPv6 has none.
+                }
+                ip(&format!("{flag} route add {kind} {dst} {device} table 10001 metric 7"));
+                let shown = ip(&format!("{flag} route show table 10001"));
+                let [route] = &host.routes(10001)[..] else { panic!("{kind} {dst}") };
+                ip(&format!("{flag} route del {route}"));
+                assert_eq!(host.routes(10001), [], "{kind} {dst}: {route}");
+                ip(&format!("{flag} route add {route}"));
+                assert_eq!(ip(&format!("{flag} route show table 10001")), shown, "{route}");
+                ip(&format!("{flag} route flush table 10001"));
+            }
+        }
+    });
+}
+
+/// The kernel has no such routes any more, and says so; `ip` still has the words.
+#[test]
+fn the_words_for_kinds_that_only_older_kernels_have_are_ip_s() {
+    for (number, word) in [(10, "nat"), (11, "xresolve")] {
+        let old = Route { kind: RouteKind::Other(number), dev: None, ..route("10.4.0.0/16", None) };
+        assert_eq!(old.to_string(), format!("{word} 10.4.0.0/16 table 10001"));
+        on_host(move |_| {
+            let words = format!("route add {old}");
+            let out = std::process::Command::new("ip").args(words.split_whitespace()).output().unwrap();
+            // 2 is the kernel's refusal; `ip`'s own is another.
+            assert_eq!(out.status.code(), Some(2), "{words}: {}", String::from_utf8_lossy(&out.stderr));
+        });
+    }
+    let newer = Route { kind: RouteKind::Other(99), dev: None, ..route("10.4.0.0/16", None) };
+    assert!(newer.to_string().contains("`ip` has no word for"), "{newer}");
 }
 
 #[test]

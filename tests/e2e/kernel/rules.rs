@@ -1,5 +1,6 @@
 //! Rules: made, seen and removed, and never another than the one that was named.
 
+use eniroute::kernel::Kernel;
 use eniroute::net::{Change, Family, Object, Rule};
 use serde_json::json;
 
@@ -55,27 +56,43 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
         assert!(host.add(Object::Rule(ours.clone())));
         let refused = host.kernel.apply(&Change::Remove(Object::Rule(ours.clone())), &host.links).unwrap_err();
         assert!(
-            refused.to_string().contains("could delete `from 10.0.0.10 lookup 10001 priority 10001` instead"),
+            refused.to_string().contains("could delete `from 10.0.0.10 iif eth2 lookup 10001 priority 10001` instead"),
             "{refused}"
         );
-        assert_eq!(host.rules(10001), [Rule { foreign: true, ..ours.clone() }, ours]);
+        let theirs = Rule { foreign: Some("from 10.0.0.10 iif eth2 lookup 10001".into()), ..ours.clone() };
+        assert_eq!(host.rules(10001), [theirs, ours]);
+    });
+}
+
+/// What `ip` takes for one rule, and what it shows of it, must be the same when it is told in our words.
+#[test]
+fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_for_it() {
+    on_host(|_| {
+        let words = "to 10.9.0.0/16 lookup 10001,iif eth1 lookup 10001,oif eth1 lookup 10001,fwmark 1 lookup 10001,\
+            fwmark 0x80/0x80 lookup main,fwmark 0/0xff lookup 10001,iif eth1 oif eth2 fwmark 7 lookup 10001,\
+            ipproto tcp lookup 10001,sport 80 lookup 10001,dport 80-90 lookup 10001,uidrange 0-10 lookup 10001,\
+            not from 10.0.0.1 lookup 10001,tos 0x10 lookup 10001,suppress_ifgroup 7 lookup 10001,\
+            from 10.0.0.1 to 10.2.0.0/16 iif lo tos 0x08 ipproto udp dport 53 suppress_prefixlength 8 lookup 10001,\
+            not to 10.9.0.0/16 lookup main,realms 3/7 lookup 10001,l3mdev,from 10.0.0.1 l3mdev,\
+            tun_id 7 lookup 10001,goto 32766,from 10.0.0.1 goto 20000,blackhole,unreachable,from 10.0.0.1 prohibit,nop";
+        for words in words.split(',') {
+            ip(&format!("rule add priority 10001 {}", words.trim()));
+            let rules = Kernel::open().unwrap().observe().unwrap().rules;
+            let [rule] = &rules.iter().filter(|rule| rule.priority == 10001).collect::<Vec<_>>()[..] else { panic!() };
+            assert!(rule.foreign.is_some(), "{words}: {rule:?}");
+            let shown = ip("rule show priority 10001");
+            ip("rule flush priority 10001");
+            ip(&format!("rule add {rule}"));
+            assert_eq!(ip("rule show priority 10001"), shown, "{words}: {rule}");
+            ip("rule flush priority 10001");
+        }
     });
 }
 
 #[test]
-fn every_other_selector_or_action_makes_a_rule_foreign() {
+fn what_makes_no_difference_to_a_packet_makes_no_rule_foreign() {
     on_host(|host| {
-        let words = "to 10.9.0.0/16 lookup 10001,iif eth1 lookup 10001,oif eth1 lookup 10001,fwmark 1 lookup 10001,\
-            ipproto tcp lookup 10001,sport 80 lookup 10001,dport 80-90 lookup 10001,uidrange 0-10 lookup 10001,\
-            not from 10.0.0.1 lookup 10001,tos 0x10 lookup 10001,suppress_ifgroup 7 lookup 10001,\
-            tun_id 7 lookup 10001,goto 32766,blackhole,unreachable,prohibit,nop";
-        for words in words.split(',') {
-            ip(&format!("rule add priority 10001 {}", words.trim()));
-            let rules = host.rules(10001);
-            assert!(matches!(&rules[..], [rule] if rule.foreign), "{words}: {rules:?}");
-            ip("rule flush priority 10001");
-        }
         ip("rule add priority 10001 from 10.0.0.0/8 lookup 10001 suppress_prefixlength 0 protocol ra");
-        assert!(!host.rules(10001)[0].foreign);
+        assert_eq!(host.rules(10001)[0].foreign, None);
     });
 }

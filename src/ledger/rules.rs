@@ -1,0 +1,75 @@
+//! The rules of one ENI, as the ledger has them: there may be thousands, and all but the addresses they have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::net::{Family, Rule};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Group>", into = "Vec<Group>")]
+pub struct Rules(BTreeSet<Rule>);
+
+/// Rules that differ in `from` only.
+#[derive(Serialize, Deserialize)]
+struct Group {
+    priority: u32,
+    table: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppress_prefixlength: Option<u32>,
+    /// Everything is the prefix of length 0, which tells the family.
+    from: BTreeSet<IpNet>,
+}
+
+impl Rules {
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.0.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn insert(&mut self, rule: &Rule) {
+        self.0.insert(rule.clone());
+    }
+
+    pub fn remove(&mut self, rule: &Rule) {
+        self.0.remove(rule);
+    }
+}
+
+impl From<Vec<Group>> for Rules {
+    fn from(groups: Vec<Group>) -> Self {
+        let rules = groups.iter().flat_map(|group| group.from.iter().map(|from| group.rule(*from)));
+        Self(rules.collect())
+    }
+}
+
+impl Group {
+    fn rule(&self, from: IpNet) -> Rule {
+        Rule {
+            priority: self.priority,
+            family: Family::of(from.addr()),
+            from: Some(from).filter(|from| from.prefix_len() > 0),
+            table: self.table,
+            suppress_prefixlength: self.suppress_prefixlength,
+            to: None,
+            foreign: None,
+        }
+    }
+}
+
+impl From<Rules> for Vec<Group> {
+    fn from(rules: Rules) -> Self {
+        let mut groups: BTreeMap<_, BTreeSet<IpNet>> = BTreeMap::new();
+        for rule in &rules.0 {
+            let from = rule.from.unwrap_or_else(|| rule.family.everything());
+            groups.entry((rule.priority, rule.table, rule.suppress_prefixlength)).or_default().insert(from);
+        }
+        let group =
+            |((priority, table, suppress_prefixlength), from)| Group { priority, table, suppress_prefixlength, from };
+        groups.into_iter().map(group).collect()
+    }
+}
