@@ -147,11 +147,15 @@ impl<'a> There<'a> {
         }
     }
 
-    /// The link has an address that stays, so somebody else uses it too. Link-local ones come with the link.
+    /// The link has an address or a route that stays, so somebody else uses it too. Link-local ones come with the link.
     fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
         let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let on_dev = self.addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
-        on_dev.copied().any(|address| !unwanted.contains(&Object::Address(address.clone())))
+        let addresses =
+            self.addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
+        let routes =
+            self.routes.iter().filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
+        let objects = addresses.map(|address| Object::Address((*address).clone()));
+        objects.chain(routes.map(|route| Object::Route((*route).clone()))).any(|object| !unwanted.contains(&object))
     }
 
     fn listens_and_is_down(&self, dev: &Dev) -> bool {

@@ -6,9 +6,11 @@ use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
+use neli::rtnl::Rtmsg;
 use nix::errno::Errno;
 
 use super::Kernel;
+use super::decode;
 use super::encode::{self, Verb};
 use super::socket::Refusal;
 use super::sysctl;
@@ -105,8 +107,33 @@ impl Kernel {
     fn remove_address(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
         let Ok(index) = index(links, &address.dev) else { return Ok(false) };
         let message = encode::address(address, index)?;
+        let routes = self.routes_that_go_with(address, index, links)?;
         let removed = self.socket.change(Rtm::Deladdr, NlmF::empty(), message);
-        needless(removed.map(|()| true), &ABSENT)
+        let removed = needless(removed.map(|()| true), &ABSENT)?;
+        routes.iter().try_for_each(|route| self.put_back(route))?;
+        Ok(removed)
+    }
+
+    /// With the last IPv4 address of a link the kernel drops all IPv4 routes of the link (`fib_disable_ip`). Whoever
+    /// made them did not ask for that.
+    fn routes_that_go_with(&mut self, address: &Address, index: u32, links: &[Link]) -> Result<Vec<Rtmsg>, Refusal> {
+        let is_v4 = |address: &Address| address.net.addr().is_ipv4();
+        let on_link = self.addresses(links)?.into_iter().filter(|one| one.dev == address.dev && is_v4(one));
+        if !is_v4(address) || on_link.count() != 1 {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Rtmsg> = self.socket.dump(Rtm::Getroute, encode::routes(Family::Ipv4)?)?;
+        Ok(rows.into_iter().filter(|row| decode::outlives(row, address, index)).collect())
+    }
+
+    /// A gateway that only our routes led to is on the link all the same. What cannot stand any more is no loss to us.
+    fn put_back(&mut self, route: &Rtmsg) -> Result<(), Refusal> {
+        let new = NlmF::CREATE | NlmF::EXCL;
+        let same = self.socket.change(Rtm::Newroute, new, encode::again(route, false)?);
+        if same.is_err() && self.socket.change(Rtm::Newroute, new, encode::again(route, true)?).is_err() {
+            log::warn!("the kernel dropped a route of another hand with the last address of its interface: {route:?}");
+        }
+        Ok(())
     }
 
     fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {

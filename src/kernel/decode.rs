@@ -193,6 +193,14 @@ pub fn ways(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Vec<Ne
     raw.into_iter().map(|(via, index, weight)| Some(NextHop { via, dev: name(links, index)?, weight })).collect()
 }
 
+/// A route by the link `index` that could stand without `address`: the kernel has not made it for that, and it does
+/// not have it as its source.
+pub fn outlives(message: &Rtmsg, address: &Address, index: u32) -> bool {
+    let attributes = message.rtattrs();
+    let is_by_link = number(attributes, Rta::Oif) == Some(index) && !message.rtm_flags().contains(RtmF::CLONED);
+    is_by_link && *message.rtm_protocol() != Rtprot::Kernel && ip(attributes, Rta::Prefsrc) != Some(address.net.addr())
+}
+
 fn destination(message: &Rtmsg) -> Option<IpNet> {
     let everything = family(*message.rtm_family())?.everything().addr();
     let ip = ip(message.rtattrs(), Rta::Dst).unwrap_or(everything);

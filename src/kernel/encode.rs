@@ -14,6 +14,9 @@ use crate::net::{Address, Family, IPV6_METRIC, Route, RouteKind, Rule};
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
 const ONLINK: u32 = 4;
+/// `RTNH_F_DEAD` and `RTNH_F_LINKDOWN`: told by the kernel, and refused when they are told to it.
+const DEAD: u32 = 1;
+const LINKDOWN: u32 = 16;
 /// `RTM_F_LOOKUP_TABLE`: answer with the table that decided.
 pub const LOOKUP_TABLE: u32 = 0x1000;
 /// `RTM_F_FIB_MATCH`: answer with the whole route that matches, not with the way of one flow.
@@ -126,6 +129,23 @@ pub fn route(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusa
             (Rta::Priority, Some(number(metric(route)))),
             (Rta::Table, Some(number(route.table))),
         ])?);
+    message.build().map_err(Refusal::because)
+}
+
+/// A route that was listed, to be made again as it was; with `on_link`, its gateway need not be covered by a route.
+pub fn again(listed: &Rtmsg, on_link: bool) -> Result<Rtmsg, Refusal> {
+    let flags = listed.rtm_flags().bits() & !(DEAD | LINKDOWN) | if on_link { ONLINK } else { 0 };
+    let message = RtmsgBuilder::default()
+        .rtm_family(*listed.rtm_family())
+        .rtm_dst_len(*listed.rtm_dst_len())
+        .rtm_src_len(*listed.rtm_src_len())
+        .rtm_tos(*listed.rtm_tos())
+        .rtm_table(*listed.rtm_table())
+        .rtm_protocol(*listed.rtm_protocol())
+        .rtm_scope(*listed.rtm_scope())
+        .rtm_type(*listed.rtm_type())
+        .rtm_flags(RtmF::from_bits_retain(flags))
+        .rtattrs(listed.rtattrs().clone());
     message.build().map_err(Refusal::because)
 }
 

@@ -1,6 +1,7 @@
 //! Whose disk it is, and what belongs to whom.
 
 use super::*;
+use crate::net::Rule;
 
 const THEN: &str = "i-0000000000000000a";
 
@@ -63,4 +64,28 @@ fn in_doubt_it_is_this_instance_s() {
     }
     let old = Ledger::parse(r#"{"enis": {}}"#).unwrap();
     assert_eq!(old.of_another(Some(THEN), &[link(9, None)]), None, "written by a version that noted neither");
+}
+
+#[test]
+fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() {
+    let rule = |from: &str, priority, table, suppress_prefixlength| {
+        let from: Option<ipnet::IpNet> = Some(from.parse().unwrap());
+        let family = from.map(|net| crate::net::Family::of(net.addr())).unwrap();
+        let from = from.filter(|net| net.prefix_len() > 0);
+        Object::Rule(Rule { priority, family, from, table, suppress_prefixlength, to: None, foreign: None })
+    };
+    let mut entry = Entry::default();
+    for n in 0..50 {
+        for (priority, table, suppress) in [(10001, 10001, Some(0)), (15001, 254, Some(0)), (20001, 10001, None)] {
+            entry.note(&rule(&format!("10.0.0.{n}/32"), priority, table, suppress));
+        }
+    }
+    for everything in ["0.0.0.0/0", "::/0", "2001:db8::/80"] {
+        entry.note(&rule(everything, 10001, 10001, None));
+    }
+    let ledger = Ledger { enis: [(Mac([2, 0, 0, 0, 0, 1]), entry.clone())].into(), ..Ledger::default() };
+    let text = ledger.text();
+    assert_eq!(Ledger::parse(&text).unwrap(), ledger);
+    assert!(text.len() < 3 * 50 * 16 + 600, "{} bytes: {text}", text.len());
+    assert_eq!(entry.objects(None).len(), 153);
 }

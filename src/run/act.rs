@@ -82,6 +82,12 @@ fn files_to_remove(disk: &Disk, survey: &Survey, report: &mut Report) -> Result<
         survey.ledger.enis.keys().filter(|mac| !survey.keep.contains(mac)).map(ToString::to_string).collect();
     let mut paths = Vec::new();
     for file in persist::own_files(disk)? {
+        if file.mac.is_some_and(|mac| !survey.ledger.enis.contains_key(&mac)) {
+            report.notes.push(format!(
+                "{}: the ledger does not know its ENI, so what the file has brought up stays until the next boot",
+                file.path.display()
+            ));
+        }
         if file.is_kept(&survey.keep) {
             let text = disk.read(&file.path)?.unwrap_or_default().to_lowercase();
             if !removed.iter().any(|mac| text.contains(mac)) {

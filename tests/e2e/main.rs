@@ -22,6 +22,7 @@ mod metadata;
 mod network_manager;
 mod network_scripts;
 mod networkd;
+mod others;
 mod output;
 mod pages;
 mod peers;

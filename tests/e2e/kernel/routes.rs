@@ -127,6 +127,31 @@ fn ip_accepts_the_words_for_every_kind_of_route() {
     });
 }
 
+/// The kernel drops all IPv4 routes of a link with its last address.
+#[test]
+fn with_the_last_address_of_a_link_no_route_of_another_hand_goes() {
+    on_host(|host| {
+        for ip in ["10.0.0.10", "10.0.0.11"] {
+            host.add(Object::Address(address(ip)));
+        }
+        host.add(Object::Route(route("10.0.0.0/20", None)));
+        ip("route add 192.168.0.0/16 via 10.0.0.9 dev eth1 table 10001 proto 93 mtu 1400");
+        ip("route add 192.168.1.0/24 via 10.0.0.9 dev eth1 onlink metric 7");
+        ip("route add unreachable 192.168.2.0/24 table 10001");
+        ip("route add 192.168.3.0/24 dev eth1 scope link table 77");
+        ip("route add 192.168.4.0/24 dev eth1 src 10.0.0.11");
+        assert!(host.remove(Object::Address(address("10.0.0.11"))));
+        assert!(host.remove(Object::Route(route("10.0.0.0/20", None))));
+        let before = ip("route show table 77") + &ip("route show metric 7");
+        assert!(host.remove(Object::Address(address("10.0.0.10"))));
+        assert_eq!(ip("route show table 77") + &ip("route show metric 7"), before);
+        let table = ip("route show table 10001");
+        assert!(table.contains("192.168.0.0/16 via 10.0.0.9 dev eth1 proto 93 onlink mtu 1400"), "{table}");
+        assert!(table.contains("unreachable 192.168.2.0/24"), "{table}");
+        assert!(!ip("route").contains("192.168.4.0/24"), "its source is gone");
+    });
+}
+
 /// The kernel has no such routes any more, and says so; `ip` still has the words.
 #[test]
 fn the_words_for_kinds_that_only_older_kernels_have_are_ip_s() {
