@@ -82,11 +82,11 @@ impl Ledger {
         }
     }
 
-    /// Takes what files of ours have brought up for ENIs that have no entry, because the ledger was lost: what of
-    /// `all` is there, exactly as it is wanted.
-    pub fn restore(&mut self, all: &[Planned], observed: &Observed, has_files: &BTreeSet<Mac>) {
+    /// Takes what is there, exactly as it is wanted, of ENIs that were `configured` and have no entry: the ledger was
+    /// lost.
+    pub fn restore(&mut self, all: &[Planned], observed: &Observed, configured: &BTreeSet<Mac>) {
         let is_lost =
-            |planned: &&Planned| !self.enis.contains_key(&planned.eni.mac) && has_files.contains(&planned.eni.mac);
+            |planned: &&Planned| !self.enis.contains_key(&planned.eni.mac) && configured.contains(&planned.eni.mac);
         let lost: Vec<&Planned> = all.iter().filter(is_lost).collect();
         let there = (!lost.is_empty()).then(|| There::new(observed));
         for planned in lost {

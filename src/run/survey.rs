@@ -187,15 +187,24 @@ fn log_decisions(desired: &Desired) {
     }
 }
 
-/// The ledger as the host is now, with what files of ours have brought up for ENIs that it lacks.
+/// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
 fn known_ledger(disk: &Disk, desired: &Desired, observed: &Observed) -> Result<Ledger> {
     let mut ledger = read_ledger(disk);
     ledger.bring_up_to_date(observed);
     if desired.enis.iter().any(|planned| !ledger.enis.contains_key(&planned.eni.mac)) {
-        let have_files = persist::own_files(disk)?.into_iter().filter_map(|file| file.mac).collect();
-        ledger.restore(&desired.enis, observed, &have_files);
+        ledger.restore(&desired.enis, observed, &configured(disk, desired)?);
     }
     Ok(ledger)
+}
+
+/// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
+/// primary's rules stand in the others' files, too.
+fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
+    let mut macs: BTreeSet<Mac> = persist::own_files(disk)?.into_iter().filter_map(|file| file.mac).collect();
+    let primary = desired.enis.iter().find(|planned| planned.eni.primary && !macs.is_empty());
+    macs.extend(primary.map(|planned| planned.eni.mac));
+    macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
+    Ok(macs)
 }
 
 /// A ledger that cannot be read is as good as none. A run that changes anything has set it aside before.

@@ -92,19 +92,15 @@ fn an_eni_whose_interface_is_there_but_which_the_list_forgets_loses_nothing() {
 fn a_run_that_cannot_make_everything_takes_nothing_away() {
     let (mut vpc, instance, second) = two_enis();
     instance.must("apply");
-    // Two routes in the place of one: neither may be pushed out.
-    instance.host.ip_batch(
-        "route del default dev eth1 table 10001\n\
-         route add default via 10.1.0.7 dev eth1 onlink table 10001\n\
-         route append default via 10.1.0.8 dev eth1 onlink table 10001\n",
-    );
+    // An address of this host is no gateway.
+    instance.host.ip_batch("route del default dev eth1 table 10001\naddress add 10.1.0.1/32 dev eth1\n");
     vpc.unassign(second, "10.1.0.31");
     let run = instance.eniroute("apply");
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stdout.contains("note: nothing was taken away"), "{run:?}");
     assert!(instance.host.ip("rule").contains("from 10.1.0.31 lookup 10001"));
     assert!(instance.host.ip("address show eth1").contains("10.1.0.31/32"));
-    instance.host.ip("-4 route flush table 10001");
+    instance.host.ip("address del 10.1.0.1/32 dev eth1");
     instance.must("apply");
     assert!(!instance.host.dump().contains("10.1.0.31"));
 }
