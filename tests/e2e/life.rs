@@ -263,7 +263,7 @@ fn a_detachment_needs_no_memory_and_does_not_wait_for_an_attachment() {
     life.instance.host.ip("link add stray type veth peer name other");
     let waiting = start(&life.instance, "hotplug add stray --wait 4");
     thread::sleep(Duration::from_millis(300));
-    std::fs::write(life.instance.root().join("run/eniroute/metadata.json"), "{}").unwrap();
+    std::fs::write(life.instance.root().join("run/eniroute/metadata.json"), "{\"nics\": {}, \"enis\": []}").unwrap();
     life.vpc.detach(eth1);
     let before = Instant::now();
     life.instance.must("hotplug remove eth1");
