@@ -172,15 +172,15 @@ fn tell(
     wait: Duration,
     report: &mut Report,
 ) -> bool {
-    let networkd = handover.load().unwrap_or_else(|error| {
-        report.errors.push(error.to_string());
-        false
-    });
+    let networkd =
+        handover.load().unwrap_or_else(|error| handover::Told { errors: vec![error], ..handover::Told::default() });
+    extend(&mut report.notes, networkd.notes);
+    report.errors.extend(networkd.errors.iter().map(ToString::to_string));
     let Survey { desired, observed, .. } = survey;
     let run = |program: &str, args: &[&str]| handover::run(program, args, wait.saturating_mul(handover::PATIENCE));
     let keyfiles = network_manager::handover::hand_over(disk, &changes.files, desired, &observed.links, run);
     report.errors.extend(keyfiles.errors.iter().map(ToString::to_string));
-    networkd || keyfiles.told
+    networkd.told || keyfiles.told
 }
 
 fn commit(disk: &Disk, changes: &[&FileChange], report: &mut Report) {

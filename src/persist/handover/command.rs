@@ -1,10 +1,13 @@
 //! Runs another program to its end, within a deadline. Knows nothing of what it does.
 
 use std::io::{self, Read, Seek};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use log::info;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
 
@@ -16,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// How much of what a failed program said is passed on, in bytes.
 const WORDS: u64 = 2000;
 
-/// Runs `program`, which must succeed within `wait`; else it is killed.
+/// Runs `program`, which must succeed within `wait`; else it is killed, with all that it has started.
 ///
 /// # Errors
 /// It cannot be started, fails or takes too long; the error has its own last words.
@@ -44,7 +47,7 @@ pub fn run_in(environment: &[(&str, &str)], program: &str, args: &[&str], wait: 
 /// How it ended, and what it said; `None` when it had to be killed. It writes to a file: a pipe could fill up.
 fn try_run(command: &mut Command, wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
     let mut said = tempfile::tempfile()?;
-    command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
+    command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?).process_group(0);
     let Some(status) = end(&mut command.spawn()?, wait)? else { return Ok(None) };
     let mut words = Vec::new();
     said.rewind()?;
@@ -60,7 +63,7 @@ fn end(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>> {
             return Ok(Some(status));
         }
         if Instant::now() >= deadline {
-            child.kill()?;
+            killpg(Pid::from_raw(child.id().try_into().map_err(io::Error::other)?), Signal::SIGKILL)?;
             child.wait()?;
             return Ok(None);
         }

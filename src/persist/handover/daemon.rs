@@ -97,8 +97,20 @@ pub fn units_in_use(disk: &Disk) -> Result<Vec<PathBuf>> {
 /// networkd's record of a link at one time, and the unit that the link is to be configured by.
 pub struct Record {
     path: PathBuf,
+    dev: String,
     unit: String,
     stamp: Option<Stamp>,
+}
+
+/// How far networkd has come with a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The record is as it was.
+    None,
+    /// It has been written again, and says that the link is run by the unit.
+    Begun,
+    /// The link is configured by it, too.
+    Done,
 }
 
 impl Record {
@@ -107,14 +119,40 @@ impl Record {
         let index = disk.read(format!("/sys/class/net/{dev}/ifindex")).ok().flatten()?;
         let path = Path::new(LINKS).join(index.trim());
         let stamp = disk.stamp(&path);
-        Some(Self { path, unit: unit.to_owned(), stamp })
+        Some(Self { path, dev: dev.to_owned(), unit: unit.to_owned(), stamp })
     }
 
-    /// The record has been written again since, and says that the link is configured by the unit.
-    pub fn is_settled(&self, disk: &Disk) -> bool {
-        let record = disk.read(&self.path).ok().flatten().unwrap_or_default();
-        let by_unit = network_file(&record).is_some_and(|path| super::name(Path::new(path)) == self.unit);
-        by_unit && is_in_state(&record, "configured") && disk.stamp(&self.path) != self.stamp
+    pub fn progress(&self, disk: &Disk) -> Progress {
+        let record = self.text(disk);
+        match disk.stamp(&self.path) != self.stamp && self.is_by_unit(&record) {
+            false => Progress::None,
+            true if is_in_state(&record, "configured") => Progress::Done,
+            true => Progress::Begun,
+        }
+    }
+
+    /// What a person should know when networkd has had its time; nothing where the link has long been run by the unit,
+    /// as whoever reloaded before us had it loaded, too.
+    pub fn complaint(&self, disk: &Disk) -> Option<String> {
+        let (record, dev, unit) = (self.text(disk), &self.dev, &self.unit);
+        let by = network_file(&record).unwrap_or("no file");
+        let why = match (self.is_by_unit(&record), is_in_state(&record, "configured")) {
+            (true, true) => return None,
+            (true, false) => format!("has begun to configure {dev} by {unit}, and is not done yet"),
+            (false, _) => format!("was told to reload, but does not run {dev} by {unit} (it runs it by {by})"),
+        };
+        let remedy = format!("`networkctl status {dev}` and `journalctl -u systemd-networkd` tell why");
+        Some(format!(
+            "systemd-networkd {why}; the kernel is right meanwhile, and the files are there for its next start. {remedy}"
+        ))
+    }
+
+    fn text(&self, disk: &Disk) -> String {
+        disk.read(&self.path).ok().flatten().unwrap_or_default()
+    }
+
+    fn is_by_unit(&self, record: &str) -> bool {
+        network_file(record).is_some_and(|path| super::name(Path::new(path)) == self.unit)
     }
 }
 
@@ -131,6 +169,40 @@ mod tests {
         assert_eq!(age(&format!("{stat} 300 0 0"), "2.99 1.0\n"), Some(0));
         assert_eq!(age(&stat, "10.50 20.0\n"), None);
         assert_eq!(age(&stat.replace(')', ""), "10.50 20.0\n"), None);
+    }
+
+    #[test]
+    fn networkd_has_begun_when_it_writes_its_record_anew_and_is_done_when_that_says_configured() {
+        use crate::files::{File, FileChange};
+        let root = tempfile::tempdir().unwrap();
+        let disk = Disk::new(root.path()).unwrap();
+        let write = |path: &str, text: &str| {
+            let file = File { path: path.into(), mode: 0o644, text: text.to_owned() };
+            disk.commit(&FileChange::Create(file)).unwrap();
+        };
+        let record = |unit: &str, state: &str| {
+            write(
+                "/run/systemd/netif/links/3",
+                &format!("ADMIN_STATE={state}\nNETWORK_FILE=/etc/systemd/network/{unit}\n"),
+            );
+        };
+        write("/sys/class/net/eth1/ifindex", "3\n");
+        record("20-all.network", "configured");
+        let before = Record::read(&disk, "eth1", "10-ours.network").unwrap();
+        for (unit, state, progress, complaint) in [
+            ("20-all.network", "configured", Progress::None, Some("runs it by /etc/systemd/network/20-all.network")),
+            ("10-ours.network", "configuring", Progress::Begun, Some("has begun to configure eth1")),
+            ("10-ours.network", "configured", Progress::Done, None),
+        ] {
+            record(unit, state);
+            assert_eq!(before.progress(&disk), progress, "{unit} {state}");
+            let said = before.complaint(&disk);
+            assert_eq!(said.is_some(), complaint.is_some(), "{said:?}");
+            assert!(complaint.is_none_or(|words| said.is_some_and(|said| said.contains(words))), "{unit} {state}");
+        }
+        // Somebody else had it loaded before us: it is not written anew, and there is nothing to tell.
+        let later = Record::read(&disk, "eth1", "10-ours.network").unwrap();
+        assert_eq!((later.progress(&disk), later.complaint(&disk)), (Progress::None, None));
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod netplan;
 pub use command::run;
 pub use lease::leftovers;
 
+use daemon::Progress;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::info;
 use tempfile::TempDir;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::{Disk, FileChange};
 use crate::net::Dev;
 use crate::persist::unit::unit_of_path;
@@ -31,6 +33,26 @@ pub const PATIENCE: u32 = 6;
 
 /// How often networkd's record of a link is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
+
+/// `networkctl reload` takes hundredths of a second, and some on a small instance that boots.
+const RELOAD: Duration = Duration::from_secs(10);
+
+/// networkd begins with its links before `networkctl` ends, or at once after that.
+const BEGIN: Duration = Duration::from_secs(2);
+
+/// Its work on a link is mostly the kernel's probe for the link-local address: 2 s at most (`accept_dad`: a delay of up
+/// to one second, and one probe of a second). A DHCP client of the owner's is to have an answer in the rest.
+const WORK: Duration = Duration::from_secs(5);
+
+/// How telling networkd went.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// It has been told, so it may have dropped something.
+    pub told: bool,
+    /// What it has not come to an end with.
+    pub notes: Vec<String>,
+    pub errors: Vec<Error>,
+}
 
 /// The files of one run, and the units that networkd is to load.
 #[derive(Debug, Default)]
@@ -53,7 +75,7 @@ pub struct Handover<'a> {
 
 impl<'a> Handover<'a> {
     /// Has netplan check the YAML, in a copy. `live`: a running networkd may be told; else the files are for the
-    /// boot. `wait` bounds networkd's work, and six times that each program. Changes nothing.
+    /// boot. `wait` bounds networkd's work, and six times that netplan's. Changes nothing.
     ///
     /// # Errors
     /// netplan refuses our YAML or somebody else's, or does not end in time. The files must not be put in place.
@@ -75,33 +97,35 @@ impl<'a> Handover<'a> {
     }
 
     /// Puts the secondary ENIs' units in place and has networkd load them, unless it would configure another link
-    /// anew by that. Returns whether networkd has loaded anything. One that does not run yet has read nothing: all of
-    /// the units that netplan has made for its start are brought up to date.
+    /// anew by that. One that does not run yet has read nothing: all of the units that netplan has made for its start are
+    /// brought up to date.
+    ///
+    /// The lock is held meanwhile, so each wait has a bound of its own below `--wait`.
     ///
     /// # Errors
-    /// A unit that cannot be written, or `networkctl` failed.
-    pub fn load(mut self) -> Result<bool> {
+    /// A unit that cannot be written. That `networkctl` failed, is in what it returns.
+    pub fn load(mut self) -> Result<Told> {
         let Some(started) = daemon::started()? else {
             if let Some(generated) = self.generated.as_ref().filter(|_| netplan::has_generated(self.disk)) {
                 netplan::install(self.disk, generated.path(), netplan::is_unit)?;
             }
-            return Ok(false);
+            return Ok(Told::default());
         };
         if let Some(generated) = &self.generated {
             let is_ours = |unit: &str| is_secondary(unit, self.units);
             self.changed.extend(netplan::install(self.disk, generated.path(), is_ours)?);
         }
         if self.changed.is_empty() {
-            return Ok(false);
+            return Ok(Told::default());
         }
         if let Some(why) = self.obstacle(started)? {
             info!("systemd-networkd was not told to reload, because {why}: the files are for the next boot");
-            return Ok(false);
+            return Ok(Told::default());
         }
         let before = self.records();
-        command::run("networkctl", &["reload"], self.wait.saturating_mul(PATIENCE))?;
-        self.settle(&before);
-        Ok(true)
+        let told = command::run("networkctl", &["reload"], self.wait.min(RELOAD));
+        let notes = if told.is_ok() { self.settle(&before) } else { Vec::new() };
+        Ok(Told { told: true, notes, errors: told.err().into_iter().collect() })
     }
 
     /// What networkd would load besides: a file that is newer than the daemon may be unknown to it. When it last
@@ -127,16 +151,20 @@ impl<'a> Handover<'a> {
         concerned.filter_map(|(dev, unit)| daemon::Record::read(self.disk, dev, unit)).collect()
     }
 
-    /// The reload only begins the work. Waits until each link is configured by its unit, which its record tells.
-    fn settle(&self, before: &[daemon::Record]) {
-        let deadline = Instant::now() + self.wait;
-        while before.iter().any(|record| !record.is_settled(self.disk)) {
-            if Instant::now() >= deadline {
-                info!("systemd-networkd is not done with its links after {:?}; going on", self.wait);
-                return;
-            }
+    /// The reload only begins the work. Waits until each link is configured by its unit, which its record tells; says
+    /// of which it has waited for in vain.
+    fn settle(&self, before: &[daemon::Record]) -> Vec<String> {
+        let began = Instant::now();
+        let is_in_time = |bound: Duration| began.elapsed() < bound.min(self.wait);
+        let is_awaited = |record: &&daemon::Record| match record.progress(self.disk) {
+            Progress::None => is_in_time(BEGIN),
+            Progress::Begun => is_in_time(WORK),
+            Progress::Done => false,
+        };
+        while before.iter().any(|record| is_awaited(&record)) {
             std::thread::sleep(INTERVAL);
         }
+        before.iter().filter_map(|record| record.complaint(self.disk)).collect()
     }
 }
 

@@ -211,6 +211,12 @@ impl Lab {
         Run::of(command.args(config.into_iter().flatten()).output())
     }
 
+    /// The same in the background. The last line of its log is `exit CODE`.
+    pub fn start(&self, arguments: &str) -> Background {
+        let shell = self.guest.command("sh").args(["-c", "\"$@\"; echo exit $?", "sh"]).args(confined());
+        shell.arg(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace()).background()
+    }
+
     /// `eniroute apply -v`, which must succeed; what it logged.
     pub fn apply(&self) -> String {
         let run = self.eniroute("apply -v");

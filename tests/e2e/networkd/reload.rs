@@ -1,8 +1,10 @@
 //! What networkd *has loaded* once eniroute has handed the files over, as networkctl and the kernel tell it: with a
 //! systemd before and one after 254, since when networkctl does nothing and succeeds where `SYSTEMD_OFFLINE` is set.
 
+use std::time::{Duration, Instant};
+
 use super::lab::{Lab, Systemd};
-use super::{CLOUD_INIT_ETH0, Files, NETWORKD_ALL, NETWORKD_ETH0, YAML};
+use super::{ALL_ETH, CLOUD_INIT_ETH0, Files, NETWORKD_ALL, NETWORKD_ETH0, NOBODY, YAML};
 
 #[test]
 fn networkd_has_loaded_our_units_beside_a_file_of_the_primary_s_when_apply_ends() {
@@ -31,4 +33,103 @@ fn assert_loaded(systemd: Systemd, files: Files) {
     lab.guest.ip("link set eth1 down");
     lab.guest.ip("link set eth1 up");
     lab.until("networkd puts the routes back", || !lab.guest.ip("-4 route show table 10001 default").is_empty());
+}
+
+/// Under a catch-all, whose DHCP is on the new NIC already.
+#[test]
+fn a_hot_plugged_eni_s_unit_is_loaded_within_a_second_and_the_lock_is_free_when_networkd_is_done() {
+    for systemd in Systemd::ALL {
+        assert_hot_plug(systemd, NETWORKD_ALL);
+        assert_hot_plug(systemd, &[("/etc/netplan/90-default.yaml", ALL_ETH)]);
+    }
+}
+
+fn assert_hot_plug(systemd: Systemd, files: Files) {
+    let mut lab = Lab::of(systemd, files);
+    lab.boot(&["eth0"]);
+    lab.apply();
+    lab.attach_eth1();
+    lab.await_configured("eth1");
+    let began = Instant::now();
+    let run = lab.start("hotplug add eth1 -v");
+    let when = |what: &str, is_so: &dyn Fn() -> bool| {
+        lab.until(what, is_so);
+        began.elapsed()
+    };
+    let is_ours = || lab.record("eth1").contains("eniroute-eth1.network");
+    let loaded = when("networkd runs eth1 by our unit", &is_ours);
+    lab.await_configured("eth1");
+    let configured = began.elapsed();
+    let ended = when("the run ends", &|| run.log().contains("exit "));
+    assert!(run.log().contains("networkctl reload") && run.log().contains("exit 0"), "{systemd:?}: {}", run.log());
+    // netplan's generator is a Python program.
+    let bound = if files[0].0.contains("netplan") { 4 } else { 1 };
+    assert!(loaded < Duration::from_secs(bound), "{systemd:?}: loaded after {loaded:?}");
+    let after = ended.saturating_sub(configured);
+    assert!(after < Duration::from_millis(700), "{systemd:?}: configured at {configured:?}, ended at {ended:?}");
+    assert_eq!(lab.eniroute("apply --wait 0.1 --no-persist").code, 0, "the lock is free");
+
+    // Nothing is loaded for an ENI that is gone, so nothing is waited for.
+    let eth1 = lab.enis[1];
+    lab.vpc.detach(eth1);
+    let began = Instant::now();
+    let run = lab.eniroute("hotplug remove eth1");
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(began.elapsed() < Duration::from_secs(bound), "{systemd:?}: an unplug took {:?}", began.elapsed());
+    assert!(!lab.rules().contains("lookup 10001"), "{}", lab.rules());
+}
+
+/// A networkctl that is this script.
+fn with_networkctl(script: &str) -> Lab {
+    let mut lab = Lab::new(NETWORKD_ALL);
+    lab.attach_eth1();
+    lab.boot(&["eth0", "eth1"]);
+    let program = "/run/bin/networkctl";
+    lab.guest.sh(&format!(
+        "printf '#!/bin/sh\\n{script}\\n' >{program}; chmod 755 {program}; mount --bind {program} /usr/bin/networkctl"
+    ));
+    lab
+}
+
+/// What is in the kernel is right all the same, and the next run finds the lock free.
+fn assert_given_up(script: &str, arguments: &str, code: u8, words: &[&str], within: Duration) -> Lab {
+    let lab = with_networkctl(script);
+    let began = Instant::now();
+    let run = lab.eniroute(&format!("apply {arguments}"));
+    let took = began.elapsed();
+    assert_eq!(run.code, i32::from(code), "{run:#?}");
+    words
+        .iter()
+        .for_each(|word| assert!((run.stdout.clone() + &run.stderr).contains(word), "{word} is not in {run:#?}"));
+    assert!(took < within, "{script} took {took:?}: {run:#?}");
+    assert!(lab.has("/etc/systemd/network/10-eniroute-eth1.network"));
+    assert_eq!(lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]), NOBODY);
+    let again = lab.eniroute("apply --wait 0.1");
+    assert_eq!((again.code, again.stdout.contains("nothing to do")), (0, true), "{again:#?}");
+    lab
+}
+
+#[test]
+fn a_networkd_that_does_not_begin_is_told_of_and_not_waited_for() {
+    let words = ["does not run eth1 by 10-eniroute-eth1.network", "20-all.network", "journalctl -u systemd-networkd"];
+    assert_given_up("exit 0", "", 0, &words, Duration::from_secs(4));
+}
+
+#[test]
+fn a_networkctl_that_fails_is_an_error_and_the_files_stay() {
+    assert_given_up(
+        "echo no such thing >&2; exit 3",
+        "",
+        1,
+        &["networkctl reload", "no such thing"],
+        Duration::from_secs(2),
+    );
+}
+
+#[test]
+fn a_networkctl_that_hangs_is_killed_with_what_it_has_started() {
+    let words = ["networkctl reload: did not end within 1s and was killed"];
+    let lab = assert_given_up("sleep 7654 & echo $! >/run/child; wait", "--wait 1", 1, &words, Duration::from_secs(4));
+    // Nothing is left of a process that waits to be reaped but its number.
+    assert_eq!(lab.guest.sh("cat /proc/$(cat /run/child)/cmdline 2>/dev/null || :"), "");
 }
