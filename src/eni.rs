@@ -92,6 +92,8 @@ pub struct Metadata {
     pub incomplete: Vec<Incomplete>,
     /// Those of them that are all there, but cannot be true.
     pub refused: Vec<Eni>,
+    /// It is what the service said before this boot: nothing is taken away by it.
+    pub recalled: bool,
 }
 
 /// What keeps an ENI from being complete.

@@ -19,6 +19,7 @@ pub mod net;
 pub mod peers;
 pub mod persist;
 pub mod plan;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod select;

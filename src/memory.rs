@@ -27,6 +27,9 @@ pub struct Memory {
     /// Those that were complete, and could not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Eni>,
+    /// The service has not answered in this boot yet: this is what it said before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
     /// What has been said of ENIs that are not configured: what runs every minute does not say it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
@@ -41,6 +44,7 @@ impl Memory {
             nics: nics(links),
             enis: metadata.enis.clone(),
             refused: metadata.refused.clone(),
+            recalled: metadata.recalled,
             told: metadata.incomplete.iter().map(Incomplete::to_string).collect(),
             forced: self.forced || force,
         }
@@ -77,9 +81,9 @@ impl Memory {
         disk.plan(&[], &[PATH.into()])?.iter().try_for_each(|change| disk.commit(change))
     }
 
-    /// Whether these are the very interfaces that it was made for.
+    /// Whether the service said so in this boot, of these very interfaces.
     pub fn is_of(&self, links: &[Link]) -> bool {
-        !self.enis.is_empty() && self.nics == nics(links)
+        !self.enis.is_empty() && !self.recalled && self.nics == nics(links)
     }
 
     /// Whether a run has dealt with this very interface.
@@ -96,7 +100,7 @@ impl Memory {
     /// All of it, judged anew: the file may say anything. An ENI that has no interface (EFA-only, or in a container's
     /// namespace) is still listed by EC2.
     pub fn metadata(self) -> Metadata {
-        judge(self.read())
+        Metadata { recalled: self.recalled, ..judge(self.read()) }
     }
 
     /// Without the ENIs whose interface is not among `links`: they are gone.

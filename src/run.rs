@@ -3,6 +3,7 @@
 mod act;
 mod ask;
 mod executor;
+mod follow;
 mod life;
 mod mend;
 pub mod service;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::cli::{Apply, Cli, Command, Common, Parts, Remove, Selected};
 use crate::config::Config;
 use crate::diff::diff;
+use crate::ec2;
 use crate::eni::{Metadata, Reading};
 use crate::error::{Error, Result};
 use crate::files::{Disk, Lock};
@@ -23,6 +25,7 @@ use crate::kernel::Kernel;
 use crate::memory::{self, Memory};
 use crate::net;
 use crate::peers;
+use crate::record::Record;
 use crate::report::Report;
 use crate::select::Selector;
 use executor::Executor;
@@ -93,7 +96,9 @@ impl Host {
                 Imds::connect(&self.service, &nics)?
             }
         };
-        Ok(self.imds.insert(imds))
+        let imds = self.imds.insert(imds);
+        imds.insist_for(self.service.wait);
+        Ok(imds)
     }
 
     /// The door to the kernel. The metadata service has to answer after a change where it has been asked before.
@@ -143,12 +148,24 @@ fn converge(
             round(host, &mut survey, common, options, &mut report)?;
         }
     }
-    if !options.parts.no_kernel && options.selected.enis.is_empty() {
-        let known = Memory::load(&host.disk).after(&survey.metadata, &survey.observed.links, options.force);
-        report.errors.extend(known.save(&host.disk).err().map(|error| error.to_string()));
-    }
+    remember(host, &survey, options, &mut report);
     report.enis = state::all(&survey, None)?;
     Ok(report)
+}
+
+/// What is known now: for the runs of this boot, and for the next boot.
+fn remember(host: &Host, survey: &Survey, options: &Apply, report: &mut Report) {
+    if options.parts.no_kernel || !options.selected.enis.is_empty() {
+        return;
+    }
+    let (metadata, links) = (&survey.metadata, &survey.observed.links);
+    let known = Memory::load(&host.disk).after(metadata, links, options.force);
+    let mut ended = vec![known.save(&host.disk)];
+    if !options.parts.no_persist && !metadata.recalled {
+        let record = Record::load(&host.disk).after(metadata, ec2::instance(&host.disk), links);
+        ended.push(record.save(&host.disk));
+    }
+    report.errors.extend(ended.into_iter().filter_map(Result::err).map(|error| error.to_string()));
 }
 
 /// Kernel, then files, then another look. Returns whether a network manager has loaded files of ours.

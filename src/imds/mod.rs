@@ -78,6 +78,11 @@ impl Imds {
         self.ask(ANY_KEY, wait).map(drop)
     }
 
+    /// How long to insist from now on; see [`Options::wait`].
+    pub fn insist_for(&mut self, wait: Duration) {
+        self.wait = wait;
+    }
+
     /// HTTP requests sent so far, repeated ones and unanswered ones included.
     pub fn requests(&self) -> u32 {
         self.astray + self.client.sent

@@ -17,6 +17,7 @@ use crate::ledger::Ledger;
 use crate::net::Change;
 use crate::persist::handover::{self, Changes, Handover};
 use crate::persist::{self, Stacks, network_manager};
+use crate::record::Record;
 use crate::report::Report;
 
 /// Brings the kernel to the desired state.
@@ -72,7 +73,7 @@ pub fn remove(executor: &mut Executor, survey: &mut Survey, live: bool, report: 
         survey.ledger.enis.retain(|mac, _| survey.keep.contains(mac));
         executor.save(&survey.ledger, report);
     }
-    Ok(())
+    Record::forget(disk, |mac| survey.is_meant(mac))
 }
 
 /// The files of the ENIs that are removed, and another ENI's file that has a part of theirs: the primary's rules

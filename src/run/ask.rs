@@ -1,6 +1,7 @@
 //! Asks the metadata service on behalf of a unit. One bad answer must not decide a whole boot: where this is an EC2
 //! instance, a service that refuses (400, 403, 404 of a key that every instance has) is asked again until the deadline.
 
+use std::mem::replace;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// # Errors
 /// As [`Reading::start`]. The session is given up then: the next one begins with another token.
 pub fn once(host: &mut Host, public: bool, wait: Duration) -> Result<Reading> {
-    host.service.wait = wait;
+    let usual = replace(&mut host.service.wait, wait);
     let read = host.imds().and_then(|imds| Reading::start(imds, public));
+    host.service.wait = usual;
     if read.is_err() {
         host.imds = None;
     }

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 use log::{debug, warn};
 
 use super::executor::Executor;
+use super::follow::Follow;
 use super::service::serve_silently;
 use super::survey::Survey;
-use super::{Host, LOCK, act, ask, converge, demand_root, lock, mend};
+use super::{Host, LOCK, act, converge, demand_root, lock, mend};
 use crate::cli::{Apply, Common, Hotplug, Selected};
 use crate::config::Config;
 use crate::diff::diff;
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::{self, Kernel};
 use crate::memory::{self, Memory};
-use crate::net::{self, Change, Dev, Link, Mac};
+use crate::net::{Change, Dev, Link, Mac};
 use crate::plan::link_of_mac;
 use crate::report::Report;
 use crate::select::Selector;
@@ -32,20 +33,6 @@ const QUEUE: &str = "/run/eniroute/hotplug.lock";
 
 /// How much longer than it would wait itself a run stays in the queue.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The first pause between two looks at the metadata, and the longest: an ENI shall answer within a tenth of a second
-/// once EC2 has published it. One small request for each look, for at most `--wait`, is far below EC2's limit of 1024
-/// packets a second.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(60);
-
-/// While a run was so short ago, more interfaces may be on their way, and are waited for: at most as long again, and
-/// until none has come for a while.
-const BURST: Duration = Duration::from_secs(1);
-const QUIET: Duration = Duration::from_millis(150);
-
-/// What has been read longer ago is read again before it is acted upon.
-const STALE: Duration = Duration::from_secs(5);
 
 /// On a detachment, and where a link was down, the metadata service is asked only to prove that it still answers.
 const SHORT: Duration = Duration::from_millis(300);
@@ -136,7 +123,8 @@ fn add(common: &Common, name: &str) -> Result<Report> {
         debug!("{name} is gone, or another run has dealt with it");
         return Ok(Report::silent("hotplug"));
     }
-    let ended = follow(&mut host, common, &Apply::default(), known, ("hotplug", deadline), is_meant);
+    let follow = Follow { common, options: &Apply::default(), command: "hotplug", deadline };
+    let ended = follow.run(&mut host, known, is_meant);
     if host.kernel.links()?.iter().any(is_meant) {
         return ended;
     }
@@ -158,98 +146,8 @@ pub fn boot(common: &Common, options: &Apply) -> Result<Report> {
     {
         warn!("{error}; hot-plugged interfaces are not seen");
     }
-    follow(&mut host, common, options, Memory::default(), ("apply", deadline), |_| true)
-}
-
-/// Makes the host what is complete of the metadata, if that is more than `known`, and again whenever EC2 has published
-/// more, until all the interfaces that are meant have been dealt with, or the deadline. The lock is free while it waits.
-fn follow(
-    host: &mut Host,
-    common: &Common,
-    options: &Apply,
-    mut known: Memory,
-    (command, deadline): (&'static str, Instant),
-    is_meant: impl Fn(&Link) -> bool,
-) -> Result<Report> {
-    let mut report = Report { command, ..Report::default() };
-    let mut burst = Burst::new(&host.disk, &known);
-    let public = host.needs_public(&options.selected);
-    let (mut reading, mut read) = (ask::until(host, public, deadline)?, Instant::now());
-    let mut links = host.kernel.links()?;
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let now = known.after(&reading.metadata(), &links, options.force);
-        if now != known && !burst.is_on(&links) {
-            let next = lock(common).and_then(|_lock| converge(host, reading.metadata(), common, options, command));
-            report = match next {
-                Ok(next) => report.followed_by(next),
-                Err(error) => return report.ended_by(error),
-            };
-            known = now;
-        }
-        let unserved: Vec<&Link> = net::nics(&links).filter(|nic| is_meant(nic) && !known.has_served(nic)).collect();
-        if unserved.is_empty() || Instant::now() >= deadline {
-            tell(&mut report, &unserved, &reading.metadata().incomplete, common.wait);
-            return Ok(report);
-        }
-        sleep(pause);
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-        links = host.kernel.links()?;
-        let wanted: Vec<Mac> = net::nics(&links).filter_map(Link::eni_mac).collect();
-        let ended = match host.imds().and_then(|imds| reading.go_on(imds, &wanted)) {
-            Ok(true) if read.elapsed() > STALE => {
-                ask::until(host, public, deadline).map(|new| (reading, read) = (new, Instant::now()))
-            }
-            ended => ended.map(drop),
-        };
-        match ended {
-            Err(error) if !ask::may_pass(host, &error) => return report.ended_by(error),
-            Err(error) if Instant::now() >= deadline => return report.ended_by(error),
-            Err(_) => host.imds = None,
-            Ok(()) => {}
-        }
-    }
-}
-
-/// Says of each interface that was waited for in vain why.
-fn tell(report: &mut Report, unserved: &[&Link], late: &[Incomplete], wait: Duration) {
-    for nic in unserved {
-        match late.iter().find(|incomplete| nic.eni_mac() == Some(incomplete.mac)) {
-            Some(incomplete) if report.errors.contains(&incomplete.to_string()) => {}
-            Some(incomplete) => report.errors.push(incomplete.to_string()),
-            None => report.notes.push(format!(
-                "EC2 lists no ENI for {} ({}) after {} s; `eniroute refresh` goes on looking",
-                nic.name,
-                nic.eni_mac().map_or(String::new(), |mac| mac.to_string()),
-                wait.as_secs_f64()
-            )),
-        }
-    }
-}
-
-/// Many interfaces that appear at once are dealt with by a few runs.
-struct Burst {
-    end: Option<Instant>,
-    nics: Vec<u32>,
-    grown: Instant,
-}
-
-impl Burst {
-    fn new(disk: &Disk, known: &Memory) -> Self {
-        let stamp = disk.stamp(memory::PATH).filter(|_| !known.enis.is_empty());
-        let was_just_now = stamp.and_then(|stamp| stamp.changed.elapsed().ok()).is_some_and(|age| age < BURST);
-        let now = Instant::now();
-        Self { end: was_just_now.then(|| now + BURST), nics: Vec::new(), grown: now }
-    }
-
-    /// Whether there was a run just now, and more interfaces may follow those that have come since.
-    fn is_on(&mut self, links: &[Link]) -> bool {
-        let nics: Vec<u32> = net::nics(links).map(|link| link.index).collect();
-        if nics != self.nics {
-            (self.nics, self.grown) = (nics, Instant::now());
-        }
-        self.grown.elapsed() < QUIET && self.end.is_some_and(|end| Instant::now() < end)
-    }
+    let follow = Follow { common, options, command: "apply", deadline };
+    follow.run(&mut host, Memory::default(), |_| true)
 }
 
 /// Forgets every ENI of ours whose interface is gone; needs no metadata: it may still list them, or be silent.
@@ -258,8 +156,8 @@ fn remove(common: &Common) -> Result<Report> {
     let _lock = lock(common)?;
     let links = host.kernel.links()?;
     let memory = Memory::load(&host.disk);
-    // Nothing goes by half of what is known.
-    if memory.enis.is_empty() || !memory.refused.is_empty() {
+    // Nothing goes by what is half known, or was known before this boot.
+    if memory.enis.is_empty() || !memory.refused.is_empty() || memory.recalled {
         return remove_made(&host.disk, &mut host.kernel, common, &links);
     }
     if memory.enis.iter().all(|eni| link_of_mac(eni.mac, &links).is_some()) {

@@ -6,12 +6,14 @@ use log::warn;
 use crate::files::Disk;
 use crate::ledger::{self, Ledger};
 use crate::memory::{self, Memory};
+use crate::record::{self, Record};
 
 /// Sets aside what cannot be read. Needs the lock.
 pub fn mend(disk: &Disk) {
     if !is_sound(disk, ledger::PATH, Ledger::parse) {
         warn!("what eniroute made before and does not make now, it no longer knows for its own");
     }
+    is_sound(disk, record::PATH, Record::parse);
     // While it is absent, the units start nothing.
     if !is_sound(disk, memory::PATH, Memory::parse)
         && let Err(error) = Memory::default().save(disk)

@@ -66,7 +66,7 @@ impl Survey {
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
-        let complete = metadata.incomplete.is_empty() && unlisted.is_empty();
+        let complete = metadata.incomplete.is_empty() && unlisted.is_empty() && !metadata.recalled;
         let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
         let keep = unlisted.clone();
         let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
@@ -234,10 +234,11 @@ fn scope(
     chosen: Option<&BTreeSet<Mac>>,
 ) -> Scope {
     let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
+    let old_news = metadata.enis.iter().filter(|_| metadata.recalled).map(|eni| eni.mac);
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
-        keep: left_alone.map(|skipped| skipped.eni.mac).collect(),
+        keep: left_alone.map(|skipped| skipped.eni.mac).chain(old_news).collect(),
         complete,
         made,
     }

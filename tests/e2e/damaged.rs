@@ -7,6 +7,7 @@ use crate::instance::{Instance, changed};
 use crate::vpc::{EniSpec, Vpc};
 
 const LEDGER: &str = "var/lib/eniroute/ledger.json";
+const RECORD: &str = "var/lib/eniroute/metadata.json";
 const MEMORY: &str = "run/eniroute/metadata.json";
 
 /// `grün` in Latin-1.
@@ -104,13 +105,13 @@ fn what_is_written_down_and_cannot_be_read_is_set_aside_once_and_written_anew() 
     instance.write("usr/sbin/netplan", "");
     instance.must("apply");
     let whole = |path| bytes(&instance, path);
-    let (ledger, memory) = (whole(LEDGER), whole(MEMORY));
-    for (path, text) in [(LEDGER, &ledger), (MEMORY, &memory)] {
+    let (ledger, memory, record) = (whole(LEDGER), whole(MEMORY), whole(RECORD));
+    for (path, text) in [(LEDGER, &ledger), (MEMORY, &memory), (RECORD, &record)] {
         let half = &text[..text.len() / 2];
         let one_byte = [half, b"\xff", &text[text.len() / 2..]].concat();
         for damaged in [&one_byte[..], half, b"", b"\0\0\0\0", b"\xff\xfe", b"null", b"[1]\n"] {
             write(&instance, path, damaged);
-            let command = if path == LEDGER { "apply" } else { "refresh" };
+            let command = if path == MEMORY { "refresh" } else { "apply" };
             let run = instance.eniroute(command);
             assert_eq!(run.code, 0, "{run:?}");
             assert!(run.stderr.contains(&format!("/{path}.bad")), "{run:?}");

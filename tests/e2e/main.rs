@@ -29,6 +29,7 @@ mod peers;
 mod persist;
 mod primary;
 mod reach;
+mod recalled;
 mod same_twice;
 mod scale;
 mod service;
