@@ -106,7 +106,10 @@ impl Follow<'_> {
         let report = Report { command: self.command, ..Report::default() };
         let public = host.needs_public(&self.options.selected);
         let links = host.kernel.links()?;
-        let Some(recalled) = Record::load(&host.disk).recall(ec2::instance(&host.disk).as_deref(), &links) else {
+        let recalled = Record::load(&host.disk).recall(ec2::instance(&host.disk).as_deref(), &links);
+        // Without the public addresses it could not be told which ENIs are excluded by one.
+        let tells = |known: &Metadata| !public || known.enis.iter().any(|eni| !eni.public.is_empty());
+        let Some(recalled) = recalled.filter(tells) else {
             return Ok((report, Some(ask::until(host, public, self.deadline)?)));
         };
         // The primary ENI's own NIC, or the instance's id, says so.

@@ -249,7 +249,8 @@ fn choose(selectors: &[Selector], metadata: &Metadata, links: &[Link]) -> Result
     let mut chosen = BTreeSet::new();
     for selector in selectors {
         let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
-        let mut macs: Vec<Mac> = metadata.enis.iter().filter(meant).map(|eni| eni.mac).collect();
+        let known = metadata.enis.iter().chain(&metadata.refused);
+        let mut macs: Vec<Mac> = known.filter(meant).map(|eni| eni.mac).collect();
         macs.extend(metadata.incomplete.iter().map(|incomplete| incomplete.mac).filter(|mac| selector.is_mac(*mac)));
         if macs.is_empty() {
             let known = metadata.enis.iter().map(|eni| describe(eni, links));

@@ -99,7 +99,7 @@ fn at_the_first_run_a_value_that_cannot_be_true_costs_its_own_eni_and_no_other()
             assert!(run.stderr.contains(words), "{key} {value}: {run:?}");
         }
         three.answer_but(&["10.0.0.20", "203.0.113.20", "2001:db8:0:a::200"]);
-        let status = three.instance.eniroute("status");
+        let status = three.instance.eniroute("status --eni eth1");
         assert!(status.stdout.contains("incomplete") && status.stderr.contains(named), "{key} {value}: {status:?}");
         three.vpc.imds().heal();
         three.instance.must("apply");

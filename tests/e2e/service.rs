@@ -165,6 +165,29 @@ fn what_looks_like_somebody_elses_server_ends_the_service_where_nothing_says_ec2
 }
 
 #[test]
+fn an_answer_that_denies_ec2_costs_a_configured_host_nothing() {
+    let (vpc, _, instance) = two_enis();
+    netplan(&instance);
+    instance.write(VENDOR, "Amazon EC2\n");
+    instance.must("apply --service");
+    let (dump, memory) = (instance.host.dump(), instance.read(MEMORY));
+    for what in ESSENTIAL {
+        for status in CLEAR {
+            vpc.imds().fault(Fault::status_of(what, status));
+            for command in ["refresh", "hotplug change", "hotplug remove eth9", "apply --service --wait 0.3", "apply"] {
+                instance.eniroute(command);
+                assert_eq!(changed(&dump, &instance.host.dump()), [""; 0], "{command}: {what} {status}");
+                assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml") && instance.has(MEMORY), "{command}");
+            }
+            vpc.imds().heal();
+            instance.must("refresh");
+            assert_eq!(instance.read(MEMORY), memory, "{what} {status}");
+        }
+    }
+    all_answer(&vpc);
+}
+
+#[test]
 fn a_hot_plug_outlasts_an_answer_that_denies_ec2() {
     let (mut vpc, subnet, instance) = two_enis();
     netplan(&instance);
