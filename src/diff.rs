@@ -194,6 +194,11 @@ impl<'a> There<'a> {
         !self.has(object) && !is_there_otherwise
     }
 
+    /// An address that has an end by now is a DHCP client's: what we add has none.
+    fn is_leased(&self, object: &Object) -> bool {
+        matches!(object, Object::Address(address) if self.observed.expiring.contains(address))
+    }
+
     /// The change that makes `object` so, if any is needed.
     fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
         match object {
@@ -216,7 +221,8 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
 
     let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.mac, object)));
-    let made = made.filter(|(mac, object)| there.has(object) && scope.removes(desired, *mac, object));
+    let made = made
+        .filter(|(mac, object)| there.has(object) && !there.is_leased(object) && scope.removes(desired, *mac, object));
     let unwanted = made.filter(|(_, object)| match object {
         Object::Route(route) => !replaced.contains(&route.key()),
         object => !wanted.contains(object),

@@ -5,7 +5,7 @@ mod cni;
 mod host;
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::Config;
 use crate::eni::Eni;
@@ -48,7 +48,7 @@ pub struct Planned {
     /// The interface that carries the ENI's MAC.
     pub dev: Dev,
     /// Host addresses. A secondary ENI: all of its addresses, IPv4 first, the primary one first of all. The
-    /// primary ENI: its secondary IPv4 addresses only, because the rest is its DHCP client's.
+    /// primary ENI: its secondary IPv4 addresses, and its IPv6 addresses where no DHCPv6 client brings them.
     pub addresses: Vec<Address>,
     /// A subnet's route before the default that needs it.
     pub routes: Vec<Route>,
@@ -71,6 +71,15 @@ impl Planned {
     pub fn without_owner(&self) -> Self {
         let routes = self.routes.iter().chain(&self.left_to_owner).cloned().collect();
         Self { routes, left_to_owner: Vec::new(), ..self.clone() }
+    }
+
+    /// What EC2 assigned to the ENI, and is neither up nor for us to bring: a DHCP client has to.
+    pub fn lacking(&self, observed: &Observed) -> Vec<IpAddr> {
+        let is_up = |ip: &IpAddr| {
+            let wanted = Address::host(&self.dev, *ip);
+            observed.addresses.iter().chain(&self.addresses).any(|up| up.is_same_ip(&wanted))
+        };
+        self.eni.addresses().filter(|ip| !is_up(ip)).collect()
     }
 
     /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
@@ -165,5 +174,7 @@ pub fn link_of_mac(mac: Mac, links: &[Link]) -> Option<&Link> {
     permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(mac)))
 }
 
+#[cfg(test)]
+mod primary_tests;
 #[cfg(test)]
 mod tests;

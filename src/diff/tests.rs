@@ -306,7 +306,8 @@ fn the_primary_keeps_link_and_addresses_whatever_the_ledger_says() {
     let alone = plan(&[primary], &observed, &Config::default());
     let objects: std::collections::BTreeSet<_> = [Object::LinkUp("eth0".into()), Object::Address(six)].into();
     let scope = Scope { made: vec![Made { mac: mac(1), objects }], ..everything() };
-    assert_eq!(diff(&alone, &observed, &scope), []);
+    let changes = shown(&diff(&alone, &observed, &scope));
+    assert_eq!(changes, ["ip -6 route add default via fe80:ec2::1 dev eth0 onlink metric 10000 proto static"]);
 }
 
 #[test]

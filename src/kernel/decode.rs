@@ -143,6 +143,11 @@ pub fn address(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
     Some(Address { dev: name(links, *message.ifa_index())?, net })
 }
 
+/// The address goes at a time unless somebody renews it.
+pub fn has_end(message: &Ifaddrmsg) -> bool {
+    !message.ifa_flags().contains(IfaF::PERMANENT)
+}
+
 /// `None` for a cached route, for one whose link came after `links` were listed, and for one that applies to some
 /// packets only (type of service, IPv6 source prefix): the kernel keeps those apart from all that apply to any.
 /// `objects` are the next hops that the route names by number only.

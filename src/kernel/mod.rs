@@ -3,6 +3,7 @@
 
 mod apply;
 mod decode;
+mod dhcpv6;
 mod encode;
 mod events;
 mod nexthop;
@@ -62,7 +63,7 @@ impl Kernel {
         Ok(Self { socket, listed: Listed::default() })
     }
 
-    /// Every link, address and rule, and the routes of the main table and of ours (10000 to 13199).
+    /// Every link, address, rule and DHCPv6 client, and the routes of the main table and of ours (10000 to 13199).
     /// A kernel without IPv6 has none of that family.
     ///
     /// # Errors
@@ -70,8 +71,12 @@ impl Kernel {
     /// interrupted ten times.
     pub fn observe(&mut self) -> Result<Observed> {
         let links = self.links()?;
-        let addresses = self.addresses(&links).map_err(|refusal| refusal.of("list addresses"))?;
-        let mut observed = Observed { links, addresses, ..Observed::default() };
+        let rows = self.address_rows().map_err(|refusal| refusal.of("list addresses"))?;
+        let address = |row: &Ifaddrmsg| decode::address(row, &links);
+        let addresses = rows.iter().filter_map(address).collect();
+        let expiring = rows.iter().filter(|row| decode::has_end(row)).filter_map(address).collect();
+        let dhcpv6_clients = dhcpv6::clients();
+        let mut observed = Observed { links, addresses, expiring, dhcpv6_clients, ..Observed::default() };
         for family in [Family::Ipv4, Family::Ipv6] {
             let what = |list: &str| format!("list {list} ({})", family.flag());
             let routes = self.routes(family, &observed.links).map_err(|refusal| refusal.of(what("routes")))?;
@@ -149,8 +154,11 @@ impl Kernel {
     }
 
     fn addresses(&mut self, links: &[Link]) -> Result<Vec<Address>, Refusal> {
-        let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, encode::addresses()?)?;
-        Ok(rows.iter().filter_map(|row| decode::address(row, links)).collect())
+        Ok(self.address_rows()?.iter().filter_map(|row| decode::address(row, links)).collect())
+    }
+
+    fn address_rows(&mut self) -> Result<Vec<Ifaddrmsg>, Refusal> {
+        self.socket.dump(Rtm::Getaddr, encode::addresses()?)
     }
 
     /// A kernel without IPv6 answers with another family's routes (`rtnl_dump_all`): they are left out.

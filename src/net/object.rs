@@ -1,6 +1,8 @@
 //! What the kernel holds as a whole, and what changes it: in `ip` notation.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Address, Dev, Family, Link, Route, Rule};
 
@@ -34,9 +36,26 @@ impl Object {
 pub struct Observed {
     pub links: Vec<Link>,
     pub addresses: Vec<Address>,
+    /// Those of the addresses that have an end: whoever brought them has to renew them.
+    pub expiring: BTreeSet<Address>,
+    /// Where sockets on the port of DHCPv6 clients (546) are bound; `::` is everywhere.
+    pub dhcpv6_clients: BTreeSet<Ipv6Addr>,
     /// The main table and every table in eniroute's range, both families.
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,
+}
+
+impl Observed {
+    /// A DHCPv6 client runs on this interface: it is bound to the link-local address there, or to none.
+    pub fn has_dhcpv6_client(&self, dev: &Dev) -> bool {
+        let is_on_dev = |ip: IpAddr| self.addresses.iter().any(|up| up.dev == *dev && up.net.addr() == ip);
+        self.dhcpv6_clients.iter().any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
+    }
+
+    /// This address is there, with an end.
+    pub fn is_expiring(&self, dev: &Dev, ip: IpAddr) -> bool {
+        self.expiring.iter().any(|address| address.dev == *dev && address.net.addr() == ip)
+    }
 }
 
 /// One change of the kernel's state.

@@ -1,6 +1,6 @@
 //! One ENI's objects, given what the others are: its tables, its part of main, its rules.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -27,16 +27,36 @@ pub(super) struct Host<'a> {
 impl Host<'_> {
     pub fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
         let host = |ip: IpAddr| Address::host(dev, ip);
-        let (addresses, routes, main) = if eni.primary {
+        let (addresses, table, main): (Vec<Address>, _, Vec<Route>) = if eni.primary {
             let secondaries = eni.ipv4.iter().skip(1).map(|ip| host((*ip).into()));
-            (secondaries.collect(), self.narrow_table(eni, dev), Vec::new())
+            let ipv6 = self.unleased(eni, dev).map(|ip| host(ip.into()));
+            (
+                secondaries.chain(ipv6).collect(),
+                self.narrow_table(eni, dev),
+                self.primary_default(dev).into_iter().collect(),
+            )
         } else {
             (eni.addresses().map(host).collect(), self.table(eni, dev), self.main(eni, dev))
         };
         let (left_to_owner, main): (Vec<_>, Vec<_>) = main.into_iter().partition(|route| self.owner_keeps(route));
-        let routes = [routes, main].concat();
-        let rules = if routes.is_empty() { Vec::new() } else { self.rules(eni, dev) };
+        let rules = if table.is_empty() { Vec::new() } else { self.rules(eni, dev) };
+        let routes = [table, main].concat();
         Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, left_to_owner, rules }
+    }
+
+    /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface, and none did when
+    /// the address came.
+    fn unleased<'a>(&'a self, eni: &'a Eni, dev: &'a Dev) -> impl Iterator<Item = Ipv6Addr> + 'a {
+        let ipv6 = eni.ipv6.iter().copied().filter(|_| !self.observed.has_dhcpv6_client(dev));
+        ipv6.filter(|ip| !self.observed.is_expiring(dev, (*ip).into()))
+    }
+
+    /// The way out for such addresses, in main behind whatever a router advertises.
+    fn primary_default(&self, dev: &Dev) -> Option<Route> {
+        let (eni, _) = self.present.iter().find(|(eni, _)| eni.primary)?;
+        let wanted = self.config.main_route && self.unleased(eni, dev).next().is_some();
+        let everything = Family::Ipv6.everything();
+        wanted.then(|| Route { via: Some(IPV6_ROUTER.into()), metric: eni.table(), ..route(MAIN, everything, dev) })
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
@@ -65,7 +85,8 @@ impl Host<'_> {
         let elsewhere = beside::others(dev, &self.observed.links);
         let others = defaults.clone().filter(|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
         let others = others.filter(|route| !self.is_ours(route)).map(|route| route.metric);
-        let own = defaults.clone().filter(|route| route.leaves_by(dev)).map(|route| route.metric).min();
+        let ours = self.primary_default(dev).filter(|route| route.family() == family);
+        let own = defaults.clone().filter(|route| route.leaves_by(dev)).chain(&ours).map(|route| route.metric).min();
         let others = others.chain(self.our_default(dev, family)).min();
         others.is_some_and(|other| own.is_none_or(|own| other <= own))
     }

@@ -2,10 +2,10 @@
 
 use super::host::{route, router};
 use super::*;
-use crate::net::{Family, MAIN, Mac, NextHop};
+use crate::net::{Family, MAIN, Mac};
 
 /// An ENI on its interface: `eth<number>`, MAC ending in the number.
-fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
+pub(super) fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
     Eni {
         mac: mac(number),
         id: format!("eni-{number:017x}"),
@@ -23,7 +23,7 @@ fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
     }
 }
 
-fn with_ipv6(eni: Eni, ip: &str, subnet: &str) -> Eni {
+pub(super) fn with_ipv6(eni: Eni, ip: &str, subnet: &str) -> Eni {
     Eni { ipv6: vec![ip.parse().unwrap()], subnet_ipv6: vec![subnet.parse().unwrap()], ..eni }
 }
 
@@ -47,7 +47,7 @@ fn link(number: u32) -> Link {
 }
 
 /// A host whose primary ENI has its lease.
-fn host(enis: &[Eni]) -> Observed {
+pub(super) fn host(enis: &[Eni]) -> Observed {
     let links = enis.iter().map(|eni| link(eni.number())).collect();
     let lease = enis[0].ipv4.first().map(|ip| Address { dev: "eth0".into(), net: format!("{ip}/20").parse().unwrap() });
     let router = enis[0].subnet_ipv4.map(|subnet| router(subnet).into());
@@ -56,11 +56,11 @@ fn host(enis: &[Eni]) -> Observed {
     Observed { links, addresses: lease.into_iter().collect(), routes, ..Observed::default() }
 }
 
-fn shown<T: ToString>(values: &[T]) -> Vec<String> {
+pub(super) fn shown<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(T::to_string).collect()
 }
 
-fn in_table(planned: &Planned, table: u32) -> Vec<String> {
+pub(super) fn in_table(planned: &Planned, table: u32) -> Vec<String> {
     shown(&planned.routes.iter().filter(|route| route.table == table).cloned().collect::<Vec<_>>())
 }
 
@@ -68,7 +68,7 @@ fn plan_of(enis: &[Eni]) -> Desired {
     plan(enis, &host(enis), &Config::default())
 }
 
-fn same_subnet() -> [Eni; 2] {
+pub(super) fn same_subnet() -> [Eni; 2] {
     [eni(0, &["10.0.0.10", "10.0.0.11"], "10.0.0.0/20"), eni(1, &["10.0.0.20", "10.0.0.21"], "10.0.0.0/20")]
 }
 
@@ -126,7 +126,7 @@ fn a_single_eni_gets_its_secondary_addresses_and_nothing_else() {
 }
 
 #[test]
-fn ipv6_has_the_fixed_router_in_the_same_tables_and_nothing_in_main() {
+fn ipv6_has_the_fixed_router_in_the_same_tables_and_a_secondary_s_nothing_in_main() {
     let [first, second] = two_subnets();
     let enis = [
         with_ipv6(first, "2001:db8:0:a::100", "2001:db8:0:a::/64"),
@@ -151,7 +151,7 @@ fn ipv6_has_the_fixed_router_in_the_same_tables_and_nothing_in_main() {
         ]
     );
     assert_eq!(shown(&desired.enis[1].addresses), ["10.1.0.30/32 dev eth1", "2001:db8:0:b::300/128 dev eth1"]);
-    assert!(desired.enis.iter().all(|planned| in_table(planned, MAIN).iter().all(|route| !route.contains(':'))));
+    assert!(in_table(&desired.enis[1], MAIN).iter().all(|route| !route.contains(':')));
     assert!(shown(&desired.enis[0].rules).contains(&"from 2001:db8:0:a::100 lookup 10000 priority 10000".to_owned()));
 }
 
@@ -196,37 +196,6 @@ fn main_routes_that_a_dhcp_client_keeps_are_not_doubled() {
     let observed = Observed { routes: vec![subnet], ..host(&enis) };
     let main = in_table(&plan(&enis, &observed, &Config::default()).enis[1], MAIN);
     assert_eq!(main, ["default via 10.0.0.1 dev eth1 onlink metric 10001"]);
-}
-
-/// As systemd-networkd and the kernel merge the routes of two NICs that have one metric.
-#[test]
-fn each_next_hop_of_a_route_in_main_counts() {
-    let enis = same_subnet().map(|eni| {
-        let ip = format!("2001:db8:0:a::{}", eni.number());
-        with_ipv6(eni, &ip, "2001:db8:0:a::/64")
-    });
-    let hop = |via: &str, dev: &str| NextHop { via: Some(via.parse().unwrap()), dev: dev.into(), weight: 1 };
-    let default = |family: Family, hops: Vec<NextHop>| Route {
-        dev: None,
-        next_hops: hops,
-        metric: 100,
-        ..route(MAIN, family.everything(), &"eth0".into())
-    };
-    let planned = |ipv6: Vec<NextHop>| {
-        let ipv4 = default(Family::Ipv4, vec![hop("10.0.0.1", "eth0"), hop("10.0.0.1", "eth1")]);
-        let routes = vec![ipv4, default(Family::Ipv6, ipv6)];
-        plan(&enis, &Observed { routes, ..host(&enis) }, &Config::default()).enis
-    };
-    let [first, second] = &planned(vec![hop("fe80::1", "eth1"), hop("fe80::1", "eth0")])[..] else { panic!() };
-    for own in [
-        "default via 10.0.0.1 dev eth0 onlink table 10000",
-        "default via fe80:ec2::1 dev eth0 onlink table 10000 metric 1024",
-    ] {
-        assert!(in_table(first, 10000).contains(&own.to_owned()), "{own}: {:?}", in_table(first, 10000));
-    }
-    assert!(!in_table(second, MAIN).iter().any(|route| route.starts_with("default")), "its owner keeps one");
-    let first = &planned(vec![hop("fe80::1", "eth0"), hop("fe80::2", "eth0")])[0];
-    assert!(!in_table(first, 10000).iter().any(|route| route.starts_with("default via fe80")), "two routers, one ENI");
 }
 
 #[test]
@@ -335,43 +304,5 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
             ],
             "all that have an interface are there"
         );
-    }
-}
-
-#[test]
-fn the_primary_gets_a_default_of_its_own_while_another_enis_default_in_main_wins_or_ties() {
-    let enis = same_subnet();
-    let default = |dev: &str, metric| Route {
-        via: Some("10.0.0.1".parse().unwrap()),
-        metric,
-        ..route(MAIN, Family::Ipv4.everything(), &dev.into())
-    };
-    let primary = |routes: Vec<Route>| {
-        let observed = Observed { routes, ..host(&enis) };
-        plan(&enis, &observed, &Config::default()).enis.remove(0)
-    };
-    // The last two: a client gave eth1 the only default, and that is gone with eth1's link; ours is or will be there.
-    let usurped = [
-        vec![default("eth0", 100), default("eth1", 100)],
-        vec![default("eth1", 0)],
-        vec![],
-        vec![default("eth1", 10001)],
-    ];
-    for usurped in usurped {
-        let first = primary(usurped);
-        assert!(in_table(&first, 10000).contains(&"default via 10.0.0.1 dev eth0 onlink table 10000".to_owned()));
-        assert_eq!(
-            shown(&first.rules)[..3],
-            [
-                "from 10.0.0.10 lookup 10000 suppress_prefixlength 0 priority 10000",
-                "from 10.0.0.10 lookup main suppress_prefixlength 0 priority 15000",
-                "from 10.0.0.10 lookup 10000 priority 20000"
-            ]
-        );
-    }
-    for safe in [vec![default("eth0", 100), default("eth1", 200)], vec![default("eth0", 100), default("vpn0", 50)]] {
-        let first = primary(safe);
-        assert!(in_table(&first, 10000).iter().all(|route| !route.contains("default")));
-        assert_eq!(shown(&first.rules)[0], "from 10.0.0.10 lookup 10000 priority 10000");
     }
 }

@@ -22,9 +22,8 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
     let missing = missing(&survey.desired, &survey.observed);
     let mut reports = Vec::new();
     for planned in &survey.desired.enis {
-        // The primary ENI's own address is its DHCP client's business, but it counts all the same.
-        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0)
-            + usize::from(planned.awaited(&survey.observed).is_some());
+        // Some of the primary ENI's addresses are its DHCP client's business, but they count all the same.
+        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0) + planned.lacking(&survey.observed).len();
         let strays = match &mut kernel {
             Some(kernel) if absent == 0 => misrouted(survey, planned, kernel)?,
             _ => 0,

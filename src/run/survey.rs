@@ -2,6 +2,7 @@
 //! what is desired and how far this run may go. Reads only.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use log::{info, warn};
 
@@ -152,6 +153,17 @@ impl Survey {
                 planned.dev
             ))
         };
+        let leased = |planned: &Planned| {
+            let lacking = planned.lacking(&self.observed).into_iter().filter(IpAddr::is_ipv6);
+            let lacking = lacking.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ");
+            (!lacking.is_empty()).then(|| {
+                format!(
+                    "{dev} lacks {lacking}, which EC2 has assigned: the DHCPv6 client that runs there has to bring it, at \
+                     the latest when it renews its lease (without a client on UDP port 546 eniroute would)",
+                    dev = planned.dev
+                )
+            })
+        };
         let unlisted = |mac: &Mac| {
             let dev = link_of_mac(*mac, &self.observed.links).map_or("", |link| &link.name);
             format!(
@@ -166,6 +178,7 @@ impl Survey {
             })
         };
         let waiting = self.desired.enis.iter().filter_map(awaited);
+        let waiting = waiting.chain(self.desired.enis.iter().filter_map(leased));
         let waiting = waiting.chain(self.desired.enis.iter().filter_map(without_ipv6));
         waiting.chain(self.unlisted.iter().map(unlisted)).collect()
     }

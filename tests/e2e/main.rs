@@ -4,6 +4,7 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod assigned;
 mod cloud_init;
 mod consumer;
 mod converge;
