@@ -4,6 +4,7 @@ mod act;
 mod ask;
 mod executor;
 mod follow;
+mod late;
 mod life;
 mod mend;
 pub mod service;
@@ -73,6 +74,8 @@ struct Host {
     imds: Option<Imds>,
     /// Firmware says so, or whoever names the metadata service: what that one refuses now, it may answer later.
     is_ec2: bool,
+    /// This run is the boot's: DHCP clients may start after it.
+    is_starting: bool,
 }
 
 impl Host {
@@ -83,7 +86,7 @@ impl Host {
         let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
         let service = imds::Options { urls, wait: common.wait };
         let is_ec2 = service::is_certain(common, &disk);
-        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None, is_ec2 })
+        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None, is_ec2, is_starting: false })
     }
 
     /// The metadata service. Where no route leads to it, every NIC is asked.

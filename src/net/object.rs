@@ -40,6 +40,8 @@ pub struct Observed {
     pub expiring: BTreeSet<Address>,
     /// Where sockets on the port of DHCPv6 clients (546) are bound; `::` is everywhere.
     pub dhcpv6_clients: BTreeSet<Ipv6Addr>,
+    /// The host is starting: a DHCPv6 client may still come.
+    pub is_starting: bool,
     /// The main table and every table in eniroute's range, both families.
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,

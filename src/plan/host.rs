@@ -44,10 +44,15 @@ impl Host<'_> {
         Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, left_to_owner, rules }
     }
 
-    /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface, and none did when
-    /// the address came.
+    /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and
+    /// none did when the address came.
     fn unleased<'a>(&'a self, eni: &'a Eni, dev: &'a Dev) -> impl Iterator<Item = Ipv6Addr> + 'a {
+        let is_up = |ip: &Ipv6Addr| {
+            let wanted = Address::host(dev, (*ip).into());
+            self.observed.addresses.iter().any(|up| up.is_same_ip(&wanted))
+        };
         let ipv6 = eni.ipv6.iter().copied().filter(|_| !self.observed.has_dhcpv6_client(dev));
+        let ipv6 = ipv6.filter(move |ip| !self.observed.is_starting || is_up(ip));
         ipv6.filter(|ip| !self.observed.is_expiring(dev, (*ip).into()))
     }
 

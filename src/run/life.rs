@@ -13,7 +13,7 @@ use super::executor::Executor;
 use super::follow::Follow;
 use super::service::serve_silently;
 use super::survey::Survey;
-use super::{Host, LOCK, act, converge, demand_root, lock, mend};
+use super::{Host, LOCK, act, converge, demand_root, late, lock, mend};
 use crate::cli::{Apply, Common, Hotplug, Selected};
 use crate::config::Config;
 use crate::diff::diff;
@@ -146,8 +146,15 @@ pub fn boot(common: &Common, options: &Apply) -> Result<Report> {
     {
         warn!("{error}; hot-plugged interfaces are not seen");
     }
+    host.is_starting = true;
     let follow = Follow { common, options, command: "apply", deadline };
-    follow.run(&mut host, Memory::default(), |_| true)
+    let report = follow.run(&mut host, Memory::default(), |_| true)?;
+    let Some(metadata) = late::without_client(&mut host, &report, deadline) else { return Ok(report) };
+    host.is_starting = false;
+    match lock(common).and_then(|_lock| converge(&mut host, metadata, common, options, "apply")) {
+        Ok(next) => Ok(report.followed_by(next)),
+        Err(error) => report.ended_by(error),
+    }
 }
 
 /// Forgets every ENI of ours whose interface is gone; needs no metadata: it may still list them, or be silent.

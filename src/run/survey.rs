@@ -60,7 +60,7 @@ impl Survey {
 
     /// What `metadata` means for this host as the kernel has it now.
     pub fn of(host: &mut Host, metadata: Metadata, selected: &Selected) -> Result<Self> {
-        let observed = host.kernel.observe()?;
+        let observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
         let desired = plan(&metadata.enis, &observed, &host.config);
         log_decisions(&desired);
         let ledger = known_ledger(&host.disk, &desired, &observed)?;
@@ -156,13 +156,13 @@ impl Survey {
         let leased = |planned: &Planned| {
             let lacking = planned.lacking(&self.observed).into_iter().filter(IpAddr::is_ipv6);
             let lacking = lacking.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ");
-            (!lacking.is_empty()).then(|| {
-                format!(
-                    "{dev} lacks {lacking}, which EC2 has assigned: the DHCPv6 client that runs there has to bring it, at \
-                     the latest when it renews its lease (without a client on UDP port 546 eniroute would)",
-                    dev = planned.dev
-                )
-            })
+            let dev = &planned.dev;
+            let who = if self.observed.has_dhcpv6_client(dev) {
+                "the DHCPv6 client that runs there has to bring it, at the latest when it renews its lease"
+            } else {
+                "a DHCPv6 client may still start and bring it; if none does, the next run of eniroute will"
+            };
+            (!lacking.is_empty()).then(|| format!("{dev} lacks {lacking}, which EC2 has assigned: {who}"))
         };
         let unlisted = |mac: &Mac| {
             let dev = link_of_mac(*mac, &self.observed.links).map_or("", |link| &link.name);

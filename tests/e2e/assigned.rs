@@ -1,6 +1,7 @@
 //! The primary ENI's IPv6 addresses: EC2 assigns them, and a DHCPv6 client brings them, or nobody. With packets.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6, UdpSocket};
+use std::time::{Duration, Instant};
 
 use crate::instance::{Instance, changed, neighbours_reach};
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
@@ -89,7 +90,7 @@ fn what_a_dhcpv6_client_has_to_bring_is_left_to_it_and_told() {
             assert!(said.contains(&note), "{command}: {said}");
         }
         assert_eq!(changed(&before, &instance.host.dump()), [""; 0]);
-        let files = instance.host.sh(&format!("grep -rl {}/128 {} || :", LATER[0], instance.root().display()));
+        let files = instance.host.sh(&format!("grep -rl {}/128 {}/etc || :", LATER[0], instance.root().display()));
         assert_eq!(files, "", "nor does a file bring it");
 
         // As the client would have it.
@@ -103,6 +104,33 @@ fn what_a_dhcpv6_client_has_to_bring_is_left_to_it_and_told() {
         instance.must("apply");
         assert_eq!(vpc.inet().ping(&LATER[..1]), [] as [IpAddr; 0], "the client is gone for good");
     }
+}
+
+/// The boot's own run may come before the client, which starts when a router has advertised itself.
+#[test]
+fn the_run_of_the_boot_waits_a_while_for_a_client_and_then_does_without() {
+    let boot = |starts: bool| {
+        let (mut vpc, _, primary) = launched(false);
+        let instance = Instance::with_netplan(vpc.guest());
+        vpc.assign(primary, LATER[0]);
+        let began = Instant::now();
+        let client = starts.then(|| {
+            let host = instance.host.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_secs(1));
+                host.enter(|| UdpSocket::bind("[::]:546").unwrap())
+            })
+        });
+        let said = instance.must(&format!("apply --service --wait 30 --imds http://{}", crate::vpc::IMDS));
+        let took = began.elapsed();
+        let there = instance.host.ip("-6 address show dev eth0").contains(LATER[0]);
+        drop(client.map(|client| client.join().unwrap()));
+        (there, took, said)
+    };
+    let (there, took, said) = boot(true);
+    assert!(!there && took < Duration::from_secs(4) && said.contains("missing 1"), "{took:?} {said}");
+    let (there, took, said) = boot(false);
+    assert!(there && took < Duration::from_secs(8) && !said.contains("missing"), "{took:?} {said}");
 }
 
 /// The address came from us, and a client that starts later makes it its own: `remove` leaves it.

@@ -126,6 +126,9 @@ fn answers_beside(config: &str, made: &str, fault: Option<Fault>) {
     let changes = changed(&theirs, &instance.host.dump());
     let is_own = |line: &String| line.starts_with("+15000:") || (line.starts_with('+') && line.contains("10000"));
     assert!(changes.iter().all(is_own), "{changes:#?}");
+    let drop_in = instance.read("etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf");
+    let written = ["Destination=10.1.0.0/20\nGateway=10.0.0.1\n", "From=10.0.0.10\nTable=10000\n"];
+    assert!(written.iter().all(|words| drop_in.contains(words)), "{drop_in}");
     let again = instance.eniroute("apply").stdout;
     assert!(again.starts_with("nothing "), "{config}{made}: {again}");
     instance.must("remove");

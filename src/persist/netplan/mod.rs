@@ -115,7 +115,8 @@ fn own_id(planned: &Planned, winner: Option<&Definition>) -> Result<String, Stri
 
 impl Renderer for Netplan {
     /// The primary's rules are global. They stand in a secondary ENI's definition, where loading them touches
-    /// nothing else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
+    /// nothing else, but in a file of the primary's, so that each file depends on one ENI's metadata alone. Without
+    /// such a definition they stand beside the primary's routes.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
         let mut places = Vec::new();
@@ -127,9 +128,12 @@ impl Renderer for Netplan {
             }
         }
         let (own, secondaries): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
-        own.into_iter().for_each(|(planned, place)| primary(planned, place, &mut rendering));
-        if let Some(planned) = share.guest {
-            guest(planned, host(&secondaries), &mut rendering);
+        let host = host(&secondaries);
+        for (planned, place) in own {
+            primary(&share.with_rules(planned, host.is_none()), place, &mut rendering);
+        }
+        if let (Some(planned), Some(host)) = (share.guest, host) {
+            add(&Planned { addresses: Vec::new(), routes: Vec::new(), ..planned.clone() }, host, &mut rendering);
         }
         secondaries.into_iter().for_each(|(planned, place)| secondary(planned, place, &mut rendering));
         rendering
@@ -148,18 +152,9 @@ impl Renderer for Netplan {
 /// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
 fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let addresses: Vec<_> = planned.addresses.iter().collect();
-    let routes: Vec<_> = planned.routes.iter().collect();
-    let text = unit::additions(&addresses, &routes, &[]);
+    let (routes, rules): (Vec<_>, Vec<_>) = (planned.routes.iter().collect(), planned.rules.iter().collect());
+    let text = unit::additions(&addresses, &routes, &rules);
     rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
-}
-
-/// The primary's rules, in a secondary ENI's definition.
-fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
-    let rules = Planned { addresses: Vec::new(), routes: Vec::new(), ..planned.clone() };
-    match host {
-        Some(host) => add(&rules, host, rendering),
-        None => rendering.notes.push(note(planned, "netplan", "no secondary ENI's definition can hold its rules")),
-    }
 }
 
 /// All of the ENI's own, also what the owner has already, for the owner may change its mind: cloud-init writes a file

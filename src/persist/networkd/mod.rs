@@ -82,8 +82,7 @@ impl Networkd {
         let planned = if place.owner.is_none() { &whole } else { planned };
         let addresses: Vec<_> = planned.addresses.iter().collect();
         let routes: Vec<&Route> = planned.routes.iter().collect();
-        // The primary's rules are global, and stand elsewhere.
-        let rules: Vec<&Rule> = planned.rules.iter().filter(|_| !planned.eni.primary).collect();
+        let rules: Vec<&Rule> = planned.rules.iter().collect();
         match place.owner {
             Some(_) => unit::drop_in(planned, &place.unit, &unit::additions(&addresses, &routes, &rules)),
             None => {
@@ -115,7 +114,8 @@ fn own_unit(planned: &Planned, winner: Option<&Unit>) -> Result<String, String> 
 
 impl Renderer for Networkd {
     /// The primary's rules are global. They are added to a secondary ENI's unit, where loading them touches nothing
-    /// else, but in a file of the primary's, so that each file depends on one ENI's metadata alone.
+    /// else, but in a file of the primary's, so that each file depends on one ENI's metadata alone. Without such a unit
+    /// they stand beside the primary's routes.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
         let primary = share.enis.iter().find(|planned| planned.eni.primary);
@@ -125,9 +125,12 @@ impl Renderer for Networkd {
         let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
         let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
         let (own, others): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
-        own.into_iter().for_each(|(planned, place)| self.add(planned, place, &mut rendering));
-        if let Some(planned) = share.guest {
-            guest(planned, host, &mut rendering);
+        for (planned, place) in own {
+            self.add(&share.with_rules(planned, host.is_none()), place, &mut rendering);
+        }
+        if let (Some(planned), Some(host)) = (share.guest, host) {
+            let rules: Vec<_> = planned.rules.iter().collect();
+            rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules)));
         }
         others.into_iter().for_each(|(planned, place)| self.add(planned, place, &mut rendering));
         rendering
@@ -139,15 +142,6 @@ impl Renderer for Networkd {
 
     fn holds_routes(&self, primary: &Planned) -> bool {
         self.place(primary).is_ok()
-    }
-}
-
-/// The primary's rules, beside a secondary ENI's unit.
-fn guest(planned: &Planned, host: Option<&Place>, rendering: &mut Rendering) {
-    let rules: Vec<_> = planned.rules.iter().collect();
-    match host {
-        Some(host) => rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules))),
-        None => rendering.notes.push(note(planned, "networkd", "no secondary ENI's file can hold its rules")),
     }
 }
 

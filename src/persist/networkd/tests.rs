@@ -160,7 +160,9 @@ fn nothing_of_the_primary_s_goes_into_a_file_that_others_share() {
                 owner; the boot service does the rest";
     assert_eq!(rendering.notes, [note]);
     let alone = render(&[DHCP_ETH0], vec![guest::primary()]);
-    assert!(alone.notes[0].contains("no secondary ENI's file can hold its rules"), "{:?}", alone.notes);
+    assert_eq!((paths(&alone), alone.notes.len()), (vec!["20-dhcp.network.d/60-eniroute-eth0.conf"], 0));
+    let text = body(&alone, "20-dhcp.network.d/60-eniroute-eth0.conf");
+    assert!(text.contains("[RoutingPolicyRule]\nFrom=10.0.0.10\nTable=10000\nPriority=10000\n"), "{text}");
 }
 
 #[test]
