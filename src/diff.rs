@@ -100,18 +100,35 @@ fn conflict(wanted: &Route, standing: &Route) -> Conflict {
     Conflict { wanted: wanted.clone(), standing: standing.clone() }
 }
 
-/// What the primary ENI's interface had before and has no more, though nobody wanted it away: an address, its link,
-/// its default route in main. Whoever is logged in over it would be cut off.
-pub fn severed(primary: &Dev, before: &Observed, after: &Observed, done: &[Change]) -> Option<Object> {
+/// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default
+/// routes in main, its addresses.
+pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
+    let up = observed.links.iter().any(|link| link.name == *dev && link.up).then(|| Object::LinkUp(dev.clone()));
+    let is_default = |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(dev);
+    let defaults = observed.routes.iter().filter(is_default).cloned().map(Object::Route);
+    let addresses = observed.addresses.iter().filter(|address| address.dev == *dev).cloned().map(Object::Address);
+    up.into_iter().chain(defaults).chain(addresses).collect()
+}
+
+/// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.
+pub fn severed<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &[Change]) -> Option<&'a Object> {
     let there = There::new(after);
-    let link = Object::LinkUp(primary.clone());
-    let had = There::new(before).has(&link).then_some(link).into_iter();
-    let is_default = |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(primary);
-    let lost = |route: &&Route| !after.routes.iter().any(|now| keeps_ways(now, route, primary));
-    let had = had.chain(before.routes.iter().filter(is_default).filter(lost).cloned().map(Object::Route));
-    let addresses = before.addresses.iter().filter(|address| address.dev == *primary);
-    let mut had = had.chain(addresses.cloned().map(Object::Address));
-    had.find(|object| !there.has(object) && !done.contains(&Change::Remove(object.clone())))
+    let stands = |object: &Object| match object {
+        Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
+        object => there.has(object),
+    };
+    lifelines.iter().find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
+}
+
+/// Those of `changes` that are so in the kernel: made, or needless.
+pub fn standing(changes: &[Change], observed: &Observed) -> Vec<Change> {
+    let there = There::new(observed);
+    let stands = |change: &&Change| match change {
+        Change::Add(object) => there.has(object),
+        Change::Remove(object) => !there.has(object),
+        Change::Replace { new, .. } => there.routes.contains(new),
+    };
+    changes.iter().filter(stands).cloned().collect()
 }
 
 /// `now` takes the place of `before`, and has its ways by `dev`: other ways may have come or gone.

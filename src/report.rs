@@ -153,6 +153,17 @@ impl Report {
         Self { kernel: self.kernel, files: self.files, ..next }
     }
 
+    /// This run's outcome, and that of `first`, which it began with. Where that has something to tell, the whole is told.
+    pub fn after(mut self, mut first: Self) -> Self {
+        if first.changes_anything() || !first.errors.is_empty() {
+            self.line = None;
+        }
+        first.kernel.append(&mut self.kernel);
+        first.notes.append(&mut self.notes);
+        first.errors.append(&mut self.errors);
+        Self { kernel: first.kernel, notes: first.notes, errors: first.errors, ..self }
+    }
+
     fn table(&self) -> String {
         let header = ["INTERFACE", "ENI", "DEVICE", "TABLE", "ADDRESS", "PUBLIC", "STATE"];
         let mut rows = vec![header.map(str::to_owned)];

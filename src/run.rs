@@ -7,9 +7,12 @@ mod follow;
 mod late;
 mod life;
 mod mend;
+mod proof;
 pub mod service;
+mod settle;
 mod state;
 mod survey;
+mod unproven;
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,7 +47,7 @@ const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.serv
 /// What ends the run before anything was changed, or after all was rolled back. What failed on the way stands in
 /// [`Report::errors`].
 pub fn run(cli: &Cli) -> Result<Report> {
-    dispatch(cli).map_err(|error| service::doubt(error, &cli.common))
+    settle::before(cli, || dispatch(cli)).map_err(|error| service::doubt(error, &cli.common))
 }
 
 fn dispatch(cli: &Cli) -> Result<Report> {
@@ -189,6 +192,7 @@ fn plan(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
     let mut host = Host::open(common)?;
     let survey = Survey::take(&mut host, selected)?;
     let mut report = survey.report("plan");
+    report.notes.extend(unproven::note(&host.disk));
     report.notes.extend(peers::in_charge(&host.disk)?.map(|why| format!("`eniroute apply` would refuse: {why}")));
     if !parts.no_kernel {
         report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
@@ -203,6 +207,7 @@ fn status(common: &Common, selected: &Selected) -> Result<Report> {
     let mut host = Host::open(common)?;
     let survey = Survey::take_with_public(&mut host, selected)?;
     let mut report = survey.report("status");
+    report.notes.extend(unproven::note(&host.disk));
     report.enis = state::all(&survey, Some(&mut host.kernel))?;
     report.enis.retain(|eni| survey.is_meant(eni.mac));
     report.notes.extend(state::rivals(&survey));

@@ -46,11 +46,6 @@ impl Client {
         Self { agent: agent(&dialer), way, dialer, sent: 0 }
     }
 
-    /// Drops the idle connection: the next request opens another.
-    pub(super) fn hang_up(&mut self) {
-        self.agent = agent(&self.dialer);
-    }
-
     /// Asks for a session token. Only the unversioned path has it.
     pub(super) fn token(&mut self, limit: Duration) -> Result<String, Fault> {
         let url = format!("{}/latest/api/token", self.way.endpoint);
@@ -72,6 +67,15 @@ impl Client {
             let request = agent.get(&url).header("x-aws-ec2-metadata-token", token);
             request.config().timeout_global(Some(limit)).build().call()
         })
+    }
+
+    /// Whether anything answers, whatever it says: a refusal (403), a busy service (429, 5xx) and one that rejects the
+    /// token (401) have been reached as well. So no token is needed; the one that is sent keeps IMDSv1 out of it.
+    pub(super) fn answers(&mut self, path: &str, limit: Duration) -> Result<(), Fault> {
+        let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
+        let request = self.agent.get(&url).header("x-aws-ec2-metadata-token", "none");
+        let answer = request.config().timeout_global(Some(limit)).build().call();
+        answer.map(drop).map_err(|error| Fault::Trouble(cause(&error)))
     }
 
     /// Sends once; or twice, when a kept connection turns out to be dead: a server may close it at

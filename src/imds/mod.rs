@@ -3,6 +3,7 @@
 
 mod client;
 mod patience;
+mod plain;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -19,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::net::Dev;
 use client::{Client, Fault};
 use patience::Patience;
-use way::Way;
+pub use plain::{default_addresses, reach};
+pub use way::Way;
 
 /// The link-local IPv4 endpoint, and the IPv6 one, which answers on Nitro instances that turned it on
 /// (EC2 User Guide, "Access instance metadata").
@@ -48,6 +50,7 @@ pub struct Imds {
     wait: Duration,
     /// Requests sent to the ways that did not answer.
     astray: u32,
+    others: Vec<plain::Other>,
 }
 
 impl Imds {
@@ -65,17 +68,8 @@ impl Imds {
         let client = clients.swap_remove(index);
         let astray = clients.iter().map(|client| client.sent).sum();
         debug!("metadata service: {}", client.way);
-        Ok(Self { client, token, wait: options.wait, astray })
-    }
-
-    /// Asks once more over a new connection: does the service still answer by the way that it answered
-    /// before? A connection that is already open outlives changes of routes, so it would prove nothing.
-    ///
-    /// # Errors
-    /// As [`Source::get`], within `wait` (zero: one try).
-    pub fn probe(&mut self, wait: Duration) -> Result<()> {
-        self.client.hang_up();
-        self.ask(ANY_KEY, wait).map(drop)
+        let others = plain::others(clients.iter().map(|client| &client.way), &client.way);
+        Ok(Self { client, token, wait: options.wait, astray, others })
     }
 
     /// How long to insist from now on; see [`Options::wait`].
@@ -117,7 +111,7 @@ impl Source for Imds {
     /// The same endpoint by the same way with the same token, over a connection of its own.
     fn second(&self) -> Option<Self> {
         let client = Client::new(self.client.way.clone());
-        Some(Self { client, token: self.token.clone(), wait: self.wait, astray: 0 })
+        Some(Self { client, token: self.token.clone(), wait: self.wait, astray: 0, others: Vec::new() })
     }
 
     /// `GET /latest/meta-data/{path}`. An empty answer is no answer: EC2 gives none for the keys of an ENI.

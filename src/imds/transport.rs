@@ -80,13 +80,36 @@ fn dial(to: SocketAddr, device: Option<&str>, limit: Option<Duration>) -> io::Re
     Ok(stream)
 }
 
-fn connect(fd: &OwnedFd, to: SocketAddr) -> io::Result<()> {
+/// A connection that is being opened, by the host's routes, while other things are done.
+#[derive(Debug)]
+pub(super) struct Knock(Option<TcpStream>);
+
+impl Knock {
+    /// Waits for nothing.
+    pub(super) fn at(to: SocketAddr) -> Self {
+        let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket::socket(family, SockType::Stream, flags, None).ok();
+        let begun = |fd: &OwnedFd| matches!(begin(fd, to), Ok(()) | Err(Errno::EINPROGRESS));
+        Self(fd.filter(begun).map(TcpStream::from))
+    }
+
+    /// Whether somebody has opened by now.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.as_ref().is_some_and(|stream| stream.peer_addr().is_ok())
+    }
+}
+
+fn begin(fd: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
     let fd = fd.as_raw_fd();
-    let result = match to {
+    match to {
         SocketAddr::V4(to) => socket::connect(fd, &SockaddrIn::from(SocketAddrV4::new(*to.ip(), to.port()))),
         SocketAddr::V6(to) => socket::connect(fd, &SockaddrIn6::from(SocketAddrV6::new(*to.ip(), to.port(), 0, 0))),
-    };
-    match result {
+    }
+}
+
+fn connect(fd: &OwnedFd, to: SocketAddr) -> io::Result<()> {
+    match begin(fd, to) {
         // Of a blocking socket: its SO_SNDTIMEO is over.
         Err(Errno::EINPROGRESS) => Err(ErrorKind::TimedOut.into()),
         other => Ok(other?),

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::net::Dev;
 
 /// A literal address instead of a name: there is no resolver before the network is up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Endpoint(SocketAddr);
 
 impl Endpoint {
@@ -49,13 +51,18 @@ impl fmt::Display for Endpoint {
 }
 
 /// An endpoint, and the NIC that its connections are bound to (`None`: wherever the routes lead).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
     pub(super) endpoint: Endpoint,
     pub(super) device: Option<Dev>,
 }
 
 impl Way {
+    /// By the host's routes, as every program on it goes.
+    pub(super) fn is_plain(&self) -> bool {
+        self.device.is_none()
+    }
+
     /// Every way there is, in the order to try: by the routes first, then by each device. When a
     /// VPN's default route swallows link-local traffic, a NIC of the VPC still gets through.
     pub(super) fn all(urls: &[String], devices: &[Dev]) -> Result<Vec<Self>> {

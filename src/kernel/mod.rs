@@ -97,19 +97,19 @@ impl Kernel {
         self.lookup(to, from).map_err(|refusal| refusal.of(what()))
     }
 
-    /// Every interface by which packets from `from` to `to`'s side may leave: of a route with several ways each flow
-    /// takes one, and [`Kernel::route_get`] tells of one flow. Empty where none would leave, as there. `links` give
+    /// Every interface by which packets from `from` (`None`: unbound) to `to`'s side may leave: of a route with several
+    /// ways each flow takes one, and [`Kernel::route_get`] tells of one flow. Empty where none would leave, as there. `links` give
     /// the interfaces their names. Linux before 4.13 tells one way only.
     ///
     /// # Errors
     /// As [`Kernel::route_get`].
-    pub fn ways_out(&mut self, to: IpAddr, from: IpAddr, links: &[Link]) -> Result<Vec<Dev>> {
-        let what = || format!("ip route get fibmatch {to} from {from}");
+    pub fn ways_out(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>> {
+        let what = || format!("ip route get fibmatch {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
         self.matching(to, from, links).map_err(|refusal| refusal.of(what()))
     }
 
-    fn matching(&mut self, to: IpAddr, from: IpAddr, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
-        let Some(reply) = self.answer(encode::lookup(to, Some(from), FIB_MATCH)?)? else { return Ok(Vec::new()) };
+    fn matching(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
+        let Some(reply) = self.answer(encode::lookup(to, from, FIB_MATCH)?)? else { return Ok(Vec::new()) };
         let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
         let ways = decode::ways(&reply, links, &objects);
         let ways = ways.ok_or_else(|| Refusal::because("an interface came or went away meanwhile; run again"))?;

@@ -39,7 +39,7 @@ impl Family {
 }
 
 /// An address on a link. `net` keeps the host part: `172.31.41.29/20`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
     pub dev: Dev,
     pub net: IpNet,

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Address, Dev, Family, Link, Route, Rule};
 
 /// What eniroute makes or takes away.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Object {
     /// The link, still down, will not take routes from router advertisements: a default route of this ENI in main
     /// would carry what the primary one sends.
@@ -61,7 +63,7 @@ impl Observed {
 }
 
 /// One change of the kernel's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     Add(Object),
     /// Takes the place of the route with the same [`Route::key`], in one step.

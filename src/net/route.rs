@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::{Dev, Family};
 
@@ -14,7 +15,7 @@ pub const MAIN: u32 = 254;
 pub const IPV6_METRIC: u32 = 1024;
 
 /// What a route does with a packet (`rtm_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RouteKind {
     Unicast,
     /// Ends the lookup in this table; the next rule goes on.
@@ -24,7 +25,7 @@ pub enum RouteKind {
 }
 
 /// One of the ways of a route that has several. Flags such as `onlink` are left out, as with [`Route`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NextHop {
     pub via: Option<IpAddr>,
     pub dev: Dev,
@@ -48,7 +49,7 @@ impl fmt::Display for NextHop {
 
 /// A route. Protocol and `onlink` are left out on purpose: managers differ in them while the route
 /// is the same. A unicast route without a gateway is on-link (IPv4: `scope link`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Route {
     pub table: u32,
     pub kind: RouteKind,

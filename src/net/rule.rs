@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::{Family, MAIN};
 
 /// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rule {
     pub priority: u32,
     pub family: Family,

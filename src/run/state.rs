@@ -14,8 +14,8 @@ use crate::plan::{Planned, Why, link_of};
 use crate::report::{AddressReport, EniReport, FileReport, State};
 
 /// An address outside, to ask the kernel for the way there; nothing is sent to it.
-const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
-const OUTSIDE_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
+pub const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+pub const OUTSIDE_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
 
 /// Every ENI; with `kernel`, it is asked which way each address would leave.
 pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniReport>> {
@@ -60,7 +60,7 @@ fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<
     for ip in planned.eni.addresses() {
         let is_up = survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip);
         let outside = if ip.is_ipv4() { OUTSIDE_IPV4 } else { OUTSIDE_IPV6 };
-        let ways = kernel.ways_out(outside, ip, &survey.observed.links)?;
+        let ways = kernel.ways_out(outside, Some(ip), &survey.observed.links)?;
         let right = if ways.is_empty() { planned.eni.primary } else { ways.iter().all(|dev| *dev == planned.dev) };
         strays += usize::from(is_up && !right);
     }

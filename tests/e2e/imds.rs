@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use eniroute::eni::Source;
 use eniroute::error::Error;
-use eniroute::imds::{DEFAULT_URLS, Imds, Options};
+use eniroute::imds::{DEFAULT_URLS, Imds, Options, reach};
 use eniroute::net::Dev;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{geteuid, gettid};
@@ -102,13 +102,14 @@ fn a_nic_leads_to_the_service_where_the_routes_do_not() {
 }
 
 #[test]
-fn a_probe_takes_the_way_that_answered_before() {
+fn where_no_plain_way_leads_to_the_service_the_proof_goes_by_the_nic_that_answered() {
     let _vpc = instance();
     let mut imds = connect(&DEFAULT_URLS[..1], LONG, &["eth1"]).unwrap();
-    imds.probe(LONG).unwrap();
+    let ways = imds.ways(true);
+    reach(&ways, LONG).unwrap();
 
     ip("address flush dev eth1");
-    let error = imds.probe(SHORT).unwrap_err();
+    let error = reach(&ways, SHORT).unwrap_err();
     assert!(matches!(&error, Error::Unreachable { .. }), "{error}");
 }
 

@@ -278,16 +278,63 @@ fn nobody_there_names_the_ways_that_were_tried() {
 }
 
 #[test]
-fn a_probe_does_not_trust_the_open_connection() {
+fn a_proof_does_not_trust_the_open_connection() {
     let mut server = Server::on(TcpListener::bind("127.1.2.4:0").unwrap(), healthy);
     let mut imds = connect(&server);
-    imds.probe(GENEROUS).unwrap();
+    let ways = imds.ways(true);
+    reach(&ways, GENEROUS).unwrap();
     assert_mac(&mut imds);
-    assert_eq!((imds.requests(), server.connections()), (3, 2));
+    assert_eq!((ways.len(), server.connections()), (1, 2));
 
     server.stop_listening();
     assert_mac(&mut imds);
-    assert!(unreachable(imds.probe(WAIT).unwrap_err()).contains("Connection refused"));
+    assert!(unreachable(reach(&ways, WAIT).unwrap_err()).contains("Connection refused"));
+}
+
+#[test]
+fn any_answer_shows_that_the_service_is_reached_and_nothing_else_does() {
+    let asked = |act: Act| {
+        let server = Server::start(move |_, _, _| act.clone());
+        let ways = Way::all(&[server.url()], &[]).unwrap();
+        let ended = reach(&ways, WAIT);
+        assert!(server.log().iter().all(|request| request.header("x-aws-ec2-metadata-token").is_some()), "not IMDSv1");
+        (ended.is_ok(), server.lines().len())
+    };
+    for answer in ["200 OK", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Too Many Requests", "503 Oh"] {
+        assert_eq!(asked(status(answer, b"")), (true, 1), "{answer}");
+    }
+    for act in [Act::Hang, Act::Close(vec![]), Act::Close(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())] {
+        assert!(!asked(act.clone()).0, "{act:?}");
+    }
+}
+
+#[test]
+fn the_plain_ways_that_a_session_has_left_are_still_found() {
+    let asleep = |ec2: &mut Ec2, request: &Request, n: usize| if n == 0 { Act::Hang } else { ec2.answer(request) };
+    let [slow, quick, silent] = [Server::start(asleep), Server::start(healthy), Server::start(|_, _, _| Act::Hang)];
+    let urls = vec![slow.url(), silent.url(), quick.url()];
+    let mut imds = Imds::connect(&Options { urls, wait: GENEROUS }, &[]).unwrap();
+    let ways: Vec<_> = imds.ways(true).iter().map(Way::to_string).collect();
+    assert_eq!(ways, [quick.url(), slow.url()]);
+}
+
+/// Most instances have none, and a proof must not wait for it.
+#[test]
+fn an_ipv6_endpoint_is_a_way_where_it_opens_and_the_primary_has_ipv6() {
+    let (v4, v6) = (Server::start(healthy), Server::on(TcpListener::bind("[::1]:0").unwrap(), healthy));
+    let session = |urls: Vec<String>| Imds::connect(&Options { urls, wait: GENEROUS }, &[]).unwrap();
+    let mut imds = session(vec![v4.url(), v6.url()]);
+    assert_eq!(imds.ways(false).len(), 1);
+    assert_eq!(imds.ways(true).len(), 2);
+    // Its accept queue is full, so it says nothing.
+    let listener = TcpListener::bind("[::1]:0").unwrap();
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let full = listener.local_addr().unwrap();
+    let _fills_the_queue = std::net::TcpStream::connect(full).unwrap();
+    let mut imds = session(vec![v4.url(), format!("http://{full}")]);
+    let begin = Instant::now();
+    assert_eq!(imds.ways(true).len(), 1);
+    assert!(begin.elapsed() < Duration::from_millis(100), "{:?}", begin.elapsed());
 }
 
 /// Runs itself as a child, because the environment belongs to the whole process.

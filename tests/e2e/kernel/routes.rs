@@ -300,7 +300,8 @@ fn the_ways_out_are_all_those_of_the_route_that_matches() {
             ip("nexthop add id 3 group 1/2");
             ip("-6 route add default nhid 3");
             ip("route add 192.0.2.0/24 dev eth2");
-            let mut ways = |to: &str, from: &str| host.kernel.ways_out(addr(to), addr(from), &host.links).unwrap();
+            let mut ways =
+                |to: &str, from: &str| host.kernel.ways_out(addr(to), Some(addr(from)), &host.links).unwrap();
             assert_eq!(ways("8.8.8.8", "10.0.0.10"), [dev("eth1"), dev("eth2")]);
             assert_eq!(ways("2001:db8:9::1", "2001:db8::10"), [dev("eth1"), dev("eth2")]);
             assert_eq!(ways("192.0.2.1", "10.0.0.10"), [dev("eth2")]);
