@@ -29,6 +29,7 @@ mod pages;
 mod peers;
 mod persist;
 mod primary;
+mod proof;
 mod reach;
 mod recalled;
 mod same_twice;

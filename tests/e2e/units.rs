@@ -67,3 +67,22 @@ fn all_services_are_hardened_alike() {
     let [first, others @ ..] = &units("service")[..] else { panic!() };
     others.iter().for_each(|other| assert_eq!(hardening(other), hardening(first), "{}", other.display()));
 }
+
+/// Also where the first run of a boot was interrupted, and has left no memory.
+#[test]
+fn what_follows_a_run_starts_after_one_and_after_an_interrupted_one() {
+    for unit in ["eniroute-refresh.service", "eniroute-hotplug@.service", "eniroute-detach@.service"] {
+        let text = fs::read_to_string(Path::new(FOLDER).join(unit)).unwrap();
+        let starts = |there: &[&str]| {
+            let root = tempfile::tempdir().unwrap();
+            there.iter().for_each(|name| fs::write(root.path().join(name), "").unwrap());
+            let here = root.path().display().to_string();
+            let lines = text.lines().filter(|line| line.starts_with("Condition"));
+            let conditions: Vec<String> = lines.map(|line| line.replace("/run/eniroute", &here)).collect();
+            assert!(conditions.iter().all(|line| line.contains(&here)) && !conditions.is_empty(), "{conditions:?}");
+            Command::new("systemd-analyze").arg("condition").args(conditions).output().unwrap().status.success()
+        };
+        assert!(!starts(&[]), "{unit}");
+        assert!(starts(&["metadata.json"]) && starts(&["unproven.json"]), "{unit}");
+    }
+}
