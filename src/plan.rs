@@ -7,6 +7,8 @@ mod host;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub use beside::holders;
+
 use crate::config::Config;
 use crate::eni::Eni;
 use crate::net::{Address, Dev, Link, Mac, Object, Observed, Route, Rule};

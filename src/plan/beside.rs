@@ -71,7 +71,7 @@ pub(super) fn handed_on<'a>(eni: &'a Eni, observed: &'a Observed) -> impl Iterat
 }
 
 /// What `link` is a port of, and what that is a port of: a bond in a bridge, the uppermost last.
-fn holders<'a>(link: &'a Link, links: &'a [Link]) -> impl Iterator<Item = &'a Link> {
+pub fn holders<'a>(link: &'a Link, links: &'a [Link]) -> impl Iterator<Item = &'a Link> {
     let holder = |link: &&'a Link| links.iter().find(|upper| link.master == Some(upper.index));
     std::iter::successors(holder(&link), move |link| holder(link)).take(links.len())
 }

@@ -164,7 +164,8 @@ impl Host<'_> {
         .collect()
     }
 
-    /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric.
+    /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric. A primary that is left
+    /// alone has no table of its own: its answers to the subnet would leave by this ENI, so the subnet is not in main.
     fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
             return Vec::new();
@@ -176,7 +177,7 @@ impl Host<'_> {
             metric: eni.table(),
             ..route(MAIN, Family::Ipv4.everything(), dev)
         };
-        vec![subnet_route, default]
+        if self.beside.left_alone.iter().any(|eni| eni.primary) { vec![default] } else { vec![subnet_route, default] }
     }
 
     /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::state::{OUTSIDE_IPV4, OUTSIDE_IPV6};
 use super::survey::Survey;
 use crate::diff::{lifelines, severed};
-use crate::eni::Eni;
+use crate::eni::{Eni, TABLES};
 use crate::error::{Error, Result};
 use crate::imds::{self, Imds};
 use crate::kernel::Kernel;
 use crate::ledger::Ledger;
-use crate::net::{Change, Dev, Family, Link, Object, Observed, nics};
-use crate::plan::link_of_mac;
+use crate::net::{Change, Dev, Family, Link, MAIN, Object, Observed, Route, nics};
+use crate::plan::{holders, link_of_mac};
 
 /// How many addresses of a subnet are looked at for one that is nobody's of this host.
 const CANDIDATES: usize = 512;
@@ -33,8 +33,6 @@ pub struct Baseline {
     lookups: Vec<Lookup>,
     /// The ways by which the metadata service answered.
     ways: Vec<imds::Way>,
-    /// All of ours goes. A default of another ENI's beside the primary's may share its flows then, as without us.
-    is_removal: bool,
 }
 
 /// A packet that left by the primary.
@@ -57,7 +55,7 @@ impl Baseline {
         let mac = primary.map(|eni| eni.mac).or(ledger.primary);
         let devs = mac
             .and_then(|mac| link_of_mac(mac, &observed.links))
-            .map_or(Vec::new(), |link| with_uppers(link, observed));
+            .map_or(Vec::new(), |link| with_uppers(link, &observed.links));
         let metadata = service.as_ref().map_or_else(imds::default_addresses, |service| service.addresses());
         let asked = Questions { primary, enis: &survey.metadata.enis, devs: &devs, observed, metadata };
         let sources = asked.sources();
@@ -65,12 +63,15 @@ impl Baseline {
         for (from, to) in asked.all(&sources) {
             let ways = kernel.ways_out(to, from, &observed.links)?;
             let by_primary = ways.first().filter(|dev| devs.contains(dev) && ways.iter().all(|way| way == *dev));
-            lookups.extend(by_primary.map(|dev| Lookup { from, to, dev: dev.clone() }));
+            let Some(dev) = by_primary else { continue };
+            if !survey.is_removal() || !is_by_our_table(kernel, from, to)? {
+                lookups.push(Lookup { from, to, dev: dev.clone() });
+            }
         }
         let has_ipv6 = sources.iter().any(IpAddr::is_ipv6);
         let ways = service.map_or_else(Vec::new, |service| service.ways(has_ipv6));
         let held = devs.iter().map(|dev| (dev.clone(), lifelines(dev, observed))).collect();
-        Ok(Self { held, lookups, ways, is_removal: asked.is_removal() })
+        Ok(Self { held, lookups, ways })
     }
 
     /// Whether all of it works still, but for what `done` took away on purpose. `wait` bounds the packets; an answer
@@ -87,7 +88,7 @@ impl Baseline {
         }
         let removed = removed_addresses(done);
         for lookup in self.lookups.iter().filter(|lookup| lookup.from.is_none_or(|from| !removed.contains(&from))) {
-            lookup.prove(kernel, &after.links, self.is_removal)?;
+            lookup.prove(kernel, &after.links)?;
         }
         // A detachment is dealt with also while the service is silent.
         imds::reach(&self.ways, wait)
@@ -97,9 +98,9 @@ impl Baseline {
 }
 
 impl Lookup {
-    fn prove(&self, kernel: &mut Kernel, links: &[Link], may_share: bool) -> Result<()> {
+    fn prove(&self, kernel: &mut Kernel, links: &[Link]) -> Result<()> {
         let ways = kernel.ways_out(self.to, self.from, links)?;
-        if ways.contains(&self.dev) && (may_share || ways.iter().all(|dev| *dev == self.dev)) {
+        if !ways.is_empty() && ways.iter().all(|dev| *dev == self.dev) {
             return Ok(());
         }
         let Self { from, to, dev } = self;
@@ -114,11 +115,14 @@ impl Lookup {
     }
 }
 
+/// Without us the host is as it was before: what our tables alone give the primary goes with them.
+fn is_by_our_table(kernel: &mut Kernel, from: Option<IpAddr>, to: IpAddr) -> Result<bool> {
+    Ok(kernel.route_get(to, from)?.is_some_and(|lookup| TABLES.contains(&lookup.table)))
+}
+
 /// An interface, and those above it that have its addresses: a bridge, a bond.
-fn with_uppers(link: &Link, observed: &Observed) -> Vec<Dev> {
-    let upper = |link: &&Link| observed.links.iter().find(|upper| Some(upper.index) == link.master);
-    // As many as there are at most: a circle is impossible, and would not end.
-    std::iter::successors(Some(link), upper).take(observed.links.len()).map(|link| link.name.clone()).collect()
+fn with_uppers(link: &Link, links: &[Link]) -> Vec<Dev> {
+    std::iter::once(link).chain(holders(link, links)).map(|link| link.name.clone()).collect()
 }
 
 fn removed_addresses(done: &[Change]) -> BTreeSet<IpAddr> {
@@ -153,8 +157,7 @@ impl Questions<'_> {
             let of = |lists: &[(Family, BTreeSet<IpAddr>); 2]| -> BTreeSet<IpAddr> {
                 lists.iter().filter(|(family, _)| *family == Family::of(*from)).flat_map(|(_, to)| to.clone()).collect()
             };
-            let is_whim = self.is_removal() && self.is_contested(Family::of(*from));
-            let mut to = if is_whim { BTreeSet::new() } else { of(&far) };
+            let mut to = of(&far);
             to.extend(of(&own));
             // From an address that EC2 has taken from the primary, its neighbours in other subnets are not owed a way.
             if self.primary.is_some_and(|eni| eni.addresses().any(|ip| ip == *from)) {
@@ -163,10 +166,6 @@ impl Questions<'_> {
             all.extend(to.into_iter().map(|to| (Some(*from), to)));
         }
         all
-    }
-
-    fn is_removal(&self) -> bool {
-        self.enis.is_empty()
     }
 
     /// The primary's addresses. One that EC2 has assigned to another ENI instead is no longer its own.
@@ -219,11 +218,10 @@ impl Questions<'_> {
     /// main has a default of another ENI's that is as good as the primary's: which of two such routes an unbound
     /// packet takes is the kernel's whim (`fib_select_default`), and no change of ours.
     fn is_contested(&self, family: Family) -> bool {
-        let is_default =
-            |route: &&crate::net::Route| route.table == crate::net::MAIN && route.dst == family.everything();
+        let is_default = |route: &&Route| route.table == MAIN && route.dst == family.everything();
         let defaults = || self.observed.routes.iter().filter(is_default);
         let own = defaults().filter(|route| self.devs.iter().any(|dev| route.leaves_by(dev))).map(|r| r.metric).min();
-        let is_other = |route: &&crate::net::Route| {
+        let is_other = |route: &&Route| {
             nics(&self.observed.links).any(|nic| !self.devs.contains(&nic.name) && route.leaves_by(&nic.name))
         };
         own.is_some_and(|own| defaults().filter(is_other).any(|route| route.metric == own))

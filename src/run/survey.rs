@@ -117,6 +117,11 @@ impl Survey {
         self.keep.retain(|mac| !self.desired.enis.iter().any(|planned| planned.eni.mac == *mac));
     }
 
+    /// Nothing is wanted: this run takes away what we made.
+    pub fn is_removal(&self) -> bool {
+        self.metadata.enis.is_empty() && self.desired.enis.is_empty()
+    }
+
     /// Whether this run is about this ENI.
     pub fn is_meant(&self, mac: Mac) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))

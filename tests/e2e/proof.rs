@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::instance::{Instance, Run, changed};
-use crate::vpc::{EniSpec, Fault, SubnetId, Vpc};
+use crate::vpc::{EniSpec, Fault, SubnetId, Vpc, wait_for};
 
 const MARK: &str = "run/eniroute/unproven.json";
 const FILE: &str = "etc/netplan/60-eniroute-eth1.yaml";
@@ -85,9 +85,11 @@ impl Scene {
             Way::ByDevice => scene
                 .instance
                 .host
-                .ip_batch("link add vpn0 type dummy\nlink set vpn0 up\nroute add 169.254.0.0/16 dev vpn0\n"),
+                .ip_batch("link add vpn0 type veth peer name vpn1\nlink set vpn0 up\nlink set vpn1 up\nroute add 169.254.0.0/16 dev vpn0\n"),
             Way::Plain | Way::SlowOnce => {}
         }
+        let host = &scene.instance.host;
+        wait_for("carriers", || !host.ip("-o link show up").contains("NO-CARRIER"));
         scene
     }
 
