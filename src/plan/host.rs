@@ -165,7 +165,8 @@ impl Host<'_> {
     }
 
     /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric. A primary that is left
-    /// alone has no table of its own: its answers to the subnet would leave by this ENI, so the subnet is not in main.
+    /// alone has no table of its own: its answers to another subnet than its own would leave by this ENI, so that one is
+    /// not in main.
     fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
             return Vec::new();
@@ -177,7 +178,8 @@ impl Host<'_> {
             metric: eni.table(),
             ..route(MAIN, Family::Ipv4.everything(), dev)
         };
-        if self.beside.left_alone.iter().any(|eni| eni.primary) { vec![default] } else { vec![subnet_route, default] }
+        let mut primary = self.beside.left_alone.iter().filter(|eni| eni.primary);
+        if primary.any(|eni| eni.subnet_ipv4 != Some(subnet)) { vec![default] } else { vec![subnet_route, default] }
     }
 
     /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.
