@@ -11,6 +11,9 @@ use crate::eni::TABLES;
 use crate::net::{Address, Change, Dev, MAIN, Mac, Object, Observed, Route, Rule};
 use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND, Planned};
 
+/// Nobody renews an IPv6 address that has so many seconds left: EC2's leases last for 450, and are renewed every 70.
+const NOT_RENEWED: u32 = 120;
+
 /// How far a run may go.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
@@ -141,6 +144,7 @@ fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
 pub struct There<'a> {
     observed: &'a Observed,
     up: BTreeSet<&'a Dev>,
+    /// Addresses that stay.
     ips: BTreeSet<(&'a Dev, IpAddr)>,
     addresses: BTreeSet<&'a Address>,
     routes: BTreeSet<&'a Route>,
@@ -157,7 +161,7 @@ impl<'a> There<'a> {
             observed,
             keys,
             up: observed.links.iter().filter(|link| link.up).map(|link| &link.name).collect(),
-            ips: observed.addresses.iter().map(|address| (&address.dev, address.net.addr())).collect(),
+            ips: observed.addresses.iter().filter(|address| stays(address, observed)).map(ip).collect(),
             addresses: observed.addresses.iter().collect(),
             routes: observed.routes.iter().collect(),
             rules: observed.rules.iter().collect(),
@@ -202,26 +206,25 @@ impl<'a> There<'a> {
 
     /// It has to be made. In main, a route by another hand does as well, even at a metric of ours.
     fn lacks(&self, object: &Object) -> bool {
-        let is_there_otherwise = match object {
-            // An address that is there with another prefix length (a DHCP lease's /20) is there.
-            Object::Address(address) => self.ips.contains(&(&address.dev, address.net.addr())),
-            Object::Route(route) => route.table == MAIN && !self.rivals(route).is_empty(),
-            _ => false,
-        };
-        !self.has(object) && !is_there_otherwise
+        match object {
+            // An address that is there with another prefix length is there.
+            Object::Address(address) => !self.ips.contains(&ip(address)),
+            Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
+            object => !self.has(object),
+        }
     }
 
     /// An address that has an end by now is a DHCP client's: what we add has none.
     fn is_leased(&self, object: &Object) -> bool {
-        matches!(object, Object::Address(address) if self.observed.expiring.contains(address))
+        matches!(object, Object::Address(address) if self.observed.expiring.contains_key(address))
     }
 
     /// The change that makes `object` so, if any is needed.
     fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
         match object {
+            Object::Address(_) if !self.lacks(&object) => None,
+            Object::Address(_) => Some(Change::Add(object)),
             object if self.has(&object) => None,
-            // An address that is there with another prefix length (a DHCP lease's /20) is there.
-            Object::Address(address) if self.ips.contains(&(&address.dev, address.net.addr())) => None,
             Object::Route(new) if self.foreign_rival(&new, scope).is_some() => None,
             Object::Route(new) => Some(match self.rivals(&new).first() {
                 Some(old) => Change::Replace { old: (*old).clone(), new },
@@ -230,6 +233,17 @@ impl<'a> There<'a> {
             object => Some(Change::Add(object)),
         }
     }
+}
+
+fn ip(address: &Address) -> (&Dev, IpAddr) {
+    (&address.dev, address.net.addr())
+}
+
+/// An address with an end does not stand for ours: who has made it may be gone (cloud-init's dhcpcd exits). For IPv4 ours
+/// is another one beside it, and harms no client. For IPv6 it is the same one, which a client renews long before its end.
+fn stays(address: &Address, observed: &Observed) -> bool {
+    let left = observed.expiring.get(address).copied();
+    left.is_none_or(|left| address.net.addr().is_ipv6() && left > NOT_RENEWED)
 }
 
 fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {

@@ -122,8 +122,8 @@ fn a_bare_eni_is_built_link_addresses_routes_rules() {
             "ip -4 route add 10.0.0.0/20 dev eth0 scope link src 10.0.0.10 table 10000 proto static",
             "ip -4 rule add from 10.0.0.10 lookup 10000 priority 10000 protocol static",
             "ip link set dev eth1 up",
-            "ip -4 address add 10.0.0.20/32 dev eth1",
-            "ip -4 address add 10.0.0.21/32 dev eth1",
+            "ip -4 address replace 10.0.0.20/32 dev eth1",
+            "ip -4 address replace 10.0.0.21/32 dev eth1",
             "ip -4 route add 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 table 10001 proto static",
             "ip -4 route add default via 10.0.0.1 dev eth1 onlink table 10001 proto static",
             "ip -4 route add 10.0.0.0/20 dev eth1 scope link src 10.0.0.20 metric 10001 proto static",
@@ -148,7 +148,7 @@ fn an_address_that_is_there_with_another_prefix_length_is_there() {
     let (desired, mut observed) = fresh();
     observed.addresses.push(Address { dev: "eth1".into(), net: "10.0.0.20/20".parse().unwrap() });
     let changes = shown(&diff(&desired, &observed, &everything()));
-    assert!(!changes.iter().any(|change| change.contains("address add 10.0.0.20/")), "{changes:#?}");
+    assert!(!changes.iter().any(|change| change.contains("address replace 10.0.0.20/")), "{changes:#?}");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
     };
     observed.routes.push(theirs.clone());
     let changes = shown(&diff(&desired, &observed, &everything()));
-    assert!(!changes.iter().any(|change| change.contains("replace")), "{changes:#?}");
+    assert!(!changes.iter().any(|change| change.contains("route replace")), "{changes:#?}");
 
     let made = vec![Made { mac: mac(1), objects: [Object::Route(theirs)].into() }];
     let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));

@@ -66,10 +66,7 @@ impl Kernel {
         let added = match object {
             Object::NoRouterAdvertisements(dev) => return sysctl::set_accept_ra(dev, Some(0)),
             Object::LinkUp(dev) => return self.set_link(index(links, dev)?, true),
-            Object::Address(address) => {
-                let message = encode::address(address, index(links, &address.dev)?)?;
-                self.socket.change(Rtm::Newaddr, new, message)
-            }
+            Object::Address(address) => return self.add_address(address, links),
             Object::Route(route) => return self.add_route(route, links),
             Object::Rule(rule) => {
                 ours_to_write(rule)?;
@@ -77,6 +74,22 @@ impl Kernel {
             }
         };
         needless(added.map(|()| true), &[Errno::EEXIST])
+    }
+
+    /// One that is there and has an end is there for good from then on.
+    fn add_address(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
+        let index = index(links, &address.dev)?;
+        match self.socket.change(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, encode::address(address, index)?) {
+            Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
+                let ends = self.addresses(links)?.iter().any(|(one, end)| one.is_same_ip(address) && end.is_some());
+                if !ends {
+                    return Ok(false);
+                }
+                self.socket.change(Rtm::Newaddr, NlmF::REPLACE, encode::address(address, index)?)?;
+                Ok(true)
+            }
+            added => added.map(|()| true),
+        }
     }
 
     /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
@@ -118,7 +131,7 @@ impl Kernel {
     /// made them did not ask for that.
     fn routes_that_go_with(&mut self, address: &Address, index: u32, links: &[Link]) -> Result<Vec<Rtmsg>, Refusal> {
         let is_v4 = |address: &Address| address.net.addr().is_ipv4();
-        let on_link = self.addresses(links)?.into_iter().filter(|one| one.dev == address.dev && is_v4(one));
+        let on_link = self.addresses(links)?.into_iter().filter(|(one, _)| one.dev == address.dev && is_v4(one));
         if !is_v4(address) || on_link.count() != 1 {
             return Ok(Vec::new());
         }

@@ -26,6 +26,9 @@ const IFLA_INET6_CONF: u16 = 2;
 const DEVCONF_DISABLE_IPV6: usize = 26;
 const DEVCONF_ACCEPT_RA: usize = 3;
 
+/// The lifetime of an address that has no end (`INFINITY_LIFE_TIME`).
+const FOR_EVER: u32 = u32::MAX;
+
 type Attributes<T> = RtBuffer<T, Buffer>;
 
 fn is<T: RtaType>(attribute: &Rtattr<T, Buffer>, kind: u16) -> bool {
@@ -143,9 +146,12 @@ pub fn address(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
     Some(Address { dev: name(links, *message.ifa_index())?, net })
 }
 
-/// The address goes at a time unless somebody renews it.
-pub fn has_end(message: &Ifaddrmsg) -> bool {
-    !message.ifa_flags().contains(IfaF::PERMANENT)
+/// In how many seconds an address ends (`struct ifa_cacheinfo`: preferred, valid, two times of day); `None` for one that
+/// stays.
+pub fn end(message: &Ifaddrmsg) -> Option<u32> {
+    let (_, rest) = value(message.rtattrs(), Ifa::Cacheinfo)?.split_first_chunk::<4>()?;
+    let (valid, _) = rest.split_first_chunk::<4>()?;
+    Some(u32::from_ne_bytes(*valid)).filter(|valid| *valid != FOR_EVER)
 }
 
 /// `None` for a cached route, for one whose link came after `links` were listed, and for one that applies to some

@@ -71,12 +71,11 @@ impl Kernel {
     /// interrupted ten times.
     pub fn observe(&mut self) -> Result<Observed> {
         let links = self.links()?;
-        let rows = self.address_rows().map_err(|refusal| refusal.of("list addresses"))?;
-        let address = |row: &Ifaddrmsg| decode::address(row, &links);
-        let addresses = rows.iter().filter_map(address).collect();
-        let expiring = rows.iter().filter(|row| decode::has_end(row)).filter_map(address).collect();
-        let dhcpv6_clients = dhcpv6::clients();
-        let mut observed = Observed { links, addresses, expiring, dhcpv6_clients, ..Observed::default() };
+        let addresses = self.addresses(&links).map_err(|refusal| refusal.of("list addresses"))?;
+        let expiring = addresses.iter().filter_map(|(address, end)| Some((address.clone(), (*end)?))).collect();
+        let addresses = addresses.into_iter().map(|(address, _)| address).collect();
+        let mut observed =
+            Observed { links, addresses, expiring, dhcpv6_clients: dhcpv6::clients(), ..Observed::default() };
         for family in [Family::Ipv4, Family::Ipv6] {
             let what = |list: &str| format!("list {list} ({})", family.flag());
             let routes = self.routes(family, &observed.links).map_err(|refusal| refusal.of(what("routes")))?;
@@ -153,12 +152,10 @@ impl Kernel {
         Ok(decode::link(&reply))
     }
 
-    fn addresses(&mut self, links: &[Link]) -> Result<Vec<Address>, Refusal> {
-        Ok(self.address_rows()?.iter().filter_map(|row| decode::address(row, links)).collect())
-    }
-
-    fn address_rows(&mut self) -> Result<Vec<Ifaddrmsg>, Refusal> {
-        self.socket.dump(Rtm::Getaddr, encode::addresses()?)
+    /// Each with the seconds after which it ends, if it does.
+    fn addresses(&mut self, links: &[Link]) -> Result<Vec<(Address, Option<u32>)>, Refusal> {
+        let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, encode::addresses()?)?;
+        Ok(rows.iter().filter_map(|row| Some((decode::address(row, links)?, decode::end(row)))).collect())
     }
 
     /// A kernel without IPv6 answers with another family's routes (`rtnl_dump_all`): they are left out.

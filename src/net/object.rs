@@ -1,6 +1,6 @@
 //! What the kernel holds as a whole, and what changes it: in `ip` notation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -38,8 +38,8 @@ impl Object {
 pub struct Observed {
     pub links: Vec<Link>,
     pub addresses: Vec<Address>,
-    /// Those of the addresses that have an end: whoever brought them has to renew them.
-    pub expiring: BTreeSet<Address>,
+    /// Those of the addresses that have an end, with the seconds until then: whoever brought them has to renew them.
+    pub expiring: BTreeMap<Address, u32>,
     /// Where sockets on the port of DHCPv6 clients (546) are bound; `::` is everywhere.
     pub dhcpv6_clients: BTreeSet<Ipv6Addr>,
     /// The host is starting: a DHCPv6 client may still come.
@@ -58,7 +58,7 @@ impl Observed {
 
     /// This address is there, with an end.
     pub fn is_expiring(&self, dev: &Dev, ip: IpAddr) -> bool {
-        self.expiring.iter().any(|address| address.dev == *dev && address.net.addr() == ip)
+        self.expiring.keys().any(|address| address.dev == *dev && address.net.addr() == ip)
     }
 }
 
@@ -115,6 +115,8 @@ impl fmt::Display for Change {
                 let v6 = address.net.addr().is_ipv6();
                 let flags = if adding && v6 { " nodad noprefixroute" } else { "" };
                 let family = Family::of(address.net.addr()).flag();
+                // One that is there may have an end, which goes by that.
+                let verb = if adding { "replace" } else { verb };
                 write!(f, "ip {family} address {verb} {address}{flags}")
             }
             Object::Route(route) if adding => write!(f, "ip {} route add {route:#}", route.family().flag()),

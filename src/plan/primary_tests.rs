@@ -129,7 +129,7 @@ fn what_a_dhcpv6_client_brings_is_left_to_it_and_counts_as_lacking_until_then() 
     assert_eq!(dual_stack(by_client("fe80::2"), &config).addresses, [own()], "another interface's");
     let leased = |observed: &mut Observed| {
         observed.addresses.push(own());
-        observed.expiring.insert(own());
+        observed.expiring.insert(own(), 450);
     };
     assert_eq!(dual_stack(leased, &config).addresses, [], "a client brought it, and is gone");
 }

@@ -78,7 +78,7 @@ fn a_plan_is_a_script_whose_remarks_are_comments() {
     let text = report.text();
     let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("ip ")).collect();
     assert_eq!(commands.len(), 5);
-    assert_eq!(commands[1], "ip -4 address add 10.0.0.1/32 dev eth1");
+    assert_eq!(commands[1], "ip -4 address replace 10.0.0.1/32 dev eth1");
     assert!(text.starts_with("# kernel: ") && text.ends_with("--- /dev/null\n+++ /x\n# a remark\n"), "{text}");
 }
 

@@ -232,7 +232,7 @@ fn an_error_carries_the_command_and_the_kernels_words() {
         assert_eq!(ext_ack.as_deref(), Some("Invalid prefsrc address"));
         let missing = Object::Address(Address::host(&dev("eth9"), addr("10.0.0.10")));
         let error = host.kernel.apply(&Change::Add(missing.clone()), &host.links).unwrap_err();
-        assert_eq!(error.to_string(), "ip -4 address add 10.0.0.10/32 dev eth9: no interface is named `eth9`");
+        assert_eq!(error.to_string(), "ip -4 address replace 10.0.0.10/32 dev eth9: no interface is named `eth9`");
         assert!(!host.remove(missing), "on an interface that went away, it is gone");
     });
 }

@@ -16,8 +16,11 @@ use crate::vpc::{EniId, EniSpec, Fault, RouteTable, SubnetId, Vpc};
 
 const NOBODY: [IpAddr; 0] = [];
 
-/// RTMGRP_LINK, as the bit mask that bind takes.
-const LINK_GROUP: u32 = 1;
+/// The bit mask that systemd hands to bind.
+fn groups() -> u32 {
+    let unit = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/system/eniroute-link.socket"));
+    unit.lines().find_map(|line| line.strip_prefix("ListenNetlink=route ")).unwrap().parse().unwrap()
+}
 
 /// One ENI configured, and room for more: eth1 in a subnet of its own.
 struct Life {
@@ -317,12 +320,12 @@ fn a_refresh_that_cannot_read_takes_nothing_away() {
     }
 }
 
-/// A netlink socket that has heard of every change of a link since now, as systemd would open it.
+/// A netlink socket that has heard of every change of a link or an address since now, as systemd would open it.
 pub fn link_socket(instance: &Instance) -> OwnedFd {
     instance.host.enter(|| {
         let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
         let socket = socket.unwrap();
-        bind(std::os::fd::AsRawFd::as_raw_fd(&socket), &NetlinkAddr::new(0, LINK_GROUP)).unwrap();
+        bind(std::os::fd::AsRawFd::as_raw_fd(&socket), &NetlinkAddr::new(0, groups())).unwrap();
         socket
     })
 }

@@ -18,6 +18,7 @@ mod input;
 mod instance;
 mod judged;
 mod kernel;
+mod lease;
 mod life;
 mod metadata;
 mod network_manager;

@@ -40,7 +40,7 @@ fn a_reader_that_goes_away_or_a_full_disk_under_the_log_ends_no_run() {
         ">/dev/full 2>/dev/full",
         "2>&1 | true",
         "2>&1 | head -2",
-        "2>&1 | sed -n '/address add/q'",
+        "2>&1 | sed -n '/address replace/q'",
         "2>&1 | sed -n '/rule add/q'",
         "2>&1 | sed -n '/kernel:/q'",
     ] {

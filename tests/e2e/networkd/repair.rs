@@ -21,7 +21,7 @@ fn what_is_put_back_after_a_hand_over_is_told_and_goes_at_remove() {
     lab.guest.sh(NETWORKCTL_THAT_DROPS);
     let run = lab.eniroute("apply --json");
     assert_eq!(run.code, 0, "{run:#?}");
-    assert!(run.stdout.contains("ip -4 address add 10.0.0.11/32 dev eth0"), "{}", run.stdout);
+    assert!(run.stdout.contains("ip -4 address replace 10.0.0.11/32 dev eth0"), "{}", run.stdout);
     assert!(lab.guest.ip("address show eth0").contains("10.0.0.11/32"));
     assert_eq!(lab.eniroute("remove").code, 0);
     assert!(!lab.guest.ip("address show eth0").contains("10.0.0.11"), "{}", lab.guest.ip("address show eth0"));
