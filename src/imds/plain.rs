@@ -1,7 +1,7 @@
 //! The plain ways to the service, by the host's routes, as every program on the host goes: which of them lead there
 //! before a change of those routes, and after it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
@@ -14,13 +14,14 @@ use crate::error::Result;
 /// lost SYN is sent again after a second.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A plain way that a session does not use, and a connection that has been begun there.
-pub(super) type Other = (Way, Knock);
+/// A plain way that a session does not use, and for IPv6 a connection that has been begun there.
+pub(super) type Other = (Way, Option<Knock>);
 
-/// Begins a connection by each plain way that is not `used`: a silent one costs nobody any time.
+/// Begins a connection by each plain IPv6 way that is not `used`: a silent one costs nobody any time.
 pub(super) fn others<'a>(ways: impl Iterator<Item = &'a Way>, used: &Way) -> Vec<Other> {
     let plain = ways.filter(|way| way.is_plain() && *way != used).cloned();
-    plain.map(|way| (way.clone(), Knock::at(way.endpoint.address()))).collect()
+    let knock = |address: SocketAddr| address.is_ipv6().then(|| Knock::at(address));
+    plain.map(|way| (way.clone(), knock(way.endpoint.address()))).collect()
 }
 
 impl Imds {
@@ -28,8 +29,8 @@ impl Imds {
     /// before a change. `ipv6`: whether the IPv6 endpoint counts; it is off on most instances, so it is not waited for.
     pub fn ways(&mut self, ipv6: bool) -> Vec<Way> {
         let wait = self.wait.min(PATIENCE);
-        let counts = |way: &Way, knock: &Knock| way.endpoint.address().is_ipv4() || (ipv6 && knock.is_open());
-        let others = self.others.iter().filter(|(way, knock)| counts(way, knock)).map(|(way, _)| way);
+        let counts = |knock: &Option<Knock>| knock.as_ref().is_none_or(|knock| ipv6 && knock.is_open());
+        let others = self.others.iter().filter(|(_, knock)| counts(knock)).map(|(way, _)| way);
         let mut ways: Vec<Way> = others.filter(|way| reach(&[(*way).clone()], wait).is_ok()).cloned().collect();
         if self.client.way.is_plain() || ways.is_empty() {
             ways.insert(0, self.client.way.clone());

@@ -67,9 +67,10 @@ impl Executor<'_> {
         match self.prove(&mark, &done) {
             Ok(observed) => survey.observed = observed.unwrap_or_else(|| std::mem::take(&mut survey.observed)),
             Err(error) => {
-                let error = self.roll_back(&mark, &done, &survey.observed.links, &error, report);
+                let outcome = self.roll_back(&mark, &done, &survey.observed.links, report);
                 stretch.until_the_end();
-                return Err(error);
+                let files = "and the files are as they were before it";
+                return Err(Error::Failed(format!("after the change {error}; {outcome}, {files}")));
             }
         }
         survey.ledger = ledger;
@@ -188,18 +189,11 @@ impl Executor<'_> {
         done
     }
 
-    fn roll_back(
-        &mut self,
-        mark: &Unproven,
-        done: &[Change],
-        links: &[Link],
-        error: &Error,
-        report: &mut Report,
-    ) -> Error {
+    /// Says how that ended.
+    fn roll_back(&mut self, mark: &Unproven, done: &[Change], links: &[Link], report: &mut Report) -> String {
         let (undone, left) = self.take_back(done, links);
         self.end(&with(mark.before(), &left), report);
-        let outcome = outcome(undone.len(), left.len());
-        Error::Failed(format!("after the change {error}; {outcome}, and the files are as they were before it"))
+        outcome(undone.len(), left.len())
     }
 
     /// The last change first. Returns what was done for that, and which of `changes` could not be taken back. What was
