@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config;
-use crate::persist::Backend;
 use crate::select::Selector;
+use crate::stacks::Backend;
 
 /// Every address of every ENI of this EC2 instance leaves by the interface that owns it.
 ///

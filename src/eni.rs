@@ -1,38 +1,19 @@
-//! An ENI as the VPC describes it: metadata text becomes types here, and text ends here.
-
-mod judge;
-mod reader;
-mod reading;
+//! An ENI as the VPC describes it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::net::Mac;
-pub use judge::judge;
-pub use reading::{Reading, still_holds};
 
 /// The first route table, rule priority and main-table metric of ours: `BASE + device number + 100 * network card`.
 pub const BASE: u32 = 10_000;
 
 /// The tables, rule priorities and main-table metrics that are ours: up to 32 network cards of 100 devices.
 pub const TABLES: RangeInclusive<u32> = BASE..=13_199;
-
-/// Where metadata values come from. `None` means that the service says: no such key (404).
-pub trait Source: Send + Sized {
-    /// Reads `path` below `/latest/meta-data/`, for example `network/interfaces/macs/`.
-    fn get(&mut self, path: &str) -> Result<Option<String>>;
-
-    /// A second line to the same service, where there can be one.
-    fn second(&self) -> Option<Self> {
-        None
-    }
-}
 
 /// One elastic network interface, complete: everything that the plan needs is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,35 +63,3 @@ impl Eni {
         !self.ipv6.is_empty() || !self.ipv6_prefixes.is_empty()
     }
 }
-
-/// All ENIs of the instance, as far as the metadata service could say.
-#[derive(Clone, Debug, Default)]
-pub struct Metadata {
-    /// Complete ENIs, the primary one first, then by number.
-    pub enis: Vec<Eni>,
-    /// ENIs that are listed, but of which something is missing, late or wrong.
-    pub incomplete: Vec<Incomplete>,
-    /// Those of them that are all there, but cannot be true.
-    pub refused: Vec<Eni>,
-    /// It is what the service said before this boot: nothing is taken away by it.
-    pub recalled: bool,
-}
-
-/// What keeps an ENI from being complete.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incomplete {
-    pub mac: Mac,
-    /// The metadata key below the ENI's own; empty: its listing.
-    pub key: String,
-    pub why: String,
-}
-
-impl fmt::Display for Incomplete {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { mac, key, why } = self.clone();
-        Error::Metadata { mac, key, why }.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,7 @@ use log::{LevelFilter, error};
 fn main() -> ExitCode {
     let cli = Cli::read();
     start_logger(&cli.common);
-    let outcome = eniroute::run::run(&cli);
+    let outcome = eniroute::commands::run(&cli);
     let code = match &outcome {
         Ok(report) => {
             report.errors.iter().for_each(|text| error!(target: "eniroute", "{text}"));

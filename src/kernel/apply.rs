@@ -15,7 +15,8 @@ use super::encode::{self, Verb};
 use super::socket::Refusal;
 use super::sysctl;
 use crate::error::Result;
-use crate::net::{Address, Change, Dev, Family, Link, Object, Route, RouteKind, Rule};
+use crate::net::{Address, Dev, Family, Link, Route, RouteKind, Rule};
+use crate::object::{Change, Object};
 
 /// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
 const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENODEV];

@@ -18,7 +18,8 @@ use nix::errno::Errno;
 
 use crate::eni::TABLES;
 use crate::error::Result;
-use crate::net::{Address, Dev, Family, Link, MAIN, Observed, Route, Rule};
+use crate::net::{Address, Dev, Family, Link, MAIN, Route, Rule};
+use crate::object::Observed;
 
 pub use events::changed_links;
 

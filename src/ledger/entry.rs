@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::Rules;
 use crate::diff::table_of;
-use crate::net::{Address, Dev, Family, MAIN, Object, Observed, Route, RouteKind};
+use crate::net::{Address, Dev, Family, MAIN, Route, RouteKind};
+use crate::object::{Object, Observed};
 use crate::plan::{IPV6_ROUTER, Planned};
 
 /// The lengths of the prefixes that EC2 delegates (Amazon EC2 user guide, prefix delegation).

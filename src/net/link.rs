@@ -43,3 +43,11 @@ pub fn nics(links: &[Link]) -> impl Iterator<Item = &Link> {
     let has_physical = links.iter().any(|link| link.is_nic() && link.kind.is_none());
     links.iter().filter(move |link| link.is_nic() && (link.kind.is_none() || !has_physical))
 }
+
+/// The NIC that carries an ENI's MAC: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the
+/// MAC of the device below it (cilium #41922), so only a physical link, or a veth, is ever taken.
+pub fn link_of_mac(mac: Mac, links: &[Link]) -> Option<&Link> {
+    let nics = || links.iter().filter(|link| link.is_nic());
+    let permanent = nics().find(|link| link.permanent_mac == Some(mac));
+    permanent.or_else(|| nics().find(|link| link.permanent_mac.is_none() && link.mac == Some(mac)))
+}

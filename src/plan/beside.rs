@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use super::{Skipped, link_of, usable};
 use crate::eni::Eni;
-use crate::net::{Dev, Link, MAIN, Observed, RouteKind, nics};
+use crate::net::{Dev, Link, MAIN, RouteKind, nics};
+use crate::object::Observed;
 
 /// What is there besides.
 pub(super) struct Beside {
@@ -97,7 +98,7 @@ mod tests {
     }
 
     fn on_link(dst: &str, dev: &str) -> Route {
-        crate::plan::host::route(MAIN, dst.parse().unwrap(), &dev.into())
+        crate::plan::tables::route(MAIN, dst.parse().unwrap(), &dev.into())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! network namespaces, the service in the other one. Needs root.
 
 #[allow(dead_code)]
-#[path = "../../src/imds/tests/server.rs"]
+#[path = "../../src/metadata/imds/tests/server.rs"]
 mod server;
 
 use std::net::TcpListener;
@@ -11,9 +11,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use eniroute::eni::Source;
 use eniroute::error::Error;
-use eniroute::imds::{DEFAULT_URLS, Imds, Options, reach};
+use eniroute::metadata::Source;
+use eniroute::metadata::imds::{DEFAULT_URLS, Imds, Options, reach};
 use eniroute::net::Dev;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{geteuid, gettid};

@@ -10,7 +10,8 @@ use std::thread;
 
 use eniroute::error::Error;
 use eniroute::kernel::Kernel;
-use eniroute::net::{Address, Change, Dev, Family, Link, Object, Observed, Route, RouteKind, Rule};
+use eniroute::net::{Address, Dev, Family, Link, Route, RouteKind, Rule};
+use eniroute::object::{Change, Object, Observed};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
 

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use eniroute::files::{Disk, File, FileChange};
 use eniroute::net::Address;
-use eniroute::persist::{Backend, Rendered, Stacks, render};
 use eniroute::plan::Desired;
+use eniroute::stacks::{Backend, Rendered, Stacks, render};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;

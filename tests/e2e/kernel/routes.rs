@@ -1,7 +1,8 @@
 //! Routes: made, seen, removed and replaced, and the way that a packet takes by them.
 
 use eniroute::kernel::Lookup;
-use eniroute::net::{Change, Dev, Family, NextHop, Object, Route, RouteKind};
+use eniroute::net::{Dev, Family, NextHop, Route, RouteKind};
+use eniroute::object::{Change, Object};
 use serde_json::json;
 
 use super::{addr, address, dev, ip, ip_json, on_host, route, rule, throw};

@@ -1,7 +1,8 @@
 //! Rules: made, seen and removed, and never another than the one that was named.
 
 use eniroute::kernel::Kernel;
-use eniroute::net::{Change, Family, Object, Rule};
+use eniroute::net::{Family, Rule};
+use eniroute::object::{Change, Object};
 use serde_json::json;
 
 use super::{ip, ip_json, on_host, rule};

@@ -1,0 +1,37 @@
+//! `eniroute apply --service`: the run of the boot, which waits for the ENIs that are there.
+
+use std::time::Instant;
+
+use log::warn;
+
+use crate::cli::{Apply, Common};
+use crate::error::Result;
+use crate::metadata::cache::{self, Memory};
+use crate::reconcile::follow::Follow;
+use crate::reconcile::{Host, converge, demand_root, late, lock};
+use crate::report::Report;
+
+/// Configures every ENI as EC2 publishes it, for at most `--wait`.
+///
+/// # Errors
+/// Not root; the metadata service, where nothing was done; as [`crate::reconcile::executor::Executor::execute`].
+pub fn run(common: &Common, options: &Apply) -> Result<Report> {
+    demand_root("apply")?;
+    let deadline = Instant::now() + common.wait;
+    let mut host = Host::open(common)?;
+    // From now on an interface that appears is a matter for `hotplug add`; this run may have looked already.
+    if !host.disk.exists(cache::PATH)
+        && let Err(error) = Memory::default().save(&host.disk)
+    {
+        warn!("{error}; hot-plugged interfaces are not seen");
+    }
+    host.is_starting = true;
+    let follow = Follow { common, options, command: "apply", deadline };
+    let report = follow.run(&mut host, Memory::default(), |_| true)?;
+    let Some(metadata) = late::without_client(&mut host, &report, deadline) else { return Ok(report) };
+    host.is_starting = false;
+    match lock(common).and_then(|_lock| converge(&mut host, metadata, common, options, "apply")) {
+        Ok(next) => Ok(report.followed_by(next)),
+        Err(error) => report.ended_by(error),
+    }
+}

@@ -1,0 +1,41 @@
+//! The commands, a file each: what the command line says is done with what [`crate::reconcile`] gives.
+
+mod apply;
+mod boot;
+mod hotplug;
+mod plan;
+mod refresh;
+mod remove;
+mod stand_down;
+mod status;
+
+use crate::cli::{Apply, Cli, Command, Remove};
+use crate::error::Result;
+use crate::reconcile::settle;
+use crate::report::Report;
+use stand_down::{serve, serve_silently};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What ends the run before anything was changed, or after all was rolled back. What failed on the way stands in
+/// [`Report::errors`].
+pub fn run(cli: &Cli) -> Result<Report> {
+    settle::before(cli, || dispatch(cli)).map_err(|error| stand_down::doubt(error, &cli.common))
+}
+
+fn dispatch(cli: &Cli) -> Result<Report> {
+    match &cli.command {
+        Command::Apply(Apply { dry_run: true, selected, parts, .. }) => plan::run(&cli.common, selected, parts),
+        Command::Apply(options @ Apply { service: true, force, .. }) => {
+            serve("apply", &cli.common, *force, || boot::run(&cli.common, options))
+        }
+        Command::Apply(options) => apply::run(&cli.common, options),
+        Command::Plan(wanted) => plan::run(&cli.common, &wanted.selected, &wanted.parts),
+        Command::Status(selected) => status::run(&cli.common, selected),
+        Command::Remove(Remove { image: true, .. }) => remove::image(&cli.common),
+        Command::Remove(wanted) => remove::run(&cli.common, wanted),
+        Command::Refresh => serve_silently("refresh", &cli.common, || refresh::run(&cli.common)),
+        Command::Hotplug(what) => hotplug::run(&cli.common, what),
+    }
+}

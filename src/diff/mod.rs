@@ -1,0 +1,294 @@
+//! The changes that lead from what the kernel holds to what is desired: a pure set difference, in an order that
+//! never leaves a working address without its route.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::eni::TABLES;
+use crate::net::{Address, Dev, MAIN, Mac, Route, Rule};
+use crate::object::{Change, Object, Observed};
+use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND, Planned};
+
+/// Nobody renews an IPv6 address that has so many seconds left: EC2's leases last for 450, and are renewed every 70.
+const NOT_RENEWED: u32 = 120;
+
+/// How far a run may go.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Change only these ENIs; `None`: all.
+    pub only: Option<BTreeSet<Mac>>,
+    /// Take nothing away from these ENIs, which are left alone.
+    pub keep: BTreeSet<Mac>,
+    /// Every ENI that the VPC lists could be read. Without that, the routes of an ENI's table may stand for one that
+    /// could not, and all of an ENI that is not known is kept.
+    pub complete: bool,
+    /// What earlier runs made; nothing else may be changed or taken away.
+    pub made: Vec<Made>,
+}
+
+/// What earlier runs made for one ENI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub mac: Mac,
+    pub objects: BTreeSet<Object>,
+}
+
+impl Scope {
+    fn adds(&self, mac: Mac) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&mac))
+    }
+
+    /// It is ours.
+    pub fn has_made(&self, object: &Object) -> bool {
+        self.made.iter().any(|made| made.objects.contains(object))
+    }
+
+    fn removes(&self, desired: &Desired, mac: Mac, object: &Object) -> bool {
+        // The primary ENI's rules stand for the others: it has none when it is alone.
+        let is_known = desired.enis.iter().any(|planned| planned.eni.mac == mac && !planned.eni.primary);
+        let is_of_others = matches!(object, Object::Route(route) if route.table != MAIN);
+        let is_told = self.complete || (is_known && !is_of_others);
+        self.adds(mac) && !self.keep.contains(&mac) && is_told
+    }
+}
+
+/// What has to change. First everything that is added, ENI by ENI, addresses before routes before rules; then what
+/// is taken away, the other way round. Applying the result and asking again gives nothing.
+pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
+    let there = There::new(observed);
+    let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
+    let in_scope = in_scope.filter(|planned| planned.awaited(observed).is_none());
+    let added = in_scope.flat_map(|planned| planned.objects()).filter_map(|object| there.addition(object, scope));
+    added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
+}
+
+/// How many objects of each ENI are not in the kernel, by table.
+pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<u32, usize> {
+    let there = There::new(observed);
+    let count = |planned: &Planned| planned.objects().filter(|object| there.lacks(object)).count();
+    desired.enis.iter().map(|planned| (planned.eni.table(), count(planned))).collect()
+}
+
+/// A wanted route whose place another one has that is not ours: the kernel has room for one of each destination and
+/// metric in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    pub wanted: Route,
+    pub standing: Route,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { wanted, standing } = self;
+        write!(
+            f,
+            "the route `{standing}` is not eniroute's, and was left in the place of `{wanted}`; to have that instead: \
+             {}, then eniroute apply",
+            Change::Remove(Object::Route(standing.clone()))
+        )
+    }
+}
+
+/// What cannot be made without taking away what is not ours.
+pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Conflict> {
+    let there = There::new(observed);
+    let routes = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac)).flat_map(|planned| &planned.routes);
+    let lacking = routes.filter(|route| !there.routes.contains(route));
+    lacking.filter_map(|wanted| there.foreign_rival(wanted, scope).map(|standing| conflict(wanted, standing))).collect()
+}
+
+fn conflict(wanted: &Route, standing: &Route) -> Conflict {
+    Conflict { wanted: wanted.clone(), standing: standing.clone() }
+}
+
+/// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default
+/// routes in main, its addresses.
+pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
+    let up = observed.links.iter().any(|link| link.name == *dev && link.up).then(|| Object::LinkUp(dev.clone()));
+    let is_default = |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(dev);
+    let defaults = observed.routes.iter().filter(is_default).cloned().map(Object::Route);
+    let addresses = observed.addresses.iter().filter(|address| address.dev == *dev).cloned().map(Object::Address);
+    up.into_iter().chain(defaults).chain(addresses).collect()
+}
+
+/// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.
+pub fn severed<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &[Change]) -> Option<&'a Object> {
+    let there = There::new(after);
+    let stands = |object: &Object| match object {
+        Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
+        object => there.has(object),
+    };
+    lifelines.iter().find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
+}
+
+/// Those of `changes` that are so in the kernel: made, or needless.
+pub fn standing(changes: &[Change], observed: &Observed) -> Vec<Change> {
+    let there = There::new(observed);
+    let stands = |change: &&Change| match change {
+        Change::Add(object) => there.has(object),
+        Change::Remove(object) => !there.has(object),
+        Change::Replace { new, .. } => there.routes.contains(new),
+    };
+    changes.iter().filter(stands).cloned().collect()
+}
+
+/// `now` takes the place of `before`, and has its ways by `dev`: other ways may have come or gone.
+fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
+    let mut ways = before.ways().filter(|(_, way)| *way == dev);
+    now.key() == before.key() && now.kind == before.kind && ways.all(|way| now.ways().any(|other| other == way))
+}
+
+/// What the kernel holds, for looking things up: an instance can have thousands of rules.
+pub struct There<'a> {
+    observed: &'a Observed,
+    up: BTreeSet<&'a Dev>,
+    /// Addresses that stay.
+    ips: BTreeSet<(&'a Dev, IpAddr)>,
+    addresses: BTreeSet<&'a Address>,
+    routes: BTreeSet<&'a Route>,
+    /// Several where somebody appended one.
+    keys: BTreeMap<(u32, IpNet, u32), Vec<&'a Route>>,
+    rules: BTreeSet<&'a Rule>,
+}
+
+impl<'a> There<'a> {
+    pub fn new(observed: &'a Observed) -> Self {
+        let mut keys: BTreeMap<_, Vec<&Route>> = BTreeMap::new();
+        observed.routes.iter().for_each(|route| keys.entry(route.key()).or_default().push(route));
+        Self {
+            observed,
+            keys,
+            up: observed.links.iter().filter(|link| link.up).map(|link| &link.name).collect(),
+            ips: observed.addresses.iter().filter(|address| stays(address, observed)).map(ip).collect(),
+            addresses: observed.addresses.iter().collect(),
+            routes: observed.routes.iter().collect(),
+            rules: observed.rules.iter().collect(),
+        }
+    }
+
+    /// The link has an address or a route that stays, so somebody else uses it too. Link-local ones come with the link.
+    fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
+        let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let addresses =
+            self.addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
+        let routes =
+            self.routes.iter().filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
+        let objects = addresses.map(|address| Object::Address((*address).clone()));
+        objects.chain(routes.map(|route| Object::Route((*route).clone()))).any(|object| !unwanted.contains(&object))
+    }
+
+    fn listens_and_is_down(&self, dev: &Dev) -> bool {
+        self.observed.links.iter().any(|link| link.name == *dev && link.ipv6 && link.accept_ra && !link.up)
+    }
+
+    fn rivals(&self, wanted: &Route) -> &[&'a Route] {
+        self.keys.get(&wanted.key()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The route in the place of a wanted one that nobody but its maker may take away.
+    fn foreign_rival(&self, wanted: &Route, scope: &Scope) -> Option<&'a Route> {
+        self.rivals(wanted).iter().copied().find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
+    }
+
+    /// Exactly this object is there.
+    pub fn has(&self, object: &Object) -> bool {
+        match object {
+            // A link that is up has an owner, whose choice it is; where it is deaf by our doing, it is still that.
+            Object::NoRouterAdvertisements(dev) => !self.listens_and_is_down(dev),
+            Object::LinkUp(dev) => self.up.contains(dev),
+            Object::Address(address) => self.addresses.contains(address),
+            Object::Route(route) => self.routes.contains(route),
+            Object::Rule(rule) => self.rules.contains(rule),
+        }
+    }
+
+    /// It has to be made. In main, a route by another hand does as well, even at a metric of ours.
+    fn lacks(&self, object: &Object) -> bool {
+        match object {
+            // An address that is there with another prefix length is there.
+            Object::Address(address) => !self.ips.contains(&ip(address)),
+            Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
+            object => !self.has(object),
+        }
+    }
+
+    /// An address that has an end by now is a DHCP client's: what we add has none.
+    fn is_leased(&self, object: &Object) -> bool {
+        matches!(object, Object::Address(address) if self.observed.expiring.contains_key(address))
+    }
+
+    /// The change that makes `object` so, if any is needed.
+    fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
+        match object {
+            Object::Address(_) if !self.lacks(&object) => None,
+            Object::Address(_) => Some(Change::Add(object)),
+            object if self.has(&object) => None,
+            Object::Route(new) if self.foreign_rival(&new, scope).is_some() => None,
+            Object::Route(new) => Some(match self.rivals(&new).first() {
+                Some(old) => Change::Replace { old: (*old).clone(), new },
+                None => Change::Add(Object::Route(new)),
+            }),
+            object => Some(Change::Add(object)),
+        }
+    }
+}
+
+fn ip(address: &Address) -> (&Dev, IpAddr) {
+    (&address.dev, address.net.addr())
+}
+
+/// An address with an end does not stand for ours: who has made it may be gone (cloud-init's dhcpcd exits). For IPv4 ours
+/// is another one beside it, and harms no client. For IPv6 it is the same one, which a client renews long before its end.
+fn stays(address: &Address, observed: &Observed) -> bool {
+    let left = observed.expiring.get(address).copied();
+    left.is_none_or(|left| address.net.addr().is_ipv6() && left > NOT_RENEWED)
+}
+
+fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
+    let wanted: BTreeSet<Object> = desired.objects().collect();
+    // A rival of a wanted route has been replaced already.
+    let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
+
+    let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.mac, object)));
+    let made = made
+        .filter(|(mac, object)| there.has(object) && !there.is_leased(object) && scope.removes(desired, *mac, object));
+    let unwanted = made.filter(|(_, object)| match object {
+        Object::Route(route) => !replaced.contains(&route.key()),
+        object => !wanted.contains(object),
+    });
+    let unwanted: Vec<Object> =
+        unwanted.map(|(_, object)| object.clone()).filter(|object| !is_in_use(object, desired)).collect();
+    let free = |object: &Object| !matches!(object, Object::LinkUp(dev) if there.is_shared(dev, &unwanted));
+    unwanted.iter().filter(|object| free(object)).cloned().collect()
+}
+
+/// Whatever the ledger says: the primary ENI's link stays up, and an address that EC2 assigns to an ENI stays. That
+/// ENI may have been a secondary one of another instance, which this disk or ENI comes from.
+fn is_in_use(object: &Object, desired: &Desired) -> bool {
+    desired.enis.iter().any(|planned| match object {
+        Object::LinkUp(dev) | Object::NoRouterAdvertisements(dev) => planned.eni.primary && planned.dev == *dev,
+        Object::Address(address) => {
+            planned.dev == address.dev && planned.eni.addresses().any(|ip| ip == address.net.addr())
+        }
+        Object::Route(_) | Object::Rule(_) => false,
+    })
+}
+
+/// The table of the ENI that this rule is for, if it has the form of one of ours; whether it is one, the ledger tells.
+pub fn table_of(rule: &Rule) -> Option<u32> {
+    let above = rule.priority.checked_sub(rule.table);
+    let table = match (rule.table, rule.suppress_prefixlength) {
+        _ if rule.foreign.is_some() || rule.from.is_none() => return None,
+        (MAIN, Some(0)) => rule.priority.checked_sub(MAIN_BAND)?,
+        (table, Some(0)) if above == Some(0) => table,
+        (table, None) if above == Some(0) || above == Some(DEFAULT_BAND) => table,
+        _ => return None,
+    };
+    TABLES.contains(&table).then_some(table)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! What EC2 said last, kept in memory-backed /run: it tells the next run of this boot what has been done for which
+//! interface, and `refresh` what to compare with. While it is there, eniroute is in charge of this host; an image or
+//! the next boot does not have it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::eni::Eni;
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::metadata::{Incomplete, Metadata, judge};
+use crate::net::{self, Link, Mac};
+
+/// Where it lies, below `--root`. The units start nothing while it is absent.
+pub const PATH: &str = "/run/eniroute/metadata.json";
+
+/// It tells no secret.
+const MODE: u32 = 0o644;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// The interface index of each NIC that was there. The kernel gives a new one to a NIC that comes anew.
+    pub nics: BTreeMap<Mac, u32>,
+    /// The ENIs that were complete, and could be true.
+    pub enis: Vec<Eni>,
+    /// Those that were complete, and could not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Eni>,
+    /// The service has not answered in this boot yet: this is what it said before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
+    /// What has been said of ENIs that are not configured: what runs every minute does not say it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+    /// Somebody has told eniroute to go on beside another tool (`--force`); this holds for the runs that follow, too.
+    pub forced: bool,
+}
+
+impl Memory {
+    /// What is known after a run with this `metadata` and these links.
+    pub fn after(&self, metadata: &Metadata, links: &[Link], force: bool) -> Self {
+        Self {
+            nics: nics(links),
+            enis: metadata.enis.clone(),
+            refused: metadata.refused.clone(),
+            recalled: metadata.recalled,
+            told: metadata.incomplete.iter().map(Incomplete::to_string).collect(),
+            forced: self.forced || force,
+        }
+    }
+
+    /// What an earlier run of this boot left; nothing if there was none, or if it cannot be read.
+    pub fn load(disk: &Disk) -> Self {
+        disk.read_own(PATH, Self::parse).ok().flatten().unwrap_or_default()
+    }
+
+    /// Reads its text.
+    ///
+    /// # Errors
+    /// Says what is wrong with it; the caller names the file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Writes it, if it differs from what is there.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`].
+    pub fn save(&self, disk: &Disk) -> Result<()> {
+        let text = serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default();
+        let changes = disk.plan(&[File { path: PATH.into(), mode: MODE, text }], &[])?;
+        changes.iter().try_for_each(|change| disk.commit(change))
+    }
+
+    /// Forgets everything: eniroute is no longer in charge.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`].
+    pub fn erase(disk: &Disk) -> Result<()> {
+        disk.plan(&[], &[PATH.into()])?.iter().try_for_each(|change| disk.commit(change))
+    }
+
+    /// Whether the service said so in this boot, of these very interfaces.
+    pub fn is_of(&self, links: &[Link]) -> bool {
+        !self.enis.is_empty() && !self.recalled && self.nics == nics(links)
+    }
+
+    /// Whether a run has dealt with this very interface.
+    pub fn has_served(&self, nic: &Link) -> bool {
+        let is_it = |eni: &Eni| nic.eni_mac() == Some(eni.mac) && self.nics.get(&eni.mac) == Some(&nic.index);
+        self.enis.iter().any(is_it)
+    }
+
+    /// Every ENI that was all there.
+    pub fn read(&self) -> Vec<Eni> {
+        self.enis.iter().chain(&self.refused).cloned().collect()
+    }
+
+    /// All of it, judged anew: the file may say anything. An ENI that has no interface (EFA-only, or in a container's
+    /// namespace) is still listed by EC2.
+    pub fn metadata(self) -> Metadata {
+        Metadata { recalled: self.recalled, ..judge(self.read()) }
+    }
+
+    /// Without the ENIs whose interface is not among `links`: they are gone.
+    pub fn of_present(mut self, links: &[Link]) -> Metadata {
+        let there = nics(links);
+        self.enis.retain(|eni| there.contains_key(&eni.mac));
+        self.refused.retain(|eni| there.contains_key(&eni.mac));
+        self.metadata()
+    }
+}
+
+/// What may be an ENI, by its MAC.
+fn nics(links: &[Link]) -> BTreeMap<Mac, u32> {
+    net::nics(links).filter_map(|link| Some((link.eni_mac()?, link.index))).collect()
+}

@@ -1,0 +1,66 @@
+//! The plain ways to the service, by the host's routes, as every program on the host goes: which of them lead there
+//! before a change of those routes, and after it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::endpoint::{Endpoint, Way};
+use super::transport::Knock;
+use super::{ANY_KEY, DEFAULT_URLS, Imds, insist};
+use crate::error::Result;
+
+/// How long a way that one lost packet has made us leave is waited for, before it counts as one that leads nowhere: a
+/// lost SYN is sent again after a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A plain way that a session does not use, and for IPv6 a connection that has been begun there.
+pub(super) type Other = (Way, Option<Knock>);
+
+/// Begins a connection by each plain IPv6 way that is not `used`: a silent one costs nobody any time.
+pub(super) fn others<'a>(ways: impl Iterator<Item = &'a Way>, used: &Way) -> Vec<Other> {
+    let plain = ways.filter(|way| way.is_plain() && *way != used).cloned();
+    let knock = |address: SocketAddr| address.is_ipv6().then(|| Knock::at(address));
+    plain.map(|way| (way.clone(), knock(way.endpoint.address()))).collect()
+}
+
+impl Imds {
+    /// The plain ways that lead to the service now; where none does, the way that this session uses. To be asked right
+    /// before a change. `ipv6`: whether the IPv6 endpoint counts; it is off on most instances, so it is not waited for.
+    pub fn ways(&mut self, ipv6: bool) -> Vec<Way> {
+        let wait = self.wait.min(PATIENCE);
+        let counts = |knock: &Option<Knock>| knock.as_ref().is_none_or(|knock| ipv6 && knock.is_open());
+        let others = self.others.iter().filter(|(_, knock)| counts(knock)).map(|(way, _)| way);
+        let mut ways: Vec<Way> = others.filter(|way| reach(&[(*way).clone()], wait).is_ok()).cloned().collect();
+        if self.client.way.is_plain() || ways.is_empty() {
+            ways.insert(0, self.client.way.clone());
+        }
+        ways
+    }
+
+    /// Where this service is, in each family that it has been asked for.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let ways = self.others.iter().map(|(way, _)| way).chain([&self.client.way]);
+        ways.map(|way| way.endpoint.address().ip()).collect()
+    }
+}
+
+/// Where the service is unless somebody has named another.
+pub fn default_addresses() -> Vec<IpAddr> {
+    DEFAULT_URLS.iter().filter_map(|url| Endpoint::parse(url).ok()).map(|endpoint| endpoint.address().ip()).collect()
+}
+
+/// Asks by each of `ways`, over a new connection, for at most `wait` in all: one that was open before outlives changes
+/// of routes, and would prove nothing. Any answer will do.
+///
+/// # Errors
+/// [`crate::error::Error::Unreachable`] for the first way by which none comes.
+pub fn reach(ways: &[Way], wait: Duration) -> Result<()> {
+    let end = Instant::now() + wait;
+    ways.iter().try_for_each(|way| {
+        let mut client = Client::new(way.clone());
+        let left = end.saturating_duration_since(Instant::now());
+        let answer = insist(left, |patience| client.answers(ANY_KEY, patience.share(1, Instant::now())));
+        answer.map_err(|end| end.about(way.to_string()))
+    })
+}

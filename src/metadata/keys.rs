@@ -1,0 +1,199 @@
+//! Reads the keys of one ENI, and tells what is missing, late or wrong with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use super::Source;
+use super::judge::is_id;
+use crate::eni::Eni;
+use crate::error::{Error, Result};
+use crate::net::Mac;
+
+/// The list of ENIs, and the folder of their keys.
+pub const MACS: &str = "network/interfaces/macs/";
+
+/// The keys that are there only while something of their kind is assigned to the ENI.
+const ASSIGNED: [&str; 4] = ["local-ipv4s", "ipv6s", "ipv4-prefix", "ipv6-prefix"];
+
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// Reads the keys of one ENI. The ENI's own listing says which keys it has, so that absent ones cost nothing.
+pub struct Reader<'a, S> {
+    source: &'a mut S,
+    mac: Mac,
+    keys: BTreeSet<String>,
+}
+
+impl<'a, S: Source> Reader<'a, S> {
+    pub fn new(source: &'a mut S, mac: Mac) -> Self {
+        Self { source, mac, keys: BTreeSet::new() }
+    }
+
+    /// The whole ENI; `public` also reads its public addresses, which cost one request each.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`] for what concerns this ENI alone; else the service has failed.
+    pub fn eni(mut self, primary: bool, public: bool) -> Result<Eni> {
+        let listing = self.get("")?.ok_or_else(|| self.wrong("", "not published yet (404)"))?;
+        self.keys = lines(&listing).map(|key| key.trim_end_matches('/').to_owned()).collect();
+        let (device_number, network_card) = if primary { (0, 0) } else { self.position()? };
+        let eni = Eni {
+            mac: self.mac,
+            id: self.id()?,
+            primary,
+            device_number,
+            network_card,
+            ipv4: self.list("local-ipv4s")?,
+            ipv6: self.list("ipv6s")?,
+            ipv4_prefixes: self.list::<Ipv4Net>("ipv4-prefix")?.iter().map(Ipv4Net::trunc).collect(),
+            ipv6_prefixes: self.list::<Ipv6Net>("ipv6-prefix")?.iter().map(Ipv6Net::trunc).collect(),
+            subnet_ipv4: self.optional::<Ipv4Net>("subnet-ipv4-cidr-block")?.map(|net| net.trunc()),
+            subnet_ipv6: Vec::new(),
+            vpc: None,
+            public: BTreeMap::new(),
+        };
+        let subnet_ipv6 = if eni.has_ipv6() { self.list::<Ipv6Net>("subnet-ipv6-cidr-blocks")? } else { Vec::new() };
+        let public = if public { self.public()? } else { BTreeMap::new() };
+        let eni = Eni { subnet_ipv6: subnet_ipv6.iter().map(Ipv6Net::trunc).collect(), public, ..eni };
+        self.demand_complete(&eni)?;
+        Ok(eni)
+    }
+
+    /// Whether the service still says of this ENI what it said when `known` was read, by two requests at most: its
+    /// addresses each time, and in turns its listing, which tells of anything new, and the other values.
+    pub fn still_says(mut self, known: &Eni, turn: u64) -> Result<bool> {
+        let first = if known.ipv4.is_empty() { ASSIGNED[1] } else { ASSIGNED[0] };
+        let others = ASSIGNED.iter().filter(|key| **key != first && known.has(key));
+        let others: Vec<&str> = std::iter::once("").chain(others.copied()).collect();
+        let in_turn = others[usize::try_from(turn).unwrap_or_default() % others.len()];
+        Ok(self.says(first, known)? && self.says(in_turn, known)?)
+    }
+
+    /// Whether one key still has the value that was read. Of what is never asked again, the answer is no.
+    pub fn says(&mut self, key: &str, known: &Eni) -> Result<bool> {
+        let Some(text) = self.get(key)? else { return Ok(false) };
+        let listed = |key: &&str| lines(&text).any(|line| line.trim_end_matches('/') == *key);
+        Ok(match key {
+            "" => ASSIGNED.iter().all(|key| listed(key) == known.has(key)),
+            "local-ipv4s" => self.is_list(key, &text, &known.ipv4),
+            "ipv6s" => self.is_list(key, &text, &known.ipv6),
+            "ipv4-prefix" => self.is_list(key, &text, &known.ipv4_prefixes),
+            "ipv6-prefix" => self.is_list(key, &text, &known.ipv6_prefixes),
+            "subnet-ipv4-cidr-block" => self.is_list(key, &text, known.subnet_ipv4.as_slice()),
+            "subnet-ipv6-cidr-blocks" => self.is_list(key, &text, &known.subnet_ipv6),
+            _ => false,
+        })
+    }
+
+    fn is_list<T: FromStr<Err: Display> + PartialEq>(&self, key: &str, text: &str, known: &[T]) -> bool {
+        self.parse::<T>(key, text).is_ok_and(|values| values == known)
+    }
+
+    /// Device number and network card. EC2 answers 0 for a device number that has not propagated yet, and only
+    /// the primary ENI is device 0 of card 0 (amazon-ec2-net-utils #90); single-card types have no card key.
+    fn position(&mut self) -> Result<(u32, u32)> {
+        let device = self.optional::<u32>("device-number")?.ok_or_else(|| self.late("device-number"))?;
+        let card = match self.optional::<u32>("network-card")? {
+            Some(card) => card,
+            None => self.optional::<u32>("network-card-index")?.unwrap_or(0),
+        };
+        match (device, card) {
+            (0, 0) => Err(self.wrong("device-number", "is 0, which only the primary ENI has: not propagated yet")),
+            (0..100, 0..32) => Ok((device, card)),
+            _ => Err(self.wrong("device-number", format!("device {device} on card {card} is out of range"))),
+        }
+    }
+
+    fn id(&mut self) -> Result<String> {
+        let id: String = self.optional("interface-id")?.ok_or_else(|| self.late("interface-id"))?;
+        if is_id(&id) { Ok(id) } else { Err(self.wrong("interface-id", format!("`{}` is not an ENI id", shown(&id)))) }
+    }
+
+    /// Keys propagate one by one after an attach: a family is there with its subnet and an address, or not at all.
+    fn demand_complete(&self, eni: &Eni) -> Result<()> {
+        match (eni.subnet_ipv4, eni.ipv4.first()) {
+            (None, Some(_)) => return Err(self.late("subnet-ipv4-cidr-block")),
+            (Some(_), None) => return Err(self.late("local-ipv4s")),
+            (None, None) if !eni.has_ipv6() => return Err(self.late("local-ipv4s")),
+            _ => {}
+        }
+        if eni.has_ipv6() && eni.subnet_ipv6.is_empty() {
+            return Err(self.late("subnet-ipv6-cidr-blocks"));
+        }
+        Ok(())
+    }
+
+    /// Private address -> the public addresses that are mapped to it.
+    fn public(&mut self) -> Result<BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>> {
+        let mut map: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for public in self.list::<Ipv4Addr>("ipv4-associations")? {
+            let key = format!("ipv4-associations/{public}");
+            let private = self.get(&key)?.unwrap_or_default();
+            for private in self.parse::<Ipv4Addr>(&key, &private)? {
+                map.entry(private).or_default().push(public);
+            }
+        }
+        Ok(map)
+    }
+
+    /// The text of one key of this ENI; empty: its listing.
+    pub fn get(&mut self, key: &str) -> Result<Option<String>> {
+        self.source.get(&format!("{MACS}{}/{key}", self.mac))
+    }
+
+    /// The values of `key`; none when the ENI's listing lacks it. A listing can be ahead of its keys
+    /// (amazon-ec2-net-utils #38): listed but 404 means late, not none.
+    fn list<T: FromStr<Err: Display>>(&mut self, key: &str) -> Result<Vec<T>> {
+        if !self.keys.contains(key) {
+            return Ok(Vec::new());
+        }
+        let slash = if key == "ipv4-associations" { "/" } else { "" };
+        let text = self.get(&format!("{key}{slash}"))?.ok_or_else(|| self.late(key))?;
+        self.parse(key, &text)
+    }
+
+    fn optional<T: FromStr<Err: Display>>(&mut self, key: &str) -> Result<Option<T>> {
+        let mut values = self.list(key)?;
+        match values.len() {
+            0 | 1 => Ok(values.pop()),
+            n => Err(self.wrong(key, format!("{n} values where one belongs"))),
+        }
+    }
+
+    fn parse<T: FromStr<Err: Display>>(&self, key: &str, text: &str) -> Result<Vec<T>> {
+        let value =
+            |line: &str| line.parse().map_err(|why: T::Err| self.wrong(key, format!("`{}`: {why}", shown(line))));
+        lines(text).map(value).collect()
+    }
+
+    fn late(&self, key: &str) -> Error {
+        self.wrong(key, "not published yet; it may take EC2 half a minute after an attach")
+    }
+
+    fn wrong(&self, key: &str, why: impl Into<String>) -> Error {
+        Error::Metadata { mac: self.mac, key: key.to_owned(), why: why.into() }
+    }
+}
+
+impl Eni {
+    /// Whether one of [`ASSIGNED`] tells something.
+    fn has(&self, key: &str) -> bool {
+        !match key {
+            "local-ipv4s" => self.ipv4.is_empty(),
+            "ipv6s" => self.ipv6.is_empty(),
+            "ipv4-prefix" => self.ipv4_prefixes.is_empty(),
+            _ => self.ipv6_prefixes.is_empty(),
+        }
+    }
+}
+
+/// Foreign text as it may stand in a message: short, and without control characters.
+fn shown(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_default).collect()
+}

@@ -1,0 +1,253 @@
+//! The instance metadata: reads every ENI, and goes on reading while EC2 still publishes a part of them. Text becomes
+//! types here, and text ends here.
+
+pub mod cache;
+pub mod imds;
+mod judge;
+mod keys;
+pub mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::thread;
+
+use crate::eni::Eni;
+use crate::error::{Error, Result};
+use crate::net::Mac;
+pub use judge::judge;
+use judge::overlapping;
+use keys::{MACS, Reader, lines};
+
+/// Where metadata values come from. `None` means that the service says: no such key (404).
+pub trait Source: Send + Sized {
+    /// Reads `path` below `/latest/meta-data/`, for example `network/interfaces/macs/`.
+    fn get(&mut self, path: &str) -> Result<Option<String>>;
+
+    /// A second line to the same service, where there can be one.
+    fn second(&self) -> Option<Self> {
+        None
+    }
+}
+
+/// All ENIs of the instance, as far as the metadata service could say.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata {
+    /// Complete ENIs, the primary one first, then by number.
+    pub enis: Vec<Eni>,
+    /// ENIs that are listed, but of which something is missing, late or wrong.
+    pub incomplete: Vec<Incomplete>,
+    /// Those of them that are all there, but cannot be true.
+    pub refused: Vec<Eni>,
+    /// It is what the service said before this boot: nothing is taken away by it.
+    pub recalled: bool,
+}
+
+/// What keeps an ENI from being complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    pub mac: Mac,
+    /// The metadata key below the ENI's own; empty: its listing.
+    pub key: String,
+    pub why: String,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { mac, key, why } = self.clone();
+        Error::Metadata { mac, key, why }.fmt(f)
+    }
+}
+
+/// From so many ENIs on, a second line reads half of them: the time goes into waiting for one answer after the other.
+/// No more than two: EC2 bounds both the connections to the service and the packets per second.
+const CROWD: usize = 8;
+
+/// Every so many turns all is read anew, while an ENI is refused.
+const ALL_OVER: u64 = 8;
+
+/// What has been read so far.
+pub struct Reading {
+    primary: Mac,
+    public: bool,
+    /// In EC2's order.
+    found: Vec<(Mac, Found)>,
+    /// What the key that an ENI waits for said last.
+    seen: BTreeMap<Mac, (String, Option<String>)>,
+}
+
+type Found = Result<Eni, Incomplete>;
+
+impl Reading {
+    /// Reads every ENI; `public` also reads the public addresses, which cost one request each.
+    ///
+    /// # Errors
+    /// Only what makes the whole answer worthless: the service fails, or it has no list of ENIs. What is wrong with
+    /// one ENI stands in [`Metadata::incomplete`].
+    pub fn start(source: &mut impl Source, public: bool) -> Result<Self> {
+        let primary = mac(&required(source, "mac")?)?;
+        let macs = list(source)?;
+        let mut reading = Self { primary, public, found: Vec::new(), seen: BTreeMap::new() };
+        for (mac, read) in macs.iter().zip(each(source, &macs, |source, mac| reading.one(source, mac))) {
+            reading.found.push((*mac, outcome(read)?));
+        }
+        reading.tell_apart(source)?;
+        Ok(reading)
+    }
+
+    /// Asks for the list, if one of `wanted` was not on it, and for what each incomplete ENI waits for: one request
+    /// each, and the ENI's other keys once that has moved. Returns whether there is more now, or less.
+    ///
+    /// # Errors
+    /// As [`Reading::start`].
+    pub fn go_on(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<bool> {
+        let before = self.metadata();
+        if wanted.iter().any(|mac| !self.found.iter().any(|(known, _)| known == mac)) {
+            self.look_for_new_ones(source)?;
+        }
+        for Incomplete { mac, key, .. } in before.incomplete {
+            let now = (key.clone(), Reader::new(source, mac).get(&key)?);
+            if self.seen.get(&mac) != Some(&now) || self.is_in_conflict(mac, &key) {
+                self.seen.insert(mac, now);
+                let read = outcome(self.one(source, mac))?;
+                self.found.iter_mut().filter(|(known, _)| *known == mac).for_each(|(_, found)| *found = read.clone());
+            }
+        }
+        self.tell_apart(source)?;
+        Ok(self.metadata().enis != before.enis)
+    }
+
+    /// What is known now.
+    pub fn metadata(&self) -> Metadata {
+        let (mut read, mut incomplete) = (Vec::new(), Vec::new());
+        for (_, found) in self.found.clone() {
+            match found {
+                Ok(eni) => read.push(eni),
+                Err(why) => incomplete.push(why),
+            }
+        }
+        let mut metadata = judge(read);
+        metadata.incomplete.splice(0..0, incomplete);
+        metadata
+    }
+
+    fn one(&self, source: &mut impl Source, mac: Mac) -> Result<Eni> {
+        Reader::new(source, mac).eni(mac == self.primary, self.public)
+    }
+
+    fn look_for_new_ones(&mut self, source: &mut impl Source) -> Result<()> {
+        let macs = list(source)?;
+        self.found.retain(|(mac, _)| macs.contains(mac));
+        for mac in macs {
+            if !self.found.iter().any(|(known, _)| *known == mac) {
+                let read = outcome(self.one(source, mac))?;
+                self.found.push((mac, read));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for the VPCs of those ENIs whose ranges overlap: two VPCs may have the same.
+    fn tell_apart(&mut self, source: &mut impl Source) -> Result<()> {
+        let read: Vec<Eni> = self.found.iter().filter_map(|(_, found)| found.as_ref().ok()).cloned().collect();
+        let overlapping = overlapping(&read);
+        let found = self.found.iter_mut().filter_map(|(_, found)| found.as_mut().ok());
+        for eni in found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac)) {
+            eni.vpc = Reader::new(source, eni.mac).get("vpc-id")?;
+        }
+        Ok(())
+    }
+
+    /// It is complete, and yet cannot be: another ENI has its number, and its network card may not be listed yet.
+    fn is_in_conflict(&self, mac: Mac, key: &str) -> bool {
+        key == "device-number" && self.found.iter().any(|(known, found)| *known == mac && found.is_ok())
+    }
+}
+
+/// Whether the service still says what it said when `known` was read, by one request, and two for each ENI; what has
+/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next. Of an ENI
+/// that cannot be true, what is wrong with it is asked each time, and all of it now and then: another may be at fault.
+///
+/// # Errors
+/// When the service fails.
+pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result<bool> {
+    let macs: BTreeSet<Mac> = list(source)?.into_iter().collect();
+    if macs != known.iter().map(|eni| eni.mac).collect() {
+        return Ok(false);
+    }
+    let Metadata { enis, incomplete, refused, .. } = judge(known.to_vec());
+    if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
+        return Ok(false);
+    }
+    for (eni, Incomplete { key, .. }) in refused.iter().zip(incomplete) {
+        if !Reader::new(source, eni.mac).says(&key, eni)? {
+            return Ok(false);
+        }
+    }
+    for eni in enis {
+        if !Reader::new(source, eni.mac).still_says(&eni, turn)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What is wrong with one ENI is no failure of the reading.
+fn outcome(read: Result<Eni>) -> Result<Found> {
+    match read {
+        Ok(eni) => Ok(Ok(eni)),
+        Err(Error::Metadata { mac, key, why }) => Ok(Err(Incomplete { mac, key, why })),
+        Err(error) => Err(error),
+    }
+}
+
+fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
+    let list = required(source, MACS)?;
+    let mut macs = Vec::new();
+    for line in lines(&list) {
+        let mac = mac(line.trim_end_matches('/'))?;
+        if !macs.contains(&mac) {
+            macs.push(mac);
+        }
+    }
+    Ok(macs)
+}
+
+/// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
+fn each<S: Source>(source: &mut S, macs: &[Mac], one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync) -> Vec<Result<Eni>> {
+    let all = |source: &mut S, macs: &[Mac]| {
+        let mut read = Vec::new();
+        for mac in macs {
+            read.push(one(source, *mac));
+            // A service that fails for one ENI fails for the next one, too, after another long wait.
+            if matches!(read.last(), Some(Err(error)) if !matches!(error, Error::Metadata { .. })) {
+                break;
+            }
+        }
+        read
+    };
+    let second = if macs.len() < CROWD { None } else { source.second() };
+    let Some(mut second) = second else { return all(source, macs) };
+    let (first_half, second_half) = macs.split_at(macs.len() / 2);
+    thread::scope(|scope| {
+        let other = scope.spawn(|| all(&mut second, second_half));
+        let mut read = all(source, first_half);
+        let failed = |_| vec![Err(Error::Failed("a thread that read metadata ended early".to_owned()))];
+        read.extend(other.join().unwrap_or_else(failed));
+        read
+    })
+}
+
+fn mac(text: &str) -> Result<Mac> {
+    text.parse().map_err(|why| not_ec2(MACS, format!("{why}: is this EC2?")))
+}
+
+fn required(source: &mut impl Source, path: &str) -> Result<String> {
+    source.get(path)?.ok_or_else(|| not_ec2(path, "404: this is not an EC2 instance in a VPC".to_owned()))
+}
+
+fn not_ec2(path: &str, why: String) -> Error {
+    Error::Refused { url: format!("/latest/meta-data/{path}"), why }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,373 @@
+//! Metadata as EC2 gives it, and as it gives it too early.
+
+use super::keys::{MACS, lines};
+use super::*;
+use std::net::Ipv4Addr;
+
+/// A metadata service in memory; it counts what it is asked.
+#[derive(Default)]
+struct Fake {
+    values: BTreeMap<String, String>,
+    asked: Vec<String>,
+    /// It has more than one line, and how many of its requests one line answers before the service fails.
+    lines: bool,
+    patience: Option<usize>,
+}
+
+impl Source for Fake {
+    fn get(&mut self, path: &str) -> Result<Option<String>> {
+        self.asked.push(path.to_owned());
+        if self.patience.is_some_and(|patience| self.asked.len() > patience) {
+            return Err(Error::Unreachable { url: "http://fake".to_owned(), why: "silent".to_owned() });
+        }
+        Ok(self.values.get(path).cloned())
+    }
+
+    fn second(&self) -> Option<Self> {
+        let second = Self { values: self.values.clone(), patience: self.patience, ..Self::default() };
+        self.lines.then_some(second)
+    }
+}
+
+const PRIMARY: &str = "06:ce:dd:28:5b:b8";
+const SECOND: &str = "06:a6:9a:4a:98:c6";
+
+impl Fake {
+    fn s1() -> Self {
+        let mut fake = Self::default();
+        fake.set("mac", PRIMARY);
+        fake.set(MACS, &format!("{SECOND}/\n{PRIMARY}/"));
+        fake.eni(PRIMARY, 0, "172.31.37.139");
+        fake.eni(SECOND, 1, "172.31.41.29\n172.31.41.30");
+        fake
+    }
+
+    fn set(&mut self, path: &str, value: &str) {
+        self.values.insert(path.to_owned(), value.to_owned());
+    }
+
+    fn key(&mut self, mac: &str, key: &str, value: &str) {
+        let listing = self.values.entry(format!("{MACS}{mac}/")).or_default();
+        if !lines(listing).any(|line| line == key) {
+            listing.push_str(&format!("{key}\n"));
+        }
+        self.set(&format!("{MACS}{mac}/{key}"), value);
+    }
+
+    fn drop_key(&mut self, mac: &str, key: &str) {
+        let listing = self.values.get_mut(&format!("{MACS}{mac}/")).unwrap();
+        *listing = listing.replace(&format!("{key}\n"), "");
+        self.values.remove(&format!("{MACS}{mac}/{key}"));
+    }
+
+    fn eni(&mut self, mac: &str, device: u32, ipv4: &str) {
+        self.key(mac, "device-number", &device.to_string());
+        self.key(mac, "interface-id", &format!("eni-{}", mac.replace(':', "")));
+        self.key(mac, "local-ipv4s", ipv4);
+        self.key(mac, "subnet-ipv4-cidr-block", "172.31.32.0/20");
+    }
+
+    fn read(&mut self) -> Metadata {
+        Reading::start(self, false).unwrap().metadata()
+    }
+
+    /// Why the second ENI is incomplete.
+    fn complaint(&mut self) -> String {
+        let metadata = self.read();
+        assert_eq!(metadata.enis.len(), 1, "the primary ENI must not suffer");
+        let [incomplete] = &metadata.incomplete[..] else { panic!("{:?}", metadata.incomplete) };
+        assert_eq!(incomplete.mac.to_string(), SECOND);
+        incomplete.to_string()
+    }
+}
+
+#[test]
+fn reads_both_enis_the_primary_first_with_addresses_in_order() {
+    let metadata = Fake::s1().read();
+    assert!(metadata.incomplete.is_empty());
+    let [first, second] = &metadata.enis[..] else { panic!("{metadata:?}") };
+    assert!(first.primary && !second.primary);
+    assert_eq!((first.table(), second.table()), (10000, 10001));
+    assert_eq!(second.ipv4, ["172.31.41.29".parse::<Ipv4Addr>().unwrap(), "172.31.41.30".parse().unwrap()]);
+    assert_eq!(second.subnet_ipv4, Some("172.31.32.0/20".parse().unwrap()));
+}
+
+#[test]
+fn asks_two_questions_for_all_and_at_most_five_for_each_eni_with_ipv4_alone() {
+    let mut fake = Fake::s1();
+    fake.read();
+    assert_eq!(fake.asked.len(), 2 + 4 + 5, "{:#?}", fake.asked);
+}
+
+#[test]
+fn a_non_canonical_ipv6_text_and_a_prefix_are_understood() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv6s", "2001:0db8:0:000a:0:0:0:0200");
+    fake.key(SECOND, "ipv6-prefix", "2001:0DB8:0:a:b::/80");
+    fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
+    fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8:0:a::/64");
+    let eni = fake.read().enis.remove(1);
+    assert_eq!(eni.ipv6[0].to_string(), "2001:db8:0:a::200");
+    assert_eq!(eni.ipv6_prefixes[0].to_string(), "2001:db8:0:a:b::/80");
+    assert_eq!(eni.ipv4_prefixes[0].to_string(), "172.31.40.16/28");
+}
+
+#[test]
+fn device_number_zero_of_another_eni_is_not_known_yet() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "device-number", "0");
+    assert!(fake.complaint().contains("only the primary ENI has"));
+}
+
+#[test]
+fn device_zero_of_a_further_card_is_a_device_of_its_own() {
+    for key in ["network-card", "network-card-index"] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, "device-number", "0");
+        fake.key(SECOND, key, "1");
+        assert_eq!(fake.read().enis[1].table(), 10100);
+    }
+}
+
+#[test]
+fn every_key_that_is_late_is_named() {
+    for key in ["device-number", "interface-id", "local-ipv4s", "subnet-ipv4-cidr-block"] {
+        let mut fake = Fake::s1();
+        fake.drop_key(SECOND, key);
+        let complaint = fake.complaint();
+        assert!(complaint.contains(&format!("`{key}`")) && complaint.contains(SECOND), "{complaint}");
+    }
+}
+
+#[test]
+fn a_listing_ahead_of_its_keys_is_late_not_empty() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
+    fake.values.remove(&format!("{MACS}{SECOND}/ipv4-prefix"));
+    assert!(fake.complaint().contains("`ipv4-prefix`: not published yet"));
+}
+
+#[test]
+fn an_eni_that_is_listed_before_its_directory_is_late() {
+    let mut fake = Fake::s1();
+    fake.values.remove(&format!("{MACS}{SECOND}/"));
+    assert!(fake.complaint().contains("not published yet"));
+}
+
+#[test]
+fn garbage_names_key_mac_and_text_and_fails_that_eni_alone() {
+    for (key, value) in [
+        ("local-ipv4s", "172.31.41.\x1b[31m"),
+        ("subnet-ipv4-cidr-block", "172.31.32.0"),
+        ("device-number", "one"),
+        ("device-number", "1\n2"),
+        ("device-number", "4000000000"),
+        ("interface-id", "../../etc/passwd"),
+        ("local-ipv4s", "10.9.9.9"),
+    ] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, key, value);
+        let complaint = fake.complaint();
+        assert!(complaint.contains(&format!("`{key}`")), "{complaint}");
+        assert!(!complaint.contains('\x1b'), "{complaint}");
+    }
+}
+
+#[test]
+fn two_enis_of_one_number_are_both_set_aside() {
+    let mut fake = Fake::s1();
+    let third = "06:00:00:00:00:03";
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
+    fake.eni(third, 1, "172.31.41.99");
+    let metadata = fake.read();
+    assert_eq!((metadata.enis.len(), metadata.incomplete.len()), (1, 2));
+}
+
+#[test]
+fn an_eni_of_an_ipv6_only_subnet_is_complete_without_ipv4() {
+    let mut fake = Fake::s1();
+    fake.drop_key(SECOND, "local-ipv4s");
+    fake.drop_key(SECOND, "subnet-ipv4-cidr-block");
+    fake.key(SECOND, "ipv6s", "2001:db8:0:a::200");
+    fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8:0:a::/64");
+    let eni = fake.read().enis.remove(1);
+    assert_eq!((eni.ipv4.len(), eni.ipv6.len()), (0, 1));
+}
+
+#[test]
+fn public_addresses_are_told_by_private_address() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv4-associations/", "3.104.193.180");
+    fake.set(&format!("{MACS}{SECOND}/ipv4-associations/3.104.193.180"), "172.31.41.29");
+    let metadata = Reading::start(&mut fake, true).unwrap().metadata();
+    let private: Ipv4Addr = "172.31.41.29".parse().unwrap();
+    assert_eq!(metadata.enis[1].public[&private], ["3.104.193.180".parse::<Ipv4Addr>().unwrap()]);
+}
+
+#[test]
+fn no_list_of_enis_is_not_ec2() {
+    let Err(error) = Reading::start(&mut Fake::default(), false) else { panic!() };
+    assert!(error.to_string().contains("not an EC2 instance"), "{error}");
+    assert_eq!(error.exit_code(), 4, "nothing was changed");
+}
+
+/// A primary ENI and 20 more.
+fn crowd() -> Fake {
+    let mut fake = Fake::s1();
+    let macs: Vec<String> = (1..=20).map(|n| format!("06:00:00:00:00:{n:02x}")).collect();
+    fake.set(MACS, &(macs.join("/\n") + "/\n" + PRIMARY + "/"));
+    for (n, mac) in macs.iter().enumerate() {
+        fake.eni(mac, n as u32 + 1, &format!("172.31.32.{}", n + 10));
+    }
+    fake.key(&macs[15], "local-ipv4s", "nonsense");
+    fake.lines = true;
+    fake
+}
+
+#[test]
+fn many_enis_are_read_by_two_lines_with_the_same_result() {
+    let mut fake = crowd();
+    let by_two = fake.read();
+    assert!(fake.asked.len() < 2 + 11 * 5, "the first line asked for half of them: {}", fake.asked.len());
+    fake.lines = false;
+    let by_one = fake.read();
+    assert_eq!(by_two.enis, by_one.enis);
+    assert_eq!((by_two.enis.len(), by_two.incomplete.len()), (20, 1));
+    assert_eq!(by_two.incomplete, by_one.incomplete);
+}
+
+#[test]
+fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
+    for lines in [false, true] {
+        let mut fake = Fake { patience: Some(20), lines, ..crowd() };
+        let Err(error) = Reading::start(&mut fake, false) else { panic!() };
+        assert_eq!(error.exit_code(), 4);
+        assert_eq!(fake.asked.len(), 21);
+    }
+}
+
+#[test]
+fn a_reading_goes_on_with_one_request_for_what_is_late_and_the_rest_once_it_is_there() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "local-ipv4s", "");
+    fake.drop_key(SECOND, "local-ipv4s");
+    let mut reading = Reading::start(&mut fake, false).unwrap();
+    assert_eq!(reading.metadata().incomplete[0].key, "local-ipv4s");
+    let wanted = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap());
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    fake.asked.clear();
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(fake.asked, [format!("{MACS}{SECOND}/local-ipv4s")]);
+    fake.key(SECOND, "local-ipv4s", "172.31.41.29");
+    assert!(reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(reading.metadata().enis.len(), 2);
+    fake.asked.clear();
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(fake.asked, [""; 0], "nothing is late any more");
+}
+
+#[test]
+fn a_reading_goes_on_with_the_list_while_an_interface_is_not_on_it() {
+    let mut fake = Fake::s1();
+    fake.set(MACS, &format!("{PRIMARY}/"));
+    let mut reading = Reading::start(&mut fake, false).unwrap();
+    let wanted = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap());
+    fake.asked.clear();
+    assert!(!reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(fake.asked, [MACS]);
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/"));
+    assert!(reading.go_on(&mut fake, &wanted).unwrap());
+    assert_eq!(reading.metadata().enis.len(), 2);
+    fake.set(MACS, &format!("{SECOND}/"));
+    assert!(reading.go_on(&mut fake, &["02:00:00:00:00:09".parse().unwrap()]).unwrap(), "one has gone from the list");
+}
+
+#[test]
+fn a_device_number_that_two_enis_claim_is_read_until_they_differ() {
+    let mut fake = Fake::s1();
+    let third = "06:00:00:00:00:03";
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
+    fake.eni(third, 1, "172.31.41.77");
+    let mut reading = Reading::start(&mut fake, false).unwrap();
+    assert_eq!(reading.metadata().incomplete.len(), 2);
+    fake.key(third, "network-card", "1");
+    assert!(reading.go_on(&mut fake, &[]).unwrap());
+    assert_eq!(reading.metadata().enis.len(), 3);
+}
+
+/// Whether `change` is noticed in each of six turns; never more than two requests for each ENI and one for the list.
+fn noticed(change: impl Fn(&mut Fake)) -> Vec<bool> {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "ipv6s", "2001:db8::11");
+    fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
+    fake.key(SECOND, "subnet-ipv6-cidr-blocks", "2001:db8::/64");
+    let known = fake.read().enis;
+    change(&mut fake);
+    let turn = |turn| {
+        fake.asked.clear();
+        let same = still_holds(&mut fake, &known, turn).unwrap();
+        assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
+        !same
+    };
+    (0..6).map(turn).collect()
+}
+
+#[test]
+fn any_change_is_noticed_within_its_turns_and_a_change_of_ipv4_at_once() {
+    assert_eq!(noticed(|_| ()), [false; 6]);
+    assert_eq!(noticed(|fake| fake.key(SECOND, "local-ipv4s", "172.31.41.29")), [true; 6]);
+    assert_eq!(noticed(|fake| fake.set(MACS, &format!("{PRIMARY}/"))), [true; 6]);
+    assert_eq!(noticed(|fake| fake.drop_key(SECOND, "local-ipv4s")), [true; 6]);
+    for change in [
+        (|fake: &mut Fake| fake.key(SECOND, "ipv6s", "2001:db8::11\n2001:db8::12")) as fn(&mut Fake),
+        |fake| fake.drop_key(SECOND, "ipv6s"),
+        |fake| fake.key(SECOND, "ipv4-prefix", "172.31.48.32/28"),
+        |fake| fake.drop_key(SECOND, "ipv4-prefix"),
+        |fake| fake.key(SECOND, "ipv6-prefix", "2001:db8:0:0:1::/80"),
+        |fake| fake.key(PRIMARY, "ipv6s", "2001:db8::9"),
+    ] {
+        let turns = noticed(change);
+        assert!(turns[..3].contains(&true) && turns[3..].contains(&true), "{turns:?}");
+    }
+}
+
+#[test]
+fn an_eni_that_cannot_be_true_is_not_read_in_full_each_time_and_its_repair_is_noticed_at_once() {
+    for (key, bad, good) in [
+        ("local-ipv4s", "172.31.37.139", "172.31.41.29"),
+        ("subnet-ipv4-cidr-block", "0.0.0.0/0", "172.31.32.0/20"),
+        ("ipv4-prefix", "172.31.32.0/20", "172.31.40.16/28"),
+    ] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, key, bad);
+        let metadata = fake.read();
+        let known: Vec<Eni> = metadata.enis.into_iter().chain(metadata.refused).collect();
+        assert_eq!((known.len(), metadata.incomplete.len()), (2, 1), "{key}");
+        fake.asked.clear();
+        assert!(still_holds(&mut fake, &known, 1).unwrap(), "{key}");
+        assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
+        assert!((2..10).any(|turn| !still_holds(&mut fake, &known, turn).unwrap()), "another ENI may be at fault");
+        fake.key(SECOND, key, good);
+        assert!(!still_holds(&mut fake, &known, 1).unwrap(), "{key}");
+    }
+}
+
+#[test]
+fn the_vpc_is_asked_for_only_where_ranges_overlap() {
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "vpc-id", "vpc-b");
+    fake.key(PRIMARY, "vpc-id", "vpc-a");
+    fake.read();
+    assert!(!fake.asked.iter().any(|path| path.ends_with("vpc-id")), "{:?}", fake.asked);
+    fake.key(SECOND, "subnet-ipv4-cidr-block", "172.31.32.0/19");
+    assert_eq!(fake.read().enis.len(), 2);
+    fake.key(SECOND, "vpc-id", "vpc-a");
+    assert!(fake.complaint().contains("172.31.32.0/19 overlaps with 172.31.32.0/20"));
+}
+
+#[test]
+fn an_eni_that_is_listed_twice_is_one() {
+    let mut fake = Fake::s1();
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{SECOND}/"));
+    assert_eq!(fake.read().enis.len(), 2);
+}

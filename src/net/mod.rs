@@ -1,0 +1,19 @@
+//! Values of the network: MAC, link, address, route, rule. Ordered, comparable, and shown in `ip`
+//! notation. Nothing here touches the kernel, and nothing here knows what an ENI is.
+
+mod address;
+mod link;
+mod mac;
+mod route;
+mod rule;
+
+use std::sync::Arc;
+
+pub use address::{Address, Family};
+pub use link::{Link, link_of_mac, nics};
+pub use mac::Mac;
+pub use route::{IPV6_METRIC, MAIN, NextHop, Route, RouteKind};
+pub use rule::{From, Lookup, Rule};
+
+/// An interface's name (`eth1`, `ens6`). Shared, because every address and route carries one.
+pub type Dev = Arc<str>;

@@ -1,0 +1,130 @@
+//! What the kernel holds as a whole, and what changes it: in `ip` notation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::net::{Address, Dev, Family, Link, Route, Rule};
+
+/// What eniroute makes or takes away.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Object {
+    /// The link, still down, will not take routes from router advertisements: a default route of this ENI in main
+    /// would carry what the primary one sends.
+    NoRouterAdvertisements(Dev),
+    /// The link is administratively up.
+    LinkUp(Dev),
+    Address(Address),
+    Route(Route),
+    Rule(Rule),
+}
+
+impl Object {
+    /// The interface that it is on; a rule is on none.
+    pub fn dev(&self) -> Option<&Dev> {
+        match self {
+            Self::NoRouterAdvertisements(dev) | Self::LinkUp(dev) => Some(dev),
+            Self::Address(address) => Some(&address.dev),
+            Self::Route(route) => route.dev.as_ref(),
+            Self::Rule(_) => None,
+        }
+    }
+}
+
+/// What the kernel holds, in its own order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    pub links: Vec<Link>,
+    pub addresses: Vec<Address>,
+    /// Those of the addresses that have an end, with the seconds until then: whoever brought them has to renew them.
+    pub expiring: BTreeMap<Address, u32>,
+    /// Where sockets on the port of DHCPv6 clients (546) are bound; `::` is everywhere.
+    pub dhcpv6_clients: BTreeSet<Ipv6Addr>,
+    /// The host is starting: a DHCPv6 client may still come.
+    pub is_starting: bool,
+    /// The main table and every table in eniroute's range, both families.
+    pub routes: Vec<Route>,
+    pub rules: Vec<Rule>,
+}
+
+impl Observed {
+    /// A DHCPv6 client runs on this interface: it is bound to the link-local address there, or to none.
+    pub fn has_dhcpv6_client(&self, dev: &Dev) -> bool {
+        let is_on_dev = |ip: IpAddr| self.addresses.iter().any(|up| up.dev == *dev && up.net.addr() == ip);
+        self.dhcpv6_clients.iter().any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
+    }
+
+    /// This address is there, with an end.
+    pub fn is_expiring(&self, dev: &Dev, ip: IpAddr) -> bool {
+        self.expiring.keys().any(|address| address.dev == *dev && address.net.addr() == ip)
+    }
+}
+
+/// One change of the kernel's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    Add(Object),
+    /// Takes the place of the route with the same [`Route::key`], in one step.
+    Replace {
+        old: Route,
+        new: Route,
+    },
+    Remove(Object),
+}
+
+impl Change {
+    /// The interface that it is about.
+    pub fn dev(&self) -> Option<&Dev> {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.dev(),
+            Self::Replace { new, .. } => new.dev.as_ref(),
+        }
+    }
+
+    /// The change that takes this one back.
+    pub fn inverse(&self) -> Self {
+        match self {
+            Self::Add(object) => Self::Remove(object.clone()),
+            Self::Remove(object) => Self::Add(object.clone()),
+            Self::Replace { old, new } => Self::Replace { old: new.clone(), new: old.clone() },
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    /// The `ip` command that does the same, ready to paste.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (verb, object) = match self {
+            Self::Add(object) => ("add", object),
+            Self::Remove(object) => ("del", object),
+            Self::Replace { new, .. } => {
+                return write!(f, "ip {} route replace {new:#}", new.family().flag());
+            }
+        };
+        let adding = verb == "add";
+        match object {
+            Object::NoRouterAdvertisements(dev) => {
+                write!(f, "sysctl -qw net/ipv6/conf/{dev}/accept_ra={}", if adding { 0 } else { 1 })
+            }
+            Object::LinkUp(dev) => {
+                write!(f, "ip link set dev {dev} {}", if adding { "up" } else { "down" })
+            }
+            Object::Address(address) => {
+                let v6 = address.net.addr().is_ipv6();
+                let flags = if adding && v6 { " nodad noprefixroute" } else { "" };
+                let family = Family::of(address.net.addr()).flag();
+                // One that is there may have an end, which goes by that.
+                let verb = if adding { "replace" } else { verb };
+                write!(f, "ip {family} address {verb} {address}{flags}")
+            }
+            Object::Route(route) if adding => write!(f, "ip {} route add {route:#}", route.family().flag()),
+            Object::Route(route) => write!(f, "ip {} route del {route}", route.family().flag()),
+            Object::Rule(rule) => {
+                let proto = if adding { " protocol static" } else { "" };
+                write!(f, "ip {} rule {verb} {rule}{proto}", rule.family.flag())
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the host should look like. Pure and total: no disk, no kernel, no clock.
+
+mod beside;
+mod cni;
+mod tables;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use beside::holders;
+
+use crate::config::Config;
+use crate::eni::Eni;
+use crate::net::{Address, Dev, Link, Route, Rule, link_of_mac};
+use crate::object::{Object, Observed};
+use crate::select::Selector;
+use beside::Beside;
+use tables::Host;
+
+/// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
+pub const IPV6_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0x0ec2, 0, 0, 0, 0, 0, 1);
+
+/// With `main_routes_first`: the priority of `lookup main`, above the ENI's own number.
+pub const MAIN_BAND: u32 = 5_000;
+
+/// With `main_routes_first`: the priority of the ENI's default route, above the ENI's own number.
+pub const DEFAULT_BAND: u32 = 10_000;
+
+/// What the host should hold for its ENIs: both the kernel's changes and the files come from this, and
+/// from nothing else, so what is applied and what is persisted cannot differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// The primary ENI first, then by table.
+    pub enis: Vec<Planned>,
+    /// ENIs that are left as they are, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Desired {
+    /// Every object, in the order in which it must be made.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        self.enis.iter().flat_map(Planned::objects)
+    }
+}
+
+/// One ENI's part. `addresses`, `routes` and `rules` are in the order in which they must be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Without its IPv6 addresses where the link has IPv6 switched off.
+    pub eni: Eni,
+    /// The interface that carries the ENI's MAC.
+    pub dev: Dev,
+    /// Host addresses. A secondary ENI: all of its addresses, IPv4 first, the primary one first of all. The
+    /// primary ENI: its secondary IPv4 addresses, and its IPv6 addresses where no DHCPv6 client brings them.
+    pub addresses: Vec<Address>,
+    /// A subnet's route before the default that needs it.
+    pub routes: Vec<Route>,
+    /// Routes in main that the interface's owner, a DHCP client, keeps itself at present.
+    pub left_to_owner: Vec<Route>,
+    pub rules: Vec<Rule>,
+}
+
+impl Planned {
+    /// Every object of this ENI, in the order in which it must be made.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        let link = [Object::NoRouterAdvertisements(self.dev.clone()), Object::LinkUp(self.dev.clone())];
+        let link = link.into_iter().filter(|_| !self.eni.primary);
+        let addresses = self.addresses.iter().cloned().map(Object::Address);
+        let routes = self.routes.iter().cloned().map(Object::Route);
+        link.chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
+    }
+
+    /// The same where no owner is left that would keep any route: as a whole definition of ours has it.
+    pub fn without_owner(&self) -> Self {
+        let routes = self.routes.iter().chain(&self.left_to_owner).cloned().collect();
+        Self { routes, left_to_owner: Vec::new(), ..self.clone() }
+    }
+
+    /// What EC2 assigned to the ENI, and is neither up nor for us to bring: a DHCP client has to.
+    pub fn lacking(&self, observed: &Observed) -> Vec<IpAddr> {
+        let is_up = |ip: &IpAddr| {
+            let wanted = Address::host(&self.dev, *ip);
+            observed.addresses.iter().chain(&self.addresses).any(|up| up.is_same_ip(&wanted))
+        };
+        self.eni.addresses().filter(|ip| !is_up(ip)).collect()
+    }
+
+    /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
+    /// would become the interface's primary address (amazon-linux-2023 #998), and a route cannot have it as source.
+    pub fn awaited(&self, observed: &Observed) -> Option<Ipv4Addr> {
+        let own = *self.eni.ipv4.first().filter(|_| self.eni.primary)?;
+        let wanted = Address::host(&self.dev, own.into());
+        (!observed.addresses.iter().any(|up| up.is_same_ip(&wanted))).then_some(own)
+    }
+}
+
+/// An ENI that the plan leaves alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub eni: Eni,
+    /// Its interface, where it has one.
+    pub dev: Option<Dev>,
+    pub why: Why,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// No interface carries its MAC (an EFA-only ENI, or one in another network namespace).
+    NoLink,
+    /// The configuration says so.
+    Excluded,
+    /// Its interface is a port of a bridge or bond, which then owns the addresses.
+    Enslaved,
+    /// A Kubernetes CNI runs it; how we know.
+    Cni(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLink => "no interface carries its MAC",
+            Self::Excluded => "excluded by the configuration",
+            Self::Enslaved => "its interface is a port of a bridge or bond",
+            Self::Cni(evidence) => evidence,
+        })
+    }
+}
+
+/// The plan for `enis`, given what the kernel holds.
+///
+/// Of `observed` matter: which link carries which MAC (and whether IPv6 is on there), the routes of others in main, a
+/// DHCP client's subnets and defaults first of all, and a Kubernetes CNI's rules.
+pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
+    let mut desired = Desired::default();
+    let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
+    let mut present = Vec::new();
+    for (eni, cni) in enis.iter().zip(cni::evidence(enis, &observed.rules)) {
+        let link = link_of(eni, &observed.links);
+        let dev = link.map(|link| link.name.clone());
+        let why = match (link, cni) {
+            _ if exclude.iter().any(|selector| selector.matches(eni, link)) => Why::Excluded,
+            (None, _) => Why::NoLink,
+            (Some(link), _) if link.master.is_some() => Why::Enslaved,
+            (Some(_), Some(evidence)) => Why::Cni(evidence),
+            (Some(link), None) => {
+                present.push((usable(eni, link), &link.name));
+                continue;
+            }
+        };
+        desired.skipped.push(Skipped { eni: eni.clone(), dev, why });
+    }
+    let host = Host { present: &present, beside: Beside::of(enis, &desired.skipped, observed), observed, config };
+    desired.enis = present.iter().map(|(eni, dev)| host.planned(eni, dev)).collect();
+    desired
+}
+
+/// What of `eni` can be had on its link: where IPv6 is switched off, nothing of it, neither now nor in a file, which
+/// would switch it on.
+fn usable(eni: &Eni, link: &Link) -> Eni {
+    let mut eni = eni.clone();
+    if !link.ipv6 {
+        (eni.ipv6, eni.ipv6_prefixes, eni.subnet_ipv6) = (Vec::new(), Vec::new(), Vec::new());
+    }
+    eni
+}
+
+/// The link that carries `eni`.
+pub fn link_of<'a>(eni: &Eni, links: &'a [Link]) -> Option<&'a Link> {
+    link_of_mac(eni.mac, links)
+}
+
+#[cfg(test)]
+mod primary_tests;
+#[cfg(test)]
+mod tests;

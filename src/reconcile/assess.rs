@@ -1,0 +1,309 @@
+//! What is known before anything is changed: what the VPC says, what the kernel holds, what we made before, and so
+//! what is desired and how far this run may go. Reads only.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use log::{info, warn};
+
+use super::Host;
+use crate::cli::Selected;
+use crate::config::Config;
+use crate::diff::{Conflict, Made, Scope, conflicts};
+use crate::eni::Eni;
+use crate::error::{Error, Result};
+use crate::files::Disk;
+use crate::kernel::Kernel;
+use crate::ledger::{self, Entry, Ledger};
+use crate::metadata::cache::Memory;
+use crate::metadata::{Incomplete, Metadata, Reading};
+use crate::net::link_of_mac;
+use crate::net::{Link, Mac};
+use crate::object::Observed;
+use crate::plan::{Desired, Planned, Skipped, Why, link_of, plan};
+use crate::report::Report;
+use crate::select::Selector;
+use crate::stacks;
+
+pub struct Survey {
+    pub metadata: Metadata,
+    pub observed: Observed,
+    /// Of the ENIs that this run is about.
+    pub desired: Desired,
+    pub ledger: Ledger,
+    pub scope: Scope,
+    /// ENIs of ours that the metadata does not list although their interface is there.
+    pub unlisted: BTreeSet<Mac>,
+    /// ENIs whose files stay as they are.
+    pub keep: BTreeSet<Mac>,
+    /// Entries of the configuration's `exclude` that mean no ENI.
+    idle: Vec<Selector>,
+    /// Routes by another hand in the place of ours.
+    conflicts: Vec<Conflict>,
+    /// What `--eni` chose; `None`: all.
+    chosen: Option<BTreeSet<Mac>>,
+}
+
+impl Survey {
+    /// Reads the metadata, and takes a survey of it.
+    pub fn take(host: &mut Host, selected: &Selected) -> Result<Self> {
+        let public = host.needs_public(selected);
+        Self::take_with(host, selected, public)
+    }
+
+    /// The same, and the public addresses of every ENI.
+    pub fn take_with_public(host: &mut Host, selected: &Selected) -> Result<Self> {
+        Self::take_with(host, selected, true)
+    }
+
+    fn take_with(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
+        let metadata = Reading::start(host.imds()?, public)?.metadata();
+        Self::of(host, metadata, selected)
+    }
+
+    /// What `metadata` means for this host as the kernel has it now.
+    pub fn of(host: &mut Host, metadata: Metadata, selected: &Selected) -> Result<Self> {
+        let observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
+        let desired = plan(&metadata.enis, &observed, &host.config);
+        log_decisions(&desired);
+        let ledger = known_ledger(&host.disk, &desired, &observed)?;
+        let chosen = choose(&selected.enis, &metadata, &observed.links)?;
+        let made = ledger.made(&observed.links);
+        let unlisted = unlisted(&ledger, &metadata, &observed.links);
+        let complete = metadata.incomplete.is_empty() && unlisted.is_empty() && !metadata.recalled;
+        let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
+        let keep = unlisted.clone();
+        let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
+        let conflicts = conflicts(&desired, &observed, &scope);
+        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, conflicts, chosen };
+        survey.narrow();
+        Ok(survey)
+    }
+
+    /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
+    pub fn of_what_we_made(disk: &Disk, kernel: &mut Kernel, config: &Config, selected: &Selected) -> Result<Self> {
+        let observed = kernel.observe()?;
+        // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
+        let remembered = plan(&Memory::load(disk).enis, &observed, config);
+        let ledger = known_ledger(disk, &remembered, &observed)?;
+        let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
+        let made = ledger.made(&observed.links);
+        let scope = Scope { only: chosen.clone(), complete: true, made, ..Scope::default() };
+        let keep = match &chosen {
+            Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
+            None => BTreeSet::new(),
+        };
+        let metadata = Metadata::default();
+        Ok(Self {
+            metadata,
+            observed,
+            desired: Desired::default(),
+            ledger,
+            scope,
+            unlisted: BTreeSet::new(),
+            keep,
+            idle: Vec::new(),
+            conflicts: Vec::new(),
+            chosen,
+        })
+    }
+
+    /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
+    fn narrow(&mut self) {
+        self.keep.extend(self.metadata.incomplete.iter().map(|incomplete| incomplete.mac));
+        self.keep.extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
+        let Some(chosen) = &self.chosen else { return };
+        let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
+        self.keep.extend(self.metadata.enis.iter().filter(|eni| !meant(eni)).map(|eni| eni.mac));
+        self.keep.extend(self.ledger.enis.keys().filter(|mac| !chosen.contains(mac)));
+        self.desired.enis.retain(|planned| meant(&planned.eni));
+        self.keep.retain(|mac| !self.desired.enis.iter().any(|planned| planned.eni.mac == *mac));
+    }
+
+    /// Nothing is wanted: this run takes away what we made.
+    pub fn is_removal(&self) -> bool {
+        self.metadata.enis.is_empty() && self.desired.enis.is_empty()
+    }
+
+    /// Whether this run is about this ENI.
+    pub fn is_meant(&self, mac: Mac) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))
+    }
+
+    /// A report on this survey, with what could not be read.
+    pub fn report(&self, command: &'static str) -> Report {
+        let errors = self.metadata.incomplete.iter().map(Incomplete::to_string).collect();
+        let mut notes = self.notes();
+        // What runs every minute, or for each interface, does not say the same again and again.
+        if !["refresh", "hotplug"].contains(&command) {
+            notes.extend(self.left_alone());
+        }
+        Report { command, errors, notes, ..Report::default() }
+    }
+
+    /// What the configuration and what others have made of this host.
+    fn left_alone(&self) -> Vec<String> {
+        let cni = |skipped: &Skipped| {
+            let dev = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
+            matches!(skipped.why, Why::Cni(_)).then(|| format!("{dev} is left alone: {}", skipped.why))
+        };
+        let idle = |selector: &Selector| format!("`exclude` in the configuration: no ENI is `{selector}`");
+        let told = self.desired.skipped.iter().filter_map(cni).chain(self.idle.iter().map(idle));
+        told.chain(self.conflicts.iter().map(Conflict::to_string)).collect()
+    }
+
+    /// What this run has to leave for a later one.
+    fn notes(&self) -> Vec<String> {
+        let awaited = |planned: &Planned| {
+            let ip = planned.awaited(&self.observed)?;
+            Some(format!(
+                "{} lacks its own address {ip}, which its DHCP client brings; nothing is added to it until then",
+                planned.dev
+            ))
+        };
+        let leased = |planned: &Planned| {
+            let lacking = planned.lacking(&self.observed).into_iter().filter(IpAddr::is_ipv6);
+            let lacking = lacking.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ");
+            let dev = &planned.dev;
+            let who = if self.observed.has_dhcpv6_client(dev) {
+                "the DHCPv6 client that runs there has to bring it, at the latest when it renews its lease"
+            } else {
+                "a DHCPv6 client may still start and bring it; if none does, the next run of eniroute will"
+            };
+            (!lacking.is_empty()).then(|| format!("{dev} lacks {lacking}, which EC2 has assigned: {who}"))
+        };
+        let unlisted = |mac: &Mac| {
+            let dev = link_of_mac(*mac, &self.observed.links).map_or("", |link| &link.name);
+            format!(
+                "{dev} ({mac}) is there, but the metadata does not list its ENI; nothing is taken away until one of them changes"
+            )
+        };
+        let without_ipv6 = |planned: &Planned| {
+            let dev = &planned.dev;
+            let wants = self.metadata.enis.iter().any(|eni| eni.mac == planned.eni.mac && eni.has_ipv6());
+            (wants && !planned.eni.has_ipv6()).then(|| {
+                format!("IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl net.ipv6.conf.{dev}.disable_ipv6)")
+            })
+        };
+        let waiting = self.desired.enis.iter().filter_map(awaited);
+        let waiting = waiting.chain(self.desired.enis.iter().filter_map(leased));
+        let waiting = waiting.chain(self.desired.enis.iter().filter_map(without_ipv6));
+        waiting.chain(self.unlisted.iter().map(unlisted)).collect()
+    }
+}
+
+/// What of `exclude` means no ENI that the metadata lists.
+fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
+    let excluded = config.exclude.iter().map(|text| Selector::new(text));
+    let means_one = |selector: &Selector| metadata.enis.iter().any(|eni| selector.matches(eni, link_of(eni, links)));
+    excluded.filter(|selector| !means_one(selector)).collect()
+}
+
+fn log_decisions(desired: &Desired) {
+    for planned in &desired.enis {
+        info!("{} is {} ({}), table {}", planned.dev, planned.eni.id, planned.eni.mac, planned.eni.table());
+    }
+    for skipped in &desired.skipped {
+        info!("{} ({}) is left alone: {}", skipped.eni.id, skipped.eni.mac, skipped.why);
+    }
+}
+
+/// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
+fn known_ledger(disk: &Disk, desired: &Desired, observed: &Observed) -> Result<Ledger> {
+    let mut ledger = read_ledger(disk);
+    ledger.bring_up_to_date(observed);
+    if desired.enis.iter().any(|planned| !ledger.enis.contains_key(&planned.eni.mac)) {
+        ledger.restore(&desired.enis, observed, &configured(disk, desired)?);
+    }
+    Ok(ledger)
+}
+
+/// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
+/// primary's rules stand in the others' files, too.
+fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
+    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?.into_iter().filter_map(|file| file.mac).collect();
+    let primary = desired.enis.iter().find(|planned| planned.eni.primary && !macs.is_empty());
+    macs.extend(primary.map(|planned| planned.eni.mac));
+    macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
+    Ok(macs)
+}
+
+/// A ledger that cannot be read is as good as none. A run that changes anything has set it aside before.
+pub fn read_ledger(disk: &Disk) -> Ledger {
+    let read = disk.read_own(ledger::PATH, Ledger::parse);
+    read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        warn!("{error}; what was made before is not known");
+        Ledger::default()
+    })
+}
+
+/// ENIs of ours that EC2's list lacks while their interface is still there. The list says nothing of them then: on a
+/// detachment the interface goes, too.
+fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
+    let is_listed = |mac: &Mac| {
+        metadata.enis.iter().any(|eni| eni.mac == *mac)
+            || metadata.incomplete.iter().any(|incomplete| incomplete.mac == *mac)
+    };
+    ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
+}
+
+fn scope(
+    metadata: &Metadata,
+    desired: &Desired,
+    made: Vec<Made>,
+    complete: bool,
+    chosen: Option<&BTreeSet<Mac>>,
+) -> Scope {
+    let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
+    let old_news = metadata.enis.iter().filter(|_| metadata.recalled).map(|eni| eni.mac);
+    let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
+    Scope {
+        only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
+        keep: left_alone.map(|skipped| skipped.eni.mac).chain(old_news).collect(),
+        complete,
+        made,
+    }
+}
+
+/// The ENIs that the selectors mean; `None` without selectors: all.
+fn choose(selectors: &[Selector], metadata: &Metadata, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
+    let mut chosen = BTreeSet::new();
+    for selector in selectors {
+        let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
+        let known = metadata.enis.iter().chain(&metadata.refused);
+        let mut macs: Vec<Mac> = known.filter(meant).map(|eni| eni.mac).collect();
+        macs.extend(metadata.incomplete.iter().map(|incomplete| incomplete.mac).filter(|mac| selector.is_mac(*mac)));
+        if macs.is_empty() {
+            let known = metadata.enis.iter().map(|eni| describe(eni, links));
+            return Err(no_such_eni(selector, known.collect()));
+        }
+        chosen.extend(macs);
+    }
+    Ok((!selectors.is_empty()).then_some(chosen))
+}
+
+fn describe(eni: &Eni, links: &[Link]) -> String {
+    let name = link_of(eni, links).map_or("no interface", |link| &*link.name);
+    let address = eni.addresses().next().map_or("no address".to_owned(), |ip| ip.to_string());
+    format!("{name} {} {} device {} {address}", eni.id, eni.mac, eni.number())
+}
+
+/// As [`choose`], among the ENIs that the ledger knows.
+fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
+    let mut chosen = BTreeSet::new();
+    for selector in selectors {
+        let meant = |mac: &Mac, entry: &Entry| selector.matches_entry(*mac, entry, link_of_mac(*mac, links));
+        let before = chosen.len();
+        chosen.extend(ledger.enis.iter().filter(|(mac, entry)| meant(mac, entry)).map(|(mac, _)| *mac));
+        if chosen.len() == before {
+            let known = ledger.enis.iter().map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
+            return Err(no_such_eni(selector, known.collect()));
+        }
+    }
+    Ok((!selectors.is_empty()).then_some(chosen))
+}
+
+fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {
+    let list = if known.is_empty() { "  (none)".to_owned() } else { format!("  {}", known.join("\n  ")) };
+    Error::Usage(format!("no ENI matches `{selector}`; there are:\n{list}"))
+}

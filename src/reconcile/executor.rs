@@ -1,0 +1,261 @@
+//! The one door to the kernel: changes are written down ahead, made, proven, recorded and saved, or taken back; what an
+//! earlier run left half done is settled. What to change is decided elsewhere, and nobody else changes the kernel.
+
+use std::time::Duration;
+
+use log::{info, warn};
+
+use super::assess::Survey;
+use super::proof::Baseline;
+use super::unproven::{self, Unproven};
+use crate::diff::standing;
+use crate::error::{Error, Result};
+use crate::files::{Disk, File};
+use crate::kernel::Kernel;
+use crate::ledger::{self, Ledger};
+use crate::logger;
+use crate::metadata::imds::Imds;
+use crate::net::Link;
+use crate::object::{Change, Object, Observed};
+use crate::report::Report;
+use crate::signals;
+
+/// The ledger tells no secret, and `status` needs no root.
+const LEDGER_MODE: u32 = 0o644;
+
+/// Changes the kernel, the ledger and nothing else. Needs the lock.
+pub struct Executor<'a> {
+    pub kernel: &'a mut Kernel,
+    pub disk: &'a Disk,
+    /// Has to answer after a change. `None`: it was silent before, or is not needed.
+    pub service: Option<&'a mut Imds>,
+    /// Bounds the proof.
+    pub wait: Duration,
+}
+
+impl Executor<'_> {
+    /// Makes `changes`, which `ledger` has an entry for, and keeps them only if they are proven. `survey` has then
+    /// what the kernel holds, and the ledger with what was made; `report` what was done, and what could not be.
+    ///
+    /// # Errors
+    /// The host would no longer be reached: everything that was made here has been taken back. Or nothing was changed:
+    /// what worked before cannot be asked, or the changes cannot be written down.
+    pub fn execute(
+        &mut self,
+        survey: &mut Survey,
+        ledger: Ledger,
+        changes: Vec<Change>,
+        report: &mut Report,
+    ) -> Result<()> {
+        if self.disk.exists(unproven::PATH) {
+            let why = "another run was interrupted meanwhile; nothing was changed, run again";
+            return Err(Error::Failed(why.to_owned()));
+        }
+        if !changes.is_empty() {
+            return self.change(survey, ledger, changes, report);
+        }
+        survey.ledger = ledger;
+        self.save(&survey.ledger, report);
+        Ok(())
+    }
+
+    fn change(&mut self, survey: &mut Survey, ledger: Ledger, changes: Vec<Change>, report: &mut Report) -> Result<()> {
+        let baseline = Baseline::take(self.kernel, survey, &ledger, self.service.as_deref_mut())?;
+        let stretch = Stretch::begin();
+        let mark = Unproven::new(&changes, baseline, &ledger, &survey.ledger);
+        self.write_down(&mark, report)?;
+        let done = self.make(changes, &survey.observed.links, report);
+        match self.prove(&mark, &done) {
+            Ok(observed) => survey.observed = observed.unwrap_or_else(|| std::mem::take(&mut survey.observed)),
+            Err(error) => {
+                let outcome = self.roll_back(&mark, &done, &survey.observed.links, report);
+                stretch.until_the_end();
+                let files = "and the files are as they were before it";
+                return Err(Error::Failed(format!("after the change {error}; {outcome}, {files}")));
+            }
+        }
+        survey.ledger = ledger;
+        done.iter().for_each(|change| survey.ledger.record(change));
+        self.end(&survey.ledger, report);
+        report.kernel.extend(done);
+        Ok(())
+    }
+
+    /// Ahead: if we are killed from now on, the next run knows what is to be proven, and what is ours.
+    fn write_down(&self, mark: &Unproven, report: &mut Report) -> Result<()> {
+        mark.save(self.disk).map_err(|error| {
+            Error::Failed(format!(
+                "{error}; nothing was changed, because a run that is interrupted must leave word of it; make room there"
+            ))
+        })?;
+        self.save(&intended(&mark.ledger, &mark.changes), report);
+        Ok(())
+    }
+
+    /// What the kernel holds then; `None`: as before.
+    fn prove(&mut self, mark: &Unproven, done: &[Change]) -> Result<Option<Observed>> {
+        if done.is_empty() {
+            return Ok(None);
+        }
+        mark.baseline.prove(self.kernel, done, self.wait).map(Some)
+    }
+
+    /// Proves what an earlier run left unproven, by what worked before that, or takes it back; `report` tells of the
+    /// latter. Needs no metadata.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`]: it cannot be known what there is.
+    pub fn settle(&mut self, report: &mut Report) -> Result<()> {
+        let Some(mark) = Unproven::left(self.disk) else { return Ok(()) };
+        if mark.is_void() {
+            info!("what an interrupted run changed in another boot went with that");
+            self.end(mark.before(), report);
+            return Ok(());
+        }
+        let _stretch = Stretch::begin();
+        let observed = self.kernel.observe()?;
+        let standing = standing(&mark.changes, &observed);
+        match mark.baseline.prove(self.kernel, &standing, self.wait) {
+            Ok(_) => {
+                info!("{} changes of an interrupted run are proven now", standing.len());
+                let mut ledger = mark.ledger;
+                standing.iter().for_each(|change| ledger.record(change));
+                self.end(&ledger, report);
+            }
+            Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error, report),
+        }
+        Ok(())
+    }
+
+    fn take_back_what_was_left(&mut self, mark: &Unproven, links: &[Link], error: &Error, report: &mut Report) {
+        let (undone, left) = self.take_back(&mark.changes, links);
+        self.end(&with(mark.before(), &left), report);
+        if undone.is_empty() && left.is_empty() {
+            info!("an interrupted run had changed nothing yet");
+            return;
+        }
+        let outcome = outcome(undone.len(), left.len());
+        report.notes.push(format!("a run was interrupted before its changes were proven, and now {error}; {outcome}"));
+        report.kernel.extend(undone);
+    }
+
+    /// The ledger first: without the mark, nothing else tells what is ours.
+    fn end(&self, ledger: &Ledger, report: &mut Report) {
+        self.save(ledger, report);
+        report.errors.extend(Unproven::clear(self.disk).err().map(|error| error.to_string()));
+    }
+
+    /// Writes the ledger, if it differs from what is there; an empty one is no file. What fails is reported, once.
+    pub fn save(&self, ledger: &Ledger, report: &mut Report) {
+        let saved = if ledger.enis.is_empty() {
+            self.disk.plan(&[], &[ledger::PATH.into()])
+        } else {
+            self.disk.plan(&[File { path: ledger::PATH.into(), mode: LEDGER_MODE, text: ledger.text() }], &[])
+        };
+        let saved = saved.and_then(|changes| changes.iter().try_for_each(|change| self.disk.commit(change)));
+        if let Err(error) = saved {
+            let error = error.to_string();
+            if !report.errors.contains(&error) {
+                report.errors.push(error);
+            }
+        }
+    }
+
+    /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
+    /// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
+    fn make(&mut self, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+        let (removals, additions): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| matches!(c, Change::Remove(_)));
+        let failed_before = report.errors.len();
+        let mut done = self.pass(additions, links, report);
+        if report.errors.len() == failed_before {
+            done.extend(self.pass(removals, links, report));
+        } else if !removals.is_empty() {
+            report.notes.push("nothing was taken away, because not everything could be made".to_owned());
+        }
+        done
+    }
+
+    fn pass(&mut self, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+        let mut done = Vec::new();
+        for (change, ended) in self.kernel.apply_all(changes, links) {
+            match ended {
+                Ok(true) => {
+                    info!("{change}");
+                    done.push(change);
+                }
+                Ok(false) => {}
+                Err(error) => report.errors.push(error.to_string()),
+            }
+        }
+        done
+    }
+
+    /// Says how that ended.
+    fn roll_back(&mut self, mark: &Unproven, done: &[Change], links: &[Link], report: &mut Report) -> String {
+        let (undone, left) = self.take_back(done, links);
+        self.end(&with(mark.before(), &left), report);
+        outcome(undone.len(), left.len())
+    }
+
+    /// The last change first. Returns what was done for that, and which of `changes` could not be taken back. What was
+    /// not made, or is gone already, is passed over.
+    fn take_back(&mut self, changes: &[Change], links: &[Link]) -> (Vec<Change>, Vec<Change>) {
+        let undo = changes.iter().rev().map(Change::inverse).collect();
+        let (mut undone, mut left) = (Vec::new(), Vec::new());
+        for (undo, ended) in self.kernel.apply_all(undo, links) {
+            match ended {
+                Ok(true) => undone.push(undo),
+                Ok(false) => {}
+                Err(error) => {
+                    warn!("{error}");
+                    left.push(undo.inverse());
+                }
+            }
+        }
+        (undone, left)
+    }
+}
+
+/// From the first change to the end of its proof or rollback: signals wait, and so does the log.
+struct Stretch {
+    // Dropped in this order: what there is to say is said before a signal ends the process.
+    _log: logger::Held,
+    signals: signals::Held,
+}
+
+impl Stretch {
+    fn begin() -> Self {
+        Self { signals: signals::hold(), _log: logger::hold() }
+    }
+
+    fn until_the_end(self) {
+        self.signals.until_the_end();
+    }
+}
+
+/// The ledger of what could not be taken back: it is still ours to take away.
+fn with(before: &Ledger, left: &[Change]) -> Ledger {
+    let mut ledger = before.clone();
+    left.iter().for_each(|change| ledger.record(change));
+    ledger
+}
+
+/// What will be ours if all goes well, beside what is.
+fn intended(ledger: &Ledger, changes: &[Change]) -> Ledger {
+    let mut intended = ledger.clone();
+    for change in changes {
+        match change {
+            Change::Add(object) => intended.note(object),
+            Change::Replace { new, .. } => intended.note(&Object::Route(new.clone())),
+            Change::Remove(_) => {}
+        }
+    }
+    intended
+}
+
+fn outcome(undone: usize, left: usize) -> String {
+    match (undone, left) {
+        (undone, 0) => format!("all {undone} changes were taken back"),
+        (undone, left) => format!("{undone} of {} changes were taken back, {left} could not be", undone + left),
+    }
+}

@@ -1,0 +1,67 @@
+//! Before all else a run that may change something deals with what an interrupted one left unproven, whatever the
+//! metadata service says, and whoever is in charge by now.
+
+use std::path::Path;
+
+use log::debug;
+use nix::unistd::geteuid;
+
+use super::executor::Executor;
+use super::{LOCK, mend, unproven};
+use crate::cli::{Apply, Cli, Command, Common};
+use crate::error::Result;
+use crate::files::{Disk, Lock};
+use crate::kernel::Kernel;
+use crate::metadata::cache;
+use crate::report::Report;
+
+/// Does `work` once that is settled, and tells of both. Where no run of this boot has come to its end, what systemd
+/// and udev call has nothing else to do: it was started for this alone.
+///
+/// # Errors
+/// Those of `work`, but where something was taken back: that is told then, with the error. The lock, or the kernel,
+/// cannot be had.
+pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
+    let disk = Disk::new(&cli.common.root)?;
+    if !may_change(&cli.command) || !geteuid().is_root() || !disk.exists(unproven::PATH) {
+        return work();
+    }
+    let mut report = Report { command: name(&cli.command), ..Report::default() };
+    let Some(lock) = lock(&disk, &cli.command, &cli.common)? else {
+        debug!("another eniroute is at work");
+        return Ok(Report::silent("refresh"));
+    };
+    mend::mend(&disk);
+    let mut kernel = Kernel::open()?;
+    Executor { kernel: &mut kernel, disk: &disk, service: None, wait: cli.common.wait }.settle(&mut report)?;
+    drop(lock);
+    let is_called = matches!(cli.command, Command::Refresh | Command::Hotplug(_));
+    if is_called && !disk.exists(cache::PATH) {
+        return Ok(report);
+    }
+    match work() {
+        Ok(next) => Ok(next.after(report)),
+        Err(error) => report.ended_by(error),
+    }
+}
+
+/// A refresh does not wait for another run, as ever.
+fn lock(disk: &Disk, command: &Command, common: &Common) -> Result<Option<Lock>> {
+    let path = Path::new(LOCK);
+    if matches!(command, Command::Refresh) { disk.try_lock(path) } else { disk.lock(path, common.wait).map(Some) }
+}
+
+fn may_change(command: &Command) -> bool {
+    !matches!(command, Command::Plan(_) | Command::Status(_) | Command::Apply(Apply { dry_run: true, .. }))
+}
+
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Apply(_) => "apply",
+        Command::Plan(_) => "plan",
+        Command::Status(_) => "status",
+        Command::Remove(_) => "remove",
+        Command::Refresh => "refresh",
+        Command::Hotplug(_) => "hotplug",
+    }
+}

@@ -1,0 +1,106 @@
+//! What a run was about to change, written down before its first change and kept until that is proven or taken back:
+//! a run that is killed meanwhile leaves it to the next one. In memory-backed /run: the next boot has neither the
+//! changes nor this.
+
+use std::fs;
+
+use log::warn;
+use serde::{Deserialize, Serialize};
+
+use super::proof::Baseline;
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::ledger::Ledger;
+use crate::object::Change;
+
+/// Where it lies, below `--root`. The units start something while it is there.
+pub const PATH: &str = "/run/eniroute/unproven.json";
+
+/// It tells no secret, and `status` needs no root.
+const MODE: u32 = 0o644;
+
+/// The kernel's name for this boot (random(4)).
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unproven {
+    /// The boot whose kernel has the changes.
+    boot: String,
+    /// In their order; a part of them may have been made.
+    pub changes: Vec<Change>,
+    pub baseline: Baseline,
+    /// The ledger to record what was made in.
+    pub ledger: Ledger,
+    /// The ledger to go back to, where it is another one.
+    before: Option<Ledger>,
+}
+
+impl Unproven {
+    /// What is about to be changed in this boot.
+    pub fn new(changes: &[Change], baseline: Baseline, ledger: &Ledger, before: &Ledger) -> Self {
+        let before = (before != ledger).then(|| before.clone());
+        Self { boot: boot(), changes: changes.to_vec(), baseline, ledger: ledger.clone(), before }
+    }
+
+    /// The ledger as it was before the changes.
+    pub fn before(&self) -> &Ledger {
+        self.before.as_ref().unwrap_or(&self.ledger)
+    }
+
+    /// Its changes went with the boot in which they were made.
+    pub fn is_void(&self) -> bool {
+        self.boot != boot()
+    }
+
+    /// Writes it through to the disk.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`].
+    pub fn save(&self, disk: &Disk) -> Result<()> {
+        let text = serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default();
+        let changes = disk.plan(&[File { path: PATH.into(), mode: MODE, text }], &[])?;
+        changes.iter().try_for_each(|change| disk.commit(change))
+    }
+
+    /// What an earlier run left. What cannot be read is told, once, and set aside: it must not fail every run.
+    pub fn left(disk: &Disk) -> Option<Self> {
+        let error = match read(disk) {
+            Ok(left) => return left,
+            Err(error) => error,
+        };
+        let aside = disk.set_aside(PATH);
+        let aside = aside.map_or_else(
+            |other| format!("cannot be set aside: {other}"),
+            |bad| format!("was set aside as {}", bad.display()),
+        );
+        warn!("{error}; it {aside}, so what an earlier run changed last is neither proven nor taken back");
+        None
+    }
+
+    /// Everything is proven, or taken back.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`].
+    pub fn clear(disk: &Disk) -> Result<()> {
+        disk.plan(&[], &[PATH.into()])?.iter().try_for_each(|change| disk.commit(change))
+    }
+}
+
+/// For who only looks: that there is something, if there is.
+pub fn note(disk: &Disk) -> Option<String> {
+    let left = read(disk).ok().flatten().filter(|left| !left.is_void())?;
+    Some(format!(
+        "{} changes of a run that is at work, or was interrupted, are not proven yet; the next `eniroute apply` proves \
+         them or takes them back",
+        left.changes.len()
+    ))
+}
+
+fn read(disk: &Disk) -> Result<Option<Unproven>> {
+    disk.read_own(PATH, |text| serde_json::from_str(text).map_err(|error| error.to_string()))
+}
+
+/// Empty where the kernel does not tell.
+fn boot() -> String {
+    fs::read_to_string(BOOT).unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,188 @@
+//! Other people's /etc/network/interfaces and what it sources, in the order in which ifup reads it. Reads the disk
+//! only; a line that it does not know belongs to the stanza above it.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::error::Result;
+use crate::files::Disk;
+use crate::net::Family;
+use crate::stacks::marker;
+use crate::stacks::networkd::nic::fnmatch;
+
+const INTERFACES: &str = "/etc/network/interfaces";
+
+/// Where ifup reads something: the line of /etc/network/interfaces that leads there, then the file.
+pub type Place = (usize, PathBuf);
+
+/// One `iface` stanza that is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stanza {
+    pub place: Place,
+    /// The file that it stands in.
+    pub path: PathBuf,
+    name: String,
+    /// The family and the method: `inet dhcp`. ifupdown-ng needs neither.
+    words: Vec<String>,
+    /// The lines below, each split at its first blank.
+    options: Vec<(String, String)>,
+}
+
+impl Stanza {
+    /// Whether it brings this address, given whether the address is the ENI's primary one: EC2's DHCP hands out the
+    /// primary IPv4 address alone, and every IPv6 one.
+    pub fn brings(&self, ip: IpAddr, primary: bool) -> bool {
+        let inet6 = self.words.iter().any(|word| word == "inet6");
+        let dhcp = self.words.iter().any(|word| word == "dhcp") || self.has("use", "dhcp") || self.has("dhcp", "1");
+        match Family::of(ip) {
+            Family::Ipv4 if dhcp && !inet6 && primary => true,
+            Family::Ipv6 if dhcp && inet6 => true,
+            _ => self.options.iter().any(|(key, value)| key == "address" && address(value) == Some(ip)),
+        }
+    }
+
+    fn has(&self, key: &str, value: &str) -> bool {
+        self.options.iter().any(|(k, v)| k == key && v == value)
+    }
+}
+
+/// The address of an `address` line, with or without its prefix length.
+fn address(value: &str) -> Option<IpAddr> {
+    value.parse().ok().or_else(|| value.parse::<IpNet>().ok().map(|net| net.addr()))
+}
+
+/// A line that makes ifup read other files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    /// `source`: a file, or a pattern in the last part of its path.
+    Files(PathBuf),
+    /// `source-directory`: every file with a plain name.
+    Directory(PathBuf),
+}
+
+impl Source {
+    /// From the words of a line, relative to the folder of the file that it stands in.
+    fn parse(words: &[&str], folder: &Path) -> Option<Self> {
+        match words {
+            ["source", path, ..] => Some(Self::Files(folder.join(path))),
+            ["source-directory", path, ..] => Some(Self::Directory(folder.join(path))),
+            _ => None,
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Files(pattern) => pattern.parent().unwrap_or(pattern),
+            Self::Directory(folder) => folder,
+        }
+    }
+
+    fn covers(&self, path: &Path) -> bool {
+        let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let (Some(file), true) = (name(path), path.parent() == Some(self.folder())) else { return false };
+        match self {
+            Self::Files(pattern) => name(pattern).is_some_and(|glob| !file.starts_with('.') && fnmatch(&glob, &file)),
+            Self::Directory(_) => file.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'),
+        }
+    }
+}
+
+/// All that ifup reads, ours left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interfaces {
+    stanzas: Vec<Stanza>,
+    /// The lines of /etc/network/interfaces itself that lead to other files.
+    sources: Vec<(usize, Source)>,
+}
+
+impl Interfaces {
+    /// Errors: a file that cannot be read.
+    pub fn read(disk: &Disk) -> Result<Self> {
+        let mut interfaces = Self::default();
+        interfaces.read_file(disk, Path::new(INTERFACES), None)?;
+        Ok(interfaces)
+    }
+
+    /// The stanzas that last. Debian's cloud-ifupdown-helper writes one below /run for a hot-plugged interface that
+    /// ifup does not know; after a boot it finds ours and writes none.
+    pub fn owners<'a>(&'a self, dev: &'a str) -> impl Iterator<Item = &'a Stanza> {
+        self.stanzas.iter().filter(move |stanza| stanza.name == dev && !stanza.path.starts_with("/run"))
+    }
+
+    /// Where ifup would read a file with this path, the last time if several lines lead to it.
+    pub fn place_of(&self, path: &Path) -> Option<Place> {
+        let line = self.sources.iter().rev().find(|(_, source)| source.covers(path))?.0;
+        Some((line, path.to_owned()))
+    }
+
+    /// `from`: the place of the file that sourced this one; `None` for the first.
+    fn read_file(&mut self, disk: &Disk, path: &Path, from: Option<Place>) -> Result<()> {
+        let text = disk.read(path)?.unwrap_or_default();
+        if marker::is_own(&text) {
+            return Ok(());
+        }
+        let mut stanza = false;
+        for (number, line) in logical_lines(&text) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let place = from.clone().unwrap_or((number, PathBuf::new()));
+            let folder = path.parent().unwrap_or(path);
+            match (&words[..], Source::parse(&words, folder)) {
+                (_, Some(source)) => {
+                    stanza = false;
+                    self.follow(disk, source, number, from.clone())?;
+                }
+                (["iface" | "interface", name, words @ ..], _) => {
+                    stanza = true;
+                    let words = words.iter().map(|word| (*word).to_owned()).collect();
+                    let (name, path, options) = ((*name).to_owned(), path.to_owned(), Vec::new());
+                    self.stanzas.push(Stanza { place, path, name, words, options });
+                }
+                ([first, ..], _) if ends_stanza(first) => stanza = false,
+                ([key, ..], _) if stanza => {
+                    let value = line.trim_start()[key.len()..].trim().to_owned();
+                    let last = self.stanzas.last_mut();
+                    last.into_iter().for_each(|stanza| stanza.options.push(((*key).to_owned(), value.clone())));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, disk: &Disk, source: Source, line: usize, from: Option<Place>) -> Result<()> {
+        // ifup follows sources within sources, too; one level is what anybody writes, and no loop can come of it.
+        if from.is_some() {
+            return Ok(());
+        }
+        for path in disk.list(source.folder())? {
+            if source.covers(&path) && disk.first_line(&path)?.is_some() {
+                self.read_file(disk, &path, Some((line, path.clone())))?;
+            }
+        }
+        self.sources.push((line, source));
+        Ok(())
+    }
+}
+
+fn ends_stanza(word: &str) -> bool {
+    word.starts_with("allow-")
+        || ["auto", "mapping", "no-auto-down", "no-scripts", "rename", "template"].contains(&word)
+}
+
+/// The lines without comments, a line that ends in `\` joined with the next, by the number of their first.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in text.lines().enumerate() {
+        let part = line.strip_suffix('\\');
+        match lines.last_mut().filter(|_| goes_on) {
+            Some((_, whole)) => whole.push_str(part.unwrap_or(line)),
+            None if line.trim_start().starts_with('#') => continue,
+            None => lines.push((number, part.unwrap_or(line).to_owned())),
+        }
+        goes_on = part.is_some();
+    }
+    lines
+}

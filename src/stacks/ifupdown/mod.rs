@@ -1,0 +1,179 @@
+//! ifupdown: one file per ENI in /etc/network/interfaces.d, with `ip` commands that may run any number of times. A
+//! whole stanza where nobody else has one for the interface, else only what that one lacks. Pure once
+//! [`Ifupdown::read`] is done.
+
+mod interfaces;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::net::Family;
+use crate::object::{Change, Object};
+use crate::plan::Planned;
+use crate::stacks::{Renderer, Rendering, Share, marker};
+use interfaces::{Interfaces, Stanza};
+
+const FOLDER: &str = "/etc/network/interfaces.d";
+
+/// What ifup reads already.
+#[derive(Debug, Default)]
+pub struct Ifupdown {
+    interfaces: Interfaces,
+    /// Alpine's ifupdown-ng, which does not know `allow-hotplug`.
+    next_generation: bool,
+}
+
+impl Ifupdown {
+    /// Reads /etc/network/interfaces and what it sources. Errors: a file that cannot be read.
+    pub fn read(disk: &Disk) -> Result<Self> {
+        let next_generation = disk.exists("/usr/libexec/ifupdown-ng");
+        Ok(Self { interfaces: Interfaces::read(disk)?, next_generation })
+    }
+
+    /// One ENI's file; none when there is nothing to add to its owner, or else the reason why it has no place.
+    fn file(&self, planned: &Planned) -> Result<Option<File>, String> {
+        let owners: Vec<_> = self.interfaces.owners(&planned.dev).collect();
+        let stanzas = match &owners[..] {
+            [] if planned.objects().next().is_none() => return Ok(None),
+            [] if planned.eni.primary => {
+                return Err("no iface stanza configures it, and the primary never changes owner".into());
+            }
+            [] => self.whole(&planned.without_owner()),
+            owners => additions(planned, owners),
+        };
+        if stanzas.is_empty() {
+            return Ok(None);
+        }
+        let path = self.path(planned, &owners)?;
+        Ok(Some(File { path, mode: 0o644, text: marker::marker(planned) + &stanzas }))
+    }
+
+    /// A name that ifup reads, and after the owner's file: a route with `src` is refused until the owner's DHCP
+    /// client has brought that address.
+    fn path(&self, planned: &Planned, owners: &[&Stanza]) -> Result<PathBuf, String> {
+        let prefixes = ["60", "99", "zz"].iter();
+        let names =
+            prefixes.flat_map(|prefix| ["", ".cfg"].map(|end| format!("{prefix}-eniroute-{}{end}", planned.dev)));
+        let mut read =
+            names.map(|name| Path::new(FOLDER).join(name)).filter_map(|path| self.interfaces.place_of(&path));
+        let last = owners.iter().max_by_key(|stanza| &stanza.place);
+        let found = read.find(|place| last.is_none_or(|last| *place > last.place));
+        found.map(|(_, path)| path).ok_or_else(|| match last {
+            Some(last) => format!("no file of ours in {FOLDER} is read after {}", last.path.display()),
+            None => format!("/etc/network/interfaces does not source {FOLDER}"),
+        })
+    }
+
+    /// The stanzas of an ENI that nobody else configures.
+    ///
+    /// `allow-hotplug`, never `auto`: with the ENI detached, `auto` fails the whole networking service. A restart of
+    /// that service takes down all that is up and brings up what is `auto`, hence `no-auto-down`.
+    fn whole(&self, planned: &Planned) -> String {
+        let (dev, own) = (&planned.dev, guard(planned));
+        let pre_up = [
+            format!("pre-up {own} && {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"),
+            format!("pre-up {own} && ip link set dev {dev} up || :"),
+        ];
+        let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4, |_| true)].concat();
+        let mut inet6 = steps(planned, Family::Ipv6, |_| true);
+        let last = if inet6.is_empty() { &mut inet } else { &mut inet6 };
+        last.push(format!("post-down ip link set dev {dev} down || :"));
+        let stays = if self.next_generation { String::new() } else { format!("no-auto-down {dev}\n") };
+        format!("allow-hotplug {dev}\n") + &stays + &stanza(dev, "inet", &inet) + &stanza(dev, "inet6", &inet6)
+    }
+
+    fn note_next_generation(&self, planned: &Planned) -> Option<String> {
+        let whole = self.interfaces.owners(&planned.dev).next().is_none();
+        (self.next_generation && whole).then(|| {
+            format!(
+                "{} ({}): ifupdown-ng knows no `allow-hotplug`, so the boot service brings it up",
+                planned.dev, planned.eni.id
+            )
+        })
+    }
+}
+
+impl Renderer for Ifupdown {
+    fn render(&self, share: &Share) -> Rendering {
+        let mut rendering = Rendering::default();
+        let bearer = share.enis.iter().find(|planned| self.holds_rules(planned));
+        for planned in &share.enis {
+            let planned = &share.with_rules(planned, bearer.is_some_and(|bearer| bearer.eni.mac == planned.eni.mac));
+            match self.file(planned) {
+                Ok(None) => {}
+                Ok(Some(file)) => {
+                    rendering.files.push(file);
+                    rendering.notes.extend(self.note_next_generation(planned));
+                }
+                Err(why) => rendering
+                    .notes
+                    .push(format!("{} ({}) is left to the boot service, because {why}", planned.dev, planned.eni.id)),
+            }
+        }
+        rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        matches!(self.file(planned), Ok(Some(_)))
+    }
+
+    fn holds_routes(&self, primary: &Planned) -> bool {
+        matches!(self.file(primary), Ok(Some(_)))
+    }
+}
+
+/// What the stanzas of others lack. Repeated stanzas of one interface run one after the other.
+fn additions(planned: &Planned, owners: &[&Stanza]) -> String {
+    let leased = planned.eni.ipv4.first().map(|ip| IpAddr::from(*ip));
+    let missing = |ip: IpAddr| !owners.iter().any(|stanza| stanza.brings(ip, Some(ip) == leased));
+    let steps = |family| steps(planned, family, missing);
+    stanza(&planned.dev, "inet", &steps(Family::Ipv4)) + &stanza(&planned.dev, "inet6", &steps(Family::Ipv6))
+}
+
+/// A stanza, or nothing when it would be empty.
+fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("iface {dev} {family} manual\n") + &lines.iter().map(|line| format!("    {line}\n")).collect::<String>()
+}
+
+/// The `up` lines of one family, and the `down` lines that take all back, the last first.
+fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) -> Vec<String> {
+    let wanted = |object: &Object| match object {
+        Object::LinkUp(_) | Object::NoRouterAdvertisements(_) => false,
+        Object::Address(address) => Family::of(address.net.addr()) == family && missing(address.net.addr()),
+        Object::Route(route) => route.family() == family,
+        Object::Rule(rule) => rule.family == family,
+    };
+    let objects: Vec<_> = planned.objects().filter(wanted).collect();
+    let own = guard(planned);
+    let up = objects.iter().map(|object| up(&own, object));
+    up.chain(objects.iter().rev().map(down)).collect()
+}
+
+/// ifup goes by the interface's name alone, so every line asks first whether the name is still this ENI's: in an
+/// image that was made of the instance it is another's.
+fn guard(planned: &Planned) -> String {
+    format!("grep -q {} /sys/class/net/{}/address", planned.eni.mac, planned.dev)
+}
+
+/// One line's failure must cost neither the lines after it nor the interface, and no unit. A rule can only be added,
+/// and the kernel refuses a second one like it.
+fn up(guard: &str, object: &Object) -> String {
+    let command = Change::Add(object.clone()).to_string();
+    match object {
+        Object::Rule(_) => format!("up {guard} && {command} 2>/dev/null || :"),
+        _ => format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1)),
+    }
+}
+
+/// What goes with the link or the lease is gone already.
+fn down(object: &Object) -> String {
+    format!("down {} 2>/dev/null || :", Change::Remove(object.clone()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! How a file says that it is ours, and for which ENI: its first line. No state but the files themselves.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::files::Disk;
+use crate::net::Mac;
+use crate::plan::Planned;
+use crate::stacks::networkd::hold;
+
+/// Every folder that holds files of ours for any backend: a host may change its stack.
+const FOLDERS: [&str; 6] = [
+    hold::FOLDER,
+    "/etc/netplan",
+    "/etc/systemd/network",
+    "/etc/sysconfig/network-scripts",
+    "/etc/NetworkManager/system-connections",
+    "/etc/network/interfaces.d",
+];
+
+const WRITTEN_BY: &str = "# Written by eniroute";
+
+/// A file of ours on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnFile {
+    pub path: PathBuf,
+    /// `eni-0123456789abcdef0`; empty when the first line does not name it.
+    pub eni: String,
+    pub mac: Option<Mac>,
+}
+
+impl OwnFile {
+    /// Whether it belongs to one of `keep`. A file whose ENI cannot be told may be any of them.
+    pub fn is_kept(&self, keep: &BTreeSet<Mac>) -> bool {
+        self.mac.map_or(!keep.is_empty(), |mac| keep.contains(&mac))
+    }
+}
+
+/// The first line of every file that we write for this ENI: who wrote it, for whom, and how to opt out.
+pub(super) fn marker(planned: &Planned) -> String {
+    let (eni, dev) = (&planned.eni, &planned.dev);
+    format!(
+        "{WRITTEN_BY} for {} ({}). To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni {dev}\n",
+        eni.id, eni.mac
+    )
+}
+
+/// Whether a whole text is a file of ours.
+pub(super) fn is_own(text: &str) -> bool {
+    text.starts_with(WRITTEN_BY)
+}
+
+/// Reads a file's first line; `None` when the file is not ours.
+pub(super) fn owner(path: &Path, first_line: &str) -> Option<OwnFile> {
+    let rest = first_line.strip_prefix(WRITTEN_BY)?;
+    let words = rest.strip_prefix(" for ").and_then(|rest| rest.split_once(" ("));
+    let (eni, rest) = words.unwrap_or_default();
+    let mac = rest.split(')').next().and_then(|mac| mac.parse().ok());
+    Some(OwnFile { path: path.to_owned(), eni: eni.to_owned(), mac })
+}
+
+/// Every file of ours on the disk, of any backend, sorted by folder and name.
+pub fn own_files(disk: &Disk) -> Result<Vec<OwnFile>> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        for path in disk.list(folder)? {
+            found.extend(own_file(disk, &path)?);
+            if path.extension().is_some_and(|extension| extension == "d") {
+                for path in disk.list(&path)? {
+                    found.extend(own_file(disk, &path)?);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn own_file(disk: &Disk, path: &Path) -> Result<Option<OwnFile>> {
+    let line = disk.first_line(path)?;
+    Ok(line.and_then(|line| owner(path, &line)))
+}

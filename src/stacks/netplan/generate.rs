@@ -1,0 +1,121 @@
+//! netplan's part of the hand-over: its generator runs over a copy, never over the host, where it would rewrite
+//! every link's unit.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+use crate::files::{Disk, File, FileChange, name};
+use crate::stacks::{command, marker};
+
+const YAML: &str = "/etc/netplan";
+const FOLDERS: [&str; 3] = ["/lib/netplan", YAML, "/run/netplan"];
+const UNITS: &str = "/run/systemd/network";
+
+/// netplan since 1.0 has systemd reload all units after `generate`, with `--root-dir` too. Its generator would rewrite
+/// every unit of networkd's then, so netplan's `systemctl` is told that there is no systemd. For netplan alone:
+/// networkctl since 254 goes by it, too, does nothing then, and calls it success.
+const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
+
+/// netplan's generator, which makes the units: since 1.2, before it, and on an older distribution. Its command line is a
+/// Python program, which takes ten times as long, and since 1.2 it is a package of its own, which may be absent.
+const GENERATORS: [&str; 4] = [
+    "/usr/libexec/netplan/configure",
+    "/usr/libexec/netplan/generate",
+    "/usr/lib/netplan/generate",
+    "/lib/netplan/generate",
+];
+
+/// What netplan makes of everybody's YAML with `changes` in place; `None` when they change no YAML.
+///
+/// # Errors
+/// What netplan says to it, the folder of the copy left out.
+pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<Option<TempDir>> {
+    let yaml: Vec<_> = changes.iter().filter(|change| change.path().starts_with(YAML)).collect();
+    if yaml.is_empty() {
+        return Ok(None);
+    }
+    // Other people's YAML may hold passwords: in memory, and for root alone.
+    let root = tempfile::Builder::new().prefix("eniroute-").tempdir_in("/run").map_err(|e| Error::file("/run", e))?;
+    let scratch = Disk::new(root.path())?;
+    for path in yaml_files(disk)? {
+        disk.copy_to(&scratch, &path, 0o600)?;
+    }
+    yaml.into_iter().try_for_each(|change| scratch.commit(change))?;
+    let folder = root.path().display().to_string();
+    let (program, words) = generator(disk);
+    let words: Vec<&str> = words.iter().copied().chain(["--root-dir", &folder]).collect();
+    command::run_in(&[OFFLINE], program, &words, wait)
+        .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
+    Ok(Some(root))
+}
+
+/// The program that makes the units, and its first words.
+fn generator(disk: &Disk) -> (&'static str, &'static [&'static str]) {
+    let found = GENERATORS.into_iter().find(|path| disk.exists(path));
+    found.map_or(("netplan", &["generate"]), |path| (path, &[]))
+}
+
+/// Every YAML file that netplan would read.
+fn yaml_files(disk: &Disk) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for folder in FOLDERS {
+        paths.extend(disk.list(folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")));
+    }
+    Ok(paths)
+}
+
+/// Whether netplan has made units since the boot: its generator runs long before networkd starts.
+pub fn has_generated(disk: &Disk) -> bool {
+    disk.list(UNITS).is_ok_and(|units| units.iter().any(|path| is_unit(name(path))))
+}
+
+pub fn is_unit(name: &str) -> bool {
+    name.starts_with("10-netplan-")
+}
+
+/// Puts those units in place that are `meant` and differ, and takes away those that netplan does not make any more.
+/// Returns the names of what it changed.
+pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let scratch = Disk::new(generated)?;
+    let is_meant = |path: &Path| path.extension().is_some_and(|e| e == "network") && meant(name(path));
+    let mut changed = Vec::new();
+    for path in scratch.list(UNITS)?.into_iter().filter(|path| is_meant(path)) {
+        let text = scratch.read(&path)?.unwrap_or_default();
+        if disk.read(&path)?.as_ref() != Some(&text) {
+            changed.push(name(&path).to_owned());
+            // networkd reads it as a user of its own.
+            disk.commit(&FileChange::Create(File { path, mode: 0o644, text }))?;
+        }
+    }
+    for path in disk.list(UNITS)?.into_iter().filter(|path| is_meant(path) && !scratch.exists(path)) {
+        // Not netplan's, but our own.
+        if disk.first_line(&path)?.is_some_and(|line| marker::is_own(&line)) {
+            continue;
+        }
+        changed.push(name(&path).to_owned());
+        disk.commit(&FileChange::Delete { path, old: String::new() })?;
+    }
+    Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_newest_generator_is_called_and_the_command_line_only_where_there_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let disk = Disk::new(root.path()).unwrap();
+        assert_eq!(generator(&disk), ("netplan", &["generate"][..]));
+        for path in GENERATORS.into_iter().rev() {
+            let real = root.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(real.parent().unwrap()).unwrap();
+            fs::write(real, "").unwrap();
+            assert_eq!(generator(&disk), (path, &[][..]));
+        }
+    }
+}

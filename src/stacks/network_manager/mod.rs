@@ -1,0 +1,194 @@
+//! NetworkManager: one keyfile per secondary ENI, a whole profile matched by MAC. A keyfile has no drop-ins, so an ENI
+//! that somebody else's profile names is left to that one. Pure once [`NetworkManager::read`] is done.
+
+pub mod handover;
+mod profile;
+mod record;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::net::{Family, Route, RouteKind, Rule};
+use crate::plan::Planned;
+use crate::stacks::{Renderer, Rendering, Share, marker, note};
+use profile::Profile;
+pub use record::Record;
+
+const FOLDER: &str = "/etc/NetworkManager/system-connections";
+const STACK: &str = "NetworkManager";
+
+/// Where packagers put the plugins, in a folder with the version's name; Debian has one more level.
+const PLUGINS: [&str; 2] = ["/usr/lib64", "/usr/lib"];
+
+/// NetworkManager knows the type of a route since 1.36; before, it makes an on-link route of a throw route.
+const ROUTE_TYPES: (u32, u32) = (1, 36);
+
+/// What NetworkManager knows already.
+#[derive(Debug, Default)]
+pub struct NetworkManager {
+    profiles: Vec<Profile>,
+    /// The oldest version on the disk: major, minor.
+    version: Option<(u32, u32)>,
+}
+
+impl NetworkManager {
+    /// Reads other people's profiles. Errors: one that cannot be read.
+    pub fn read(disk: &Disk) -> Result<Self> {
+        Ok(Self { profiles: profile::read_all(disk)?, version: version(disk)? })
+    }
+
+    fn owner(&self, planned: &Planned) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.names(planned))
+    }
+
+    /// One ENI's keyfile, 0600, else NetworkManager does not read it. `guests`: the primary's rules, which are global.
+    fn keyfile(&self, planned: &Planned, guests: &[Rule]) -> File {
+        let text = marker::marker(planned)
+            + &format!(
+                "[connection]\nid=eniroute-{}\nuuid={}\ntype=ethernet\nautoconnect-priority=100\n\n[ethernet]\nmac-address={}\n",
+                planned.eni.id,
+                uuid(planned),
+                planned.eni.mac
+            )
+            + &self.section(planned, Family::Ipv4, guests)
+            + &self.section(planned, Family::Ipv6, guests);
+        File { path: path(planned), mode: 0o600, text }
+    }
+
+    fn section(&self, planned: &Planned, family: Family, guests: &[Rule]) -> String {
+        let addresses = planned.addresses.iter().map(|address| address.net);
+        let addresses: Vec<_> = addresses.filter(|net| Family::of(net.addr()) == family).collect();
+        let mut text = match (family, addresses.is_empty()) {
+            (Family::Ipv4, false) => "\n[ipv4]\nmethod=manual\n".to_owned(),
+            (Family::Ipv4, true) => "\n[ipv4]\nmethod=disabled\n".to_owned(),
+            // 0 is eui64: the link-local address that the kernel would make.
+            (Family::Ipv6, false) => "\n[ipv6]\nmethod=manual\naddr-gen-mode=0\n".to_owned(),
+            (Family::Ipv6, true) => "\n[ipv6]\nmethod=link-local\naddr-gen-mode=0\n".to_owned(),
+        };
+        for (number, net) in (1..).zip(addresses) {
+            text += &format!("address{number}={net}\n");
+        }
+        let routes = planned.routes.iter().filter(|route| route.family() == family && self.can_say(route));
+        for (number, route) in (1..).zip(routes) {
+            text += &route_lines(number, route);
+        }
+        let rules = planned.rules.iter().chain(guests).filter(|rule| rule.family == family);
+        for (number, rule) in (1..).zip(rules) {
+            text += &format!("routing-rule{number}={}\n", rule_words(rule));
+        }
+        text
+    }
+
+    fn can_say(&self, route: &Route) -> bool {
+        route.kind == RouteKind::Unicast || self.version.is_some_and(|version| version >= ROUTE_TYPES)
+    }
+
+    /// What is left to the boot service of an ENI that has a keyfile of ours.
+    fn shortcoming(&self, planned: &Planned) -> Option<String> {
+        let all = planned.routes.iter().all(|route| self.can_say(route));
+        (!all).then(|| note(planned, STACK, "NetworkManager has no throw routes before version 1.36"))
+    }
+}
+
+impl Renderer for NetworkManager {
+    /// The primary's rules stand in the secondaries' keyfiles, where loading them touches nothing else; in each, since
+    /// NetworkManager takes a rule away with the last profile that has it. The primary's other parts would need a
+    /// profile of ours for it, which would shadow its owner's.
+    fn render(&self, share: &Share) -> Rendering {
+        let mut rendering = Rendering::default();
+        let (primary, secondaries): (Vec<&Planned>, Vec<&Planned>) =
+            share.enis.iter().partition(|planned| planned.eni.primary);
+        let rules: Vec<Rule> = share.guest.iter().flat_map(|planned| planned.rules.clone()).collect();
+        if let Some(planned) = primary.iter().find(|planned| planned.objects().next().is_some()) {
+            rendering.notes.push(note(
+                planned,
+                STACK,
+                "a keyfile has no drop-ins, and the primary never changes owner",
+            ));
+        }
+        let (owned, ours): (Vec<&Planned>, Vec<&Planned>) =
+            secondaries.into_iter().partition(|planned| self.owner(planned).is_some());
+        for planned in ours {
+            rendering.files.push(self.keyfile(&planned.without_owner(), &rules));
+            rendering.notes.extend(self.shortcoming(planned));
+        }
+        for planned in owned {
+            let owner = self.owner(planned).map(|owner| owner.path.display().to_string()).unwrap_or_default();
+            rendering.notes.push(note(
+                planned,
+                STACK,
+                &format!("{owner} configures it, and a keyfile has no drop-ins"),
+            ));
+        }
+        rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        !planned.eni.primary && self.owner(planned).is_none()
+    }
+
+    fn holds_routes(&self, _primary: &Planned) -> bool {
+        false
+    }
+}
+
+fn path(planned: &Planned) -> PathBuf {
+    Path::new(FOLDER).join(format!("eniroute-{}.nmconnection", planned.eni.id))
+}
+
+/// A UUID that is always the same for an ENI: version 8 (RFC 9562, 5.8), its bits the 128-bit FNV-1a hash of the id.
+fn uuid(planned: &Planned) -> String {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let hash = planned.eni.id.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    let version = hash & !(0xf << 76) | 8 << 76;
+    let hex = format!("{:032x}", version & !(0b11 << 62) | 0b10 << 62);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Every route says its metric: without one NetworkManager gives it the device's, in every table.
+fn route_lines(number: u32, route: &Route) -> String {
+    let via = route.via.unwrap_or_else(|| route.family().everything().addr());
+    let options = [
+        (route.table != crate::net::MAIN).then(|| format!("table={}", route.table)),
+        route.src.map(|src| format!("src={src}")),
+        route.via.map(|_| "onlink=true".to_owned()),
+        // Without a gateway NetworkManager would have it in scope link (253).
+        (route.kind == RouteKind::Throw).then(|| "type=throw,scope=0".to_owned()),
+    ];
+    let options: Vec<_> = options.into_iter().flatten().collect();
+    let mut lines = format!("route{number}={},{via},{}\n", route.dst, route.metric);
+    if !options.is_empty() {
+        lines += &format!("route{number}_options={}\n", options.join(","));
+    }
+    lines
+}
+
+fn rule_words(rule: &Rule) -> String {
+    let from = rule.from.unwrap_or_else(|| rule.family.everything());
+    let suppress = rule.suppress_prefixlength.map(|length| format!(" suppress_prefixlength {length}"));
+    format!("priority {} from {from} table {}{}", rule.priority, rule.table, suppress.unwrap_or_default())
+}
+
+/// The version by which the plugins' folder is called; of several the oldest, for an update may have left one.
+fn version(disk: &Disk) -> Result<Option<(u32, u32)>> {
+    let mut found = Vec::new();
+    for libraries in PLUGINS {
+        let mut folders = vec![PathBuf::from(libraries)];
+        folders.extend(disk.list(libraries)?.into_iter().filter(|path| path.to_string_lossy().ends_with("-linux-gnu")));
+        for folder in folders {
+            found.extend(disk.list(folder.join("NetworkManager"))?.iter().filter_map(|path| parse_version(path)));
+        }
+    }
+    Ok(found.into_iter().min())
+}
+
+/// `1.42.4`, or with the package's release: `1.40.16-9.el8`.
+fn parse_version(path: &Path) -> Option<(u32, u32)> {
+    let mut numbers = path.file_name()?.to_str()?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests;

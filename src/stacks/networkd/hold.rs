@@ -1,0 +1,154 @@
+//! A NIC that is attached later, where a catch-all of systemd-networkd's owns every NIC: the catch-all would give it
+//! DHCP at once, with a default route as good as the primary's. A volatile unit just before the catch-all leaves such
+//! a NIC alone until eniroute has a definition for it, which sorts first. Reads the disk only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::net::{Dev, Link};
+use crate::plan::Desired;
+use crate::stacks::marker;
+use crate::stacks::networkd::nic::Nic;
+
+/// It goes with the boot. In /etc it would be part of an image, and keep the NICs of the image's instances down.
+pub const FOLDER: &str = "/run/systemd/network";
+
+/// What tells eniroute of a new NIC. Without it nobody would ever configure one.
+const HOOKS: [&str; 3] = ["/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
+const HOOK: &str = "99-eniroute.rules";
+
+/// What the NICs that are there are told from a newcomer by.
+#[derive(Default)]
+struct Present {
+    drivers: BTreeSet<String>,
+    /// Of the NICs that are somebody else's, the primary first of all: every name, alternative ones too. One that is
+    /// not told would match, so the path must tell them as well.
+    names: BTreeSet<String>,
+    paths: BTreeSet<String>,
+}
+
+/// The unit beside `catch_all`, which runs the primary. `units`: see [`crate::stacks::Rendering::units`].
+pub fn file(
+    disk: &Disk,
+    desired: &Desired,
+    links: &[Link],
+    catch_all: &str,
+    units: &BTreeMap<Dev, String>,
+) -> Result<Option<File>> {
+    let hooked = HOOKS.iter().any(|folder| disk.exists(Path::new(folder).join(HOOK)));
+    let Some(primary) = desired.enis.iter().find(|planned| planned.eni.primary && hooked) else { return Ok(None) };
+    let Some(present) = present(disk, desired, links, units)? else { return Ok(None) };
+    let words = |words: &BTreeSet<String>| words.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let paths = if present.paths.is_empty() { String::new() } else { format!("Path=!{}\n", words(&present.paths)) };
+    let text = format!(
+        "{}# What comes later is left alone until eniroute knows it.\n\
+         [Match]\nDriver={}\nName=!{}\n{paths}[Link]\nUnmanaged=yes\n",
+        marker::marker(primary),
+        words(&present.drivers),
+        words(&present.names)
+    );
+    Ok(Some(File { path: Path::new(FOLDER).join(name(catch_all)), mode: 0o644, text }))
+}
+
+/// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all.
+fn present(disk: &Disk, desired: &Desired, links: &[Link], units: &BTreeMap<Dev, String>) -> Result<Option<Present>> {
+    let mut present = Present::default();
+    for link in links.iter().filter(|link| link.is_nic()) {
+        let nic = Nic::read(disk, link)?;
+        let path = nic.property("ID_PATH").map(str::to_owned);
+        let planned = desired.enis.iter().find(|planned| planned.dev == link.name);
+        let skipped = desired.skipped.iter().any(|skipped| skipped.dev.as_ref() == Some(&link.name));
+        let is_ours = |unit: &String| unit.contains("eniroute-");
+        let owned = nic.unit.is_some_and(|unit| !is_ours(&unit)) && !units.get(&link.name).is_some_and(is_ours);
+        if skipped || owned || planned.is_some_and(|planned| planned.eni.primary) {
+            present.names.extend(nic.names);
+            match path {
+                Some(path) => drop(present.paths.insert(path)),
+                None if link.kind.is_none() => return Ok(None),
+                None => {}
+            }
+        }
+        if planned.is_some() {
+            present.drivers.extend(nic.driver.or(nic.kind));
+        }
+    }
+    Ok((!present.drivers.is_empty()).then_some(present))
+}
+
+/// The last name before `catch_all`'s, so that no other definition is shadowed.
+fn name(catch_all: &str) -> String {
+    format!("{}-~eniroute-newcomers.network", catch_all.trim_end_matches(".network"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::FileChange;
+    use crate::stacks::guest;
+
+    fn text(files: &[(&str, &str)]) -> Option<String> {
+        let root = tempfile::tempdir().unwrap();
+        let disk = Disk::new(root.path()).unwrap();
+        for (path, text) in files {
+            let file = File { path: path.into(), mode: 0o644, text: (*text).into() };
+            disk.commit(&FileChange::Create(file)).unwrap();
+        }
+        for dev in ["eth0", "eth1"] {
+            let folder = root.path().join(format!("sys/class/net/{dev}/device"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::os::unix::fs::symlink("/sys/bus/pci/drivers/ena", folder.join("driver")).unwrap();
+        }
+        let units = [("eth1".into(), "10-eniroute-eth1.network".to_owned())].into();
+        let mut links = guest::links();
+        links.iter_mut().for_each(|link| link.kind = None);
+        let found = file(&disk, &guest::desired(), &links, "20-dhcp.network", &units).unwrap()?;
+        assert_eq!(found.path, Path::new("/run/systemd/network/20-dhcp-~eniroute-newcomers.network"));
+        Some(found.text.split_once("[Match]\n").unwrap().1.to_owned())
+    }
+
+    /// udev's record of an interface.
+    fn udev(index: u32) -> (String, String) {
+        (format!("/run/udev/data/n{index}"), format!("I:1\nE:ID_PATH=pci-0000:00:0{index}.0\n"))
+    }
+
+    #[test]
+    fn what_is_there_is_left_to_its_owner_and_what_has_a_unit_of_ours_is_not_named() {
+        let hook = ("/etc/udev/rules.d/99-eniroute.rules", "");
+        let [eth0, eth2] = [guest::links()[0].clone(), guest::links()[2].clone()];
+        let (udev0, udev2) = (udev(eth0.index), udev(eth2.index));
+        let paths = [(udev0.0.as_str(), udev0.1.as_str()), (&udev2.0, &udev2.1)];
+        let path = format!("/run/systemd/netif/links/{}", eth2.index);
+        let record = (path.as_str(), "NETWORK_FILE=/run/systemd/network/20-dhcp.network\n");
+        let unit = ("/run/systemd/network/20-dhcp.network", "");
+        assert_eq!(text(&[record, unit, paths[0], paths[1]]), None, "nothing tells eniroute of a new NIC");
+        assert_eq!(text(&[hook, unit]), None, "nothing but its names tells the primary");
+        assert_eq!(text(&[hook, record, unit, paths[0]]), None, "nothing but its names tells eth2");
+
+        let words = |words: &[String]| words.join(" ");
+        let named = |links: &[&Link]| {
+            let names = links.iter().flat_map(|link| [vec![link.name.to_string()], link.altnames.clone()].concat());
+            let names: BTreeSet<_> = names.collect();
+            let paths = links.iter().map(|link| format!("pci-0000:00:0{}.0", link.index)).collect::<Vec<_>>();
+            let names = words(&names.into_iter().collect::<Vec<_>>());
+            Some(format!("Driver=ena\nName=!{names}\nPath=!{}\n[Link]\nUnmanaged=yes\n", words(&paths)))
+        };
+        assert_eq!(text(&[hook, unit, paths[0]]), named(&[&eth0]));
+        assert_eq!(text(&[hook, record, unit, paths[0], paths[1]]), named(&[&eth0, &eth2]));
+        let ours = record.1.replace("20-dhcp", "10-eniroute-eth2");
+        let files = [hook, (record.0, &ours), ("/run/systemd/network/10-eniroute-eth2.network", ""), paths[0]];
+        assert_eq!(text(&files), named(&[&eth0]));
+    }
+
+    #[test]
+    fn the_name_comes_just_before_the_catch_all() {
+        for (catch_all, before) in [
+            ("10-netplan-all-en.network", "10-netplan-all-em.network"),
+            ("10-netplan-all-en.network", "10-netplan-a-eniroute-eth1.network"),
+            ("20-dhcp.network", "20-dhcp-eth3.network"),
+        ] {
+            assert!(before < name(catch_all).as_str() && name(catch_all).as_str() < catch_all, "{catch_all}");
+        }
+    }
+}

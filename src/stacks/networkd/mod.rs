@@ -1,0 +1,157 @@
+//! systemd-networkd without netplan: a complete .network file of ours for an ENI that nobody owns or that a
+//! catch-all owns, and a drop-in where a file specific to it owns it. Pure once [`Networkd::read`] is done.
+
+pub mod daemon;
+pub mod hold;
+pub mod leftover;
+pub mod matching;
+pub mod nic;
+pub(super) mod read;
+pub mod reload;
+pub mod syntax;
+pub mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::net::{Dev, Link, Route, Rule};
+use crate::plan::Planned;
+use crate::stacks::networkd::nic::Nic;
+use crate::stacks::{Renderer, Rendering, Share, note};
+use read::Unit;
+
+/// What networkd's files say already, and who each interface is.
+#[derive(Debug, Default)]
+pub struct Networkd {
+    units: BTreeMap<String, Unit>,
+    /// Units that are for more than one interface, whatever they say.
+    shared: BTreeSet<String>,
+    nics: BTreeMap<Dev, Nic>,
+}
+
+/// The .network file that something goes into.
+struct Place<'a> {
+    unit: String,
+    /// Whose it is; `None` for a complete one of ours.
+    owner: Option<&'a Unit>,
+}
+
+impl Networkd {
+    /// Reads the .network files of others. Errors: one that cannot be read.
+    pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
+        let (units, nics) = (read::units(disk)?, Nic::read_all(disk, links)?);
+        Ok(Self { shared: read::shared(units.values(), &nics), units, nics })
+    }
+
+    /// A file that is one interface's alone, so that something may be added to it.
+    fn is_own(&self, unit: &Unit) -> bool {
+        unit.is_specific() && !self.shared.contains(&unit.name)
+    }
+
+    /// Where an ENI's part goes, or the reason why it has no place in networkd's files.
+    fn place(&self, planned: &Planned) -> Result<Place<'_>, String> {
+        let winner = self.winner(planned);
+        match winner.filter(|unit| self.is_own(unit)) {
+            Some(owner) => Ok(Place { unit: owner.name.clone(), owner: Some(owner) }),
+            None if planned.eni.primary => Err("no file is its alone, and the primary never changes owner".into()),
+            None => Ok(Place { unit: own_unit(planned, winner)?, owner: None }),
+        }
+    }
+
+    /// The file of somebody else's that configures the interface, or would without us. networkd's own choice
+    /// counts, where it made one; else the order of the names decides.
+    fn winner(&self, planned: &Planned) -> Option<&Unit> {
+        let unknown = Nic { names: vec![planned.dev.to_string()], ..Nic::default() };
+        let nic = self.nics.get(&planned.dev).unwrap_or(&unknown);
+        let chosen = nic.unit.as_ref().and_then(|unit| self.units.get(unit));
+        chosen.or_else(|| self.units.values().find(|unit| unit.matches(nic, planned.eni.mac)))
+    }
+
+    fn is_permanent(&self, planned: &Planned) -> bool {
+        self.nics.get(&planned.dev).is_some_and(|nic| nic.is_permanent)
+    }
+
+    fn add(&self, planned: &Planned, place: &Result<Place, String>, rendering: &mut Rendering) {
+        match place {
+            Ok(place) => {
+                if !planned.eni.primary {
+                    rendering.units.insert(planned.dev.clone(), place.unit.clone());
+                }
+                rendering.files.extend(self.file(planned, place));
+            }
+            Err(why) => rendering.notes.push(note(planned, "networkd", why)),
+        }
+    }
+
+    /// All of the ENI's own, also what its owner has: see netplan.
+    fn file(&self, planned: &Planned, place: &Place) -> Option<File> {
+        let whole = planned.without_owner();
+        let planned = if place.owner.is_none() { &whole } else { planned };
+        let addresses: Vec<_> = planned.addresses.iter().collect();
+        let routes: Vec<&Route> = planned.routes.iter().collect();
+        let rules: Vec<&Rule> = planned.rules.iter().collect();
+        match place.owner {
+            Some(_) => unit::drop_in(planned, &place.unit, &unit::additions(&addresses, &routes, &rules)),
+            None => {
+                let text = self.head(planned) + &unit::routes(&routes) + &unit::rules(&rules);
+                Some(unit::file(planned, &place.unit, &text))
+            }
+        }
+    }
+
+    /// A VLAN or bridge on the ENI copies its MAC, but has no permanent one: so that one is asked for, where the
+    /// driver tells it.
+    fn head(&self, planned: &Planned) -> String {
+        let key = if self.is_permanent(planned) { "PermanentMACAddress" } else { "MACAddress" };
+        let addresses: Vec<_> = planned.addresses.iter().collect();
+        format!(
+            "[Match]\n{key}={}\n[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n{}",
+            planned.eni.mac,
+            unit::addresses(&addresses)
+        )
+    }
+}
+
+/// A name for a complete file that sorts before the one that holds the interface now.
+fn own_unit(planned: &Planned, winner: Option<&Unit>) -> Result<String, String> {
+    let names = ["10", "05", "00"].map(|prefix| format!("{prefix}-eniroute-{}.network", planned.dev));
+    let found = names.into_iter().find(|name| winner.is_none_or(|winner| *name < winner.name));
+    found.ok_or_else(|| format!("no name of ours sorts before {}", winner.map_or("", |winner| &winner.name)))
+}
+
+impl Renderer for Networkd {
+    /// The primary's rules are global. They are added to a secondary ENI's unit, where loading them touches nothing
+    /// else, but in a file of the primary's, so that each file depends on one ENI's metadata alone. Without such a unit
+    /// they stand beside the primary's routes.
+    fn render(&self, share: &Share) -> Rendering {
+        let mut rendering = Rendering::default();
+        let primary = share.enis.iter().find(|planned| planned.eni.primary);
+        let catch_all = primary.and_then(|planned| self.winner(planned)).filter(|unit| !unit.matching.is_for_some());
+        rendering.catch_all = catch_all.map(|unit| unit.name.clone());
+        let places: Vec<_> = share.enis.iter().map(|planned| (*planned, self.place(planned))).collect();
+        let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
+        let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
+        let (own, others): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
+        for (planned, place) in own {
+            self.add(&share.with_rules(planned, host.is_none()), place, &mut rendering);
+        }
+        if let (Some(planned), Some(host)) = (share.guest, host) {
+            let rules: Vec<_> = planned.rules.iter().collect();
+            rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules)));
+        }
+        others.into_iter().for_each(|(planned, place)| self.add(planned, place, &mut rendering));
+        rendering
+    }
+
+    fn holds_rules(&self, planned: &Planned) -> bool {
+        !planned.eni.primary && self.place(planned).is_ok()
+    }
+
+    fn holds_routes(&self, primary: &Planned) -> bool {
+        self.place(primary).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Other people's .network files: which one wins for an interface. Reads networkd's
+//! folders, leaves files of ours out, writes nothing.
+//!
+//! Rules: systemd.network(5). One base name in /etc shadows /run, which shadows /usr/lib; among the names, the
+//! first in their order whose [Match] holds configures the interface; its drop-ins of all folders count too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Result;
+use crate::files::Disk;
+use crate::net::Mac;
+use crate::stacks::marker;
+use crate::stacks::networkd::matching::Match;
+use crate::stacks::networkd::nic::Nic;
+use crate::stacks::networkd::syntax::assignments;
+
+/// networkd's folders, the one that shadows all others last.
+const FOLDERS: [&str; 4] =
+    ["/usr/lib/systemd/network", "/usr/local/lib/systemd/network", "/run/systemd/network", "/etc/systemd/network"];
+
+/// One .network file of somebody else's, its drop-ins included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// `20-dhcp.network`
+    pub name: String,
+    pub matching: Match,
+    /// networkd refuses the whole of it.
+    pub is_refused: bool,
+}
+
+/// Every .network file that networkd would read, by name, ours left out.
+pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
+    let mut paths = BTreeMap::new();
+    for folder in FOLDERS {
+        let files = disk.list(folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "network"));
+        paths.extend(files.filter_map(|path| Some((path.file_name()?.to_str()?.to_owned(), path))));
+    }
+    let mut units = BTreeMap::new();
+    for (name, path) in paths {
+        // A mask (a link to /dev/null) has no first line, or an empty one.
+        let ours_or_masked = disk.first_line(&path)?.is_none_or(|line| marker::is_own(&line));
+        if !ours_or_masked {
+            let mut unit = Unit { name: name.clone(), ..Unit::default() };
+            unit.merge(&disk.read(&path)?.unwrap_or_default());
+            for text in drop_ins(disk, &name)? {
+                unit.merge(&text);
+            }
+            units.extend(Some((name, unit)).filter(|(_, unit)| !unit.is_refused));
+        }
+    }
+    Ok(units)
+}
+
+/// The units that are for more than one of the host's interfaces: networkd runs two by them, or would without us.
+pub fn shared<'a>(units: impl IntoIterator<Item = &'a Unit>, nics: &BTreeMap<impl Ord, Nic>) -> BTreeSet<String> {
+    let is_for_many = |unit: &&Unit| nics.values().filter(|nic| unit.runs(nic)).count() > 1;
+    units.into_iter().filter(is_for_many).map(|unit| unit.name.clone()).collect()
+}
+
+/// The texts of a unit's drop-ins, in the order in which networkd reads them, ours left out.
+fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<String>> {
+    let mut paths = BTreeMap::new();
+    for folder in FOLDERS {
+        let files = disk.list(format!("{folder}/{unit}.d"))?;
+        let files = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "conf"));
+        paths.extend(files.filter_map(|path| Some((path.file_name()?.to_owned(), path))));
+    }
+    let mut texts = Vec::new();
+    for path in paths.values() {
+        if disk.first_line(path)?.is_some_and(|line| !marker::is_own(&line)) {
+            texts.extend(disk.read(path)?);
+        }
+    }
+    Ok(texts)
+}
+
+impl Unit {
+    /// Adds one file's conditions.
+    pub fn merge(&mut self, text: &str) {
+        let Some(all) = assignments(text) else {
+            self.is_refused = true;
+            return;
+        };
+        for line in all.iter().filter(|line| line.section == "Match") {
+            self.matching.assign(&line.key, &line.value);
+        }
+    }
+
+    /// Whether its [Match] holds, as far as that can be told from here.
+    pub fn matches(&self, nic: &Nic, mac: Mac) -> bool {
+        !self.matching.is_empty() && self.matching.holds(nic, Some(mac), false)
+    }
+
+    /// Whether an interface is the unit's, by networkd's word, or may be: one that networkd runs by no unit or by one
+    /// of ours, which comes before the others.
+    fn runs(&self, nic: &Nic) -> bool {
+        match nic.unit.as_deref().filter(|unit| !unit.contains("eniroute-")) {
+            Some(unit) => unit == self.name,
+            None => !self.matching.is_empty() && self.matching.holds(nic, nic.mac, true),
+        }
+    }
+
+    /// It is for one interface, by name, MAC or path.
+    pub fn is_specific(&self) -> bool {
+        self.matching.is_for_one()
+    }
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;
