@@ -57,12 +57,19 @@ impl Host<'_> {
         ipv6.filter(|ip| !self.observed.is_expiring(dev, (*ip).into()))
     }
 
-    /// The way out for such addresses, in main behind whatever a router advertises.
+    /// The way out for such addresses, in main behind whatever a router advertises. Where a client has taken them over
+    /// meanwhile, it stays as long as it is the only one.
     fn primary_default(&self, dev: &Dev) -> Option<Route> {
         let (eni, _) = self.present.iter().find(|(eni, _)| eni.primary)?;
-        let wanted = self.config.main_route && self.unleased(eni, dev).next().is_some();
         let everything = Family::Ipv6.everything();
-        wanted.then(|| Route { via: Some(IPV6_ROUTER.into()), metric: eni.table(), ..route(MAIN, everything, dev) })
+        let ours = Route { via: Some(IPV6_ROUTER.into()), metric: eni.table(), ..route(MAIN, everything, dev) };
+        let mut defaults = self.observed.routes.iter().filter(|route| {
+            (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, everything) && route.leaves_by(dev)
+        });
+        let is_only =
+            eni.has_ipv6() && defaults.clone().any(|route| *route == ours) && defaults.all(|route| *route == ours);
+        let wanted = self.unleased(eni, dev).next().is_some() || is_only;
+        (self.config.main_route && wanted).then_some(ours)
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,

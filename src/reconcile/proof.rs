@@ -1,6 +1,7 @@
 //! The proof that a change has not cut the primary ENI off: what worked before it must work after it, by the kernel's
 //! word for each of the primary's addresses, and by packets to the metadata service. Asks, and changes nothing.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -66,7 +67,7 @@ impl Baseline {
             let ways = kernel.ways_out(to, from, &observed.links)?;
             let by_primary = ways.first().filter(|dev| devs.contains(dev) && ways.iter().all(|way| way == *dev));
             let Some(dev) = by_primary else { continue };
-            if !survey.is_removal() || !is_by_our_table(kernel, from, to)? {
+            if !survey.is_removal() || !is_by_ours(kernel, observed, (from, to))? {
                 lookups.push(Lookup { from, to, dev: dev.clone() });
             }
         }
@@ -89,7 +90,12 @@ impl Baseline {
             }
         }
         let removed = removed_addresses(done);
-        for lookup in self.lookups.iter().filter(|lookup| lookup.from.is_none_or(|from| !removed.contains(&from))) {
+        let is_gone = |lookup: &&Lookup| match lookup.from {
+            Some(from) => removed.contains(&from),
+            // With the last address of its family goes the way of an unbound socket.
+            None => removed.iter().any(|ip| is_like(ip, &lookup.to)) && !self.has_address_like(&after, &lookup.to),
+        };
+        for lookup in self.lookups.iter().filter(|lookup| !is_gone(lookup)) {
             lookup.prove(kernel, &after.links)?;
         }
         // A detachment is dealt with also while the service is silent.
@@ -97,6 +103,19 @@ impl Baseline {
             .map_err(|error| Error::Failed(format!("the metadata service stopped answering: {error}")))?;
         Ok(after)
     }
+
+    /// The primary's interface still has an address of the same family, beside the link's own.
+    fn has_address_like(&self, after: &Observed, to: &IpAddr) -> bool {
+        let is_held = |dev: &Dev| self.held.iter().any(|(held, _)| held == dev);
+        let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let mut there = after.addresses.iter().filter(|up| is_held(&up.dev) && !is_link_local(up.net.addr()));
+        there.any(|up| is_like(&up.net.addr(), to))
+    }
+}
+
+/// Of the same family.
+fn is_like(a: &IpAddr, b: &IpAddr) -> bool {
+    a.is_ipv4() == b.is_ipv4()
 }
 
 impl Lookup {
@@ -117,9 +136,13 @@ impl Lookup {
     }
 }
 
-/// Without us the host is as it was before: what our tables alone give the primary goes with them.
-fn is_by_our_table(kernel: &mut Kernel, from: Option<IpAddr>, to: IpAddr) -> Result<bool> {
-    Ok(kernel.route_get(to, from)?.is_some_and(|lookup| TABLES.contains(&lookup.table)))
+/// Without us the host is as it was before: what our tables, or our route in main, alone give the primary goes with them.
+fn is_by_ours(kernel: &mut Kernel, observed: &Observed, (from, to): (Option<IpAddr>, IpAddr)) -> Result<bool> {
+    let covers = |route: &&Route| route.table == MAIN && route.dst.contains(&to);
+    let in_main =
+        observed.routes.iter().filter(covers).min_by_key(|route| (Reverse(route.dst.prefix_len()), route.metric));
+    let is_ours = |table: u32| TABLES.contains(&table) || in_main.is_some_and(|route| TABLES.contains(&route.metric));
+    Ok(kernel.route_get(to, from)?.is_some_and(|lookup| is_ours(lookup.table)))
 }
 
 /// An interface, and those above it that have its addresses: a bridge, a bond.
