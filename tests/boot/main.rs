@@ -15,6 +15,7 @@ mod guest;
 mod image;
 mod installed;
 mod pings;
+mod plugged;
 mod qmp;
 mod survive;
 mod table;
@@ -28,11 +29,12 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 4] = [
+const STORIES: [Story; 5] = [
     ("baseline", baseline::run),
     ("survive", survive::run),
     ("forgotten", forgotten::run),
     ("installed", installed::run),
+    ("plugged", plugged::run),
 ];
 /// What is told of one image alone.
 const BINARY: (Image, Story) = (Image::BookwormNetplan, ("user-data-binary", user_data::of_binary));
