@@ -1,51 +1,35 @@
-//! The kernel's links, addresses, routes and rules, by rtnetlink: what is there, one change at a time, and
-//! which way a packet would leave. It decides nothing and touches no file; the sockets and messages stay in here.
+//! The kernel's links, addresses, routes, rules and settings, one file a kind: what is there, one change at a time, and
+//! never of anything else; and which way a packet would leave. It decides nothing and touches no file but those below
+//! /proc; the sockets and messages stay in here.
 
-mod apply;
-mod decode;
+mod address;
+mod attributes;
 mod dhcpv6;
-mod encode;
 mod events;
+mod link;
+mod lookup;
 mod nexthop;
+mod route;
+mod rule;
+mod rule_words;
 mod socket;
 mod sysctl;
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
-use neli::consts::rtnl::Rtm;
-use neli::rtnl::{Fibmsg, Ifaddrmsg, Ifinfomsg, Rtmsg};
 use nix::errno::Errno;
 
-use crate::eni::TABLES;
 use crate::error::Result;
-use crate::net::{Address, Dev, Family, Link, MAIN, Route, Rule};
-use crate::object::Observed;
+use crate::net::{Family, Link, Route, Rule};
+use crate::object::{Change, Object, Observed};
 
 pub use events::changed_links;
+pub use lookup::Lookup;
 
-use apply::Listed;
-use encode::{FIB_MATCH, LOOKUP_TABLE};
-use neli::types::Buffer;
-use nexthop::{NHMSG, Objects, RTM_GETNEXTHOP};
-use socket::{Changes, Refusal, Socket, settled};
+use socket::{Refusal, Socket};
 
-/// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
-const RULE_GROUPS: [u32; 2] = [8, 19];
-
-/// What the kernel answers for a packet that would not leave: no route, `unreachable`, `prohibit`.
-const NO_WAY: [Errno; 3] = [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES];
-
-/// The way of a packet, as the kernel's own lookup decides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lookup {
-    /// `lo` for an address of this host.
-    pub dev: Dev,
-    pub via: Option<IpAddr>,
-    /// The source address that an unbound packet gets. For a bound one the kernel repeats it or leaves it out.
-    pub src: Option<IpAddr>,
-    /// The table that decided. For IPv4, Linux before 4.4 says the main table whatever it was.
-    pub table: u32,
-}
+/// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
+const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENODEV];
 
 /// One network namespace's view: use it in the namespace in which it was opened. Changes need `CAP_NET_ADMIN`; one
 /// request is under way at a time.
@@ -86,108 +70,115 @@ impl Kernel {
         Ok(observed)
     }
 
-    /// Which way a packet to `to` would leave; `from` `None` is a socket that is not bound to an address.
-    /// `None` when it would not: no route, `unreachable`, `prohibit`, `blackhole`, or an IPv4 `from` that this host
-    /// does not have (the kernel lets any IPv6 `from` through).
+    /// Does one change. `links` gives the interfaces their indexes. False when the kernel was so already.
+    ///
+    /// - A rule or route goes only if exactly it stands. The kernel's own deletion is looser: it takes the first rule
+    ///   that has *at least* the named selectors (`fib_nl_delrule`), a route of any metric where 0 is asked
+    ///   (IPv4), and of any kind (IPv6). Protocol, scope, `onlink` and a route's `src` need not agree.
+    /// - A route that is replaced has to be the one that stands; an IPv6 route with several next hops goes as a whole.
+    /// - Deleting an IPv4 address that is not a /32 deletes its subnet's secondary addresses too, unless
+    ///   `promote_secondaries` is on.
     ///
     /// # Errors
-    /// [`crate::error::Error::Kernel`] for any other answer.
-    pub fn route_get(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>> {
-        let what = || format!("ip route get {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
-        self.lookup(to, from).map_err(|refusal| refusal.of(what()))
+    /// [`crate::error::Error::Kernel`] naming the `ip` command that does the same, with the kernel's words.
+    pub fn apply(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
+        self.listed = Listed::default();
+        self.one(change, links)
     }
 
-    /// Every interface by which packets from `from` (`None`: unbound) to `to`'s side may leave: of a route with several
-    /// ways each flow takes one, and [`Kernel::route_get`] tells of one flow. Empty where none would leave, as there. `links` give
-    /// the interfaces their names. Linux before 4.13 tells one way only.
-    ///
-    /// # Errors
-    /// As [`Kernel::route_get`].
-    pub fn ways_out(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>> {
-        let what = || format!("ip route get fibmatch {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
-        self.matching(to, from, links).map_err(|refusal| refusal.of(what()))
+    /// Does `changes` in their order, each as [`Kernel::apply`] does it, but looks the kernel's rules and routes up
+    /// once for all of them: an instance can have thousands. Tells of each how it ended; none stops the others.
+    pub fn apply_all(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<(Change, Result<bool>)> {
+        self.listed = Listed::default();
+        let mut ended = Vec::with_capacity(changes.len());
+        for change in changes {
+            let done = self.one(&change, links);
+            if matches!(done, Ok(true)) {
+                self.listed.follow(&change);
+            }
+            ended.push((change, done));
+        }
+        ended
     }
 
-    fn matching(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
-        let Some(reply) = self.answer(encode::lookup(to, from, FIB_MATCH)?)? else { return Ok(Vec::new()) };
-        let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
-        let ways = decode::ways(&reply, links, &objects);
-        let ways = ways.ok_or_else(|| Refusal::because("an interface came or went away meanwhile; run again"))?;
-        Ok(ways.into_iter().map(|way| way.dev).collect())
+    fn one(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
+        let done = match change {
+            Change::Add(object) => self.add(object, links),
+            Change::Remove(object) => self.remove(object, links),
+            Change::Replace { old, new } => self.replace_route(old, new, links),
+        };
+        done.map_err(|refusal| refusal.of(change))
     }
 
-    fn answer(&mut self, question: Rtmsg) -> Result<Option<Rtmsg>, Refusal> {
-        match self.socket.get(Rtm::Getroute, question) {
-            Err(refusal) if refusal.is(&NO_WAY) => Ok(None),
-            // `blackhole`, or an IPv4 source that is no address of this host; with words, it is a wrong request.
-            Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => Ok(None),
-            reply => reply.map(Some),
+    fn add(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
+        match object {
+            Object::NoRouterAdvertisements(dev) => sysctl::set_accept_ra(dev, Some(0)),
+            Object::LinkUp(dev) => self.bring_up(dev, links),
+            Object::Address(address) => self.add_address(address, links),
+            Object::Route(route) => self.add_route(route, links),
+            Object::Rule(rule) => self.add_rule(rule),
         }
     }
 
-    fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
-        // IPv6 always names the table, and under strict checking refuses to be asked for it
-        // (`inet6_rtm_valid_getroute_req`).
-        let flags = if to.is_ipv4() { LOOKUP_TABLE } else { 0 };
-        let Some(reply) = self.answer(encode::lookup(to, from, flags)?)? else { return Ok(None) };
-        let Some(index) = decode::way(&reply) else { return Ok(None) };
-        let link = self.link(index)?.ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
-        Ok(Some(decode::lookup(&reply, link.name)))
-    }
-
-    /// Every link.
-    ///
-    /// # Errors
-    /// As [`Kernel::observe`].
-    pub fn links(&mut self) -> Result<Vec<Link>> {
-        self.list_links().map_err(|refusal| refusal.of("list links"))
-    }
-
-    fn list_links(&mut self) -> Result<Vec<Link>, Refusal> {
-        let rows: Vec<Ifinfomsg> = self.socket.dump(Rtm::Getlink, encode::link(0)?)?;
-        Ok(rows.iter().filter_map(decode::link).collect())
-    }
-
-    fn link(&mut self, index: u32) -> Result<Option<Link>, Refusal> {
-        let reply: Ifinfomsg = self.socket.get(Rtm::Getlink, encode::link(index)?)?;
-        Ok(decode::link(&reply))
-    }
-
-    /// Each with the seconds after which it ends, if it does.
-    fn addresses(&mut self, links: &[Link]) -> Result<Vec<(Address, Option<u32>)>, Refusal> {
-        let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, encode::addresses()?)?;
-        Ok(rows.iter().filter_map(|row| Some((decode::address(row, links)?, decode::end(row)))).collect())
-    }
-
-    /// A kernel without IPv6 answers with another family's routes (`rtnl_dump_all`): they are left out.
-    fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
-        let rows: Vec<Rtmsg> = self.socket.dump(Rtm::Getroute, encode::routes(family)?)?;
-        let objects = self.next_hop_objects(&rows)?;
-        let routes = rows.iter().filter_map(|row| decode::route(row, links, &objects));
-        Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || TABLES.contains(&r.table))).collect())
-    }
-
-    /// Asked for only where a route names one and tells nothing else of its ways.
-    fn next_hop_objects(&mut self, rows: &[Rtmsg]) -> Result<Objects, Refusal> {
-        if !rows.iter().any(|row| decode::object(row).is_some()) {
-            return Ok(Objects::default());
+    fn remove(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
+        match object {
+            Object::NoRouterAdvertisements(dev) => sysctl::set_accept_ra(dev, None),
+            Object::LinkUp(dev) => self.take_down(dev, links),
+            Object::Address(address) => self.remove_address(address, links),
+            Object::Route(route) => self.remove_route(route, links),
+            Object::Rule(rule) => self.remove_rule(rule),
         }
-        let rows: Vec<Buffer> = self.socket.dump(Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()))?;
-        Ok(Objects::of(&rows))
     }
+}
 
-    /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in
-    /// net/core/fib_rules.c): where one goes meanwhile, another is left out. So changes are listened for.
-    fn rules(&mut self, family: Family) -> Result<Vec<Rule>, Refusal> {
-        let changes = Changes::of(&RULE_GROUPS)?;
-        let rows = settled(|| {
-            let rows: Vec<Fibmsg> = match self.socket.dump(Rtm::Getrule, encode::rules(family)?) {
-                // a kernel without IPv6
-                Err(refusal) if refusal.is(&[Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]) => Vec::new(),
-                rows => rows?,
-            };
-            Ok((!changes.any()?).then_some(rows))
-        })?;
-        Ok(rows.iter().filter_map(decode::rule).filter(|rule| rule.family == family).collect())
+/// Whether a request makes its object or names the one to delete, where fewer fields have to agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Make,
+    Delete,
+}
+
+/// What stood when a batch of changes first asked, kept true to what the batch did since.
+#[derive(Default)]
+struct Listed {
+    rules: BTreeMap<Family, Vec<Rule>>,
+    routes: BTreeMap<Family, Vec<Route>>,
+}
+
+impl Listed {
+    fn follow(&mut self, change: &Change) {
+        match change {
+            Change::Add(Object::Rule(_)) => self.rules.clear(),
+            Change::Remove(Object::Rule(rule)) => forget(self.rules.get_mut(&rule.family), rule),
+            Change::Remove(Object::Route(route)) => forget(self.routes.get_mut(&route.family()), route),
+            Change::Add(Object::Route(_)) | Change::Replace { .. } => self.routes.clear(),
+            // Routes go with an address or a link, and what comes with one is the kernel's to say.
+            Change::Add(Object::Address(_) | Object::LinkUp(_) | Object::NoRouterAdvertisements(_))
+            | Change::Remove(Object::Address(_) | Object::LinkUp(_) | Object::NoRouterAdvertisements(_)) => {
+                self.routes.clear();
+            }
+        }
     }
+}
+
+/// Rules may stand twice, with different protocols: one of them went.
+fn forget<T: PartialEq>(list: Option<&mut Vec<T>>, gone: &T) {
+    let Some(list) = list else { return };
+    if let Some(position) = list.iter().position(|one| one == gone) {
+        list.remove(position);
+    }
+}
+
+/// False also when the kernel's answer is one of `errnos`: there was no need.
+fn needless(done: Result<bool, Refusal>, errnos: &[Errno]) -> Result<bool, Refusal> {
+    match done {
+        Err(refusal) if refusal.is(errnos) => Ok(false),
+        done => done,
+    }
+}
+
+fn instead(other: impl std::fmt::Display) -> Refusal {
+    Refusal::because(format!(
+        "the kernel could delete `{other}` instead, which is not the same in all that it has; remove either by hand"
+    ))
 }

@@ -4,17 +4,20 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use neli::consts::rtnl::Rta;
+use neli::consts::rtnl::{Rta, Rtm};
+use neli::rtnl::Rtmsg;
+use neli::types::Buffer;
 
-use super::decode::{address_of, nested};
-use crate::net::NextHop;
+use super::Kernel;
+use super::attributes::{self, RTA_VIA, find, gateway, ip_of, ip_of_via, name, nested, value};
+use super::socket::Refusal;
+use crate::net::{Link, NextHop};
 
 /// The number of the next hop object that a route goes by.
-pub const RTA_NH_ID: u16 = 30;
-const RTA_VIA: u16 = 18;
+const RTA_NH_ID: u16 = 30;
 /// `RTM_GETNEXTHOP`, whose message is a `struct nhmsg` of eight bytes, all zero where every object is asked for.
-pub const RTM_GETNEXTHOP: u16 = 106;
-pub const NHMSG: [u8; 8] = [0; 8];
+const RTM_GETNEXTHOP: u16 = 106;
+const NHMSG: [u8; 8] = [0; 8];
 
 const NHA_ID: u16 = 1;
 const NHA_GROUP: u16 = 2;
@@ -44,7 +47,7 @@ impl Objects {
             if let Some(group) = nested(attributes, NHA_GROUP) {
                 objects.groups.insert(id, members(group));
             } else if let Some(index) = number(attributes, NHA_OIF) {
-                let via = nested(attributes, NHA_GATEWAY).and_then(address_of);
+                let via = nested(attributes, NHA_GATEWAY).and_then(ip_of);
                 objects.ways.insert(id, (via, index, 1));
             }
         }
@@ -63,6 +66,17 @@ impl Objects {
     }
 }
 
+impl Kernel {
+    /// Asked for only where a route names one and tells nothing else of its ways.
+    pub(super) fn next_hop_objects(&mut self, rows: &[Rtmsg]) -> Result<Objects, Refusal> {
+        if !rows.iter().any(|row| object(row).is_some()) {
+            return Ok(Objects::default());
+        }
+        let rows: Vec<Buffer> = self.socket.dump(Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()))?;
+        Ok(Objects::of(&rows))
+    }
+}
+
 /// `struct nexthop_grp`: id, weight - 1 (low byte, and since Linux 6.12 the high byte, which was 0), padding.
 fn members(group: &[u8]) -> Vec<(u32, u16)> {
     let (entries, _) = group.as_chunks::<8>();
@@ -76,14 +90,13 @@ fn number(attributes: &[u8], kind: u16) -> Option<u32> {
 
 /// The value of `RTA_MULTIPATH`: for each way a `struct rtnexthop` (length, flags, weight - 1, interface) and its
 /// attributes. What is cut off is left out.
-pub fn of_multipath(mut bytes: &[u8]) -> Vec<Way> {
+fn of_multipath(mut bytes: &[u8]) -> Vec<Way> {
     let mut ways = Vec::new();
     while let Some((&[a, b, _, weight, i, j, k, l], _)) = bytes.split_first_chunk::<8>() {
         let length = usize::from(u16::from_ne_bytes([a, b]));
         let Some(attributes) = bytes.get(8..length) else { break };
-        let gateway = nested(attributes, Rta::Gateway.into()).and_then(address_of);
-        // struct rtvia: a family of two bytes, then the address
-        let other_family = || nested(attributes, RTA_VIA)?.get(2..).and_then(address_of);
+        let gateway = nested(attributes, Rta::Gateway.into()).and_then(ip_of);
+        let other_family = || ip_of_via(nested(attributes, RTA_VIA)?);
         ways.push((gateway.or_else(other_family), u32::from_ne_bytes([i, j, k, l]), u16::from(weight) + 1));
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
@@ -111,6 +124,30 @@ fn next_hop(hop: &NextHop, index: u32) -> Vec<u8> {
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or_default();
     [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat()
+}
+
+/// Which next hop object a route goes by, where the kernel tells nothing else of its ways (`nexthop_compat_mode` off).
+fn object(message: &Rtmsg) -> Option<u32> {
+    let attributes = message.rtattrs();
+    let told = find(attributes, Rta::Oif).is_some() || find(attributes, Rta::Multipath).is_some();
+    attributes::number(attributes, RTA_NH_ID).filter(|_| !told)
+}
+
+pub fn is_multipath(message: &Rtmsg, objects: &Objects) -> bool {
+    find(message.rtattrs(), Rta::Multipath).is_some() || object(message).is_some_and(|id| objects.is_group(id))
+}
+
+/// Every way of a route, or of the answer to a lookup; `None` where a link came after `links` were listed.
+pub fn ways(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Vec<NextHop>> {
+    let attributes = message.rtattrs();
+    let raw = match (value(attributes, Rta::Multipath), object(message)) {
+        (Some(hops), _) => of_multipath(hops),
+        (None, Some(id)) => objects.ways(id),
+        (None, None) => {
+            attributes::number(attributes, Rta::Oif).map(|index| (gateway(attributes), index, 1)).into_iter().collect()
+        }
+    };
+    raw.into_iter().map(|(via, index, weight)| Some(NextHop { via, dev: name(links, index)?, weight })).collect()
 }
 
 #[cfg(test)]

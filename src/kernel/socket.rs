@@ -282,17 +282,17 @@ fn decode<R: FromBytesWithInput<Input = usize>>(message: &Message) -> Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::encode;
+    use crate::kernel::link;
     use neli::rtnl::Ifinfomsg;
 
     #[test]
     fn the_answers_to_a_request_that_was_given_up_are_skipped() {
         let mut socket = Socket::open().unwrap();
-        let given_up = socket.request(Rtm::Getlink, NlmF::DUMP, encode::link(0).unwrap()).unwrap();
+        let given_up = socket.request(Rtm::Getlink, NlmF::DUMP, link::request(0).unwrap()).unwrap();
         socket.send(&given_up).unwrap();
-        let missing = socket.get::<_, Ifinfomsg>(Rtm::Getlink, encode::link(i32::MAX as u32).unwrap()).unwrap_err();
+        let missing = socket.get::<_, Ifinfomsg>(Rtm::Getlink, link::request(i32::MAX as u32).unwrap()).unwrap_err();
         assert!(missing.is(&[Errno::ENODEV]), "{missing:?}");
-        let loopback: Ifinfomsg = socket.get(Rtm::Getlink, encode::link(1).unwrap()).unwrap();
+        let loopback: Ifinfomsg = socket.get(Rtm::Getlink, link::request(1).unwrap()).unwrap();
         assert_eq!(*loopback.ifi_index(), 1);
     }
 

@@ -1,58 +1,15 @@
-//! A rule as the kernel tells it. What eniroute never writes is kept in `ip`'s words, for people to read: what has no
-//! word is said to have none, and nothing is left out.
+//! A rule in `ip`'s words, for people to read, where it says something that eniroute never writes: what has no word is
+//! said to have none, and nothing is left out.
 
-use std::net::IpAddr;
+use neli::consts::rtnl::{FrAct, Frattr, Frf};
+use neli::rtnl::Fibmsg;
 
-use ipnet::IpNet;
-use neli::consts::rtnl::*;
-use neli::rtnl::*;
-
-use super::{Attributes, family, ip, number, text, value};
+use super::attributes::{Attributes, number, text_of, value};
+use super::rule::suppressed;
 use crate::net::{self, Rule};
 
-/// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
-const NOT_SUPPRESSING: u32 = u32::MAX;
-
-/// `None` for another family's: without IPv6 the kernel may answer for all that it has.
-pub fn rule(message: &Fibmsg) -> Option<Rule> {
-    let attributes = message.rtattrs();
-    let net = |kind, length| {
-        let net = ip(attributes, kind).and_then(|ip: IpAddr| IpNet::new(ip, length).ok());
-        net.filter(|net| net.prefix_len() > 0).map(|net| net.trunc())
-    };
-    let mut rule = Rule {
-        priority: number(attributes, Frattr::Priority).unwrap_or(0),
-        family: family(*message.fib_family())?,
-        from: net(Frattr::Src, *message.fib_src_len()),
-        table: number(attributes, Frattr::Table).unwrap_or_else(|| u8::from(*message.fib_table()).into()),
-        suppress_prefixlength: suppressed(attributes, Frattr::SuppressPrefixlen),
-        to: net(Frattr::Dst, *message.fib_dst_len()),
-        foreign: None,
-    };
-    rule.foreign = is_foreign(message).then(|| words(message, &rule).into());
-    Some(rule)
-}
-
-fn suppressed(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<u32> {
-    number(attributes, kind).filter(|number| *number != NOT_SUPPRESSING)
-}
-
-/// Anything but `from`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
-/// has never heard of count too.
-fn is_foreign(message: &Fibmsg) -> bool {
-    let selective = *message.fib_dst_len() > 0 || *message.fib_tos() > 0 || message.fib_flags().contains(Frf::INVERT);
-    selective
-        || *message.fib_action() != FrAct::FrActToTbl
-        || message.rtattrs().iter().any(|attribute| match *attribute.rta_type() {
-            Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
-            Frattr::SuppressPrefixlen | Frattr::Pad => false,
-            Frattr::SuppressIfgroup => *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes(),
-            _ => true,
-        })
-}
-
 /// All that the rule says but for its priority, as `ip rule add` takes it.
-fn words(message: &Fibmsg, rule: &Rule) -> String {
+pub fn words(message: &Fibmsg, rule: &Rule) -> String {
     let attributes = message.rtattrs();
     let tos = *message.fib_tos();
     let mut words: Vec<String> = Vec::new();
@@ -166,7 +123,7 @@ fn mark(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
 }
 
 fn name(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
-    value(attributes, kind).map(|name| format!(" {}", text(name)))
+    value(attributes, kind).map(|name| format!(" {}", text_of(name)))
 }
 
 fn byte(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
@@ -192,68 +149,4 @@ fn range(bytes: &[u8], size: usize) -> Option<[u32; 2]> {
     };
     let (low, high) = bytes.split_at_checked(size).filter(|(_, high)| high.len() == size)?;
     Some([of(low)?, of(high)?])
-}
-
-#[cfg(test)]
-mod tests {
-    use neli::types::Buffer;
-
-    use super::*;
-
-    fn attribute<T: RtaType>(kind: T, value: &[u8]) -> Rtattr<T, Buffer> {
-        RtattrBuilder::default().rta_type(kind).rta_payload(value.to_vec()).build().unwrap()
-    }
-
-    fn fibmsg(attributes: impl IntoIterator<Item = Rtattr<Frattr, Buffer>>) -> Fibmsg {
-        FibmsgBuilder::default()
-            .fib_family(RtAddrFamily::Inet)
-            .fib_dst_len(0)
-            .fib_src_len(32)
-            .fib_tos(0)
-            .fib_table(RtTable::Main)
-            .fib_action(FrAct::FrActToTbl)
-            .rtattrs(attributes.into_iter().collect())
-            .build()
-            .unwrap()
-    }
-
-    #[test]
-    fn a_selector_of_a_newer_kernel_makes_a_rule_foreign() {
-        let from = || attribute(Frattr::Src, &[10, 0, 0, 1]);
-        let newer = fibmsg([from(), attribute(Frattr::UnrecognizedConst(99), &[1])]);
-        let words = rule(&newer).unwrap().foreign.unwrap();
-        assert_eq!(&*words, "from 10.0.0.1 lookup main (and what `ip` has no word for)");
-        assert_eq!(rule(&fibmsg([from()])).unwrap().foreign, None);
-    }
-
-    #[test]
-    fn a_rule_of_an_older_kernel_has_only_the_headers_table() {
-        let rule = rule(&fibmsg([attribute(Frattr::Src, &[10, 0, 0, 1])])).unwrap();
-        assert_eq!((rule.table, rule.suppress_prefixlength), (254, None));
-        assert_eq!(rule.from, Some("10.0.0.1/32".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_cut_attribute_is_an_absent_one() {
-        let rule = rule(&fibmsg([attribute(Frattr::Src, &[10, 0]), attribute(Frattr::Priority, &[1])])).unwrap();
-        assert_eq!((rule.from, rule.priority), (None, 0));
-    }
-
-    /// As `ip` of iproute2 6.14 and later takes them.
-    #[test]
-    fn masks_stand_behind_what_they_mask_unless_they_take_all_bits() {
-        let words = |attributes: &[(Frattr, &[u8])]| {
-            let list = attributes.iter().map(|(kind, value)| attribute(*kind, value));
-            rule(&fibmsg(list.collect::<Vec<_>>())).unwrap().foreign.unwrap().to_string()
-        };
-        let port = [80_u16.to_ne_bytes(), 80_u16.to_ne_bytes()].concat();
-        let said = words(&[(Frattr::SportRange, &port), (Frattr::SportMask, &0xffff_u16.to_ne_bytes())]);
-        assert_eq!(said, "from all sport 80 lookup main");
-        let said = words(&[(Frattr::DportRange, &port), (Frattr::DportMask, &0xf0_u16.to_ne_bytes())]);
-        assert_eq!(said, "from all dport 80/0xf0 lookup main");
-        let said = words(&[(Frattr::Dscp, &[10]), (Frattr::DscpMask, &[0x3f])]);
-        assert_eq!(said, "from all dscp 10 lookup main");
-        let said = words(&[(Frattr::Flowlabel, &[0, 1, 0, 0]), (Frattr::FlowlabelMask, &[0, 0xf, 0, 0])]);
-        assert_eq!(said, "from all flowlabel 0x10000/0xf0000 lookup main");
-    }
 }

@@ -1,0 +1,106 @@
+//! Which way a packet would leave, as the kernel's own lookup decides it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use neli::consts::rtnl::{Rta, Rtm, RtmF, Rtn};
+use neli::rtnl::Rtmsg;
+use nix::errno::Errno;
+
+use super::attributes::{attributes, gateway, ip, ip_value, number};
+use super::socket::Refusal;
+use super::{Kernel, nexthop, route};
+use crate::error::Result;
+use crate::net::{Dev, Family, Link};
+
+/// `RTM_F_LOOKUP_TABLE`: answer with the table that decided.
+const LOOKUP_TABLE: u32 = 0x1000;
+/// `RTM_F_FIB_MATCH`: answer with the whole route that matches, not with the way of one flow.
+const FIB_MATCH: u32 = 0x2000;
+
+/// What the kernel answers for a packet that would not leave: no route, `unreachable`, `prohibit`.
+const NO_WAY: [Errno; 3] = [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES];
+
+/// The way of a packet, as the kernel's own lookup decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// `lo` for an address of this host.
+    pub dev: Dev,
+    pub via: Option<IpAddr>,
+    /// The source address that an unbound packet gets. For a bound one the kernel repeats it or leaves it out.
+    pub src: Option<IpAddr>,
+    /// The table that decided. For IPv4, Linux before 4.4 says the main table whatever it was.
+    pub table: u32,
+}
+
+impl Kernel {
+    /// Which way a packet to `to` would leave; `from` `None` is a socket that is not bound to an address.
+    /// `None` when it would not: no route, `unreachable`, `prohibit`, `blackhole`, or an IPv4 `from` that this host
+    /// does not have (the kernel lets any IPv6 `from` through).
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Kernel`] for any other answer.
+    pub fn route_get(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>> {
+        let what = || format!("ip route get {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
+        self.lookup(to, from).map_err(|refusal| refusal.of(what()))
+    }
+
+    /// Every interface by which packets from `from` (`None`: unbound) to `to`'s side may leave: of a route with several
+    /// ways each flow takes one, and [`Kernel::route_get`] tells of one flow. Empty where none would leave, as there.
+    /// `links` give the interfaces their names. Linux before 4.13 tells one way only.
+    ///
+    /// # Errors
+    /// As [`Kernel::route_get`].
+    pub fn ways_out(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>> {
+        let what = || format!("ip route get fibmatch {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
+        self.matching(to, from, links).map_err(|refusal| refusal.of(what()))
+    }
+
+    fn matching(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
+        let Some(reply) = self.answer(request(to, from, FIB_MATCH)?)? else { return Ok(Vec::new()) };
+        let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
+        let ways = nexthop::ways(&reply, links, &objects);
+        let ways = ways.ok_or_else(|| Refusal::because("an interface came or went away meanwhile; run again"))?;
+        Ok(ways.into_iter().map(|way| way.dev).collect())
+    }
+
+    fn answer(&mut self, question: Rtmsg) -> Result<Option<Rtmsg>, Refusal> {
+        match self.socket.get(Rtm::Getroute, question) {
+            Err(refusal) if refusal.is(&NO_WAY) => Ok(None),
+            // `blackhole`, or an IPv4 source that is no address of this host; with words, it is a wrong request.
+            Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => Ok(None),
+            reply => reply.map(Some),
+        }
+    }
+
+    fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
+        // IPv6 always names the table, and under strict checking refuses to be asked for it
+        // (`inet6_rtm_valid_getroute_req`).
+        let flags = if to.is_ipv4() { LOOKUP_TABLE } else { 0 };
+        let Some(reply) = self.answer(request(to, from, flags)?)? else { return Ok(None) };
+        let Some(index) = way(&reply) else { return Ok(None) };
+        let link = self.link(index)?.ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
+        Ok(Some(decode(&reply, link.name)))
+    }
+}
+
+/// The way of a packet to `to`, from `from` or unbound; `flags` say what to answer.
+fn request(to: IpAddr, from: Option<IpAddr>, flags: u32) -> Result<Rtmsg, Refusal> {
+    let message = route::builder(Family::of(to))
+        .rtm_dst_len(IpNet::from(to).prefix_len())
+        .rtm_src_len(from.map_or(0, |ip| IpNet::from(ip).prefix_len()))
+        .rtm_flags(RtmF::from_bits_retain(flags))
+        .rtattrs(attributes([(Rta::Dst, Some(ip_value(to))), (Rta::Src, from.map(ip_value))])?);
+    message.build().map_err(Refusal::because)
+}
+
+/// The index of the interface by which the packet leaves, `lo` for this host itself; `None` if it does not leave.
+fn way(reply: &Rtmsg) -> Option<u32> {
+    let leaves = matches!(*reply.rtm_type(), Rtn::Unicast | Rtn::Local);
+    number(reply.rtattrs(), Rta::Oif).filter(|_| leaves)
+}
+
+fn decode(reply: &Rtmsg, dev: Dev) -> Lookup {
+    let attributes = reply.rtattrs();
+    Lookup { dev, via: gateway(attributes), src: ip(attributes, Rta::Prefsrc), table: route::table(reply) }
+}

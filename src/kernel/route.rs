@@ -1,0 +1,257 @@
+//! Routes: listed, made, replaced and deleted. What the kernel would match too loosely is looked up first.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{RtScope, RtTable, Rta, Rtm, RtmF, Rtn, Rtprot};
+use neli::rtnl::{Rtmsg, RtmsgBuilder};
+use nix::errno::Errno;
+
+use super::attributes::{af, attributes, family, index, ip, ip_value, number, number_value};
+use super::nexthop::{self, Objects, is_multipath, ways};
+use super::socket::Refusal;
+use super::{ABSENT, Kernel, Verb, instead, needless};
+use crate::eni::TABLES;
+use crate::net::{Address, Family, IPV6_METRIC, Link, MAIN, Route, RouteKind};
+
+/// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
+const ONLINK: u32 = 4;
+/// `RTNH_F_DEAD` and `RTNH_F_LINKDOWN`: told by the kernel, and refused when they are told to it.
+const DEAD: u32 = 1;
+const LINKDOWN: u32 = 16;
+
+impl Kernel {
+    /// Those of the main table and of ours. A kernel without IPv6 answers with another family's routes
+    /// (`rtnl_dump_all`): they are left out.
+    pub(super) fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
+        let rows = self.route_messages(family)?;
+        let objects = self.next_hop_objects(&rows)?;
+        let routes = rows.iter().filter_map(|row| decode(row, links, &objects));
+        Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || TABLES.contains(&r.table))).collect())
+    }
+
+    fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {
+        self.socket.dump(Rtm::Getroute, builder(family).build().map_err(Refusal::because)?)
+    }
+
+    /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
+    pub(super) fn add_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        let message = encode(route, &devices(links, route)?, Verb::Make)?;
+        match self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message) {
+            Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
+                let stands = self.standing_routes(route, links)?.contains(route);
+                if stands { Ok(false) } else { Err(refusal) }
+            }
+            added => added.map(|()| true),
+        }
+    }
+
+    pub(super) fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        let standing = self.standing_routes(route, links)?;
+        if !standing.iter().any(|present| is_same_way(route, present)) {
+            return Ok(false);
+        }
+        let mut taken = standing.iter().filter(|present| would_delete(route, present));
+        if let Some(other) = taken.find(|present| !is_same_way(route, present)) {
+            return Err(instead(other));
+        }
+        let message = encode(route, &devices(links, route)?, Verb::Delete)?;
+        let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
+        needless(removed.map(|()| true), &ABSENT)
+    }
+
+    /// Refuses to push out what is not `old`: it was changed after it was looked at.
+    pub(super) fn replace_route(&mut self, old: &Route, new: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        let standing = self.standing_routes(new, links)?;
+        if standing == std::slice::from_ref(new) {
+            return Ok(false);
+        }
+        if let Some(other) = standing.iter().find(|present| *present != old) {
+            return Err(Refusal::because(format!("expected `{old}` alone in its place, found `{other}`; run again")));
+        }
+        let message = encode(new, &devices(links, new)?, Verb::Make)?;
+        self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
+        Ok(true)
+    }
+
+    /// The routes with `route`'s table, destination and metric: one, unless somebody appended more.
+    fn standing_routes(&mut self, route: &Route, links: &[Link]) -> Result<Vec<Route>, Refusal> {
+        let key = (route.table, route.dst, metric(route));
+        let family = route.family();
+        if !self.listed.routes.contains_key(&family) {
+            let routes = self.routes(family, links)?;
+            self.listed.routes.insert(family, routes);
+        }
+        let routes = self.listed.routes.get(&family).into_iter().flatten();
+        Ok(routes.filter(|present| present.key() == key).cloned().collect())
+    }
+
+    /// The IPv4 routes by the link `index` that could stand without `address`.
+    pub(super) fn independent(&mut self, address: &Address, index: u32) -> Result<Vec<Rtmsg>, Refusal> {
+        let rows = self.route_messages(Family::Ipv4)?;
+        Ok(rows.into_iter().filter(|row| outlives(row, address, index)).collect())
+    }
+
+    /// A gateway that only our routes led to is on the link all the same. What cannot stand any more is no loss to us.
+    pub(super) fn put_back(&mut self, route: &Rtmsg) -> Result<(), Refusal> {
+        let new = NlmF::CREATE | NlmF::EXCL;
+        let same = self.socket.change(Rtm::Newroute, new, again(route, false)?);
+        if same.is_err() && self.socket.change(Rtm::Newroute, new, again(route, true)?).is_err() {
+            log::warn!("the kernel dropped a route of another hand with the last address of its interface: {route:?}");
+        }
+        Ok(())
+    }
+}
+
+/// A throw route has no device; a unicast one that has none applies to some packets only.
+fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
+    let indexes = route.ways().map(|(_, dev)| index(links, dev)).collect::<Result<Vec<u32>, Refusal>>()?;
+    if indexes.is_empty() && route.kind == RouteKind::Unicast {
+        return Err(Refusal::because("it has selectors that eniroute cannot write; it has to be made by hand"));
+    }
+    Ok(indexes)
+}
+
+/// Two routes of one key are the same but for their preferred source.
+fn is_same_way(a: &Route, b: &Route) -> bool {
+    a.kind == b.kind && a.ways().eq(b.ways())
+}
+
+/// Whether the kernel, asked to delete `asked`, may take `present`, which has the same key, for it, or a way of it:
+/// what is not asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
+fn would_delete(asked: &Route, present: &Route) -> bool {
+    let is_asked = |(via, dev): (Option<IpAddr>, _)| {
+        present.ways().any(|(other, way)| way == dev && (via.is_none() || via == other))
+    };
+    asked.ways().next().is_none() || asked.ways().any(is_asked)
+}
+
+/// `indexes` are those of the interfaces that it leaves by, in the order of [`Route::ways`]. To make it: protocol
+/// static, and `onlink` with a gateway, because our addresses cover no subnet. To delete it: any protocol, any scope,
+/// any flags, any preferred source.
+fn encode(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> {
+    let make = verb == Verb::Make;
+    let has_many = !route.next_hops.is_empty();
+    let oif = indexes.first().filter(|_| !has_many).copied();
+    let message = builder(route.family())
+        .rtm_dst_len(route.dst.prefix_len())
+        .rtm_type(match route.kind {
+            RouteKind::Unicast => Rtn::Unicast,
+            RouteKind::Throw => Rtn::Throw,
+            RouteKind::Other(kind) => Rtn::from(kind),
+        })
+        .rtm_protocol(if make { Rtprot::Static } else { Rtprot::Unspec })
+        .rtm_scope(scope(route, verb))
+        .rtm_flags(RtmF::from_bits_retain(if make && route.via.is_some() { ONLINK } else { 0 }))
+        .rtattrs(attributes([
+            (Rta::Dst, Some(ip_value(route.dst.addr()))),
+            (Rta::Oif, oif.map(number_value)),
+            (Rta::Multipath, has_many.then(|| nexthop::multipath(&route.next_hops, indexes))),
+            (Rta::Gateway, route.via.map(ip_value)),
+            (Rta::Prefsrc, route.src.filter(|_| make).map(ip_value)),
+            (Rta::Priority, Some(number_value(metric(route)))),
+            (Rta::Table, Some(number_value(route.table))),
+        ])?);
+    message.build().map_err(Refusal::because)
+}
+
+/// A route that was listed, to be made again as it was; with `on_link`, its gateway need not be covered by a route.
+fn again(listed: &Rtmsg, on_link: bool) -> Result<Rtmsg, Refusal> {
+    let flags = listed.rtm_flags().bits() & !(DEAD | LINKDOWN) | if on_link { ONLINK } else { 0 };
+    let message = RtmsgBuilder::default()
+        .rtm_family(*listed.rtm_family())
+        .rtm_dst_len(*listed.rtm_dst_len())
+        .rtm_src_len(*listed.rtm_src_len())
+        .rtm_tos(*listed.rtm_tos())
+        .rtm_table(*listed.rtm_table())
+        .rtm_protocol(*listed.rtm_protocol())
+        .rtm_scope(*listed.rtm_scope())
+        .rtm_type(*listed.rtm_type())
+        .rtm_flags(RtmF::from_bits_retain(flags))
+        .rtattrs(listed.rtattrs().clone());
+    message.build().map_err(Refusal::because)
+}
+
+/// The metric that the route has once it stands: an IPv6 route cannot have 0.
+fn metric(route: &Route) -> u32 {
+    match (route.family(), route.metric) {
+        (Family::Ipv6, 0) => IPV6_METRIC,
+        (_, metric) => metric,
+    }
+}
+
+/// The scope that `ip` gives: IPv4 on-link routes have their own, and IPv6 knows none. A deletion with `nowhere`
+/// takes any scope (`fib_table_delete`).
+fn scope(route: &Route, verb: Verb) -> RtScope {
+    let via = route.ways().find_map(|(via, _)| via);
+    match (verb, route.family(), route.kind, via) {
+        (Verb::Delete, Family::Ipv4, _, _) => RtScope::Nowhere,
+        (Verb::Make, Family::Ipv4, RouteKind::Unicast, None) => RtScope::Link,
+        _ => RtScope::Universe,
+    }
+}
+
+/// A route of a family, of which nothing else is said.
+pub(super) fn builder(family: Family) -> RtmsgBuilder {
+    RtmsgBuilder::default()
+        .rtm_family(af(family))
+        .rtm_dst_len(0)
+        .rtm_src_len(0)
+        .rtm_tos(0)
+        .rtm_table(RtTable::Unspec)
+        .rtm_protocol(Rtprot::Unspec)
+        .rtm_scope(RtScope::Universe)
+        .rtm_type(Rtn::Unspec)
+}
+
+/// `None` for a cached route, for one whose link came after `links` were listed, and for one that applies to some
+/// packets only (type of service, IPv6 source prefix): the kernel keeps those apart from all that apply to any.
+/// `objects` are the next hops that the route names by number only.
+fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
+    let attributes = message.rtattrs();
+    let is_for_all = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0;
+    if message.rtm_flags().contains(RtmF::CLONED) || !is_for_all {
+        return None;
+    }
+    let kind = match *message.rtm_type() {
+        Rtn::Unicast => RouteKind::Unicast,
+        Rtn::Throw => RouteKind::Throw,
+        other => RouteKind::Other(other.into()),
+    };
+    let mut ways = if kind == RouteKind::Throw { Vec::new() } else { ways(message, links, objects)? };
+    let only = if is_multipath(message, objects) { None } else { ways.pop() };
+    Some(Route {
+        table: table(message),
+        kind,
+        dst: destination(message)?,
+        via: only.as_ref().and_then(|way| way.via),
+        dev: only.map(|way| way.dev),
+        next_hops: ways,
+        src: ip(attributes, Rta::Prefsrc),
+        metric: number(attributes, Rta::Priority).unwrap_or(0),
+    })
+}
+
+/// A route by the link `index` that could stand without `address`: the kernel has not made it for that, and it does
+/// not have it as its source.
+fn outlives(message: &Rtmsg, address: &Address, index: u32) -> bool {
+    let attributes = message.rtattrs();
+    let is_by_link = number(attributes, Rta::Oif) == Some(index) && !message.rtm_flags().contains(RtmF::CLONED);
+    is_by_link && *message.rtm_protocol() != Rtprot::Kernel && ip(attributes, Rta::Prefsrc) != Some(address.net.addr())
+}
+
+fn destination(message: &Rtmsg) -> Option<IpNet> {
+    let everything = family(*message.rtm_family())?.everything().addr();
+    let ip = ip(message.rtattrs(), Rta::Dst).unwrap_or(everything);
+    Some(IpNet::new(ip, *message.rtm_dst_len()).ok()?.trunc())
+}
+
+/// The header holds eight bits of the table only.
+pub(super) fn table(message: &Rtmsg) -> u32 {
+    number(message.rtattrs(), Rta::Table).unwrap_or_else(|| u8::from(*message.rtm_table()).into())
+}
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;
