@@ -4,23 +4,23 @@ use crate::cli::{Apply, Common};
 use crate::conflicts;
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::metadata::Reading;
-use crate::reconcile::{Host, converge, demand_root, lock};
+use crate::reconcile::{Host, How, converge, demand_root, lock};
 use crate::report::Report;
 
 /// Configures every ENI, or those that are selected.
 ///
 /// # Errors
-/// Not root, or another tool is in charge; the metadata service; as [`crate::reconcile::executor::Executor::execute`].
+/// Not root, or another tool is in charge; the metadata service; as [`converge`].
 pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     demand_root("apply")?;
-    let _lock = lock(common)?;
-    let rival = if options.force { None } else { conflicts::in_charge(&Disk::new(&common.root)?)? };
+    let how = How::apply(common, options);
+    let disk = Disk::new(&common.root)?;
+    let _lock = lock(&disk, how.wait)?;
+    let rival = if how.force { None } else { conflicts::in_charge(&disk)? };
     if let Some(why) = rival {
         return Err(Error::Usage(format!("{why}; nothing was changed")));
     }
     let mut host = Host::open(common)?;
-    let public = host.needs_public(&options.selected);
-    let metadata = Reading::start(host.imds()?, public)?.metadata();
-    converge(&mut host, metadata, common, options, "apply")
+    let metadata = host.metadata(host.needs_public(&how.selected))?;
+    converge(&mut host, &how, metadata)
 }

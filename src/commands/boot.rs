@@ -7,17 +7,18 @@ use log::warn;
 use crate::cli::{Apply, Common};
 use crate::error::Result;
 use crate::metadata::cache::{self, Memory};
-use crate::reconcile::follow::Follow;
-use crate::reconcile::{Host, converge, demand_root, late, lock};
+use crate::reconcile::wait::{Wait, client};
+use crate::reconcile::{Host, How, converge, demand_root, lock};
 use crate::report::Report;
 
 /// Configures every ENI as EC2 publishes it, for at most `--wait`.
 ///
 /// # Errors
-/// Not root; the metadata service, where nothing was done; as [`crate::reconcile::executor::Executor::execute`].
+/// Not root; the metadata service, where nothing was done; as [`converge`].
 pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     demand_root("apply")?;
     let deadline = Instant::now() + common.wait;
+    let how = How::apply(common, options);
     let mut host = Host::open(common)?;
     // From now on an interface that appears is a matter for `hotplug add`; this run may have looked already.
     if !host.disk.exists(cache::PATH)
@@ -26,11 +27,10 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
         warn!("{error}; hot-plugged interfaces are not seen");
     }
     host.is_starting = true;
-    let follow = Follow { common, options, command: "apply", deadline };
-    let report = follow.run(&mut host, Memory::default(), |_| true)?;
-    let Some(metadata) = late::without_client(&mut host, &report, deadline) else { return Ok(report) };
+    let report = Wait::new(&mut host, &how, Memory::default(), deadline).until_served(|_| true)?;
+    let Some(metadata) = client::in_vain(&mut host, &report, deadline) else { return Ok(report) };
     host.is_starting = false;
-    match lock(common).and_then(|_lock| converge(&mut host, metadata, common, options, "apply")) {
+    match lock(&host.disk, how.wait).and_then(|_lock| converge(&mut host, &how, metadata)) {
         Ok(next) => Ok(report.followed_by(next)),
         Err(error) => report.ended_by(error),
     }

@@ -2,10 +2,8 @@
 
 use crate::cli::{Common, Parts, Selected};
 use crate::conflicts;
-use crate::diff::diff;
 use crate::error::Result;
-use crate::reconcile::assess::Survey;
-use crate::reconcile::{Host, files, state, unproven};
+use crate::reconcile::{Host, How, Run, state, unproven};
 use crate::report::Report;
 
 /// The `ip` commands and the file diffs.
@@ -13,16 +11,17 @@ use crate::report::Report;
 /// # Errors
 /// The metadata service; a kernel that cannot be asked.
 pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
+    let how = How::plan(common, selected, parts);
     let mut host = Host::open(common)?;
-    let survey = Survey::take(&mut host, selected)?;
-    let mut report = survey.report("plan");
-    report.notes.extend(unproven::note(&host.disk));
-    report.notes.extend(conflicts::in_charge(&host.disk)?.map(|why| format!("`eniroute apply` would refuse: {why}")));
-    if !parts.no_kernel {
-        report.kernel = diff(&survey.desired, &survey.observed, &survey.scope);
+    let metadata = host.metadata(host.needs_public(selected))?;
+    let mut run = Run::of(&mut host, &how, metadata)?;
+    run.report.notes.extend(unproven::note(&run.host.disk));
+    let rival = conflicts::in_charge(&run.host.disk)?;
+    run.report.notes.extend(rival.map(|why| format!("`eniroute apply` would refuse: {why}")));
+    if how.live {
+        run.report.kernel = run.changes();
     }
-    let files = files::plan_files(&host.disk, &survey, parts, &mut report);
-    report.files = files.files.iter().map(|change| state::file(change, true)).collect();
-    report.enis = state::all(&survey, None)?;
-    Ok(report)
+    run.report.files = run.plan_files().files.iter().map(|change| state::file(change, true)).collect();
+    run.report.enis = state::all(&run.assessment, None)?;
+    Ok(run.report)
 }

@@ -6,34 +6,34 @@ use std::time::SystemTime;
 use log::debug;
 
 use super::hotplug::QUEUE;
-use crate::cli::{Apply, Common, Selected};
+use crate::cli::{Common, Selected};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::metadata::cache::{self, Memory};
-use crate::metadata::{self, Incomplete, Metadata, Reading};
-use crate::reconcile::{Host, LOCK, converge, demand_root, mend};
+use crate::metadata::{self, Incomplete, Metadata};
+use crate::reconcile::{Host, How, converge, demand_root, try_lock};
 use crate::report::Report;
 
 /// Follows what EC2 has changed. Does nothing while another run is at work.
 ///
 /// # Errors
-/// Not root; the metadata service; as [`crate::reconcile::executor::Executor::execute`].
+/// Not root; the metadata service; as [`converge`].
 pub fn run(common: &Common) -> Result<Report> {
     demand_root("refresh")?;
-    let Some(_lock) = Disk::new(&common.root)?.try_lock(Path::new(LOCK))? else {
+    let disk = Disk::new(&common.root)?;
+    let Some(_lock) = try_lock(&disk)? else {
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
     };
-    mend::mend(&Disk::new(&common.root)?);
     let mut host = Host::open(common)?;
     let metadata = match current(&mut host) {
         Ok(metadata) => metadata,
-        Err(error @ Error::Refused { .. }) => return told_once(&host.disk, error),
+        Err(error @ Error::Refused { .. }) => return told_once(&disk, error),
         Err(error) => return Err(error),
     };
     let late: Vec<String> = metadata.incomplete.iter().map(Incomplete::to_string).collect();
-    let mut report = converge(&mut host, metadata, common, &Apply::default(), "refresh")?;
-    if !late.is_empty() && host.disk.try_lock(Path::new(QUEUE))?.is_none() {
+    let mut report = converge(&mut host, &How::repeated("refresh", common), metadata)?;
+    if !late.is_empty() && disk.try_lock(Path::new(QUEUE))?.is_none() {
         debug!("another run waits for {}", late.join("; "));
         report.errors.retain(|error| !late.contains(error));
     }
@@ -62,7 +62,7 @@ fn current(host: &mut Host) -> Result<Metadata> {
     if !public && memory.is_of(&links) && metadata::still_holds(host.imds()?, &memory.read(), minute())? {
         return Ok(memory.metadata());
     }
-    Ok(Reading::start(host.imds()?, public)?.metadata())
+    host.metadata(public)
 }
 
 /// Differs from one refresh to the next.

@@ -1,15 +1,12 @@
 //! `eniroute remove`: takes back all that eniroute did, and only that.
 
-use crate::cli::{Common, Remove, Selected};
-use crate::config::Config;
+use crate::cli::{Common, Remove};
 use crate::error::Result;
 use crate::files::Disk;
-use crate::kernel::Kernel;
 use crate::metadata::cache::{self, Memory};
 use crate::platform;
-use crate::reconcile::assess::{self, Survey};
-use crate::reconcile::executor::Executor;
-use crate::reconcile::{LOCK, demand_root, files, lock};
+use crate::reconcile::assess::read_ledger;
+use crate::reconcile::{Host, How, LOCK, Run, demand_root, lock};
 use crate::report::Report;
 
 /// There while the boot's own run is enabled: a link to the unit.
@@ -18,35 +15,30 @@ const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.serv
 /// Takes away what was made, for all ENIs or those that are selected.
 ///
 /// # Errors
-/// Not root; no such ENI; as [`Executor::execute`].
+/// Not root; no such ENI; as [`Run::remove`].
 pub fn run(common: &Common, wanted: &Remove) -> Result<Report> {
     demand_root("remove")?;
-    let _lock = lock(common)?;
-    take_away(common, &Disk::new(&common.root)?, &mut Kernel::open()?, wanted)
+    let _lock = lock(&Disk::new(&common.root)?, common.wait)?;
+    take_away(&mut Host::open_for_removal(common)?, &How::remove(common, wanted))
 }
 
 /// Needs no metadata: what to take away stands in the ledger and in the files.
-fn take_away(common: &Common, disk: &Disk, kernel: &mut Kernel, wanted: &Remove) -> Result<Report> {
-    let Remove { selected, no_kernel, .. } = wanted;
-    let (path, must_exist) = common.config_path();
-    // A mistake in the configuration keeps nobody from taking all back.
-    let config = Config::load(&path, must_exist).unwrap_or_default();
-    let mut survey = Survey::of_what_we_made(disk, kernel, &config, selected)?;
-    let mut report = survey.report("remove");
-    let mut executor = Executor { kernel, disk, service: None, wait: common.wait };
-    files::remove(&mut executor, &mut survey, !no_kernel, &mut report)?;
-    if selected.enis.is_empty() {
-        Memory::erase(disk)?;
+fn take_away(host: &mut Host, how: &How) -> Result<Report> {
+    let mut report = Run::removal(host, how)?.remove()?;
+    let is_whole = how.selected.enis.is_empty();
+    if is_whole {
+        Memory::erase(&host.disk)?;
     }
     // A run without anything to take away has nothing to warn of.
-    let again = if report.kernel.is_empty() && report.files.is_empty() { None } else { will_come_back(disk, selected) };
-    report.notes.extend(again);
+    if report.changes_anything() {
+        report.notes.extend(will_come_back(&host.disk, is_whole));
+    }
     Ok(report)
 }
 
 /// What would undo a removal.
-fn will_come_back(disk: &Disk, selected: &Selected) -> Option<String> {
-    if !selected.enis.is_empty() && disk.exists(cache::PATH) {
+fn will_come_back(disk: &Disk, is_whole: bool) -> Option<String> {
+    if !is_whole && disk.exists(cache::PATH) {
         return Some("the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned());
     }
     let why = "eniroute.service configures all ENIs again at the next boot; to keep it from that: systemctl disable eniroute.service";
@@ -62,13 +54,11 @@ pub fn image(common: &Common) -> Result<Report> {
     demand_root("remove")?;
     let disk = Disk::new(&common.root)?;
     // Nobody else runs this early; and where there is nothing to do, nothing is made.
-    let _lock = if disk.exists(LOCK) { Some(lock(common)?) } else { None };
-    let mut kernel = Kernel::open()?;
-    let ledger = assess::read_ledger(&disk);
-    let Some(why) = ledger.of_another(platform::instance(&disk).as_deref(), &kernel.links()?) else {
-        return Ok(Report::silent("remove"));
-    };
-    let mut report = take_away(common, &disk, &mut kernel, &Remove::default())?;
+    let _lock = if disk.exists(LOCK) { Some(lock(&disk, common.wait)?) } else { None };
+    let mut host = Host::open_for_removal(common)?;
+    let another = read_ledger(&disk).of_another(platform::instance(&disk).as_deref(), &host.kernel.links()?);
+    let Some(why) = another else { return Ok(Report::silent("remove")) };
+    let mut report = take_away(&mut host, &How::all("remove", common))?;
     report.line = Some(format!("{why}: what eniroute made there was taken away ({} files)", report.files.len()));
     Ok(report)
 }

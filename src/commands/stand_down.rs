@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::metadata::cache::Memory;
 use crate::platform::{self, Platform};
-use crate::reconcile::is_certain;
+use crate::reconcile::host::is_certain;
 use crate::report::Report;
 
 /// Runs `work` as a service does: where eniroute has no business, one line says so, and that is a success.

@@ -6,17 +6,17 @@ use std::net::IpAddr;
 
 use log::{info, warn};
 
-use super::Host;
+use super::host::Host;
+use super::how::How;
 use crate::cli::Selected;
 use crate::config::Config;
-use crate::diff::{Conflict, Made, Scope, conflicts};
+use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::kernel::Kernel;
 use crate::ledger::{self, Entry, Ledger};
 use crate::metadata::cache::Memory;
-use crate::metadata::{Incomplete, Metadata, Reading};
+use crate::metadata::{Incomplete, Metadata};
 use crate::net::link_of_mac;
 use crate::net::{Link, Mac};
 use crate::object::Observed;
@@ -25,7 +25,8 @@ use crate::report::Report;
 use crate::select::Selector;
 use crate::stacks;
 
-pub struct Survey {
+/// What is known before anything is changed.
+pub struct Assessment {
     pub metadata: Metadata,
     pub observed: Observed,
     /// Of the ENIs that this run is about.
@@ -44,23 +45,7 @@ pub struct Survey {
     chosen: Option<BTreeSet<Mac>>,
 }
 
-impl Survey {
-    /// Reads the metadata, and takes a survey of it.
-    pub fn take(host: &mut Host, selected: &Selected) -> Result<Self> {
-        let public = host.needs_public(selected);
-        Self::take_with(host, selected, public)
-    }
-
-    /// The same, and the public addresses of every ENI.
-    pub fn take_with_public(host: &mut Host, selected: &Selected) -> Result<Self> {
-        Self::take_with(host, selected, true)
-    }
-
-    fn take_with(host: &mut Host, selected: &Selected, public: bool) -> Result<Self> {
-        let metadata = Reading::start(host.imds()?, public)?.metadata();
-        Self::of(host, metadata, selected)
-    }
-
+impl Assessment {
     /// What `metadata` means for this host as the kernel has it now.
     pub fn of(host: &mut Host, metadata: Metadata, selected: &Selected) -> Result<Self> {
         let observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
@@ -71,18 +56,20 @@ impl Survey {
         let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
         let complete = metadata.incomplete.is_empty() && unlisted.is_empty() && !metadata.recalled;
-        let scope = scope(&metadata, &desired, made, complete, chosen.as_ref());
+        let scope = Scope { complete, made, ..reach(&metadata, &desired, chosen.as_ref()) };
         let keep = unlisted.clone();
         let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
         let conflicts = conflicts(&desired, &observed, &scope);
-        let mut survey = Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, conflicts, chosen };
-        survey.narrow();
-        Ok(survey)
+        let mut assessment =
+            Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, conflicts, chosen };
+        assessment.narrow();
+        Ok(assessment)
     }
 
     /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
-    pub fn of_what_we_made(disk: &Disk, kernel: &mut Kernel, config: &Config, selected: &Selected) -> Result<Self> {
-        let observed = kernel.observe()?;
+    pub fn of_what_we_made(host: &mut Host, selected: &Selected) -> Result<Self> {
+        let observed = host.kernel.observe()?;
+        let Host { disk, config, .. } = host;
         // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
         let remembered = plan(&Memory::load(disk).enis, &observed, config);
         let ledger = known_ledger(disk, &remembered, &observed)?;
@@ -130,15 +117,14 @@ impl Survey {
         self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))
     }
 
-    /// A report on this survey, with what could not be read.
-    pub fn report(&self, command: &'static str) -> Report {
+    /// A report on this assessment, with what could not be read.
+    pub fn report(&self, how: &How) -> Report {
         let errors = self.metadata.incomplete.iter().map(Incomplete::to_string).collect();
         let mut notes = self.notes();
-        // What runs every minute, or for each interface, does not say the same again and again.
-        if !["refresh", "hotplug"].contains(&command) {
+        if !how.is_repeated {
             notes.extend(self.left_alone());
         }
-        Report { command, errors, notes, ..Report::default() }
+        Report { command: how.command, errors, notes, ..Report::default() }
     }
 
     /// What the configuration and what others have made of this host.
@@ -247,21 +233,15 @@ fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Ma
     ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
 }
 
-fn scope(
-    metadata: &Metadata,
-    desired: &Desired,
-    made: Vec<Made>,
-    complete: bool,
-    chosen: Option<&BTreeSet<Mac>>,
-) -> Scope {
+/// Which ENIs a run may change, and of which it takes nothing away.
+fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>) -> Scope {
     let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
     let old_news = metadata.enis.iter().filter(|_| metadata.recalled).map(|eni| eni.mac);
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
         keep: left_alone.map(|skipped| skipped.eni.mac).chain(old_news).collect(),
-        complete,
-        made,
+        ..Scope::default()
     }
 }
 

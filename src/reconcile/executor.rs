@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use log::{info, warn};
 
-use super::assess::Survey;
+use super::assess::Assessment;
+use super::host::Host;
 use super::proof::Baseline;
 use super::unproven::{self, Unproven};
 use crate::diff::standing;
@@ -31,64 +32,65 @@ pub struct Executor<'a> {
     pub service: Option<&'a mut Imds>,
     /// Bounds the proof.
     pub wait: Duration,
+    /// Tells what was done, and what could not be.
+    pub report: &'a mut Report,
 }
 
-impl Executor<'_> {
-    /// Makes `changes`, which `ledger` has an entry for, and keeps them only if they are proven. `survey` has then
-    /// what the kernel holds, and the ledger with what was made; `report` what was done, and what could not be.
+impl<'a> Executor<'a> {
+    /// The metadata service has to answer after a change where it has been asked before. `wait` bounds the proof.
+    pub fn of(host: &'a mut Host, wait: Duration, report: &'a mut Report) -> Self {
+        Self { kernel: &mut host.kernel, disk: &host.disk, service: host.imds.as_mut(), wait, report }
+    }
+
+    /// Makes `changes`, which `ledger` has an entry for, and keeps them only if they are proven. `assessment` has then
+    /// what the kernel holds, and the ledger with what was made.
     ///
     /// # Errors
     /// The host would no longer be reached: everything that was made here has been taken back. Or nothing was changed:
     /// what worked before cannot be asked, or the changes cannot be written down.
-    pub fn execute(
-        &mut self,
-        survey: &mut Survey,
-        ledger: Ledger,
-        changes: Vec<Change>,
-        report: &mut Report,
-    ) -> Result<()> {
+    pub fn execute(&mut self, assessment: &mut Assessment, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
         if self.disk.exists(unproven::PATH) {
             let why = "another run was interrupted meanwhile; nothing was changed, run again";
             return Err(Error::Failed(why.to_owned()));
         }
         if !changes.is_empty() {
-            return self.change(survey, ledger, changes, report);
+            return self.change(assessment, ledger, changes);
         }
-        survey.ledger = ledger;
-        self.save(&survey.ledger, report);
+        assessment.ledger = ledger;
+        self.save(&assessment.ledger);
         Ok(())
     }
 
-    fn change(&mut self, survey: &mut Survey, ledger: Ledger, changes: Vec<Change>, report: &mut Report) -> Result<()> {
-        let baseline = Baseline::take(self.kernel, survey, &ledger, self.service.as_deref_mut())?;
+    fn change(&mut self, assessment: &mut Assessment, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
+        let baseline = Baseline::take(self.kernel, assessment, &ledger, self.service.as_deref_mut())?;
         let stretch = Stretch::begin();
-        let mark = Unproven::new(&changes, baseline, &ledger, &survey.ledger);
-        self.write_down(&mark, report)?;
-        let done = self.make(changes, &survey.observed.links, report);
+        let mark = Unproven::new(&changes, baseline, &ledger, &assessment.ledger);
+        self.write_down(&mark)?;
+        let done = self.make(changes, &assessment.observed.links);
         match self.prove(&mark, &done) {
-            Ok(observed) => survey.observed = observed.unwrap_or_else(|| std::mem::take(&mut survey.observed)),
+            Ok(observed) => assessment.observed = observed.unwrap_or_else(|| std::mem::take(&mut assessment.observed)),
             Err(error) => {
-                let outcome = self.roll_back(&mark, &done, &survey.observed.links, report);
+                let outcome = self.roll_back(&mark, &done, &assessment.observed.links);
                 stretch.until_the_end();
                 let files = "and the files are as they were before it";
                 return Err(Error::Failed(format!("after the change {error}; {outcome}, {files}")));
             }
         }
-        survey.ledger = ledger;
-        done.iter().for_each(|change| survey.ledger.record(change));
-        self.end(&survey.ledger, report);
-        report.kernel.extend(done);
+        assessment.ledger = ledger;
+        done.iter().for_each(|change| assessment.ledger.record(change));
+        self.end(&assessment.ledger);
+        self.report.kernel.extend(done);
         Ok(())
     }
 
     /// Ahead: if we are killed from now on, the next run knows what is to be proven, and what is ours.
-    fn write_down(&self, mark: &Unproven, report: &mut Report) -> Result<()> {
+    fn write_down(&mut self, mark: &Unproven) -> Result<()> {
         mark.save(self.disk).map_err(|error| {
             Error::Failed(format!(
                 "{error}; nothing was changed, because a run that is interrupted must leave word of it; make room there"
             ))
         })?;
-        self.save(&intended(&mark.ledger, &mark.changes), report);
+        self.save(&intended(&mark.ledger, &mark.changes));
         Ok(())
     }
 
@@ -100,16 +102,16 @@ impl Executor<'_> {
         mark.baseline.prove(self.kernel, done, self.wait).map(Some)
     }
 
-    /// Proves what an earlier run left unproven, by what worked before that, or takes it back; `report` tells of the
+    /// Proves what an earlier run left unproven, by what worked before that, or takes it back, and reports the
     /// latter. Needs no metadata.
     ///
     /// # Errors
     /// [`Error::Kernel`]: it cannot be known what there is.
-    pub fn settle(&mut self, report: &mut Report) -> Result<()> {
+    pub fn settle(&mut self) -> Result<()> {
         let Some(mark) = Unproven::left(self.disk) else { return Ok(()) };
         if mark.is_void() {
             info!("what an interrupted run changed in another boot went with that");
-            self.end(mark.before(), report);
+            self.end(mark.before());
             return Ok(());
         }
         let _stretch = Stretch::begin();
@@ -120,33 +122,35 @@ impl Executor<'_> {
                 info!("{} changes of an interrupted run are proven now", standing.len());
                 let mut ledger = mark.ledger;
                 standing.iter().for_each(|change| ledger.record(change));
-                self.end(&ledger, report);
+                self.end(&ledger);
             }
-            Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error, report),
+            Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error),
         }
         Ok(())
     }
 
-    fn take_back_what_was_left(&mut self, mark: &Unproven, links: &[Link], error: &Error, report: &mut Report) {
+    fn take_back_what_was_left(&mut self, mark: &Unproven, links: &[Link], error: &Error) {
         let (undone, left) = self.take_back(&mark.changes, links);
-        self.end(&with(mark.before(), &left), report);
+        self.end(&with(mark.before(), &left));
         if undone.is_empty() && left.is_empty() {
             info!("an interrupted run had changed nothing yet");
             return;
         }
         let outcome = outcome(undone.len(), left.len());
-        report.notes.push(format!("a run was interrupted before its changes were proven, and now {error}; {outcome}"));
-        report.kernel.extend(undone);
+        self.report
+            .notes
+            .push(format!("a run was interrupted before its changes were proven, and now {error}; {outcome}"));
+        self.report.kernel.extend(undone);
     }
 
     /// The ledger first: without the mark, nothing else tells what is ours.
-    fn end(&self, ledger: &Ledger, report: &mut Report) {
-        self.save(ledger, report);
-        report.errors.extend(Unproven::clear(self.disk).err().map(|error| error.to_string()));
+    fn end(&mut self, ledger: &Ledger) {
+        self.save(ledger);
+        self.report.errors.extend(Unproven::clear(self.disk).err().map(|error| error.to_string()));
     }
 
     /// Writes the ledger, if it differs from what is there; an empty one is no file. What fails is reported, once.
-    pub fn save(&self, ledger: &Ledger, report: &mut Report) {
+    pub fn save(&mut self, ledger: &Ledger) {
         let saved = if ledger.enis.is_empty() {
             self.disk.plan(&[], &[ledger::PATH.into()])
         } else {
@@ -155,27 +159,27 @@ impl Executor<'_> {
         let saved = saved.and_then(|changes| changes.iter().try_for_each(|change| self.disk.commit(change)));
         if let Err(error) = saved {
             let error = error.to_string();
-            if !report.errors.contains(&error) {
-                report.errors.push(error);
+            if !self.report.errors.contains(&error) {
+                self.report.errors.push(error);
             }
         }
     }
 
     /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
     /// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
-    fn make(&mut self, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+    fn make(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<Change> {
         let (removals, additions): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| matches!(c, Change::Remove(_)));
-        let failed_before = report.errors.len();
-        let mut done = self.pass(additions, links, report);
-        if report.errors.len() == failed_before {
-            done.extend(self.pass(removals, links, report));
+        let failed_before = self.report.errors.len();
+        let mut done = self.pass(additions, links);
+        if self.report.errors.len() == failed_before {
+            done.extend(self.pass(removals, links));
         } else if !removals.is_empty() {
-            report.notes.push("nothing was taken away, because not everything could be made".to_owned());
+            self.report.notes.push("nothing was taken away, because not everything could be made".to_owned());
         }
         done
     }
 
-    fn pass(&mut self, changes: Vec<Change>, links: &[Link], report: &mut Report) -> Vec<Change> {
+    fn pass(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<Change> {
         let mut done = Vec::new();
         for (change, ended) in self.kernel.apply_all(changes, links) {
             match ended {
@@ -184,16 +188,16 @@ impl Executor<'_> {
                     done.push(change);
                 }
                 Ok(false) => {}
-                Err(error) => report.errors.push(error.to_string()),
+                Err(error) => self.report.errors.push(error.to_string()),
             }
         }
         done
     }
 
     /// Says how that ended.
-    fn roll_back(&mut self, mark: &Unproven, done: &[Change], links: &[Link], report: &mut Report) -> String {
+    fn roll_back(&mut self, mark: &Unproven, done: &[Change], links: &[Link]) -> String {
         let (undone, left) = self.take_back(done, links);
-        self.end(&with(mark.before(), &left), report);
+        self.end(&with(mark.before(), &left));
         outcome(undone.len(), left.len())
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::assess::Survey;
+use super::assess::Assessment;
 use super::state::{OUTSIDE_IPV4, OUTSIDE_IPV6};
 use crate::diff::{lifelines, severed};
 use crate::eni::{Eni, TABLES};
@@ -52,22 +52,27 @@ impl Baseline {
     ///
     /// # Errors
     /// [`Error::Kernel`].
-    pub fn take(kernel: &mut Kernel, survey: &Survey, ledger: &Ledger, service: Option<&mut Imds>) -> Result<Self> {
-        let observed = &survey.observed;
-        let primary = survey.metadata.enis.iter().find(|eni| eni.primary);
+    pub fn take(
+        kernel: &mut Kernel,
+        assessment: &Assessment,
+        ledger: &Ledger,
+        service: Option<&mut Imds>,
+    ) -> Result<Self> {
+        let observed = &assessment.observed;
+        let primary = assessment.metadata.enis.iter().find(|eni| eni.primary);
         let mac = primary.map(|eni| eni.mac).or(ledger.primary);
         let devs = mac
             .and_then(|mac| link_of_mac(mac, &observed.links))
             .map_or(Vec::new(), |link| with_uppers(link, &observed.links));
         let metadata = service.as_ref().map_or_else(imds::default_addresses, |service| service.addresses());
-        let asked = Questions { primary, enis: &survey.metadata.enis, devs: &devs, observed, metadata };
+        let asked = Questions { primary, enis: &assessment.metadata.enis, devs: &devs, observed, metadata };
         let sources = asked.sources();
         let mut lookups = Vec::new();
         for (from, to) in asked.all(&sources) {
             let ways = kernel.ways_out(to, from, &observed.links)?;
             let by_primary = ways.first().filter(|dev| devs.contains(dev) && ways.iter().all(|way| way == *dev));
             let Some(dev) = by_primary else { continue };
-            if !survey.is_removal() || !is_by_ours(kernel, observed, (from, to))? {
+            if !assessment.is_removal() || !is_by_ours(kernel, observed, from, to)? {
                 lookups.push(Lookup { from, to, dev: dev.clone() });
             }
         }
@@ -137,7 +142,7 @@ impl Lookup {
 }
 
 /// Without us the host is as it was before: what our tables, or our route in main, alone give the primary goes with them.
-fn is_by_ours(kernel: &mut Kernel, observed: &Observed, (from, to): (Option<IpAddr>, IpAddr)) -> Result<bool> {
+fn is_by_ours(kernel: &mut Kernel, observed: &Observed, from: Option<IpAddr>, to: IpAddr) -> Result<bool> {
     let covers = |route: &&Route| route.table == MAIN && route.dst.contains(&to);
     let in_main =
         observed.routes.iter().filter(covers).min_by_key(|route| (Reverse(route.dst.prefix_len()), route.metric));

@@ -1,14 +1,15 @@
 //! Before all else a run that may change something deals with what an interrupted one left unproven, whatever the
 //! metadata service says, and whoever is in charge by now.
 
-use std::path::Path;
+use std::time::Duration;
 
 use log::debug;
 use nix::unistd::geteuid;
 
 use super::executor::Executor;
-use super::{LOCK, mend, unproven};
-use crate::cli::{Apply, Cli, Command, Common};
+use super::lock::{lock, try_lock};
+use super::unproven;
+use crate::cli::{Apply, Cli, Command};
 use crate::error::Result;
 use crate::files::{Disk, Lock};
 use crate::kernel::Kernel;
@@ -27,13 +28,13 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
         return work();
     }
     let mut report = Report { command: name(&cli.command), ..Report::default() };
-    let Some(lock) = lock(&disk, &cli.command, &cli.common)? else {
+    let Some(lock) = turn(&disk, &cli.command, cli.common.wait)? else {
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
     };
-    mend::mend(&disk);
     let mut kernel = Kernel::open()?;
-    Executor { kernel: &mut kernel, disk: &disk, service: None, wait: cli.common.wait }.settle(&mut report)?;
+    let wait = cli.common.wait;
+    Executor { kernel: &mut kernel, disk: &disk, service: None, wait, report: &mut report }.settle()?;
     drop(lock);
     let is_called = matches!(cli.command, Command::Refresh | Command::Hotplug(_));
     if is_called && !disk.exists(cache::PATH) {
@@ -46,9 +47,8 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
 }
 
 /// A refresh does not wait for another run, as ever.
-fn lock(disk: &Disk, command: &Command, common: &Common) -> Result<Option<Lock>> {
-    let path = Path::new(LOCK);
-    if matches!(command, Command::Refresh) { disk.try_lock(path) } else { disk.lock(path, common.wait).map(Some) }
+fn turn(disk: &Disk, command: &Command, wait: Duration) -> Result<Option<Lock>> {
+    if matches!(command, Command::Refresh) { try_lock(disk) } else { lock(disk, wait).map(Some) }
 }
 
 fn may_change(command: &Command) -> bool {

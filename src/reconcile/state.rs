@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::assess::Survey;
+use super::assess::Assessment;
 use crate::diff::missing;
 use crate::eni::Eni;
 use crate::error::Result;
@@ -19,14 +19,15 @@ pub const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
 pub const OUTSIDE_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
 
 /// Every ENI; with `kernel`, it is asked which way each address would leave.
-pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniReport>> {
-    let missing = missing(&survey.desired, &survey.observed);
+pub fn all(assessment: &Assessment, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniReport>> {
+    let missing = missing(&assessment.desired, &assessment.observed);
     let mut reports = Vec::new();
-    for planned in &survey.desired.enis {
+    for planned in &assessment.desired.enis {
         // Some of the primary ENI's addresses are its DHCP client's business, but they count all the same.
-        let absent = missing.get(&planned.eni.table()).copied().unwrap_or(0) + planned.lacking(&survey.observed).len();
+        let absent =
+            missing.get(&planned.eni.table()).copied().unwrap_or(0) + planned.lacking(&assessment.observed).len();
         let strays = match &mut kernel {
-            Some(kernel) if absent == 0 => misrouted(survey, planned, kernel)?,
+            Some(kernel) if absent == 0 => misrouted(assessment, planned, kernel)?,
             _ => 0,
         };
         let state = match (absent, strays) {
@@ -35,33 +36,33 @@ pub fn all(survey: &Survey, mut kernel: Option<&mut Kernel>) -> Result<Vec<EniRe
             (absent, _) => State::Missing(absent),
         };
         // As EC2 has it, also where the link cannot have all of it.
-        let listed = survey.metadata.enis.iter().find(|eni| eni.mac == planned.eni.mac);
+        let listed = assessment.metadata.enis.iter().find(|eni| eni.mac == planned.eni.mac);
         reports.push(report(listed.unwrap_or(&planned.eni), Some(&planned.dev), state));
     }
-    for skipped in &survey.desired.skipped {
+    for skipped in &assessment.desired.skipped {
         let state = if skipped.why == Why::NoLink { State::NoLink } else { State::Unmanaged };
         reports.push(report(&skipped.eni, skipped.dev.as_ref(), state));
     }
     reports.sort_by_key(|report| (!report.primary, report.table));
-    let refused = survey.metadata.refused.iter().map(|eni| {
-        let link = link_of(eni, &survey.observed.links);
+    let refused = assessment.metadata.refused.iter().map(|eni| {
+        let link = link_of(eni, &assessment.observed.links);
         report(eni, link.map(|link| &link.name), State::Incomplete)
     });
     reports.extend(refused);
-    let late = survey.metadata.incomplete.iter().map(|late| late.mac);
-    let late = late.filter(|mac| !survey.metadata.refused.iter().any(|eni| eni.mac == *mac));
-    reports.extend(late.map(|mac| incomplete(survey, mac)));
+    let late = assessment.metadata.incomplete.iter().map(|late| late.mac);
+    let late = late.filter(|mac| !assessment.metadata.refused.iter().any(|eni| eni.mac == *mac));
+    reports.extend(late.map(|mac| incomplete(assessment, mac)));
     Ok(reports)
 }
 
 /// How many of the ENI's addresses would leave by another interface, be it some flows only. Without a way out at all only a secondary
 /// ENI is at fault: its table should have a default.
-fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<usize> {
+fn misrouted(assessment: &Assessment, planned: &Planned, kernel: &mut Kernel) -> Result<usize> {
     let mut strays = 0;
     for ip in planned.eni.addresses() {
-        let is_up = survey.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip);
+        let is_up = assessment.observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip);
         let outside = if ip.is_ipv4() { OUTSIDE_IPV4 } else { OUTSIDE_IPV6 };
-        let ways = kernel.ways_out(outside, Some(ip), &survey.observed.links)?;
+        let ways = kernel.ways_out(outside, Some(ip), &assessment.observed.links)?;
         let right = if ways.is_empty() { planned.eni.primary } else { ways.iter().all(|dev| *dev == planned.dev) };
         strays += usize::from(is_up && !right);
     }
@@ -69,17 +70,17 @@ fn misrouted(survey: &Survey, planned: &Planned, kernel: &mut Kernel) -> Result<
 }
 
 /// Rules by another hand for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
-pub fn rivals(survey: &Survey) -> Vec<String> {
+pub fn rivals(assessment: &Assessment) -> Vec<String> {
     let mut counts: BTreeMap<(&Dev, u32, bool), usize> = BTreeMap::new();
-    for planned in &survey.desired.enis {
+    for planned in &assessment.desired.enis {
         let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).collect();
-        let theirs = survey.observed.rules.iter().filter(|rule| {
+        let theirs = assessment.observed.rules.iter().filter(|rule| {
             rule.foreign.is_none()
                 && rule.from.is_some()
                 && sources.contains(&rule.from)
                 && !planned.rules.contains(rule)
         });
-        let ours = |rule: &Rule| survey.scope.has_made(&Object::Rule(rule.clone()));
+        let ours = |rule: &Rule| assessment.scope.has_made(&Object::Rule(rule.clone()));
         for rule in theirs.filter(|rule| !ours(rule)) {
             *counts.entry((&planned.dev, rule.table, rule.priority < planned.eni.table())).or_default() += 1;
         }
@@ -111,8 +112,8 @@ fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {
     }
 }
 
-fn incomplete(survey: &Survey, mac: Mac) -> EniReport {
-    let link = survey.observed.links.iter().find(|link| link.mac == Some(mac));
+fn incomplete(assessment: &Assessment, mac: Mac) -> EniReport {
+    let link = assessment.observed.links.iter().find(|link| link.mac == Some(mac));
     EniReport {
         interface: link.map(|link| link.name.to_string()),
         eni: None,

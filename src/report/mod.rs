@@ -205,7 +205,8 @@ impl Report {
         text + &self.exceptions("") + &self.remarks("note: ")
     }
 
-    fn changes_anything(&self) -> bool {
+    /// The kernel or a file was changed (`plan`: would be).
+    pub fn changes_anything(&self) -> bool {
         !self.kernel.is_empty() || !self.files.is_empty()
     }
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use log::info;
 
-use super::Host;
 use crate::error::{Error, Result};
 use crate::metadata::Reading;
+use crate::reconcile::host::Host;
 
 /// Between two tries, at first and at most; it doubles meanwhile.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use log::{debug, info};
 
-use super::Host;
-use super::assess::Survey;
 use crate::cli::Selected;
 use crate::error::Result;
-use crate::metadata::{Metadata, Reading};
+use crate::metadata::Metadata;
+use crate::reconcile::assess::Assessment;
+use crate::reconcile::host::Host;
 use crate::report::{Report, State};
 
 /// A client starts when a router has advertised itself, which it is asked to do as soon as a link is up. What none
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Waits for a DHCPv6 client where, by `report`, the primary ENI may need one; at most until `deadline`, and without
 /// the lock. What EC2 says, where it was in vain: the addresses are ours to bring. What fails is left to the next refresh.
-pub fn without_client(host: &mut Host, report: &Report, deadline: Instant) -> Option<Metadata> {
+pub fn in_vain(host: &mut Host, report: &Report, deadline: Instant) -> Option<Metadata> {
     if !report.enis.iter().any(|eni| eni.primary && matches!(eni.state, State::Missing(_))) {
         return None;
     }
@@ -32,8 +32,10 @@ pub fn without_client(host: &mut Host, report: &Report, deadline: Instant) -> Op
 }
 
 fn wait(host: &mut Host, end: Instant) -> Result<Option<Metadata>> {
-    let Some(imds) = &mut host.imds else { return Ok(None) };
-    let metadata = Reading::start(imds, false)?.metadata();
+    if host.imds.is_none() {
+        return Ok(None);
+    }
+    let metadata = host.metadata(false)?;
     while needs_client(host, &metadata)? {
         if Instant::now() >= end {
             info!("no DHCPv6 client has come for the primary ENI");
@@ -46,8 +48,8 @@ fn wait(host: &mut Host, end: Instant) -> Result<Option<Metadata>> {
 
 /// An IPv6 address of the primary ENI is not there, and neither is a client that would bring it.
 fn needs_client(host: &mut Host, metadata: &Metadata) -> Result<bool> {
-    let survey = Survey::of(host, metadata.clone(), &Selected::default())?;
-    let primary = survey.desired.enis.iter().find(|planned| planned.eni.primary);
-    let lacks = primary.filter(|planned| planned.lacking(&survey.observed).iter().any(IpAddr::is_ipv6));
-    Ok(lacks.is_some_and(|planned| !survey.observed.has_dhcpv6_client(&planned.dev)))
+    let assessment = Assessment::of(host, metadata.clone(), &Selected::default())?;
+    let primary = assessment.desired.enis.iter().find(|planned| planned.eni.primary);
+    let lacks = primary.filter(|planned| planned.lacking(&assessment.observed).iter().any(IpAddr::is_ipv6));
+    Ok(lacks.is_some_and(|planned| !assessment.observed.has_dhcpv6_client(&planned.dev)))
 }

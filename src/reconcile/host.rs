@@ -1,0 +1,90 @@
+//! The host, and the metadata service that answers it.
+
+use crate::cli::{Common, Selected};
+use crate::config::Config;
+use crate::error::Result;
+use crate::files::Disk;
+use crate::kernel::Kernel;
+use crate::metadata::imds::{self, Imds};
+use crate::metadata::{Metadata, Reading};
+use crate::net;
+use crate::platform::{self, Platform};
+use crate::select::Selector;
+
+/// The host, and the metadata service that answers it.
+pub struct Host {
+    pub disk: Disk,
+    pub config: Config,
+    pub kernel: Kernel,
+    /// Where to ask.
+    pub service: imds::Options,
+    /// There from the first question on.
+    pub imds: Option<Imds>,
+    /// Firmware says so, or whoever names the metadata service: what that one refuses now, it may answer later.
+    pub is_ec2: bool,
+    /// This run is the boot's: DHCP clients may start after it.
+    pub is_starting: bool,
+}
+
+impl Host {
+    /// # Errors
+    /// The configuration cannot be read or understood; no netlink socket is to be had.
+    pub fn open(common: &Common) -> Result<Self> {
+        let (path, must_exist) = common.config_path();
+        Self::with(common, Config::load(&path, must_exist)?)
+    }
+
+    /// The same in spite of a mistake in the configuration, which keeps nobody from taking all back.
+    ///
+    /// # Errors
+    /// No netlink socket is to be had.
+    pub fn open_for_removal(common: &Common) -> Result<Self> {
+        let (path, must_exist) = common.config_path();
+        Self::with(common, Config::load(&path, must_exist).unwrap_or_default())
+    }
+
+    fn with(common: &Common, config: Config) -> Result<Self> {
+        let disk = Disk::new(&common.root)?;
+        let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
+        let service = imds::Options { urls, wait: common.wait };
+        let is_ec2 = is_certain(common, &disk);
+        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None, is_ec2, is_starting: false })
+    }
+
+    /// The metadata service. Where no route leads to it, every NIC is asked.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses; the kernel cannot be asked for the NICs.
+    pub fn imds(&mut self) -> Result<&mut Imds> {
+        let imds = match self.imds.take() {
+            Some(imds) => imds,
+            None => {
+                let links = self.kernel.links()?;
+                let nics: Vec<_> = net::nics(&links).map(|link| link.name.clone()).collect();
+                Imds::connect(&self.service, &nics)?
+            }
+        };
+        let imds = self.imds.insert(imds);
+        imds.insist_for(self.service.wait);
+        Ok(imds)
+    }
+
+    /// All that EC2 says now; `public`: the public addresses, too.
+    ///
+    /// # Errors
+    /// As [`Reading::start`].
+    pub fn metadata(&mut self, public: bool) -> Result<Metadata> {
+        Ok(Reading::start(self.imds()?, public)?.metadata())
+    }
+
+    /// Whether public addresses have to be read, because somebody has named an ENI by one.
+    pub fn needs_public(&self, selected: &Selected) -> bool {
+        let excluded = self.config.exclude.iter().any(|text| Selector::new(text).is_address());
+        excluded || selected.enis.iter().any(Selector::is_address)
+    }
+}
+
+/// This is an EC2 instance, whatever the metadata service says: by the firmware, or because somebody names a service.
+pub fn is_certain(common: &Common, disk: &Disk) -> bool {
+    common.imds.is_some() || platform::platform(disk) == Platform::Ec2
+}

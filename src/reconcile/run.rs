@@ -1,0 +1,63 @@
+//! One run, and what its steps hand on.
+
+use super::assess::Assessment;
+use super::executor::Executor;
+use super::host::Host;
+use super::how::How;
+use crate::diff::diff;
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::metadata::Metadata;
+use crate::object::Change;
+use crate::report::Report;
+
+/// One run.
+pub struct Run<'a> {
+    pub host: &'a mut Host,
+    /// What is asked for.
+    pub how: &'a How,
+    /// What is known before anything is changed, and after each change.
+    pub assessment: Assessment,
+    /// What has been done so far, what could not be, and what a reader should know.
+    pub report: Report,
+}
+
+impl<'a> Run<'a> {
+    /// A run by what `metadata` says.
+    ///
+    /// # Errors
+    /// A selector that means no ENI; the kernel, or a file of ours, cannot be read.
+    pub fn of(host: &'a mut Host, how: &'a How, metadata: Metadata) -> Result<Self> {
+        let assessment = Assessment::of(host, metadata, &how.selected)?;
+        Ok(Self::begin(host, how, assessment))
+    }
+
+    /// A run that takes away what was made.
+    ///
+    /// # Errors
+    /// As [`Run::of`].
+    pub fn removal(host: &'a mut Host, how: &'a How) -> Result<Self> {
+        let assessment = Assessment::of_what_we_made(host, &how.selected)?;
+        Ok(Self::begin(host, how, assessment))
+    }
+
+    fn begin(host: &'a mut Host, how: &'a How, assessment: Assessment) -> Self {
+        let report = assessment.report(how);
+        Self { host, how, assessment, report }
+    }
+
+    /// The changes of the kernel that are to be made now.
+    pub fn changes(&self) -> Vec<Change> {
+        let Assessment { desired, observed, scope, .. } = &self.assessment;
+        diff(desired, observed, scope)
+    }
+
+    /// Makes `changes`, for which `ledger` has an entry.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    pub fn execute(&mut self, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
+        let Self { host, how, assessment, report } = self;
+        Executor::of(host, how.wait, report).execute(assessment, ledger, changes)
+    }
+}

@@ -1,0 +1,195 @@
+//! A run that goes on while EC2 publishes more: at the boot, and when an interface has appeared. Each time more is
+//! complete, the host is made that; and where the service does not answer at once, what EC2 said last, before this boot.
+
+mod ask;
+mod burst;
+pub mod client;
+
+use std::mem::take;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use log::info;
+
+use super::converge::converge;
+use super::host::Host;
+use super::how::How;
+use super::lock::lock;
+use crate::error::{Error, Result};
+use crate::metadata::cache::Memory;
+use crate::metadata::record::Record;
+use crate::metadata::{Incomplete, Metadata, Reading};
+use crate::net::{self, Link, Mac};
+use crate::platform;
+use crate::report::Report;
+use burst::Burst;
+
+/// The first pause between two looks at the metadata, and the longest: an ENI shall answer within a tenth of a second
+/// once EC2 has published it. One small request for each look, for at most `--wait`, is far below EC2's limit of 1024
+/// packets a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(60);
+
+/// What has been read longer ago is read again before it is acted upon.
+const STALE: Duration = Duration::from_secs(5);
+
+/// How long a service that is silent keeps the host from what is known of it since the last boot.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A run that waits for EC2 to publish what the host's interfaces are.
+pub struct Wait<'a> {
+    host: &'a mut Host,
+    how: &'a How,
+    deadline: Instant,
+    /// What the host has been made already.
+    known: Memory,
+    report: Report,
+}
+
+/// What has been read of the metadata, and since when.
+struct Read {
+    reading: Reading,
+    began: Instant,
+}
+
+impl<'a> Wait<'a> {
+    /// Nothing is done yet; the host is `known` to be so.
+    pub fn new(host: &'a mut Host, how: &'a How, known: Memory, deadline: Instant) -> Self {
+        let report = Report { command: how.command, ..Report::default() };
+        Self { host, how, deadline, known, report }
+    }
+
+    /// Makes the host what is complete of the metadata, if that is more than is known, and again whenever EC2 has
+    /// published more, until all the interfaces that are meant have been dealt with, or the deadline. The lock is free
+    /// while it waits.
+    ///
+    /// # Errors
+    /// The service fails, and nothing has been done yet.
+    pub fn until_served(mut self, is_meant: impl Fn(&Link) -> bool) -> Result<Report> {
+        let mut burst = Burst::new(&self.host.disk, &self.known);
+        let Some(mut read) = self.first_reading()? else { return Ok(self.report) };
+        let mut links = self.host.kernel.links()?;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let ended = self.follow(&read.reading.metadata(), &links, &mut burst);
+            if let Err(error) = ended {
+                return self.report.ended_by(error);
+            }
+            let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
+            let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
+            if unserved.is_empty() || self.is_over() {
+                tell(&mut self.report, &unserved, &read.reading.metadata().incomplete, self.how.wait);
+                return Ok(self.report);
+            }
+            sleep(pause);
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            links = self.host.kernel.links()?;
+            if let Err(error) = self.read_on(&mut read, &links) {
+                return self.report.ended_by(error);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Makes the host what `metadata` says, if that is news, and no more interfaces are on their way.
+    fn follow(&mut self, metadata: &Metadata, links: &[Link], burst: &mut Burst) -> Result<()> {
+        let now = self.known.after(metadata, links, self.how.force);
+        if now != self.known && !burst.is_on(links) {
+            self.converge(metadata.clone())?;
+            self.known = now;
+        }
+        Ok(())
+    }
+
+    fn converge(&mut self, metadata: Metadata) -> Result<()> {
+        let _lock = lock(&self.host.disk, self.how.wait)?;
+        let next = converge(self.host, self.how, metadata)?;
+        self.report = take(&mut self.report).followed_by(next);
+        Ok(())
+    }
+
+    /// Looks for more. A service that fails for the moment is asked again, until the deadline.
+    fn read_on(&mut self, read: &mut Read, links: &[Link]) -> Result<()> {
+        match self.read_more(read, links) {
+            Err(error) if !ask::may_pass(self.host, &error) || self.is_over() => Err(error),
+            Err(_) => {
+                self.host.imds = None;
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Looks for more, and reads all of it again where what was read first is old.
+    fn read_more(&mut self, read: &mut Read, links: &[Link]) -> Result<()> {
+        let wanted: Vec<Mac> = net::nics(links).filter_map(Link::eni_mac).collect();
+        if read.reading.go_on(self.host.imds()?, &wanted)? && read.began.elapsed() > STALE {
+            *read = self.read_all()?;
+        }
+        Ok(())
+    }
+
+    fn read_all(&mut self) -> Result<Read> {
+        let public = self.host.needs_public(&self.how.selected);
+        let reading = ask::until(self.host, public, self.deadline)?;
+        Ok(Read { reading, began: Instant::now() })
+    }
+
+    /// A service that refuses, or is silent for a moment, does not keep the host from what EC2 said before this boot;
+    /// it is asked on, and there is no reading where it does not answer at all.
+    fn first_reading(&mut self) -> Result<Option<Read>> {
+        let Some(recalled) = self.recalled()? else { return self.read_all().map(Some) };
+        // The primary ENI's own NIC, or the instance's id, says so.
+        self.host.is_ec2 = true;
+        let public = self.host.needs_public(&self.how.selected);
+        match ask::once(self.host, public, self.how.wait.min(GRACE)) {
+            Ok(reading) => Ok(Some(Read { reading, began: Instant::now() })),
+            Err(error) if !ask::may_pass(self.host, &error) => Err(error),
+            Err(error) => Ok(self.go_by(recalled, &error)),
+        }
+    }
+
+    /// What EC2 said before this boot, where it is worth anything on this host as it is now.
+    fn recalled(&mut self) -> Result<Option<Metadata>> {
+        let links = self.host.kernel.links()?;
+        let disk = &self.host.disk;
+        let recalled = Record::load(disk).recall(platform::instance(disk).as_deref(), &links);
+        // Without the public addresses it could not be told which ENIs are excluded by one.
+        let public = self.host.needs_public(&self.how.selected);
+        Ok(recalled.filter(|known| !public || known.enis.iter().any(|eni| !eni.public.is_empty())))
+    }
+
+    /// Makes the host what EC2 said last, because the service has failed with `error`, and then asks it on.
+    fn go_by(&mut self, recalled: Metadata, error: &Error) -> Option<Read> {
+        let went_by = format!("went by what EC2 said last, unchanged for {}", Record::age(&self.host.disk));
+        info!("{error}; {went_by}");
+        if let Err(error) = self.converge(recalled) {
+            self.report.errors = vec![error.to_string()];
+        }
+        let read = self.read_all();
+        if let Err(error) = &read {
+            let told = format!("{error}; {went_by}, took nothing away, and each refresh asks again");
+            self.report.notes.push(told);
+        }
+        read.ok()
+    }
+}
+
+/// Says of each interface that was waited for in vain why.
+fn tell(report: &mut Report, unserved: &[&Link], late: &[Incomplete], wait: Duration) {
+    for nic in unserved {
+        match late.iter().find(|incomplete| nic.eni_mac() == Some(incomplete.mac)) {
+            Some(incomplete) if report.errors.contains(&incomplete.to_string()) => {}
+            Some(incomplete) => report.errors.push(incomplete.to_string()),
+            None => report.notes.push(format!(
+                "EC2 lists no ENI for {} ({}) after {} s; `eniroute refresh` goes on looking",
+                nic.name,
+                nic.eni_mac().map_or(String::new(), |mac| mac.to_string()),
+                wait.as_secs_f64()
+            )),
+        }
+    }
+}
