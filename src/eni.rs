@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::net::Mac;
+use crate::numbering::Number;
 
-/// The first route table, rule priority and main-table metric of ours: `BASE + device number + 100 * network card`.
-pub const BASE: u32 = 10_000;
-
-/// The tables, rule priorities and main-table metrics that are ours: up to 32 network cards of 100 devices.
-pub const TABLES: RangeInclusive<u32> = BASE..=13_199;
+/// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
+pub const IPV6_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0x0ec2, 0, 0, 0, 0, 0, 1);
 
 /// One elastic network interface, complete: everything that the plan needs is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,14 +39,9 @@ pub struct Eni {
 }
 
 impl Eni {
-    /// Device number + 100 * network card: device numbers are unique within one card only.
-    pub fn number(&self) -> u32 {
-        self.device_number + 100 * self.network_card
-    }
-
-    /// This ENI's route table, rule priority and main-table metric.
-    pub fn table(&self) -> u32 {
-        BASE + self.number()
+    /// Which ENI of the instance this is: what its table, its metric in main and its rules' priorities come from.
+    pub fn number(&self) -> Number {
+        Number::new(self.device_number, self.network_card)
     }
 
     /// Every address, IPv4 first, the primary one first of all.

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod logger;
 pub mod metadata;
 pub mod net;
+pub mod numbering;
 pub mod object;
 pub mod plan;
 pub mod platform;

@@ -1,5 +1,7 @@
 //! What the kernel holds as a whole, and what changes it: in `ip` notation.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Address, Dev, Family, Link, Route, Rule};
+pub use index::Index;
 
 /// What eniroute makes or takes away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

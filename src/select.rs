@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::eni::{BASE, Eni};
-use crate::ledger::Entry;
+use crate::eni::Eni;
 use crate::net::{Link, Mac};
+use crate::numbering::Number;
 
 /// An interface name, an altname, a MAC, an eni-id, a device number, or a private or public address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,21 @@ impl Selector {
 
     /// Whether `eni`, carried by `link`, is meant.
     pub fn matches(&self, eni: &Eni, link: Option<&Link>) -> bool {
-        self.names(link) || self.0 == eni.id || self.is_mac(eni.mac) || self.is_number(eni) || self.is_address_of(eni)
+        self.names(link)
+            || self.is(&eni.id)
+            || self.is_mac(eni.mac)
+            || self.is_number(eni.number())
+            || self.is_address_of(eni)
     }
 
-    fn names(&self, link: Option<&Link>) -> bool {
-        link.is_some_and(|link| *link.name == *self.0 || link.altnames.contains(&self.0))
+    /// Whether it is this very text: an interface's name, or an eni-id.
+    pub fn is(&self, text: &str) -> bool {
+        self.0 == text
+    }
+
+    /// Whether it is the name or an altname of `link`.
+    pub fn names(&self, link: Option<&Link>) -> bool {
+        link.is_some_and(|link| self.is(&link.name) || link.altnames.contains(&self.0))
     }
 
     /// Whether `mac` is meant, in either case of letters.
@@ -36,24 +46,18 @@ impl Selector {
     }
 
     /// A device number; with several network cards, device number + 100 * card, as in the table's number.
-    fn is_number(&self, eni: &Eni) -> bool {
-        self.0.parse() == Ok(eni.number())
+    pub fn is_number(&self, number: Number) -> bool {
+        self.0.parse() == Ok(number)
+    }
+
+    /// Whether it is one of these addresses.
+    pub fn is_among(&self, mut addresses: impl Iterator<Item = IpAddr>) -> bool {
+        self.0.parse().is_ok_and(|wanted: IpAddr| addresses.any(|ip| ip == wanted))
     }
 
     fn is_address_of(&self, eni: &Eni) -> bool {
-        let Ok(wanted) = self.0.parse::<IpAddr>() else { return false };
-        eni.addresses().any(|ip| ip == wanted) || eni.public.values().flatten().any(|ip| IpAddr::from(*ip) == wanted)
-    }
-
-    /// As [`Selector::matches`], for an ENI of which only the ledger tells.
-    pub fn matches_entry(&self, mac: Mac, entry: &Entry, link: Option<&Link>) -> bool {
-        let number = entry.table.checked_sub(BASE);
-        self.names(link)
-            || (link.is_none() && entry.dev == self.0)
-            || entry.id == self.0
-            || self.is_mac(mac)
-            || self.0.parse().ok() == number
-            || entry.addresses.iter().any(|net| self.0.parse() == Ok(net.addr()))
+        let public = eni.public.values().flatten().map(|ip| IpAddr::from(*ip));
+        self.is_among(eni.addresses().chain(public))
     }
 }
 

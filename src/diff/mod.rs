@@ -7,10 +7,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::eni::TABLES;
-use crate::net::{Address, Dev, MAIN, Mac, Route, Rule};
-use crate::object::{Change, Object, Observed};
-use crate::plan::{DEFAULT_BAND, Desired, MAIN_BAND, Planned};
+use crate::ledger::Made;
+use crate::net::{Address, Dev, MAIN, Mac, Route};
+use crate::numbering::Number;
+use crate::object::{Change, Index, Object, Observed};
+use crate::plan::{Desired, Planned};
 
 /// Nobody renews an IPv6 address that has so many seconds left: EC2's leases last for 450, and are renewed every 70.
 const NOT_RENEWED: u32 = 120;
@@ -27,13 +28,6 @@ pub struct Scope {
     pub complete: bool,
     /// What earlier runs made; nothing else may be changed or taken away.
     pub made: Vec<Made>,
-}
-
-/// What earlier runs made for one ENI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    pub mac: Mac,
-    pub objects: BTreeSet<Object>,
 }
 
 impl Scope {
@@ -65,11 +59,11 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
     added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
 }
 
-/// How many objects of each ENI are not in the kernel, by table.
-pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<u32, usize> {
+/// How many objects of each ENI are not in the kernel.
+pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, usize> {
     let there = There::new(observed);
     let count = |planned: &Planned| planned.objects().filter(|object| there.lacks(object)).count();
-    desired.enis.iter().map(|planned| (planned.eni.table(), count(planned))).collect()
+    desired.enis.iter().map(|planned| (planned.eni.number(), count(planned))).collect()
 }
 
 /// A wanted route whose place another one has that is not ours: the kernel has room for one of each destination and
@@ -96,7 +90,7 @@ impl fmt::Display for Conflict {
 pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Conflict> {
     let there = There::new(observed);
     let routes = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac)).flat_map(|planned| &planned.routes);
-    let lacking = routes.filter(|route| !there.routes.contains(route));
+    let lacking = routes.filter(|route| !there.index.has_route(route));
     lacking.filter_map(|wanted| there.foreign_rival(wanted, scope).map(|standing| conflict(wanted, standing))).collect()
 }
 
@@ -116,7 +110,7 @@ pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
 
 /// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.
 pub fn severed<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &[Change]) -> Option<&'a Object> {
-    let there = There::new(after);
+    let there = Index::new(after);
     let stands = |object: &Object| match object {
         Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
         object => there.has(object),
@@ -126,11 +120,11 @@ pub fn severed<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &
 
 /// Those of `changes` that are so in the kernel: made, or needless.
 pub fn standing(changes: &[Change], observed: &Observed) -> Vec<Change> {
-    let there = There::new(observed);
+    let there = Index::new(observed);
     let stands = |change: &&Change| match change {
         Change::Add(object) => there.has(object),
         Change::Remove(object) => !there.has(object),
-        Change::Replace { new, .. } => there.routes.contains(new),
+        Change::Replace { new, .. } => there.has_route(new),
     };
     changes.iter().filter(stands).cloned().collect()
 }
@@ -141,47 +135,36 @@ fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
     now.key() == before.key() && now.kind == before.kind && ways.all(|way| now.ways().any(|other| other == way))
 }
 
-/// What the kernel holds, for looking things up: an instance can have thousands of rules.
-pub struct There<'a> {
+/// What the kernel holds, by what a wanted object has to be compared with.
+struct There<'a> {
     observed: &'a Observed,
-    up: BTreeSet<&'a Dev>,
+    index: Index<'a>,
     /// Addresses that stay.
     ips: BTreeSet<(&'a Dev, IpAddr)>,
-    addresses: BTreeSet<&'a Address>,
-    routes: BTreeSet<&'a Route>,
     /// Several where somebody appended one.
     keys: BTreeMap<(u32, IpNet, u32), Vec<&'a Route>>,
-    rules: BTreeSet<&'a Rule>,
 }
 
 impl<'a> There<'a> {
-    pub fn new(observed: &'a Observed) -> Self {
+    fn new(observed: &'a Observed) -> Self {
         let mut keys: BTreeMap<_, Vec<&Route>> = BTreeMap::new();
         observed.routes.iter().for_each(|route| keys.entry(route.key()).or_default().push(route));
         Self {
             observed,
             keys,
-            up: observed.links.iter().filter(|link| link.up).map(|link| &link.name).collect(),
+            index: Index::new(observed),
             ips: observed.addresses.iter().filter(|address| stays(address, observed)).map(ip).collect(),
-            addresses: observed.addresses.iter().collect(),
-            routes: observed.routes.iter().collect(),
-            rules: observed.rules.iter().collect(),
         }
     }
 
     /// The link has an address or a route that stays, so somebody else uses it too. Link-local ones come with the link.
     fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
         let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let addresses =
-            self.addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
-        let routes =
-            self.routes.iter().filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
-        let objects = addresses.map(|address| Object::Address((*address).clone()));
-        objects.chain(routes.map(|route| Object::Route((*route).clone()))).any(|object| !unwanted.contains(&object))
-    }
-
-    fn listens_and_is_down(&self, dev: &Dev) -> bool {
-        self.observed.links.iter().any(|link| link.name == *dev && link.ipv6 && link.accept_ra && !link.up)
+        let Observed { addresses, routes, .. } = self.observed;
+        let addresses = addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
+        let routes = routes.iter().filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
+        let mut objects = addresses.cloned().map(Object::Address).chain(routes.cloned().map(Object::Route));
+        objects.any(|object| !unwanted.contains(&object))
     }
 
     fn rivals(&self, wanted: &Route) -> &[&'a Route] {
@@ -193,25 +176,13 @@ impl<'a> There<'a> {
         self.rivals(wanted).iter().copied().find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
     }
 
-    /// Exactly this object is there.
-    pub fn has(&self, object: &Object) -> bool {
-        match object {
-            // A link that is up has an owner, whose choice it is; where it is deaf by our doing, it is still that.
-            Object::NoRouterAdvertisements(dev) => !self.listens_and_is_down(dev),
-            Object::LinkUp(dev) => self.up.contains(dev),
-            Object::Address(address) => self.addresses.contains(address),
-            Object::Route(route) => self.routes.contains(route),
-            Object::Rule(rule) => self.rules.contains(rule),
-        }
-    }
-
     /// It has to be made. In main, a route by another hand does as well, even at a metric of ours.
     fn lacks(&self, object: &Object) -> bool {
         match object {
             // An address that is there with another prefix length is there.
             Object::Address(address) => !self.ips.contains(&ip(address)),
             Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
-            object => !self.has(object),
+            object => !self.index.has(object),
         }
     }
 
@@ -225,7 +196,7 @@ impl<'a> There<'a> {
         match object {
             Object::Address(_) if !self.lacks(&object) => None,
             Object::Address(_) => Some(Change::Add(object)),
-            object if self.has(&object) => None,
+            object if self.index.has(&object) => None,
             Object::Route(new) if self.foreign_rival(&new, scope).is_some() => None,
             Object::Route(new) => Some(match self.rivals(&new).first() {
                 Some(old) => Change::Replace { old: (*old).clone(), new },
@@ -253,8 +224,9 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
 
     let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.mac, object)));
-    let made = made
-        .filter(|(mac, object)| there.has(object) && !there.is_leased(object) && scope.removes(desired, *mac, object));
+    let made = made.filter(|(mac, object)| {
+        there.index.has(object) && !there.is_leased(object) && scope.removes(desired, *mac, object)
+    });
     let unwanted = made.filter(|(_, object)| match object {
         Object::Route(route) => !replaced.contains(&route.key()),
         object => !wanted.contains(object),
@@ -275,19 +247,6 @@ fn is_in_use(object: &Object, desired: &Desired) -> bool {
         }
         Object::Route(_) | Object::Rule(_) => false,
     })
-}
-
-/// The table of the ENI that this rule is for, if it has the form of one of ours; whether it is one, the ledger tells.
-pub fn table_of(rule: &Rule) -> Option<u32> {
-    let above = rule.priority.checked_sub(rule.table);
-    let table = match (rule.table, rule.suppress_prefixlength) {
-        _ if rule.foreign.is_some() || rule.from.is_none() => return None,
-        (MAIN, Some(0)) => rule.priority.checked_sub(MAIN_BAND)?,
-        (table, Some(0)) if above == Some(0) => table,
-        (table, None) if above == Some(0) || above == Some(DEFAULT_BAND) => table,
-        _ => return None,
-    };
-    TABLES.contains(&table).then_some(table)
 }
 
 #[cfg(test)]

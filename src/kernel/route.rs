@@ -12,8 +12,8 @@ use super::attributes::{af, attributes, family, index, ip, ip_value, number, num
 use super::nexthop::{self, Objects, is_multipath, ways};
 use super::socket::Refusal;
 use super::{ABSENT, Kernel, Verb, instead, needless};
-use crate::eni::TABLES;
 use crate::net::{Address, Family, IPV6_METRIC, Link, MAIN, Route, RouteKind};
+use crate::numbering::Number;
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
 const ONLINK: u32 = 4;
@@ -28,7 +28,9 @@ impl Kernel {
         let rows = self.route_messages(family)?;
         let objects = self.next_hop_objects(&rows)?;
         let routes = rows.iter().filter_map(|row| decode(row, links, &objects));
-        Ok(routes.filter(|r| r.family() == family && (r.table == MAIN || TABLES.contains(&r.table))).collect())
+        Ok(routes
+            .filter(|r| r.family() == family && (r.table == MAIN || Number::of_table(r.table).is_some()))
+            .collect())
     }
 
     fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {

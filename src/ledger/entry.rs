@@ -6,11 +6,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::Wanted;
 use super::rules::Rules;
-use crate::diff::table_of;
-use crate::net::{Address, Dev, Family, MAIN, Route, RouteKind};
+use crate::eni::IPV6_ROUTER;
+use crate::net::{Address, Dev, Family, Link, MAIN, Mac, Route, RouteKind, Rule};
+use crate::numbering::{self, Number};
 use crate::object::{Object, Observed};
-use crate::plan::{IPV6_ROUTER, Planned};
+use crate::select::Selector;
 
 /// The lengths of the prefixes that EC2 delegates (Amazon EC2 user guide, prefix delegation).
 const DELEGATED: [u8; 2] = [28, 80];
@@ -21,8 +23,9 @@ pub struct Entry {
     pub id: String,
     /// Empty where another ENI's interface has that name now.
     pub dev: String,
-    /// 0 where another ENI has that table now.
-    pub table: u32,
+    /// In the file it is the ENI's table.
+    #[serde(rename = "table", with = "table")]
+    pub(super) number: Option<Number>,
     /// EC2 does not list it any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub gone: bool,
@@ -53,6 +56,21 @@ struct MadeRoute {
     metric: u32,
 }
 
+/// An ENI's number as its table: 0 where another ENI has that now.
+mod table {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::numbering::Number;
+
+    pub fn serialize<S: Serializer>(number: &Option<Number>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u32(number.map_or(0, Number::table))
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Number>, D::Error> {
+        u32::deserialize(from).map(Number::of_table)
+    }
+}
+
 fn main() -> u32 {
     MAIN
 }
@@ -67,35 +85,31 @@ fn is_false(value: &bool) -> bool {
 
 impl Entry {
     /// That of an ENI of which nothing was made yet.
-    pub(super) fn of(planned: &Planned) -> Self {
+    pub(super) fn of(eni: &Wanted) -> Self {
         let mut entry = Self::default();
-        entry.name(planned);
+        entry.name(eni);
         entry
     }
 
-    pub(super) fn name(&mut self, planned: &Planned) {
-        self.id.clone_from(&planned.eni.id);
-        (self.dev, self.table, self.gone) = (planned.dev.to_string(), planned.eni.table(), false);
+    pub(super) fn name(&mut self, eni: &Wanted) {
+        eni.id.clone_into(&mut self.id);
+        (self.dev, self.number, self.gone) = (eni.dev.to_string(), Some(eni.number), false);
     }
 
-    /// Another ENI may have this one's name or table now.
-    pub(super) fn make_way(&mut self, all: &[Planned]) {
-        if all.iter().any(|planned| *planned.dev == *self.dev) {
+    /// Another ENI may have this one's name or number now.
+    pub(super) fn make_way(&mut self, all: &[Wanted]) {
+        if all.iter().any(|eni| **eni.dev == *self.dev) {
             self.dev.clear();
         }
-        if all.iter().any(|planned| planned.eni.table() == self.table) {
-            self.table = 0;
-        }
+        self.number = self.number.filter(|number| !all.iter().any(|eni| eni.number == *number));
     }
 
-    /// What `planned`, another ENI, wants of what this one has: it has its table now.
-    pub(super) fn hand_over(&mut self, planned: &Planned) -> Vec<Object> {
-        let table = Some(planned.eni.table());
-        let rules = self.rules.iter().filter(|rule| table_of(rule) == table && planned.rules.contains(rule));
-        let rules = rules.cloned().map(Object::Rule);
-        let throws = self.routes.iter().filter(|route| route.throw && Some(route.table) == table);
-        let throws = throws.map(|route| route.on(None)).filter(|route| planned.routes.contains(route));
-        let handed: Vec<Object> = rules.chain(throws.map(Object::Route)).collect();
+    /// What another ENI wants of what this one has: that one has its number now.
+    pub(super) fn hand_over(&mut self, eni: &Wanted) -> Vec<Object> {
+        let rules = self.rules.iter().filter(|rule| is_rule_of(rule, eni.number)).cloned().map(Object::Rule);
+        let throws = self.routes.iter().filter(|route| route.throw && route.table == eni.number.table());
+        let objects = rules.chain(throws.map(|route| Object::Route(route.on(None))));
+        let handed: Vec<Object> = objects.filter(|object| eni.objects.contains(object)).collect();
         handed.iter().for_each(|object| self.forget(object));
         handed
     }
@@ -115,6 +129,27 @@ impl Entry {
         objects
     }
 
+    /// Whether `object` is this ENI's, by its interface or by its number.
+    pub(super) fn is_its(&self, object: &Object) -> bool {
+        match object {
+            Object::Rule(rule) => self.number.is_some_and(|number| is_rule_of(rule, number)),
+            Object::Route(route) if route.dev.is_none() => {
+                self.number.is_some_and(|number| route.table == number.table())
+            }
+            object => object.dev().is_some_and(|dev| *self.dev == **dev),
+        }
+    }
+
+    /// Whether `selector` means this ENI, which is `mac` and carried by `link`.
+    pub(super) fn is_meant(&self, selector: &Selector, mac: Mac, link: Option<&Link>) -> bool {
+        selector.names(link)
+            || (link.is_none() && selector.is(&self.dev))
+            || selector.is(&self.id)
+            || selector.is_mac(mac)
+            || self.number.is_some_and(|number| selector.is_number(number))
+            || selector.is_among(self.addresses.iter().map(IpNet::addr))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         let has_settings = self.link_up || self.no_router_advertisements;
         !has_settings && self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
@@ -122,8 +157,8 @@ impl Entry {
 
     /// The same ENI's, with these objects alone.
     pub(super) fn with_only(&self, objects: impl Iterator<Item = Object>) -> Self {
-        let Self { id, dev, table, gone, .. } = self.clone();
-        let mut entry = Self { id, dev, table, gone, ..Self::default() };
+        let Self { id, dev, number, gone, .. } = self.clone();
+        let mut entry = Self { id, dev, number, gone, ..Self::default() };
         objects.for_each(|object| entry.note(&object));
         entry
     }
@@ -153,11 +188,16 @@ impl Entry {
 
     /// What stands in this ENI's table in the form of ours.
     pub(super) fn take_by_form(&mut self, observed: &Observed) {
-        let rules = observed.rules.iter().filter(|rule| table_of(rule) == Some(self.table)).cloned().map(Object::Rule);
-        let is_its = |route: &&Route| route.table == self.table && has_our_form(route, &self.dev);
+        let Some(number) = self.number else { return };
+        let rules = observed.rules.iter().filter(|rule| is_rule_of(rule, number)).cloned().map(Object::Rule);
+        let is_its = |route: &&Route| route.table == number.table() && has_our_form(route, &self.dev);
         let routes = observed.routes.iter().filter(is_its).cloned().map(Object::Route);
         rules.chain(routes).collect::<Vec<_>>().iter().for_each(|object| self.note(object));
     }
+}
+
+fn is_rule_of(rule: &Rule, number: Number) -> bool {
+    numbering::owner(rule).is_some_and(|(owner, _)| owner == number)
 }
 
 /// Subnets on the link, with a source where they are IPv4; what lies behind the router; delegated prefixes.

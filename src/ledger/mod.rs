@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::diff::{Made, There, table_of};
-use crate::net::link_of_mac;
-use crate::net::{Link, Mac};
-use crate::object::{Change, Object, Observed};
-use crate::plan::Planned;
+use crate::net::{Dev, Link, Mac, link_of_mac};
+use crate::numbering::Number;
+use crate::object::{Change, Index, Object, Observed};
+use crate::select::Selector;
 pub use entry::Entry;
 
 /// Where the ledger lies, below `--root`.
@@ -34,6 +33,24 @@ pub struct Ledger {
     pub primary: Option<Mac>,
     /// By MAC, which an ENI keeps for life.
     pub enis: BTreeMap<Mac, Entry>,
+}
+
+/// What is wanted for one ENI.
+pub struct Wanted<'a> {
+    pub mac: Mac,
+    /// `eni-...`
+    pub id: &'a str,
+    pub dev: &'a Dev,
+    pub number: Number,
+    /// What files can bring up as well: all but the settings of the link.
+    pub objects: Vec<Object>,
+}
+
+/// What earlier runs made for one ENI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub mac: Mac,
+    pub objects: BTreeSet<Object>,
 }
 
 impl Default for Ledger {
@@ -86,42 +103,43 @@ impl Ledger {
 
     /// Takes what is there, exactly as it is wanted, of ENIs that were `configured` and have no entry: the ledger was
     /// lost.
-    pub fn restore(&mut self, all: &[Planned], observed: &Observed, configured: &BTreeSet<Mac>) {
-        let is_lost =
-            |planned: &&Planned| !self.enis.contains_key(&planned.eni.mac) && configured.contains(&planned.eni.mac);
-        let lost: Vec<&Planned> = all.iter().filter(is_lost).collect();
-        let there = (!lost.is_empty()).then(|| There::new(observed));
-        for planned in lost {
-            let mut entry = Entry::of(planned);
-            let brought = lasting(planned).filter(|object| there.as_ref().is_some_and(|there| there.has(object)));
-            brought.for_each(|object| entry.note(&object));
-            self.enis.insert(planned.eni.mac, entry);
+    pub fn restore(&mut self, all: &[Wanted], observed: &Observed, configured: &BTreeSet<Mac>) {
+        let is_lost = |eni: &&Wanted| !self.enis.contains_key(&eni.mac) && configured.contains(&eni.mac);
+        let lost: Vec<&Wanted> = all.iter().filter(is_lost).collect();
+        if lost.is_empty() {
+            return;
+        }
+        let there = Index::new(observed);
+        for eni in lost {
+            let mut entry = Entry::of(eni);
+            eni.objects.iter().filter(|object| there.has(object)).for_each(|object| entry.note(object));
+            self.enis.insert(eni.mac, entry);
         }
     }
 
-    /// Gives every planned ENI its entry, with what it will have: what is wanted and not there yet is ours once it
-    /// comes, whether by netlink or by files of ours. An interface name or a table belongs to one ENI at a time, and
+    /// Gives each of these ENIs its entry, with what it will have: what is wanted and not there yet is ours once it
+    /// comes, whether by netlink or by files of ours. An interface name or a number belongs to one ENI at a time, and
     /// so does an object.
-    pub fn adopt(&mut self, all: &[Planned], observed: &Observed) {
+    pub fn adopt(&mut self, all: &[Wanted], observed: &Observed) {
         self.rename(&observed.links);
-        let is_one = |mac: &Mac| all.iter().any(|planned| planned.eni.mac == *mac);
+        let is_one = |mac: &Mac| all.iter().any(|eni| eni.mac == *mac);
         for (_, entry) in self.enis.iter_mut().filter(|(mac, _)| !is_one(mac)) {
             entry.make_way(all);
         }
-        let there = There::new(observed);
-        for planned in all {
-            let others = self.enis.iter_mut().filter(|(mac, _)| **mac != planned.eni.mac);
-            let inherited: Vec<Object> = others.flat_map(|(_, entry)| entry.hand_over(planned)).collect();
-            let entry = self.enis.entry(planned.eni.mac).or_default();
-            entry.name(planned);
-            let lacking = lasting(planned).filter(|object| !there.has(object));
-            lacking.chain(inherited).for_each(|object| entry.note(&object));
+        let there = Index::new(observed);
+        for eni in all {
+            let others = self.enis.iter_mut().filter(|(mac, _)| **mac != eni.mac);
+            let inherited: Vec<Object> = others.flat_map(|(_, entry)| entry.hand_over(eni)).collect();
+            let entry = self.enis.entry(eni.mac).or_default();
+            entry.name(eni);
+            let lacking = eni.objects.iter().filter(|object| !there.has(object));
+            lacking.chain(&inherited).for_each(|object| entry.note(object));
         }
     }
 
     /// Forgets what is gone of the ENIs that EC2 no longer lists. An entry goes with the last of its objects.
     pub fn let_go(&mut self, is_listed: impl Fn(&Mac) -> bool, observed: &Observed) {
-        let there = There::new(observed);
+        let there = Index::new(observed);
         for (mac, entry) in self.enis.iter_mut().filter(|(mac, _)| !is_listed(mac)) {
             entry.gone = true;
             let link = link_of_mac(*mac, &observed.links).map(|link| &link.name);
@@ -161,12 +179,22 @@ impl Ledger {
 
     /// Remembers that `object` was made, or is about to be.
     pub fn note(&mut self, object: &Object) {
-        let is_its = |entry: &&mut Entry| match object {
-            Object::Rule(rule) => table_of(rule) == Some(entry.table),
-            Object::Route(route) if route.dev.is_none() => route.table == entry.table,
-            object => object.dev().is_some_and(|dev| *entry.dev == **dev),
-        };
-        self.enis.values_mut().find(is_its).into_iter().for_each(|entry| entry.note(object));
+        let its = self.enis.values_mut().find(|entry| entry.is_its(object));
+        its.into_iter().for_each(|entry| entry.note(object));
+    }
+
+    /// The ENIs that `selector` means, on a host that has these links.
+    pub fn meant_by(&self, selector: &Selector, links: &[Link]) -> Vec<Mac> {
+        let is_meant = |(mac, entry): &(&Mac, &Entry)| entry.is_meant(selector, **mac, link_of_mac(**mac, links));
+        self.enis.iter().filter(is_meant).map(|(mac, _)| *mac).collect()
+    }
+
+    /// The ENIs that have no interface here, and whose number no other one has that does.
+    pub fn detached(&self, links: &[Link]) -> Vec<Mac> {
+        let is_there = |mac: &Mac| link_of_mac(*mac, links).is_some();
+        let (there, gone): (Vec<_>, Vec<_>) = self.enis.iter().partition(|(mac, _)| is_there(mac));
+        let is_free = |entry: &Entry| !there.iter().any(|(_, other)| other.number == entry.number);
+        gone.into_iter().filter(|(_, entry)| is_free(entry)).map(|(mac, _)| *mac).collect()
     }
 
     /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
@@ -179,13 +207,6 @@ impl Ledger {
         };
         self.enis.iter().map(made).collect()
     }
-}
-
-/// What files can bring up: not the settings of a link, and what they have for the day when its owner lets go of it.
-fn lasting(planned: &Planned) -> impl Iterator<Item = Object> {
-    let is_setting = |object: &Object| matches!(object, Object::NoRouterAdvertisements(_) | Object::LinkUp(_));
-    let left = planned.left_to_owner.iter().cloned().map(Object::Route);
-    planned.objects().filter(move |object| !is_setting(object)).chain(left)
 }
 
 #[cfg(test)]

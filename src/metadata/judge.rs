@@ -13,6 +13,7 @@ use ipnet::{IpNet, Ipv6Net};
 use super::{Incomplete, Metadata};
 use crate::eni::Eni;
 use crate::net::Mac;
+use crate::numbering::Number;
 
 const SUBNET_IPV4: &str = "subnet-ipv4-cidr-block";
 const SUBNET_IPV6: &str = "subnet-ipv6-cidr-blocks";
@@ -281,7 +282,7 @@ fn shown(claim: IpNet) -> String {
     if is_address { claim.addr().to_string() } else { claim.to_string() }
 }
 
-fn count(numbers: impl Iterator<Item = u32>) -> BTreeMap<u32, usize> {
+fn count(numbers: impl Iterator<Item = Number>) -> BTreeMap<Number, usize> {
     let mut counts = BTreeMap::new();
     numbers.for_each(|number| *counts.entry(number).or_default() += 1);
     counts

@@ -87,7 +87,7 @@ fn reads_both_enis_the_primary_first_with_addresses_in_order() {
     assert!(metadata.incomplete.is_empty());
     let [first, second] = &metadata.enis[..] else { panic!("{metadata:?}") };
     assert!(first.primary && !second.primary);
-    assert_eq!((first.table(), second.table()), (10000, 10001));
+    assert_eq!((first.number().table(), second.number().table()), (10000, 10001));
     assert_eq!(second.ipv4, ["172.31.41.29".parse::<Ipv4Addr>().unwrap(), "172.31.41.30".parse().unwrap()]);
     assert_eq!(second.subnet_ipv4, Some("172.31.32.0/20".parse().unwrap()));
 }
@@ -125,7 +125,7 @@ fn device_zero_of_a_further_card_is_a_device_of_its_own() {
         let mut fake = Fake::s1();
         fake.key(SECOND, "device-number", "0");
         fake.key(SECOND, key, "1");
-        assert_eq!(fake.read().enis[1].table(), 10100);
+        assert_eq!(fake.read().enis[1].number().table(), 10100);
     }
 }
 

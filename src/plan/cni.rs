@@ -94,7 +94,7 @@ mod tests {
     fn claimed(rules: &[Rule]) -> Vec<u32> {
         let enis = [0, 1, 2].map(eni);
         let found = evidence(&enis, rules);
-        enis.iter().zip(found).filter(|(_, found)| found.is_some()).map(|(eni, _)| eni.number()).collect()
+        enis.iter().zip(found).filter(|(_, found)| found.is_some()).map(|(eni, _)| eni.device_number).collect()
     }
 
     #[test]

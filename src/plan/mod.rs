@@ -5,7 +5,7 @@ mod cni;
 mod tables;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 pub use beside::holders;
 
@@ -16,15 +16,6 @@ use crate::object::{Object, Observed};
 use crate::select::Selector;
 use beside::Beside;
 use tables::Host;
-
-/// The router's address in every IPv6 subnet of every VPC, beside its own (Amazon VPC user guide, subnet sizing).
-pub const IPV6_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0x0ec2, 0, 0, 0, 0, 0, 1);
-
-/// With `main_routes_first`: the priority of `lookup main`, above the ENI's own number.
-pub const MAIN_BAND: u32 = 5_000;
-
-/// With `main_routes_first`: the priority of the ENI's default route, above the ENI's own number.
-pub const DEFAULT_BAND: u32 = 10_000;
 
 /// What the host should hold for its ENIs: both the kernel's changes and the files come from this, and
 /// from nothing else, so what is applied and what is persisted cannot differ.

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::Planned;
 use super::beside::{self, Beside};
-use super::{DEFAULT_BAND, IPV6_ROUTER, MAIN_BAND, Planned};
 use crate::config::Config;
-use crate::eni::{Eni, TABLES};
+use crate::eni::{Eni, IPV6_ROUTER};
 use crate::net::{Address, Dev, Family, IPV6_METRIC, MAIN, Route, RouteKind, Rule};
+use crate::numbering::{self, Band, Number};
 use crate::object::Observed;
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
@@ -62,7 +63,8 @@ impl Host<'_> {
     fn primary_default(&self, dev: &Dev) -> Option<Route> {
         let (eni, _) = self.present.iter().find(|(eni, _)| eni.primary)?;
         let everything = Family::Ipv6.everything();
-        let ours = Route { via: Some(IPV6_ROUTER.into()), metric: eni.table(), ..route(MAIN, everything, dev) };
+        let ours =
+            Route { via: Some(IPV6_ROUTER.into()), metric: eni.number().metric(), ..route(MAIN, everything, dev) };
         let mut defaults = self.observed.routes.iter().filter(|route| {
             (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, everything) && route.leaves_by(dev)
         });
@@ -107,7 +109,7 @@ impl Host<'_> {
     /// By its metric, and by an ENI that we configure: what was left on another one stays there.
     fn is_ours(&self, default: &Route) -> bool {
         let is_present = |dev: &Dev| self.present.iter().any(|(_, present)| *present == dev);
-        TABLES.contains(&default.metric) && default.ways().all(|(_, dev)| is_present(dev))
+        Number::of_metric(default.metric).is_some() && default.ways().all(|(_, dev)| is_present(dev))
     }
 
     /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
@@ -116,7 +118,11 @@ impl Host<'_> {
         let own = self.present.iter().find(|(eni, _)| eni.primary).and_then(|(eni, _)| eni.ipv4.first());
         let is_own = |address: &Address| own.is_some_and(|ip| address.is_same_ip(&Address::host(dev, (*ip).into())));
         let has_lease = self.observed.addresses.iter().any(is_own);
-        let ours = self.present.iter().filter(|(eni, _)| !eni.primary && has(eni, family)).map(|(eni, _)| eni.table());
+        let ours = self
+            .present
+            .iter()
+            .filter(|(eni, _)| !eni.primary && has(eni, family))
+            .map(|(eni, _)| eni.number().metric());
         ours.min().filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
     }
 
@@ -134,7 +140,7 @@ impl Host<'_> {
 
     fn own_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let subnets = subnets(eni).filter(|subnet| has(eni, family(subnet)));
-        subnets.map(|subnet| Route { src: source(eni, &subnet), ..route(eni.table(), subnet, dev) }).collect()
+        subnets.map(|subnet| Route { src: source(eni, &subnet), ..route(eni.number().table(), subnet, dev) }).collect()
     }
 
     /// The subnets of the other ENIs, as seen from `eni`: by its own router.
@@ -149,7 +155,7 @@ impl Host<'_> {
                 Family::Ipv4 => eni.subnet_ipv4.map(|mine| router(mine).into()),
                 Family::Ipv6 => Some(IPV6_ROUTER.into()),
             };
-            routes.push(Route { via, src: source(eni, &subnet), ..route(eni.table(), subnet, dev) });
+            routes.push(Route { via, src: source(eni, &subnet), ..route(eni.number().table(), subnet, dev) });
         }
         routes
     }
@@ -160,7 +166,7 @@ impl Host<'_> {
         let handed_on = self.beside.left_alone.iter().flat_map(|other| beside::handed_on(other, self.observed));
         let seen = self.all().flat_map(prefixes).chain(handed_on).filter(|prefix| has(eni, family(prefix)));
         seen.map(|dst| Route {
-            table: eni.table(),
+            table: eni.number().table(),
             kind: RouteKind::Throw,
             dst,
             via: None,
@@ -179,11 +185,14 @@ impl Host<'_> {
         let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
             return Vec::new();
         };
-        let subnet_route =
-            Route { src: source(eni, &subnet.into()), metric: eni.table(), ..route(MAIN, subnet.into(), dev) };
+        let subnet_route = Route {
+            src: source(eni, &subnet.into()),
+            metric: eni.number().metric(),
+            ..route(MAIN, subnet.into(), dev)
+        };
         let default = Route {
             via: Some(router(subnet).into()),
-            metric: eni.table(),
+            metric: eni.number().metric(),
             ..route(MAIN, Family::Ipv4.everything(), dev)
         };
         let mut primary = self.beside.left_alone.iter().filter(|eni| eni.primary);
@@ -210,23 +219,9 @@ impl Host<'_> {
     /// The rules of one source. The primary's narrow table needs no bands while it has no default; when it has one,
     /// main's specific routes go before it in any case, as they did without us.
     fn bands(&self, eni: &Eni, dev: &Dev, from: IpNet) -> Vec<Rule> {
-        let own = Rule {
-            priority: eni.table(),
-            family: family(&from),
-            from: Some(from),
-            table: eni.table(),
-            suppress_prefixlength: None,
-            to: None,
-            foreign: None,
-        };
-        let banded = if eni.primary { self.is_usurped(dev, own.family) } else { self.config.main_routes_first };
-        if !banded {
-            return vec![own];
-        }
-        let specific = Rule { suppress_prefixlength: Some(0), ..own.clone() };
-        let main = Rule { priority: own.priority + MAIN_BAND, table: MAIN, ..specific.clone() };
-        let default = Rule { priority: own.priority + DEFAULT_BAND, ..own };
-        vec![specific, main, default]
+        let banded = if eni.primary { self.is_usurped(dev, family(&from)) } else { self.config.main_routes_first };
+        let bands: &[Band] = if banded { &[Band::OwnSpecific, Band::Main, Band::Default] } else { &[Band::Own] };
+        bands.iter().map(|band| numbering::rule(*band, eni.number(), from)).collect()
     }
 }
 
@@ -236,7 +231,7 @@ fn default(eni: &Eni, dev: &Dev, family: Family) -> Option<Route> {
         Family::Ipv4 => eni.subnet_ipv4.map(|subnet| router(subnet).into()),
         Family::Ipv6 => Some(IPV6_ROUTER.into()),
     };
-    has(eni, family).then(|| Route { via, ..route(eni.table(), family.everything(), dev) })
+    has(eni, family).then(|| Route { via, ..route(eni.number().table(), family.everything(), dev) })
 }
 
 /// An on-link unicast route, to be completed by the caller.

@@ -48,7 +48,7 @@ fn link(number: u32) -> Link {
 
 /// A host whose primary ENI has its lease.
 pub(super) fn host(enis: &[Eni]) -> Observed {
-    let links = enis.iter().map(|eni| link(eni.number())).collect();
+    let links = enis.iter().map(|eni| link(eni.device_number + 100 * eni.network_card)).collect();
     let lease = enis[0].ipv4.first().map(|ip| Address { dev: "eth0".into(), net: format!("{ip}/20").parse().unwrap() });
     let router = enis[0].subnet_ipv4.map(|subnet| router(subnet).into());
     let default = Route { via: router, metric: 100, ..route(MAIN, Family::Ipv4.everything(), &"eth0".into()) };
@@ -134,7 +134,7 @@ fn ipv6_has_the_fixed_router_in_the_same_tables_and_a_secondary_s_nothing_in_mai
     ];
     let desired = plan_of(&enis);
     let v6 = |planned: &Planned| -> Vec<String> {
-        in_table(planned, planned.eni.table()).into_iter().filter(|route| route.contains("::")).collect()
+        in_table(planned, planned.eni.number().table()).into_iter().filter(|route| route.contains("::")).collect()
     };
     assert_eq!(
         v6(&desired.enis[0]),
@@ -169,7 +169,7 @@ fn delegated_prefixes_are_sources_of_their_eni_and_thrown_out_of_every_table() {
     second.ipv4_prefixes = vec!["10.0.3.16/28".parse().unwrap()];
     let desired = plan_of(&[first, second]);
     for planned in &desired.enis {
-        let table = planned.eni.table();
+        let table = planned.eni.number().table();
         assert!(in_table(planned, table).contains(&format!("throw 10.0.3.16/28 table {table}")));
     }
     assert!(shown(&desired.enis[1].rules).contains(&"from 10.0.3.16/28 lookup 10001 priority 10001".to_owned()));
@@ -293,7 +293,8 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
     for name in ["eth1", &enis[1].id, "02:00:00:00:00:01", "1", "10.1.0.30"] {
         let config = Config { exclude: vec![name.to_owned()], ..Config::default() };
         let desired = plan(&enis, &observed, &config);
-        let why: Vec<_> = desired.skipped.iter().map(|skipped| (skipped.eni.number(), skipped.why.clone())).collect();
+        let why: Vec<_> =
+            desired.skipped.iter().map(|skipped| (skipped.eni.device_number, skipped.why.clone())).collect();
         assert_eq!(why, [(1, Why::Excluded), (2, Why::NoLink), (3, Why::Enslaved)], "exclude = [{name:?}]");
         assert_eq!(
             in_table(&desired.enis[0], 10000),

@@ -14,12 +14,12 @@ use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::ledger::{self, Entry, Ledger};
+use crate::ledger::{self, Ledger, Wanted};
 use crate::metadata::cache::Memory;
 use crate::metadata::{Incomplete, Metadata};
 use crate::net::link_of_mac;
 use crate::net::{Link, Mac};
-use crate::object::Observed;
+use crate::object::{Object, Observed};
 use crate::plan::{Desired, Planned, Skipped, Why, link_of, plan};
 use crate::report::Report;
 use crate::select::Selector;
@@ -187,7 +187,7 @@ fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
 
 fn log_decisions(desired: &Desired) {
     for planned in &desired.enis {
-        info!("{} is {} ({}), table {}", planned.dev, planned.eni.id, planned.eni.mac, planned.eni.table());
+        info!("{} is {} ({}), table {}", planned.dev, planned.eni.id, planned.eni.mac, planned.eni.number().table());
     }
     for skipped in &desired.skipped {
         info!("{} ({}) is left alone: {}", skipped.eni.id, skipped.eni.mac, skipped.why);
@@ -199,9 +199,25 @@ fn known_ledger(disk: &Disk, desired: &Desired, observed: &Observed) -> Result<L
     let mut ledger = read_ledger(disk);
     ledger.bring_up_to_date(observed);
     if desired.enis.iter().any(|planned| !ledger.enis.contains_key(&planned.eni.mac)) {
-        ledger.restore(&desired.enis, observed, &configured(disk, desired)?);
+        ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);
     }
     Ok(ledger)
+}
+
+/// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
+/// lets go of it.
+pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
+    let is_setting = |object: &Object| matches!(object, Object::NoRouterAdvertisements(_) | Object::LinkUp(_));
+    let objects = |planned: &Planned| {
+        let left = planned.left_to_owner.iter().cloned().map(Object::Route);
+        planned.objects().filter(|object| !is_setting(object)).chain(left).collect()
+    };
+    let enis = desired.enis.iter();
+    enis.map(|planned| {
+        let Planned { eni, dev, .. } = planned;
+        Wanted { mac: eni.mac, id: &eni.id, dev, number: eni.number(), objects: objects(planned) }
+    })
+    .collect()
 }
 
 /// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
@@ -272,13 +288,12 @@ fn describe(eni: &Eni, links: &[Link]) -> String {
 fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
     let mut chosen = BTreeSet::new();
     for selector in selectors {
-        let meant = |mac: &Mac, entry: &Entry| selector.matches_entry(*mac, entry, link_of_mac(*mac, links));
-        let before = chosen.len();
-        chosen.extend(ledger.enis.iter().filter(|(mac, entry)| meant(mac, entry)).map(|(mac, _)| *mac));
-        if chosen.len() == before {
+        let meant = ledger.meant_by(selector, links);
+        if meant.is_empty() {
             let known = ledger.enis.iter().map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
             return Err(no_such_eni(selector, known.collect()));
         }
+        chosen.extend(meant);
     }
     Ok((!selectors.is_empty()).then_some(chosen))
 }

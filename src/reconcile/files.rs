@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use log::info;
 
-use super::assess::Assessment;
+use super::assess::{Assessment, wanted};
 use super::executor::Executor;
 use super::run::Run;
 use super::state;
@@ -209,7 +209,7 @@ fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
     ledger.instance = platform::instance(disk);
     // Late metadata may leave it out for a while.
     ledger.primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac).or(ledger.primary);
-    ledger.adopt(&desired.enis, observed);
+    ledger.adopt(&wanted(desired), observed);
     if scope.complete && scope.only.is_none() {
         ledger.let_go(|mac| metadata.enis.iter().any(|eni| eni.mac == *mac), observed);
     }

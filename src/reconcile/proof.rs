@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use super::state::{OUTSIDE_IPV4, OUTSIDE_IPV6};
 use crate::diff::{lifelines, severed};
-use crate::eni::{Eni, TABLES};
+use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::ledger::Ledger;
 use crate::metadata::imds::{self, Imds};
-use crate::net::link_of_mac;
-use crate::net::{Dev, Family, Link, MAIN, Route, nics};
+use crate::net::{Dev, Family, Link, MAIN, Route, link_of_mac, nics};
+use crate::numbering::Number;
 use crate::object::{Change, Object, Observed};
 use crate::plan::holders;
 
@@ -146,7 +146,7 @@ fn is_by_ours(kernel: &mut Kernel, observed: &Observed, from: Option<IpAddr>, to
     let covers = |route: &&Route| route.table == MAIN && route.dst.contains(&to);
     let in_main =
         observed.routes.iter().filter(covers).min_by_key(|route| (Reverse(route.dst.prefix_len()), route.metric));
-    let is_ours = |table: u32| TABLES.contains(&table) || in_main.is_some_and(|route| TABLES.contains(&route.metric));
+    let is_ours = |table| Number::of_table(table).or_else(|| Number::of_metric(in_main?.metric)).is_some();
     Ok(kernel.route_get(to, from)?.is_some_and(|lookup| is_ours(lookup.table)))
 }
 

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::files::FileChange;
 use crate::kernel::Kernel;
 use crate::net::{Dev, Mac, Rule};
+use crate::numbering::Band;
 use crate::object::Object;
 use crate::plan::{Planned, Why, link_of};
 use crate::report::{AddressReport, EniReport, FileReport, State};
@@ -25,7 +26,7 @@ pub fn all(assessment: &Assessment, mut kernel: Option<&mut Kernel>) -> Result<V
     for planned in &assessment.desired.enis {
         // Some of the primary ENI's addresses are its DHCP client's business, but they count all the same.
         let absent =
-            missing.get(&planned.eni.table()).copied().unwrap_or(0) + planned.lacking(&assessment.observed).len();
+            missing.get(&planned.eni.number()).copied().unwrap_or(0) + planned.lacking(&assessment.observed).len();
         let strays = match &mut kernel {
             Some(kernel) if absent == 0 => misrouted(assessment, planned, kernel)?,
             _ => 0,
@@ -82,7 +83,9 @@ pub fn rivals(assessment: &Assessment) -> Vec<String> {
         });
         let ours = |rule: &Rule| assessment.scope.has_made(&Object::Rule(rule.clone()));
         for rule in theirs.filter(|rule| !ours(rule)) {
-            *counts.entry((&planned.dev, rule.table, rule.priority < planned.eni.table())).or_default() += 1;
+            *counts
+                .entry((&planned.dev, rule.table, rule.priority < planned.eni.number().priority(Band::Own)))
+                .or_default() += 1;
         }
     }
     let told = counts.into_iter().map(|((dev, table, first), count)| {
@@ -105,7 +108,7 @@ fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {
         primary: eni.primary,
         device_number: Some(eni.device_number),
         network_card: Some(eni.network_card),
-        table: Some(eni.table()),
+        table: Some(eni.number().table()),
         addresses: eni.addresses().map(|address| AddressReport { address, public: public(address) }).collect(),
         prefixes: prefixes.chain(eni.ipv6_prefixes.iter().map(ToString::to_string)).collect(),
         state,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use eniroute::eni::{BASE, Eni};
+use eniroute::eni::Eni;
 use eniroute::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
 use eniroute::plan::{Desired, Planned};
 use ipnet::IpNet;
@@ -154,7 +154,7 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
         vpc: None,
         public: Default::default(),
     };
-    assert_eq!(eni.table(), BASE + number);
+    assert_eq!(eni.number().table(), 10_000 + number);
     let routes = routes.iter().map(|words| route(words)).collect();
     let rules = rules.iter().map(|words| rule(words)).collect();
     Planned { eni, addresses: added.collect(), dev, routes, left_to_owner: Vec::new(), rules }

@@ -6,7 +6,7 @@ use super::{from_memory, nothing};
 use crate::cli::{Common, Selected};
 use crate::error::Result;
 use crate::metadata::cache::Memory;
-use crate::net::{Link, Mac, link_of_mac};
+use crate::net::{Link, link_of_mac};
 use crate::reconcile::assess::read_ledger;
 use crate::reconcile::{Host, How, Run, lock};
 use crate::report::Report;
@@ -37,10 +37,7 @@ pub fn run(common: &Common) -> Result<Report> {
 /// is left to the next run.
 fn by_ledger(host: &mut Host, how: How, links: &[Link]) -> Result<Report> {
     let ledger = read_ledger(&host.disk);
-    let is_there = |mac: &Mac| link_of_mac(*mac, links).is_some();
-    let taken: Vec<u32> = ledger.enis.iter().filter(|(mac, _)| is_there(mac)).map(|(_, entry)| entry.table).collect();
-    let gone = ledger.enis.iter().filter(|(mac, entry)| !is_there(mac) && !taken.contains(&entry.table));
-    let enis: Vec<_> = gone.map(|(mac, _)| Selector::new(&mac.to_string())).collect();
+    let enis: Vec<_> = ledger.detached(links).iter().map(|mac| Selector::new(&mac.to_string())).collect();
     if enis.is_empty() {
         return nothing();
     }
