@@ -7,17 +7,6 @@ use crate::error::Result;
 use crate::files::Disk;
 use crate::net::Mac;
 use crate::plan::Planned;
-use crate::stacks::networkd::hold;
-
-/// Every folder that holds files of ours for any backend: a host may change its stack.
-const FOLDERS: [&str; 6] = [
-    hold::FOLDER,
-    "/etc/netplan",
-    "/etc/systemd/network",
-    "/etc/sysconfig/network-scripts",
-    "/etc/NetworkManager/system-connections",
-    "/etc/network/interfaces.d",
-];
 
 const WRITTEN_BY: &str = "# Written by eniroute";
 
@@ -60,10 +49,10 @@ pub(super) fn owner(path: &Path, first_line: &str) -> Option<OwnFile> {
     Some(OwnFile { path: path.to_owned(), eni: eni.to_owned(), mac })
 }
 
-/// Every file of ours on the disk, of any backend, sorted by folder and name.
-pub fn own_files(disk: &Disk) -> Result<Vec<OwnFile>> {
+/// Every file of ours in these folders and their drop-ins, sorted by folder and name.
+pub(super) fn own_files(disk: &Disk, folders: &[&str]) -> Result<Vec<OwnFile>> {
     let mut found = Vec::new();
-    for folder in FOLDERS {
+    for folder in folders {
         for path in disk.list(folder)? {
             found.extend(own_file(disk, &path)?);
             if path.extension().is_some_and(|extension| extension == "d") {

@@ -27,8 +27,26 @@ use crate::net::{Dev, Link, Mac};
 use crate::plan::{Desired, Planned};
 
 pub use assign::Stacks;
-pub use marker::{OwnFile, own_files};
+pub use marker::OwnFile;
 pub use share::Share;
+
+/// Every folder that holds files of ours for any backend: a host may change its stack.
+const FOLDERS: [&str; 6] = [
+    networkd::hold::FOLDER,
+    "/etc/netplan",
+    "/etc/systemd/network",
+    "/etc/sysconfig/network-scripts",
+    "/etc/NetworkManager/system-connections",
+    "/etc/network/interfaces.d",
+];
+
+/// Every file of ours on the disk, of any backend, sorted by folder and name.
+///
+/// # Errors
+/// A folder or a file that cannot be read.
+pub fn own_files(disk: &Disk) -> Result<Vec<OwnFile>> {
+    marker::own_files(disk, &FOLDERS)
+}
 
 /// The stack that configures the host's network, named as `--backend` takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@ mod damaged;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
 mod hostile;
+mod house;
 mod ifupdown;
 mod imds;
 mod input;
