@@ -85,7 +85,7 @@ fn remember(image: Image) -> String {
     match image {
         Image::BookwormNm => format!(
             "sed 's/ens5/ens6/; s/^uuid=c1/uuid=c2/' {} > {PROFILE}; chmod 600 {PROFILE}
-             nmcli connection reload; nmcli connection up ifname ens6 id 'cloud-init ens6'",
+             nmcli connection reload; nmcli connection up id 'cloud-init ens6' ifname ens6",
             PROFILE.replace("ens6", "ens5")
         ),
         Image::BullseyeIfupdown => {
