@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Family, Link, Route, Rule};
 pub use index::Index;
 
 /// What eniroute makes or takes away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Object {
-    /// The link, still down, will not take routes from router advertisements: a default route of this ENI in main
-    /// would carry what the primary one sends.
-    NoRouterAdvertisements(Dev),
+    /// A setting has this value. Earlier versions had one only, which they wrote as the interface's name.
+    #[serde(alias = "NoRouterAdvertisements", deserialize_with = "sysctl")]
+    Sysctl(Sysctl),
     /// The link is administratively up.
     LinkUp(Dev),
     Address(Address),
@@ -25,15 +26,29 @@ pub enum Object {
 }
 
 impl Object {
-    /// The interface that it is on; a rule is on none.
+    /// The interface that it is on; a rule is on none, nor is a setting of the host.
     pub fn dev(&self) -> Option<&Dev> {
         match self {
-            Self::NoRouterAdvertisements(dev) | Self::LinkUp(dev) => Some(dev),
+            Self::Sysctl(sysctl) => sysctl.key.dev.as_ref(),
+            Self::LinkUp(dev) => Some(dev),
             Self::Address(address) => Some(&address.dev),
             Self::Route(route) => route.dev.as_ref(),
             Self::Rule(_) => None,
         }
     }
+}
+
+fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sysctl, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        NoRouterAdvertisements(Dev),
+        Sysctl(Sysctl),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::NoRouterAdvertisements(dev) => Sysctl::new(Key::accept_ra(&dev), "0"),
+        Written::Sysctl(sysctl) => sysctl,
+    })
 }
 
 /// What the kernel holds, in its own order.
@@ -50,6 +65,8 @@ pub struct Observed {
     /// The main table and every table in eniroute's range, both families.
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,
+    /// Those that eniroute may change or has changed, and what new links get, as far as they are there.
+    pub sysctls: BTreeMap<Key, String>,
 }
 
 impl Observed {
@@ -108,8 +125,12 @@ impl fmt::Display for Change {
         };
         let adding = verb == "add";
         match object {
-            Object::NoRouterAdvertisements(dev) => {
-                write!(f, "sysctl -qw net/ipv6/conf/{dev}/accept_ra={}", if adding { 0 } else { 1 })
+            Object::Sysctl(Sysctl { key, value, .. }) if adding => write!(f, "sysctl -qw {key}={}", quoted(value)),
+            Object::Sysctl(Sysctl { key, before: Some(before), .. }) => {
+                write!(f, "sysctl -qw {key}={}", quoted(before))
+            }
+            Object::Sysctl(Sysctl { key, before: None, .. }) => {
+                write!(f, "sysctl -qw {key}=\"$(sysctl -n {})\"", key.of_new_links())
             }
             Object::LinkUp(dev) => {
                 write!(f, "ip link set dev {dev} {}", if adding { "up" } else { "down" })
@@ -130,4 +151,10 @@ impl fmt::Display for Change {
             }
         }
     }
+}
+
+/// As a shell takes it for one word.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+".contains(c);
+    if value.chars().all(is_plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::ledger::Made;
-use crate::net::{Address, Dev, MAIN, Mac, Route};
+use crate::net::sysctl::{Key, Sysctl};
+use crate::net::{Address, Dev, Link, MAIN, Mac, Route};
 use crate::numbering::Number;
 use crate::object::{Change, Index, Object, Observed};
 use crate::plan::{Desired, Planned};
@@ -113,7 +114,7 @@ pub fn severed<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &
     let there = Index::new(after);
     let stands = |object: &Object| match object {
         Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
-        object => there.has(object),
+        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => there.has(object),
     };
     lifelines.iter().find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
 }
@@ -182,8 +183,18 @@ impl<'a> There<'a> {
             // An address that is there with another prefix length is there.
             Object::Address(address) => !self.ips.contains(&ip(address)),
             Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
-            object => !self.index.has(object),
+            Object::Sysctl(sysctl) => {
+                let is_there = self.observed.sysctls.contains_key(&sysctl.key);
+                is_there && !self.index.has(object) && !self.is_owners_choice(&sysctl.key)
+            }
+            Object::Route(_) | Object::LinkUp(_) | Object::Rule(_) => !self.index.has(object),
         }
+    }
+
+    /// A link that is up has an owner, which may want router advertisements; where IPv6 is off, there are none.
+    fn is_owners_choice(&self, key: &Key) -> bool {
+        let is_ours = |link: &Link| key.dev.as_ref() == Some(&link.name) && link.ipv6 && !link.up;
+        key.is_accept_ra() && !self.observed.links.iter().any(is_ours)
     }
 
     /// An address that has an end by now is a DHCP client's: what we add has none.
@@ -194,16 +205,25 @@ impl<'a> There<'a> {
     /// The change that makes `object` so, if any is needed.
     fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
         match object {
-            Object::Address(_) if !self.lacks(&object) => None,
-            Object::Address(_) => Some(Change::Add(object)),
-            object if self.index.has(&object) => None,
-            Object::Route(new) if self.foreign_rival(&new, scope).is_some() => None,
+            Object::Route(new) if self.index.has_route(&new) || self.foreign_rival(&new, scope).is_some() => None,
             Object::Route(new) => Some(match self.rivals(&new).first() {
                 Some(old) => Change::Replace { old: (*old).clone(), new },
                 None => Change::Add(Object::Route(new)),
             }),
-            object => Some(Change::Add(object)),
+            object if !self.lacks(&object) => None,
+            Object::Sysctl(new) => {
+                let before = self.observed.sysctls.get(&new.key).cloned();
+                Some(Change::Add(Object::Sysctl(Sysctl { before, ..new })))
+            }
+            Object::Address(_) | Object::LinkUp(_) | Object::Rule(_) => Some(Change::Add(object)),
         }
+    }
+}
+
+fn key(object: &Object) -> Option<&Key> {
+    match object {
+        Object::Sysctl(sysctl) => Some(&sysctl.key),
+        Object::Address(_) | Object::LinkUp(_) | Object::Route(_) | Object::Rule(_) => None,
     }
 }
 
@@ -220,6 +240,7 @@ fn stays(address: &Address, observed: &Observed) -> bool {
 
 fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     let wanted: BTreeSet<Object> = desired.objects().collect();
+    let set: BTreeSet<&Key> = wanted.iter().filter_map(key).collect();
     // A rival of a wanted route has been replaced already.
     let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
 
@@ -229,7 +250,8 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     });
     let unwanted = made.filter(|(_, object)| match object {
         Object::Route(route) => !replaced.contains(&route.key()),
-        object => !wanted.contains(object),
+        Object::Sysctl(sysctl) => !set.contains(&sysctl.key),
+        Object::Address(_) | Object::LinkUp(_) | Object::Rule(_) => !wanted.contains(*object),
     });
     let unwanted: Vec<Object> =
         unwanted.map(|(_, object)| object.clone()).filter(|object| !is_in_use(object, desired)).collect();
@@ -241,7 +263,7 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
 /// ENI may have been a secondary one of another instance, which this disk or ENI comes from.
 fn is_in_use(object: &Object, desired: &Desired) -> bool {
     desired.enis.iter().any(|planned| match object {
-        Object::LinkUp(dev) | Object::NoRouterAdvertisements(dev) => planned.eni.primary && planned.dev == *dev,
+        Object::LinkUp(_) | Object::Sysctl(_) => planned.eni.primary && object.dev() == Some(&planned.dev),
         Object::Address(address) => {
             planned.dev == address.dev && planned.eni.addresses().any(|ip| ip == address.net.addr())
         }

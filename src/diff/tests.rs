@@ -34,7 +34,6 @@ fn link(number: u8) -> Link {
         kind: None,
         master: None,
         ipv6: true,
-        accept_ra: false,
         up: number == 0,
     }
 }
@@ -76,7 +75,12 @@ fn having_made(desired: &Desired) -> Scope {
 fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
     for change in changes {
         match change {
-            Change::Add(Object::NoRouterAdvertisements(_)) | Change::Remove(Object::NoRouterAdvertisements(_)) => {}
+            Change::Add(Object::Sysctl(sysctl)) => {
+                observed.sysctls.insert(sysctl.key.clone(), sysctl.value.clone());
+            }
+            Change::Remove(Object::Sysctl(sysctl)) => {
+                observed.sysctls.insert(sysctl.key.clone(), sysctl.before.clone().unwrap());
+            }
             Change::Add(Object::LinkUp(dev)) => {
                 observed.links.iter_mut().filter(|link| link.name == *dev).for_each(|link| link.up = true)
             }

@@ -15,7 +15,6 @@ const AF_INET6: u16 = 10;
 /// The link's sysctls, an array of 32-bit numbers; `disable_ipv6` is this one (linux/ipv6.h).
 const IFLA_INET6_CONF: u16 = 2;
 const DEVCONF_DISABLE_IPV6: usize = 26;
-const DEVCONF_ACCEPT_RA: usize = 3;
 
 impl Kernel {
     /// Every link.
@@ -86,7 +85,6 @@ fn decode(message: &Ifinfomsg) -> Option<Link> {
         kind: kind(attributes),
         master: number(attributes, Ifla::Master),
         ipv6: value(attributes, Ifla::AfSpec).is_none_or(has_ipv6),
-        accept_ra: value(attributes, Ifla::AfSpec).is_some_and(takes_router_advertisements),
         up: message.ifi_flags().contains(Iff::UP),
     })
 }
@@ -110,17 +108,9 @@ fn kind(attributes: &Attributes<Ifla>) -> Option<String> {
 
 /// What `IFLA_AF_SPEC` says: a link without IPv6 has no part for it, and one where it is off says so there.
 fn has_ipv6(families: &[u8]) -> bool {
-    ipv6_setting(families, DEVCONF_DISABLE_IPV6) == Some(0)
-}
-
-fn takes_router_advertisements(families: &[u8]) -> bool {
-    ipv6_setting(families, DEVCONF_ACCEPT_RA).is_some_and(|value| value > 0)
-}
-
-fn ipv6_setting(families: &[u8], which: usize) -> Option<i32> {
-    let conf = nested(families, AF_INET6).and_then(|inet6| nested(inet6, IFLA_INET6_CONF))?;
-    let value = conf.chunks_exact(4).nth(which)?;
-    Some(i32::from_ne_bytes(value.try_into().ok()?))
+    let conf = nested(families, AF_INET6).and_then(|inet6| nested(inet6, IFLA_INET6_CONF));
+    let disable_ipv6 = conf.and_then(|conf| conf.chunks_exact(4).nth(DEVCONF_DISABLE_IPV6));
+    disable_ipv6.is_some_and(|number| number == [0; 4])
 }
 
 #[cfg(test)]

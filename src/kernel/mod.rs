@@ -15,11 +15,12 @@ mod rule_words;
 mod socket;
 mod sysctl;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::errno::Errno;
 
 use crate::error::Result;
+use crate::net::sysctl::Key;
 use crate::net::{Family, Link, Route, Rule};
 use crate::object::{Change, Object, Observed};
 
@@ -36,6 +37,8 @@ const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EADDRNOTAVAIL, E
 pub struct Kernel {
     socket: Socket,
     listed: Listed,
+    /// What is observed beside the settings of links.
+    keys: BTreeSet<Key>,
 }
 
 impl Kernel {
@@ -45,7 +48,7 @@ impl Kernel {
     /// No netlink socket: the process has too many files open, or is forbidden `AF_NETLINK` (`RestrictAddressFamilies=`).
     pub fn open() -> Result<Self> {
         let socket = Socket::open().map_err(|error| Refusal::from(error).of("open an rtnetlink socket"))?;
-        Ok(Self { socket, listed: Listed::default() })
+        Ok(Self { socket, listed: Listed::default(), keys: BTreeSet::new() })
     }
 
     /// Every link, address, rule and DHCPv6 client, and the routes of the main table and of ours (10000 to 13199).
@@ -59,8 +62,8 @@ impl Kernel {
         let addresses = self.addresses(&links).map_err(|refusal| refusal.of("list addresses"))?;
         let expiring = addresses.iter().filter_map(|(address, end)| Some((address.clone(), (*end)?))).collect();
         let addresses = addresses.into_iter().map(|(address, _)| address).collect();
-        let mut observed =
-            Observed { links, addresses, expiring, dhcpv6_clients: dhcpv6::clients(), ..Observed::default() };
+        let (sysctls, dhcpv6_clients) = (self.sysctls(&links), dhcpv6::clients());
+        let mut observed = Observed { links, addresses, expiring, dhcpv6_clients, sysctls, ..Observed::default() };
         for family in [Family::Ipv4, Family::Ipv6] {
             let what = |list: &str| format!("list {list} ({})", family.flag());
             let routes = self.routes(family, &observed.links).map_err(|refusal| refusal.of(what("routes")))?;
@@ -112,7 +115,7 @@ impl Kernel {
 
     fn add(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
         match object {
-            Object::NoRouterAdvertisements(dev) => sysctl::set_accept_ra(dev, Some(0)),
+            Object::Sysctl(sysctl) => sysctl::set(sysctl),
             Object::LinkUp(dev) => self.bring_up(dev, links),
             Object::Address(address) => self.add_address(address, links),
             Object::Route(route) => self.add_route(route, links),
@@ -122,7 +125,7 @@ impl Kernel {
 
     fn remove(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {
         match object {
-            Object::NoRouterAdvertisements(dev) => sysctl::set_accept_ra(dev, None),
+            Object::Sysctl(sysctl) => sysctl::put_back(sysctl),
             Object::LinkUp(dev) => self.take_down(dev, links),
             Object::Address(address) => self.remove_address(address, links),
             Object::Route(route) => self.remove_route(route, links),
@@ -153,8 +156,8 @@ impl Listed {
             Change::Remove(Object::Route(route)) => forget(self.routes.get_mut(&route.family()), route),
             Change::Add(Object::Route(_)) | Change::Replace { .. } => self.routes.clear(),
             // Routes go with an address or a link, and what comes with one is the kernel's to say.
-            Change::Add(Object::Address(_) | Object::LinkUp(_) | Object::NoRouterAdvertisements(_))
-            | Change::Remove(Object::Address(_) | Object::LinkUp(_) | Object::NoRouterAdvertisements(_)) => {
+            Change::Add(Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_))
+            | Change::Remove(Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_)) => {
                 self.routes.clear();
             }
         }

@@ -1,29 +1,60 @@
-//! The few settings of a link that rtnetlink can read but not write: they are files below /proc/sys/net.
+//! The kernel's settings, which rtnetlink cannot write: they are files below /proc/sys. The calling thread's network
+//! namespace has those below net/.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::{fs, io};
 
+use super::Kernel;
 use super::socket::Refusal;
-use crate::net::Dev;
+use crate::net::sysctl::{Key, OF_LINKS, Sysctl};
+use crate::net::{Link, nics};
 
-/// Sets a link's `accept_ra`, or with `None` gives it back the value that new links get. False when it is so
-/// already, and for a link that is gone or has no IPv6.
-pub fn set_accept_ra(dev: &Dev, value: Option<u32>) -> Result<bool, Refusal> {
-    let path = |link: &str| format!("/proc/sys/net/ipv6/conf/{link}/accept_ra");
-    let wanted = match value {
-        Some(value) => value.to_string(),
-        None => read(&path("default"))?.unwrap_or_default(),
-    };
-    match read(&path(dev))? {
-        Some(present) if present != wanted && !wanted.is_empty() => Ok(fs::write(path(dev), wanted).map(|()| true)?),
-        _ => Ok(false),
+impl Kernel {
+    /// [`Kernel::observe`] tells of these settings, too, from now on: it knows of itself those of links that eniroute
+    /// may change.
+    pub fn observe_also(&mut self, keys: impl IntoIterator<Item = Key>) {
+        self.keys.extend(keys);
+    }
+
+    /// Those that are there. A link without IPv6 has none of that family.
+    pub(super) fn sysctls(&self, links: &[Link]) -> BTreeMap<Key, String> {
+        let of_links = nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
+        let keys = of_links.chain(self.keys.iter().cloned()).flat_map(|key| [key.of_new_links(), key]);
+        let keys: BTreeSet<Key> = keys.collect();
+        keys.into_iter().filter_map(|key| read(&key).ok()?.map(|value| (key, value))).collect()
     }
 }
 
-fn read(path: &str) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
+/// False when it is so already, and for one of a link that is gone or has no IPv6.
+pub(super) fn set(sysctl: &Sysctl) -> Result<bool, Refusal> {
+    write(&sysctl.key, &sysctl.value)
+}
+
+/// Puts back what was before, or where that is not known, what new links get. False as with [`set`].
+pub(super) fn put_back(sysctl: &Sysctl) -> Result<bool, Refusal> {
+    let before = match &sysctl.before {
+        Some(before) => Some(before.clone()),
+        None => read(&sysctl.key.of_new_links())?,
+    };
+    before.map_or(Ok(false), |before| write(&sysctl.key, &before))
+}
+
+fn write(key: &Key, value: &str) -> Result<bool, Refusal> {
+    match read(key)? {
+        Some(present) if present != value => Ok(fs::write(path(key), value).map(|()| true)?),
+        Some(_) | None => Ok(false),
+    }
+}
+
+fn read(key: &Key) -> io::Result<Option<String>> {
+    match fs::read_to_string(path(key)) {
+        Ok(text) => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn path(key: &Key) -> String {
+    format!("/proc/sys/{key}")
 }

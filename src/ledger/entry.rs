@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Wanted;
 use super::rules::Rules;
+use super::settings::Settings;
 use crate::eni::IPV6_ROUTER;
 use crate::net::{Address, Dev, Family, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::numbering::{self, Number};
@@ -29,9 +30,8 @@ pub struct Entry {
     /// EC2 does not list it any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub gone: bool,
-    /// We switched the kernel's router advertisements off.
-    #[serde(default)]
-    no_router_advertisements: bool,
+    #[serde(default, alias = "no_router_advertisements", skip_serializing_if = "Settings::is_empty")]
+    settings: Settings,
     /// The link was down, and we brought it up.
     link_up: bool,
     pub addresses: BTreeSet<IpNet>,
@@ -124,7 +124,7 @@ impl Entry {
             objects.extend(on_link.map(|route| Object::Route(route.on(Some(dev)))));
             objects.extend(self.addresses.iter().map(|net| Object::Address(Address { dev: dev.clone(), net: *net })));
             objects.extend(self.link_up.then(|| Object::LinkUp(dev.clone())));
-            objects.extend(self.no_router_advertisements.then(|| Object::NoRouterAdvertisements(dev.clone())));
+            objects.extend(self.settings.all(Some(dev)).map(Object::Sysctl));
         }
         objects
     }
@@ -136,7 +136,9 @@ impl Entry {
             Object::Route(route) if route.dev.is_none() => {
                 self.number.is_some_and(|number| route.table == number.table())
             }
-            object => object.dev().is_some_and(|dev| *self.dev == **dev),
+            Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Route(_) => {
+                object.dev().is_some_and(|dev| *self.dev == **dev)
+            }
         }
     }
 
@@ -151,8 +153,8 @@ impl Entry {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let has_settings = self.link_up || self.no_router_advertisements;
-        !has_settings && self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
+        let is_plain = !self.link_up && self.settings.is_empty();
+        is_plain && self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
     }
 
     /// The same ENI's, with these objects alone.
@@ -165,7 +167,7 @@ impl Entry {
 
     pub(super) fn note(&mut self, object: &Object) {
         match object {
-            Object::NoRouterAdvertisements(_) => self.no_router_advertisements = true,
+            Object::Sysctl(sysctl) => self.settings.note(sysctl),
             Object::LinkUp(_) => self.link_up = true,
             Object::Address(address) => drop(self.addresses.insert(address.net)),
             Object::Route(route) => drop(self.routes.insert(route.into())),
@@ -178,12 +180,17 @@ impl Entry {
             return;
         }
         match object {
-            Object::NoRouterAdvertisements(_) => self.no_router_advertisements = false,
+            Object::Sysctl(sysctl) => self.settings.forget(sysctl),
             Object::LinkUp(_) => self.link_up = false,
             Object::Address(address) => drop(self.addresses.remove(&address.net)),
             Object::Route(route) => drop(self.routes.remove(&MadeRoute::from(route))),
             Object::Rule(rule) => self.rules.remove(rule),
         }
+    }
+
+    /// Settings of which an earlier version did not write what they were before.
+    pub(super) fn complete(&mut self, observed: &Observed) {
+        self.settings.complete(&self.dev.as_str().into(), observed);
     }
 
     /// What stands in this ENI's table in the form of ours.

@@ -4,6 +4,7 @@
 
 mod entry;
 mod rules;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,6 +96,7 @@ impl Ledger {
     /// one of ours. Names are those of `observed` from now on.
     pub fn bring_up_to_date(&mut self, observed: &Observed) {
         self.rename(&observed.links);
+        self.enis.values_mut().for_each(|entry| entry.complete(observed));
         if self.version < LISTS_ALL {
             self.enis.values_mut().for_each(|entry| entry.take_by_form(observed));
             self.version = LISTS_ALL;

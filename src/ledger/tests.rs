@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::Rule;
+use crate::net::sysctl::{Key, Sysctl};
 
 const THEN: &str = "i-0000000000000000a";
 
@@ -26,7 +27,6 @@ fn link(number: u8, kind: Option<&str>) -> Link {
         kind: kind.map(str::to_owned),
         master: None,
         ipv6: true,
-        accept_ra: true,
         up: false,
     }
 }
@@ -88,4 +88,20 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
     assert_eq!(Ledger::parse(&text).unwrap(), ledger);
     assert!(text.len() < 3 * 50 * 16 + 600, "{} bytes: {text}", text.len());
     assert_eq!(entry.objects(None).len(), 153);
+}
+
+#[test]
+fn what_a_value_of_ours_replaces_is_what_was_before_the_first_of_ours() {
+    let set = |value: &str, before: &str| {
+        let sysctl = Sysctl::new(Key::accept_ra(&"eth1".into()), value);
+        Object::Sysctl(Sysctl { before: Some(before.to_owned()), ..sysctl })
+    };
+    let mut entry = Entry::default();
+    entry.note(&set("0", "2"));
+    entry.note(&set("1", "0"));
+    let read: Entry = serde_json::from_str(&serde_json::to_string(&entry).unwrap()).unwrap();
+    assert_eq!(read.objects(Some(&"eth1".into())), [set("1", "2")].into());
+    entry.note(&set("0", "7"));
+    assert_eq!(entry.objects(Some(&"eth2".into())).len(), 1);
+    assert_eq!(entry.objects(Some(&"eth1".into())), [set("0", "7")].into(), "somebody has changed it meanwhile");
 }

@@ -40,7 +40,6 @@ fn link(number: u8) -> Link {
         kind: None,
         master: None,
         ipv6: true,
-        accept_ra: true,
         up: false,
     }
 }

@@ -18,8 +18,6 @@ pub struct Link {
     pub master: Option<u32>,
     /// IPv6 is on here: neither the kernel nor this link's sysctl `disable_ipv6` has it off.
     pub ipv6: bool,
-    /// The kernel takes routes from router advertisements on this link (sysctl `accept_ra`).
-    pub accept_ra: bool,
     /// `IFF_UP`: administratively up.
     pub up: bool,
 }

@@ -1,4 +1,4 @@
-//! Values of the network: MAC, link, address, route, rule. Ordered, comparable, and shown in `ip`
+//! Values of the network: MAC, link, address, route, rule, setting. Ordered, comparable, and shown in `ip`
 //! notation. Nothing here touches the kernel, and nothing here knows what an ENI is.
 
 mod address;
@@ -6,6 +6,7 @@ mod link;
 mod mac;
 mod route;
 mod rule;
+pub mod sysctl;
 
 use std::sync::Arc;
 

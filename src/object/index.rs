@@ -27,8 +27,7 @@ impl<'a> Index<'a> {
     /// Exactly this object is there.
     pub fn has(&self, object: &Object) -> bool {
         match object {
-            // A link that is up has an owner, whose choice it is; where it is deaf by our doing, it is still that.
-            Object::NoRouterAdvertisements(dev) => !self.listens_and_is_down(dev),
+            Object::Sysctl(sysctl) => self.observed.sysctls.get(&sysctl.key) == Some(&sysctl.value),
             Object::LinkUp(dev) => self.up.contains(dev),
             Object::Address(address) => self.addresses.contains(address),
             Object::Route(route) => self.has_route(route),
@@ -39,9 +38,5 @@ impl<'a> Index<'a> {
     /// Exactly this route is there.
     pub fn has_route(&self, route: &Route) -> bool {
         self.routes.contains(route)
-    }
-
-    fn listens_and_is_down(&self, dev: &Dev) -> bool {
-        self.observed.links.iter().any(|link| link.name == *dev && link.ipv6 && link.accept_ra && !link.up)
     }
 }

@@ -92,7 +92,6 @@ mod tests {
             kind: kind.map(str::to_owned),
             master,
             ipv6: true,
-            accept_ra: true,
             up: true,
         }
     }

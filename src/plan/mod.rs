@@ -11,6 +11,7 @@ pub use beside::holders;
 
 use crate::config::Config;
 use crate::eni::Eni;
+use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Link, Route, Rule, link_of_mac};
 use crate::object::{Object, Observed};
 use crate::select::Selector;
@@ -54,7 +55,9 @@ pub struct Planned {
 impl Planned {
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let link = [Object::NoRouterAdvertisements(self.dev.clone()), Object::LinkUp(self.dev.clone())];
+        // Before it is up: a default route of this ENI in main would carry what the primary one sends.
+        let deaf = Sysctl::new(Key::accept_ra(&self.dev), "0");
+        let link = [Object::Sysctl(deaf), Object::LinkUp(self.dev.clone())];
         let link = link.into_iter().filter(|_| !self.eni.primary);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);

@@ -41,7 +41,6 @@ fn link(number: u32) -> Link {
         kind: Some("veth".into()),
         master: None,
         ipv6: true,
-        accept_ra: false,
         up: number == 0,
     }
 }

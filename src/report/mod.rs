@@ -254,7 +254,7 @@ fn counted(changes: &[&Change]) -> String {
     for change in changes {
         let kind = match change {
             Change::Add(object) | Change::Remove(object) => match object {
-                Object::NoRouterAdvertisements(_) => 0,
+                Object::Sysctl(_) => 0,
                 Object::LinkUp(_) => 1,
                 Object::Address(_) => 2,
                 Object::Route(_) => 3,

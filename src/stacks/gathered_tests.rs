@@ -137,7 +137,7 @@ fn is_for_a_file(object: &Object, planned: &Planned, owners: &Owners, desired: &
         Object::Address(_) => !planned.eni.primary || owners.primary,
         Object::Route(route) if waits => !planned.eni.primary && (route.table != MAIN || route.via.is_some()),
         Object::Route(_) | Object::Rule(_) => true,
-        Object::LinkUp(_) | Object::NoRouterAdvertisements(_) => false,
+        Object::LinkUp(_) | Object::Sysctl(_) => false,
     }
 }
 

@@ -22,7 +22,6 @@ pub fn link(number: u32) -> Link {
         kind: None,
         master: None,
         ipv6: true,
-        accept_ra: false,
         up: true,
     }
 }

@@ -37,6 +37,7 @@ mod recalled;
 mod same_twice;
 mod scale;
 mod service;
+mod settings;
 mod steady;
 mod traffic;
 mod units;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::instance::{Instance, Run, changed};
 use crate::vpc::{EniSpec, Fault, SubnetId, Vpc, wait_for};
 
-const MARK: &str = "run/eniroute/unproven.json";
+pub const MARK: &str = "run/eniroute/unproven.json";
 const FILE: &str = "etc/netplan/60-eniroute-eth1.yaml";
 const PRIMARY: [&str; 2] = ["203.0.113.10", "2001:db8:0:a::100"];
 const SECOND: [&str; 2] = ["203.0.113.30", "2001:db8:0:b::300"];
@@ -24,7 +24,7 @@ const CUTS: [(&str, &str); 4] = [
 
 /// How a session reaches the metadata service.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Way {
+pub enum Way {
     Plain,
     OnlyIpv6,
     ByDevice,
@@ -54,14 +54,14 @@ const PROOFS: [Proof; 7] = [
     Proof::Kill("hotplug change"),
 ];
 
-struct Scene {
-    vpc: Vpc,
-    instance: Instance,
+pub struct Scene {
+    pub vpc: Vpc,
+    pub instance: Instance,
     subnets: [SubnetId; 2],
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut vpc = Vpc::new();
         let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
         let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
@@ -98,7 +98,7 @@ impl Scene {
     }
 
     /// `eniroute apply` under strace with this option, whatever comes of it; what strace says.
-    fn strace(&self, option: &str) -> String {
+    pub fn strace(&self, option: &str) -> String {
         let trace = tempfile::NamedTempFile::new().unwrap();
         let strace = self.instance.host.command("strace").args(["-qq", "-e", option, "-o"]).arg(trace.path().display());
         let root = self.instance.root().display().to_string();
@@ -108,7 +108,7 @@ impl Scene {
 
     /// Which message to the kernel or the metadata service comes right after the last change of an `apply` here: the
     /// proof has just begun. All is taken away again.
-    fn first_of_proof(&self, way: Way) -> usize {
+    pub fn first_of_proof(&self, way: Way) -> usize {
         self.slow_down(way);
         let trace = self.strace("trace=sendto");
         assert!(trace.contains("RTM_NEWRULE"), "{trace}");

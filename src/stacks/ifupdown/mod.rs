@@ -143,7 +143,7 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
 fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) -> Vec<String> {
     let wanted = |object: &Object| match object {
-        Object::LinkUp(_) | Object::NoRouterAdvertisements(_) => false,
+        Object::LinkUp(_) | Object::Sysctl(_) => false,
         Object::Address(address) => Family::of(address.net.addr()) == family && missing(address.net.addr()),
         Object::Route(route) => route.family() == family,
         Object::Rule(rule) => rule.family == family,
@@ -166,7 +166,9 @@ fn up(guard: &str, object: &Object) -> String {
     let command = Change::Add(object.clone()).to_string();
     match object {
         Object::Rule(_) => format!("up {guard} && {command} 2>/dev/null || :"),
-        _ => format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1)),
+        Object::Address(_) | Object::LinkUp(_) | Object::Route(_) | Object::Sysctl(_) => {
+            format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1))
+        }
     }
 }
 
