@@ -18,7 +18,7 @@ use crate::ledger::{self, Ledger, Wanted};
 use crate::metadata::cache::Memory;
 use crate::metadata::{Incomplete, Metadata};
 use crate::net::link_of_mac;
-use crate::net::{Link, Mac};
+use crate::net::{Link, Mac, Route};
 use crate::object::{Object, Observed};
 use crate::plan::{Desired, Planned, Skipped, Why, link_of, plan};
 use crate::report::Report;
@@ -48,8 +48,17 @@ pub struct Assessment {
 impl Assessment {
     /// What `metadata` means for this host as the kernel has it now.
     pub fn of(host: &mut Host, metadata: Metadata, selected: &Selected) -> Result<Self> {
-        let observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
+        Self::expecting(host, metadata, selected, Vec::new())
+    }
+
+    /// The same where these routes of others are on their way back: the plan counts on them.
+    pub fn expecting(host: &mut Host, metadata: Metadata, selected: &Selected, expected: Vec<Route>) -> Result<Self> {
+        let mut observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
+        let count = observed.routes.len();
+        let there: BTreeSet<Route> = observed.routes.iter().cloned().collect();
+        observed.routes.extend(expected.into_iter().filter(|route| !there.contains(route)));
         let desired = plan(&metadata.enis, &observed, &host.config);
+        observed.routes.truncate(count);
         log_decisions(&desired);
         let ledger = known_ledger(&host.disk, &desired, &observed)?;
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;

@@ -3,14 +3,17 @@
 use super::assess::Assessment;
 use super::host::Host;
 use super::how::How;
+use super::leases;
 use super::run::Run;
 use super::state;
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
 use crate::metadata::record::Record;
+use crate::net::Route;
 use crate::platform;
 use crate::report::Report;
+use crate::stacks::networkd::leftover::Before;
 
 /// Makes the host what `metadata` says, and remembers it for the next run.
 ///
@@ -22,9 +25,9 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
         let told = Memory::load(&run.host.disk).told;
         run.report.errors.retain(|error| !told.contains(error));
     }
-    if run.round()? {
-        // With our files loaded, a DHCP client may have let go of an ENI, and with it of routes that we left to it.
-        let again = Assessment::of(run.host, run.assessment.metadata.clone(), &how.selected)?;
+    if let Some(kept) = run.round()? {
+        // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
+        let again = Assessment::expecting(run.host, run.assessment.metadata.clone(), &how.selected, kept)?;
         if again.desired != run.assessment.desired {
             run.assessment = again;
             run.round()?;
@@ -36,17 +39,21 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
 }
 
 impl Run<'_> {
-    /// Kernel, then files, then another look. Returns whether a network manager has loaded files of ours.
-    fn round(&mut self) -> Result<bool> {
+    /// Kernel, then files, then another look. Returns what the clients of others keep in main, if a network
+    /// manager has loaded files of ours.
+    fn round(&mut self) -> Result<Option<Vec<Route>>> {
         let files = self.plan_files();
+        let kept = leases::kept(&self.assessment, &files.complete);
+        let before = Before { units: files.units.clone(), kept };
         if self.how.live {
             self.change_kernel()?;
         }
-        let loaded = self.commit_files(&files);
-        if self.how.live && loaded {
-            self.repair(&files)?;
+        if !self.commit_files(&files) {
+            return Ok(None);
         }
-        Ok(loaded)
+        self.repair(&before)?;
+        leases::await_return(&mut self.host.kernel, &before.kept, self.how.wait)?;
+        Ok(Some(before.kept))
     }
 
     /// What is known now: for the runs of this boot, and for the next boot.

@@ -15,7 +15,7 @@ use crate::metadata::record::Record;
 use crate::object::Change;
 use crate::platform;
 use crate::report::Report;
-use crate::stacks::networkd::leftover;
+use crate::stacks::networkd::leftover::Before;
 use crate::stacks::networkd::reload::{self, Changes, Handover};
 use crate::stacks::{self, Stacks, command, network_manager};
 
@@ -29,12 +29,12 @@ impl Run<'_> {
         self.execute(ledger, self.changes())
     }
 
-    /// Looks again after a network manager has loaded `files`: what it dropped meanwhile is put back, once, and what it
+    /// Looks again after a network manager has loaded our files: what it dropped meanwhile is put back, once, and what it
     /// failed to drop goes.
     ///
     /// # Errors
     /// As [`Executor::execute`].
-    pub fn repair(&mut self, files: &Changes) -> Result<()> {
+    pub fn repair(&mut self, before: &Before) -> Result<()> {
         self.assessment.observed = self.host.kernel.observe()?;
         let mut changes = self.changes();
         changes.retain(|change| !matches!(change, Change::Remove(_)));
@@ -42,7 +42,7 @@ impl Run<'_> {
             info!("{} changes are gone already; making them again", changes.len());
         }
         let Assessment { desired, observed, ledger, .. } = &self.assessment;
-        changes.extend(leftover::leftovers(desired, observed, &files.units));
+        changes.extend(before.leftovers(desired, observed));
         self.execute(ledger.clone(), changes)
     }
 
@@ -96,7 +96,8 @@ impl Run<'_> {
         let rendered = stacks::render(&host.disk, &stacks, desired, &observed.links, keep)?;
         extend(&mut report.notes, rendered.notes);
         extend(&mut report.errors, rendered.errors.iter().map(ToString::to_string).collect());
-        Ok(Changes { files: host.disk.plan(&rendered.wanted, &rendered.obsolete)?, units: rendered.units })
+        let files = host.disk.plan(&rendered.wanted, &rendered.obsolete)?;
+        Ok(Changes { files, units: rendered.units, complete: rendered.complete })
     }
 
     /// Makes the planned changes of files and hands them over to a running network manager, if this run is live.

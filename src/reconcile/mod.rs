@@ -8,6 +8,7 @@ pub mod executor;
 pub mod files;
 pub mod host;
 pub mod how;
+mod leases;
 pub mod lock;
 mod proof;
 pub mod run;

@@ -128,6 +128,8 @@ pub struct Rendering {
     pub files: Vec<File>,
     /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
     pub units: BTreeMap<Dev, String>,
+    /// Interfaces whose whole definition is ours: no owner is left that keeps anything of theirs.
+    pub complete: BTreeSet<Dev>,
     /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
     pub catch_all: Option<String>,
     /// What the stack's files cannot hold and the boot service does instead, one sentence each.
@@ -143,6 +145,8 @@ pub struct Rendered {
     pub obsolete: Vec<PathBuf>,
     /// See [`Rendering::units`].
     pub units: BTreeMap<Dev, String>,
+    /// See [`Rendering::complete`].
+    pub complete: BTreeSet<Dev>,
     pub notes: Vec<String>,
     /// Files that cannot be written because somebody else's stands at their path, or another of ours is to stand there.
     /// All others are `wanted`.
@@ -175,11 +179,12 @@ pub fn render(
     let mut all = Vec::new();
     for (backend, share) in share::divide(desired, stacks, &renderers) {
         let Some(renderer) = renderers.get(&backend) else { continue };
-        let Rendering { mut files, units, catch_all, notes } = renderer.render(&share);
+        let Rendering { mut files, units, complete, catch_all, notes } = renderer.render(&share);
         if let Some(catch_all) = catch_all {
             files.extend(networkd::hold::file(disk, desired, links, &catch_all, &units)?);
         }
         rendered.units.extend(units);
+        rendered.complete.extend(complete);
         rendered.notes.extend(notes);
         all.extend(files);
     }

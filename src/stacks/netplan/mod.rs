@@ -165,6 +165,7 @@ fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let whole = planned.without_owner();
     add(if place.owner.is_none() { &whole } else { planned }, place, rendering);
+    rendering.complete.extend(place.owner.is_none().then(|| planned.dev.clone()));
     rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
 }
 

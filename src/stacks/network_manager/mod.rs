@@ -111,6 +111,7 @@ impl Renderer for NetworkManager {
             secondaries.into_iter().partition(|planned| self.owner(planned).is_some());
         for planned in ours {
             rendering.files.push(self.keyfile(&planned.without_owner(), &rules));
+            rendering.complete.insert(planned.dev.clone());
             rendering.notes.extend(self.shortcoming(planned));
         }
         for planned in owned {

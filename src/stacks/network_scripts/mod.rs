@@ -72,6 +72,7 @@ impl NetworkScripts {
                 routes_and_rules(planned)
             }
             None => {
+                rendering.complete.insert(planned.dev.clone());
                 rendering.files.extend(file(planned, "ifcfg-", &ifcfg_lines(planned)));
                 routes_and_rules(&whole)
             }

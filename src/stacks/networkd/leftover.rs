@@ -1,39 +1,67 @@
-//! What a DHCP client leaves behind on a secondary ENI that it loses to a complete unit of ours. Pure.
+//! What networkd's DHCP client leaves behind on a secondary ENI that networkd has configured anew with files of ours.
+//! Pure.
 
 use std::collections::BTreeMap;
 
-use crate::net::{Address, Dev};
+use crate::net::{Address, Dev, Route};
 use crate::object::{Change, Object, Observed};
 use crate::plan::Desired;
 
-/// The leases to be taken away: an address that is there as we want it and with the subnet's prefix length too, on a
-/// link that has a complete unit of ours in `units`.
-///
-/// A lease that comes in while eniroute runs comes after our own /32. networkd 252 then asks the kernel to delete
-/// the address without its prefix length, which takes the first of the two: ours. The lease stays, with a subnet
-/// route in main, and networkd stays `configuring` until it goes.
-pub fn leftovers(desired: &Desired, observed: &Observed, units: &BTreeMap<Dev, String>) -> Vec<Change> {
-    let is_complete = |dev: &Dev| units.get(dev).is_some_and(|unit| unit.contains("eniroute-"));
-    let enis = desired.enis.iter().filter(|planned| !planned.eni.primary && is_complete(&planned.dev));
-    let there = enis.flat_map(|planned| &planned.addresses).filter(|wanted| observed.addresses.contains(wanted));
-    let twins = |wanted: &Address| {
-        let found = observed.addresses.iter().filter(|address| address.is_same_ip(wanted) && address.net != wanted.net);
-        found.cloned().collect::<Vec<_>>()
-    };
-    there.flat_map(twins).map(|lease| Change::Remove(Object::Address(lease))).collect()
+/// What was there before networkd loaded our files.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// The .network unit that holds each secondary ENI's part.
+    pub units: BTreeMap<Dev, String>,
+    /// Main's routes of others, those of ENIs left out that a complete unit of ours has taken.
+    pub kept: Vec<Route>,
+}
+
+impl Before {
+    /// The leases to be taken away: an address that is there as we want it and with the subnet's prefix length too, on a
+    /// link that has a complete unit of ours, or whose client waits for the lease to go.
+    ///
+    /// A lease may stand after our own /32: because it came in while eniroute runs, or because the subnet's first
+    /// address is another one. networkd 252 asks the kernel to delete the address without its prefix length, which takes
+    /// the first of the two: ours. The lease stays, with a subnet route in main, and networkd stays `configuring` until
+    /// it goes: a client that is to go on has its new lease, and makes nothing of it.
+    pub fn leftovers(&self, desired: &Desired, observed: &Observed) -> Vec<Change> {
+        let enis = desired.enis.iter().filter(|planned| !planned.eni.primary);
+        let there = enis.flat_map(|planned| &planned.addresses).filter(|wanted| observed.addresses.contains(wanted));
+        let twins = |wanted: &Address| {
+            let found = observed.addresses.iter().filter(|up| up.is_same_ip(wanted) && up.net != wanted.net);
+            found.cloned().collect::<Vec<_>>()
+        };
+        let goes = |address: &Address| {
+            let waits = observed.expiring.contains_key(address) && self.waits(&address.dev, observed);
+            waits || self.is_complete(&address.dev)
+        };
+        there.flat_map(twins).filter(goes).map(|lease| Change::Remove(Object::Address(lease))).collect()
+    }
+
+    fn is_complete(&self, dev: &Dev) -> bool {
+        self.units.get(dev).is_some_and(|unit| unit.contains("eniroute-"))
+    }
+
+    /// The owner's client on `dev` had its default in main, and has not any more, though networkd has had its time.
+    fn waits(&self, dev: &Dev, observed: &Observed) -> bool {
+        let mut defaults = self.kept.iter().filter(|route| route.dst.prefix_len() == 0 && route.leaves_by(dev));
+        self.units.contains_key(dev) && defaults.any(|route| !observed.routes.contains(route))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::MAIN;
     use crate::stacks::guest;
 
     fn address(dev: &str, net: &str) -> Address {
         Address { dev: dev.into(), net: net.parse().unwrap() }
     }
 
-    fn units(unit: &str) -> BTreeMap<Dev, String> {
-        BTreeMap::from([("eth1".into(), unit.to_owned())])
+    fn found(unit: &str, kept: &[Route], observed: &Observed) -> Vec<Change> {
+        let units = BTreeMap::from([("eth1".into(), unit.to_owned())]);
+        Before { units, kept: kept.to_vec() }.leftovers(&guest::desired(), observed)
     }
 
     #[test]
@@ -45,10 +73,25 @@ mod tests {
             addresses: vec![lease.clone(), elsewhere, address("eth1", "192.0.2.1/24")],
             ..Observed::default()
         };
-        let found = |observed: &Observed, unit| leftovers(&guest::desired(), observed, &units(unit));
-        assert_eq!(found(&observed, "10-eniroute-eth1.network"), [], "networkd is not done: ours is not there");
+        let (complete, owner_s) = ("10-eniroute-eth1.network", "10-netplan-eth1.network");
+        assert_eq!(found(complete, &[], &observed), [], "networkd is not done: ours is not there");
         observed.addresses.push(ours);
-        assert_eq!(found(&observed, "10-eniroute-eth1.network"), [Change::Remove(Object::Address(lease))]);
-        assert_eq!(found(&observed, "10-netplan-eth1.network"), [], "its owner's lease stays");
+        observed.expiring.insert(lease.clone(), 3000);
+        assert_eq!(found(complete, &[], &observed), [Change::Remove(Object::Address(lease.clone()))]);
+        assert_eq!(found(owner_s, &[], &observed), [], "its owner's lease stays");
+
+        let default = guest::eth1().routes.into_iter().find(|route| route.dst.prefix_len() == 0).unwrap();
+        let default = Route { table: MAIN, metric: 200, ..default };
+        let kept = std::slice::from_ref(&default);
+        assert_eq!(
+            found(owner_s, kept, &observed),
+            [Change::Remove(Object::Address(lease.clone()))],
+            "the client waits"
+        );
+        observed.expiring.clear();
+        assert_eq!(found(owner_s, kept, &observed), [], "an address without an end is no lease");
+        observed.expiring.insert(lease, 3000);
+        observed.routes.push(default.clone());
+        assert_eq!(found(owner_s, kept, &observed), [], "the client is done");
     }
 }

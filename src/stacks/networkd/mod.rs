@@ -78,6 +78,7 @@ impl Networkd {
                 if !planned.eni.primary {
                     rendering.units.insert(planned.dev.clone(), place.unit.clone());
                 }
+                rendering.complete.extend(place.owner.is_none().then(|| planned.dev.clone()));
                 rendering.files.extend(self.file(planned, place));
             }
             Err(why) => rendering.notes.push(note(planned, "networkd", why)),

@@ -52,6 +52,8 @@ pub struct Changes {
     pub files: Vec<FileChange>,
     /// The .network unit that holds each secondary ENI's part; empty for other stacks.
     pub units: BTreeMap<Dev, String>,
+    /// See [`crate::stacks::Rendering::complete`].
+    pub complete: BTreeSet<Dev>,
 }
 
 /// A hand-over that has been prepared: what netplan had to say, it has said.

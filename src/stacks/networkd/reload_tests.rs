@@ -96,7 +96,7 @@ fn only_the_secondaries_units_are_taken_from_the_scratch_root() {
 fn another_root_is_nobody_s_running_host() {
     let (_root, disk) = disk(&[]);
     let files = vec![create("/etc/netplan/60-eniroute-eth1.yaml", "not: [netplan")];
-    let changes = Changes { files, units: units() };
+    let changes = Changes { files, units: units(), ..Changes::default() };
     assert!(Handover::prepare(&disk, &changes, true, HOUR).unwrap().is_none());
 }
 
