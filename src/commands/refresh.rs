@@ -37,7 +37,7 @@ pub fn run(common: &Common) -> Result<Report> {
         debug!("another run waits for {}", late.join("; "));
         report.errors.retain(|error| !late.contains(error));
     }
-    Ok(report)
+    Ok(report.silent_unless_changed())
 }
 
 /// A service that is turned off for good is an error once, not every minute.

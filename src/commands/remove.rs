@@ -7,7 +7,7 @@ use crate::metadata::cache::{self, Memory};
 use crate::platform;
 use crate::reconcile::assess::read_ledger;
 use crate::reconcile::{Host, How, LOCK, Run, demand_root, lock};
-use crate::report::Report;
+use crate::report::{Report, Voice};
 
 /// There while the boot's own run is enabled: a link to the unit.
 const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.service";
@@ -59,6 +59,7 @@ pub fn image(common: &Common) -> Result<Report> {
     let another = read_ledger(&disk).of_another(platform::instance(&disk).as_deref(), &host.kernel.links()?);
     let Some(why) = another else { return Ok(Report::silent("remove")) };
     let mut report = take_away(&mut host, &How::all("remove", common))?;
-    report.line = Some(format!("{why}: what eniroute made there was taken away ({} files)", report.files.len()));
+    let line = format!("{why}: what eniroute made there was taken away ({} files)", report.files.len());
+    report.voice = Voice::Line(line);
     Ok(report)
 }

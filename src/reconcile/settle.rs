@@ -38,7 +38,7 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
     drop(lock);
     let is_called = matches!(cli.command, Command::Refresh | Command::Hotplug(_));
     if is_called && !disk.exists(cache::PATH) {
-        return Ok(report);
+        return Ok(report.notes_unless_changed());
     }
     match work() {
         Ok(next) => Ok(next.after(report)),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::{Address, Family, Rule};
+use crate::object::Object;
 
 fn eni(number: u8, state: State) -> EniReport {
     EniReport {
@@ -67,6 +68,29 @@ fn a_run_with_nothing_to_do_counts_only_what_is_right() {
     assert_eq!(report.text(), "nothing to do: 1 ENI is as EC2 describes it\neth1: unmanaged\n");
     let report = Report { errors: vec!["it failed".into()], ..report };
     assert_eq!((report.text().as_str(), report.exit_code()), ("nothing was changed\neth1: unmanaged\n", 1));
+}
+
+#[test]
+fn what_runs_again_and_again_speaks_only_of_changes_and_notes() {
+    let told = || Report { notes: vec!["a remark".into(), "another".into()], ..report("refresh") };
+    assert_eq!(told().silent_unless_changed().text(), "");
+    assert_eq!(told().notes_unless_changed().text(), "note: a remark\nnote: another\n");
+    assert_eq!(report("hotplug").notes_unless_changed().text(), "");
+    for changed in [Report::silent_unless_changed, Report::notes_unless_changed] {
+        let text = changed(Report { kernel: changes(), ..told() }).text();
+        assert!(text.starts_with("kernel: 1 link, ") && text.ends_with("note: a remark\nnote: another\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_run_that_had_nothing_to_say_tells_what_it_began_with() {
+    let first = || Report { kernel: changes(), notes: vec!["taken back".into()], ..report("refresh") };
+    assert_eq!(Report::silent("refresh").after(report("refresh")).text(), "");
+    let text = Report::silent("refresh").after(first()).text();
+    assert!(text.starts_with("kernel: 1 link, ") && text.ends_with("note: taken back\n"), "{text}");
+    let line = Report::one_line("apply", "another tool is in charge".into());
+    assert_eq!(line.text(), "another tool is in charge\n");
+    assert!(line.after(first()).text().ends_with("note: taken back\nnote: another tool is in charge\n"));
 }
 
 #[test]

@@ -36,7 +36,8 @@ pub fn run(common: &Common, what: &Hotplug) -> Result<Report> {
 }
 
 fn serve(common: &Common, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
-    serve_silently("hotplug", common, || demand_root("hotplug").and_then(|()| work()))
+    let work = || demand_root("hotplug").and_then(|()| work());
+    serve_silently("hotplug", common, work).map(Report::notes_unless_changed)
 }
 
 /// Nothing was to do, and nobody needs to know.
