@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::net::{Family, MAIN, Rule};
+use crate::net::{Family, MAIN, Mac, Rule};
 
 /// The first ENI's table, rule priority and metric in main.
 const BASE: u32 = 10_000;
@@ -16,6 +16,15 @@ const DEVICES: u32 = 100;
 
 /// An instance has up to so many network cards.
 const CARDS: u32 = 32;
+
+/// Whose something is. An ENI's MAC, which it keeps for life, tells it also after it was detached, and had its number
+/// taken by another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    Eni(Mac),
+    /// It belongs to no ENI.
+    Host,
+}
 
 /// Device number + 100 * network card: which ENI of an instance, while it is attached there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

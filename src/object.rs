@@ -36,6 +36,14 @@ impl Object {
             Self::Rule(_) => None,
         }
     }
+
+    /// The setting that it is.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Sysctl(sysctl) => Some(&sysctl.key),
+            Self::Address(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
+        }
+    }
 }
 
 fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sysctl, D::Error> {
@@ -100,6 +108,14 @@ impl Change {
         match self {
             Self::Add(object) | Self::Remove(object) => object.dev(),
             Self::Replace { new, .. } => new.dev.as_ref(),
+        }
+    }
+
+    /// The setting that it is about.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.key(),
+            Self::Replace { .. } => None,
         }
     }
 

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::ledger::Made;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Link, MAIN, Mac, Route};
-use crate::numbering::Number;
+use crate::numbering::{Number, Owner};
 use crate::object::{Change, Index, Object, Observed};
 use crate::plan::{Desired, Planned};
 
@@ -20,7 +20,7 @@ const NOT_RENEWED: u32 = 120;
 /// How far a run may go.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Change only these ENIs; `None`: all.
+    /// Change only these ENIs, and take nothing away that belongs to none; `None`: all.
     pub only: Option<BTreeSet<Mac>>,
     /// Take nothing away from these ENIs, which are left alone.
     pub keep: BTreeSet<Mac>,
@@ -41,7 +41,14 @@ impl Scope {
         self.made.iter().any(|made| made.objects.contains(object))
     }
 
-    fn removes(&self, desired: &Desired, mac: Mac, object: &Object) -> bool {
+    fn removes(&self, desired: &Desired, owner: Owner, object: &Object) -> bool {
+        match owner {
+            Owner::Eni(mac) => self.removes_of(mac, desired, object),
+            Owner::Host => self.only.is_none() && self.complete,
+        }
+    }
+
+    fn removes_of(&self, mac: Mac, desired: &Desired, object: &Object) -> bool {
         // The primary ENI's rules stand for the others: it has none when it is alone.
         let is_known = desired.enis.iter().any(|planned| planned.eni.mac == mac && !planned.eni.primary);
         let is_of_others = matches!(object, Object::Route(route) if route.table != MAIN);
@@ -50,13 +57,14 @@ impl Scope {
     }
 }
 
-/// What has to change. First everything that is added, ENI by ENI, addresses before routes before rules; then what
+/// What has to change. First everything that is added, the host's and then ENI by ENI, addresses before routes before rules; then what
 /// is taken away, the other way round. Applying the result and asking again gives nothing.
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
     let there = There::new(observed);
     let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
     let in_scope = in_scope.filter(|planned| planned.awaited(observed).is_none());
-    let added = in_scope.flat_map(|planned| planned.objects()).filter_map(|object| there.addition(object, scope));
+    let objects = desired.host.iter().cloned().chain(in_scope.flat_map(|planned| planned.objects()));
+    let added = objects.filter_map(|object| there.addition(object, scope));
     added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
 }
 
@@ -220,13 +228,6 @@ impl<'a> There<'a> {
     }
 }
 
-fn key(object: &Object) -> Option<&Key> {
-    match object {
-        Object::Sysctl(sysctl) => Some(&sysctl.key),
-        Object::Address(_) | Object::LinkUp(_) | Object::Route(_) | Object::Rule(_) => None,
-    }
-}
-
 fn ip(address: &Address) -> (&Dev, IpAddr) {
     (&address.dev, address.net.addr())
 }
@@ -240,13 +241,13 @@ fn stays(address: &Address, observed: &Observed) -> bool {
 
 fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     let wanted: BTreeSet<Object> = desired.objects().collect();
-    let set: BTreeSet<&Key> = wanted.iter().filter_map(key).collect();
+    let set: BTreeSet<&Key> = wanted.iter().filter_map(Object::key).collect();
     // A rival of a wanted route has been replaced already.
     let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
 
-    let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.mac, object)));
-    let made = made.filter(|(mac, object)| {
-        there.index.has(object) && !there.is_leased(object) && scope.removes(desired, *mac, object)
+    let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.owner, object)));
+    let made = made.filter(|(owner, object)| {
+        there.index.has(object) && !there.is_leased(object) && scope.removes(desired, *owner, object)
     });
     let unwanted = made.filter(|(_, object)| match object {
         Object::Route(route) => !replaced.contains(&route.key()),

@@ -67,7 +67,10 @@ fn mac(number: u8) -> Mac {
 
 /// All changes allowed, where the ledger has all that `desired` wants.
 fn having_made(desired: &Desired) -> Scope {
-    let made = desired.enis.iter().map(|planned| Made { mac: planned.eni.mac, objects: planned.objects().collect() });
+    let made = desired
+        .enis
+        .iter()
+        .map(|planned| Made { owner: Owner::Eni(planned.eni.mac), objects: planned.objects().collect() });
     Scope { made: made.collect(), ..everything() }
 }
 
@@ -162,8 +165,10 @@ fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
     let default = observed.routes.iter_mut().find(|route| route.table == 10001 && route.via.is_some()).unwrap();
     default.via = Some("10.0.0.2".parse().unwrap());
     let standing = default.clone();
-    let ours =
-        Scope { made: vec![Made { mac: mac(1), objects: [Object::Route(standing.clone())].into() }], ..everything() };
+    let ours = Scope {
+        made: vec![Made { owner: Owner::Eni(mac(1)), objects: [Object::Route(standing.clone())].into() }],
+        ..everything()
+    };
     let changes = shown(&diff(&desired, &observed, &ours));
     assert_eq!(changes, ["ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static"]);
     assert_eq!(conflicts(&desired, &observed, &ours), []);
@@ -191,7 +196,7 @@ fn an_unassigned_address_goes_with_its_rule_as_far_as_we_had_added_them() {
 
     let ours = "ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001";
     let objects = [Object::Rule(rule("10.0.0.21/32", 10001, 10001))].into();
-    let made = vec![Made { mac: mac(1), objects }];
+    let made = vec![Made { owner: Owner::Eni(mac(1)), objects }];
     assert_eq!(shown(&diff(&fewer, &observed, &Scope { made, ..everything() })), [ours]);
     let changes = shown(&diff(&fewer, &observed, &having_made(&desired)));
     assert_eq!(changes, [ours, "ip -4 address del 10.0.0.21/32 dev eth1"]);
@@ -265,7 +270,7 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
     let changes = shown(&diff(&desired, &observed, &everything()));
     assert!(!changes.iter().any(|change| change.contains("route replace")), "{changes:#?}");
 
-    let made = vec![Made { mac: mac(1), objects: [Object::Route(theirs)].into() }];
+    let made = vec![Made { owner: Owner::Eni(mac(1)), objects: [Object::Route(theirs)].into() }];
     let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
     assert!(changes.iter().any(|change| change.contains("route replace default")), "{changes:#?}");
 }
@@ -279,7 +284,7 @@ fn only_the_chosen_enis_are_changed_and_kept_ones_lose_nothing() {
     let mut observed = observed;
     let stale = rule("10.0.0.77/32", 10003, 10003);
     observed.rules.push(stale.clone());
-    let made = vec![Made { mac: mac(3), objects: [Object::Rule(stale)].into() }];
+    let made = vec![Made { owner: Owner::Eni(mac(3)), objects: [Object::Rule(stale)].into() }];
     let kept = Scope { keep: [mac(3)].into(), made: made.clone(), ..everything() };
     assert!(shown(&diff(&desired, &observed, &kept)).iter().all(|change| !change.contains(" del ")));
     let all = Scope { made, ..everything() };
@@ -297,7 +302,7 @@ fn the_primary_keeps_link_and_addresses_whatever_the_ledger_says() {
     primary.subnet_ipv6 = vec!["2001:db8::/64".parse().unwrap()];
     let alone = plan(&[primary], &observed, &Config::default());
     let objects: std::collections::BTreeSet<_> = [Object::LinkUp("eth0".into()), Object::Address(six)].into();
-    let scope = Scope { made: vec![Made { mac: mac(1), objects }], ..everything() };
+    let scope = Scope { made: vec![Made { owner: Owner::Eni(mac(1)), objects }], ..everything() };
     let changes = shown(&diff(&alone, &observed, &scope));
     assert_eq!(changes, ["ip -6 route add default via fe80:ec2::1 dev eth0 onlink metric 10000 proto static"]);
 }
@@ -311,7 +316,7 @@ fn a_link_that_somebody_else_uses_too_is_not_taken_down() {
     observed.addresses.push(ours.clone());
     observed.addresses.push(Address { dev: eth1.clone(), net: "fe80::1/64".parse().unwrap() });
     let objects = [Object::LinkUp(eth1.clone()), Object::Address(ours)].into();
-    let scope = Scope { made: vec![Made { mac: mac(1), objects }], ..everything() };
+    let scope = Scope { made: vec![Made { owner: Owner::Eni(mac(1)), objects }], ..everything() };
     let changes = shown(&diff(&Desired::default(), &observed, &scope));
     assert_eq!(changes, ["ip -4 address del 10.0.0.20/32 dev eth1", "ip link set dev eth1 down"]);
 
@@ -334,7 +339,7 @@ fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
 
     let second = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
     let observed = Observed { addresses: vec![second.clone()], ..leased };
-    let made = vec![Made { mac: mac(1), objects: [Object::Address(second)].into() }];
+    let made = vec![Made { owner: Owner::Eni(mac(1)), objects: [Object::Address(second)].into() }];
     let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
     assert!(!changes.iter().any(|change| change.contains(" del ")), "{changes:#?}");
 }
@@ -401,4 +406,30 @@ fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_los
     assert_eq!(lost(by(vec![hop("eth2"), hop("eth0")])), None);
     assert_eq!(lost(single("eth1")), Some(Object::Route(both.clone())));
     assert_eq!(lost(Route { metric: 9999, ..single("eth0") }), Some(Object::Route(both)));
+}
+
+#[test]
+fn what_belongs_to_no_eni_is_made_first_and_goes_last_and_only_with_everything() {
+    let (mut desired, mut observed) = fresh();
+    let key = Key::of_host("net/ipv4/ip_forward");
+    desired.host = vec![Object::Sysctl(Sysctl::new(key.clone(), "1"))];
+    assert!(shown(&diff(&desired, &observed, &everything())).iter().all(|change| !change.contains("ip_forward")));
+    observed.sysctls.insert(key.clone(), "0".to_owned());
+    let changes = diff(&desired, &observed, &everything());
+    assert_eq!(changes[0].to_string(), "sysctl -qw net/ipv4/ip_forward=1");
+    assert_eq!(changes[0].inverse().to_string(), "sysctl -qw net/ipv4/ip_forward=0");
+
+    let observed = applied(observed, &changes);
+    assert_eq!(diff(&desired, &observed, &everything()), []);
+    let mut ledger = crate::ledger::Ledger::default();
+    changes.iter().for_each(|change| ledger.record(change));
+    let made = ledger.made(&observed.links);
+    let scope = Scope { made, ..everything() };
+    assert_eq!(diff(&desired, &observed, &scope), [], "it is wanted");
+    desired.host.clear();
+    assert_eq!(shown(&diff(&desired, &observed, &scope)), ["sysctl -qw net/ipv4/ip_forward=0"]);
+    assert_eq!(diff(&desired, &observed, &Scope { complete: false, ..scope.clone() }), []);
+    assert_eq!(diff(&desired, &observed, &Scope { only: Some([mac(1)].into()), ..scope.clone() }), []);
+    let by_another_hand = Observed { sysctls: [(key, "2".to_owned())].into(), ..observed };
+    assert_eq!(diff(&desired, &by_another_hand, &scope), []);
 }

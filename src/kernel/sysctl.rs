@@ -7,12 +7,12 @@ use std::{fs, io};
 
 use super::Kernel;
 use super::socket::Refusal;
-use crate::net::sysctl::{Key, OF_LINKS, Sysctl};
+use crate::net::sysctl::{Key, OF_HOST, OF_LINKS, Sysctl};
 use crate::net::{Link, nics};
 
 impl Kernel {
-    /// [`Kernel::observe`] tells of these settings, too, from now on: it knows of itself those of links that eniroute
-    /// may change.
+    /// [`Kernel::observe`] tells of these settings, too, from now on: it knows of itself those that eniroute may
+    /// change.
     pub fn observe_also(&mut self, keys: impl IntoIterator<Item = Key>) {
         self.keys.extend(keys);
     }
@@ -20,7 +20,9 @@ impl Kernel {
     /// Those that are there. A link without IPv6 has none of that family.
     pub(super) fn sysctls(&self, links: &[Link]) -> BTreeMap<Key, String> {
         let of_links = nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
-        let keys = of_links.chain(self.keys.iter().cloned()).flat_map(|key| [key.of_new_links(), key]);
+        let of_host = OF_HOST.iter().map(|name| Key::of_host(name));
+        let all = of_links.chain(of_host).chain(self.keys.iter().cloned());
+        let keys = all.flat_map(|key| [key.of_new_links(), key]);
         let keys: BTreeSet<Key> = keys.collect();
         keys.into_iter().filter_map(|key| read(&key).ok()?.map(|value| (key, value))).collect()
     }

@@ -1,8 +1,9 @@
-//! What eniroute made, ENI by ENI: addresses, routes of any table, rules, links brought up. What is not written here
+//! What eniroute made, ENI by ENI, and for the host: addresses, routes of any table, rules, links brought up. What is not written here
 //! is not ours, whatever number it has, and never taken away. Kept over reboots, because the files bring the same
 //! objects up again.
 
 mod entry;
+mod host;
 mod rules;
 mod settings;
 
@@ -11,10 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Dev, Link, Mac, link_of_mac};
-use crate::numbering::Number;
+use crate::numbering::{Number, Owner};
 use crate::object::{Change, Index, Object, Observed};
 use crate::select::Selector;
 pub use entry::Entry;
+pub use host::HostEntry;
 
 /// Where the ledger lies, below `--root`.
 pub const PATH: &str = "/var/lib/eniroute/ledger.json";
@@ -34,6 +36,8 @@ pub struct Ledger {
     pub primary: Option<Mac>,
     /// By MAC, which an ENI keeps for life.
     pub enis: BTreeMap<Mac, Entry>,
+    #[serde(default, skip_serializing_if = "HostEntry::is_empty")]
+    pub host: HostEntry,
 }
 
 /// What is wanted for one ENI.
@@ -47,17 +51,17 @@ pub struct Wanted<'a> {
     pub objects: Vec<Object>,
 }
 
-/// What earlier runs made for one ENI.
+/// What earlier runs made for one ENI, or for the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
-    pub mac: Mac,
+    pub owner: Owner,
     pub objects: BTreeSet<Object>,
 }
 
 impl Default for Ledger {
     /// As nothing was made yet.
     fn default() -> Self {
-        Self { version: LISTS_ALL, instance: None, primary: None, enis: BTreeMap::new() }
+        Self { version: LISTS_ALL, instance: None, primary: None, enis: BTreeMap::new(), host: HostEntry::default() }
     }
 }
 
@@ -68,6 +72,11 @@ impl Ledger {
     /// Says what is wrong with it; the caller names the file.
     pub fn parse(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Nothing was made, and no ENI is known.
+    pub fn is_empty(&self) -> bool {
+        self.enis.is_empty() && self.host.is_empty()
     }
 
     /// The ledger's text.
@@ -170,6 +179,7 @@ impl Ledger {
             Change::Add(object) => self.note(object),
             Change::Remove(object) => {
                 self.enis.values_mut().for_each(|entry| entry.forget(object));
+                self.host.forget(object);
                 self.drop_done();
             }
             Change::Replace { old, new } => {
@@ -181,8 +191,10 @@ impl Ledger {
 
     /// Remembers that `object` was made, or is about to be.
     pub fn note(&mut self, object: &Object) {
-        let its = self.enis.values_mut().find(|entry| entry.is_its(object));
-        its.into_iter().for_each(|entry| entry.note(object));
+        match self.enis.values_mut().find(|entry| entry.is_its(object)) {
+            Some(entry) => entry.note(object),
+            None => self.host.note(object),
+        }
     }
 
     /// The ENIs that `selector` means, on a host that has these links.
@@ -205,9 +217,10 @@ impl Ledger {
     pub fn made(&self, links: &[Link]) -> Vec<Made> {
         let made = |(mac, entry): (&Mac, &Entry)| {
             let link = link_of_mac(*mac, links).map(|link| &link.name);
-            Made { mac: *mac, objects: entry.objects(link) }
+            Made { owner: Owner::Eni(*mac), objects: entry.objects(link) }
         };
-        self.enis.iter().map(made).collect()
+        let host = Made { owner: Owner::Host, objects: self.host.objects().collect() };
+        std::iter::once(host).chain(self.enis.iter().map(made)).collect()
     }
 }
 

@@ -105,3 +105,20 @@ fn what_a_value_of_ours_replaces_is_what_was_before_the_first_of_ours() {
     assert_eq!(entry.objects(Some(&"eth2".into())).len(), 1);
     assert_eq!(entry.objects(Some(&"eth1".into())), [set("0", "7")].into(), "somebody has changed it meanwhile");
 }
+
+#[test]
+fn what_belongs_to_no_eni_has_an_entry_of_its_own() {
+    let forward = Sysctl { before: Some("0".to_owned()), ..Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1") };
+    let forward = Object::Sysctl(forward);
+    let mut ledger = Ledger::default();
+    let nobodys = Object::Sysctl(Sysctl::new(Key::accept_ra(&"eth9".into()), "0"));
+    ledger.note(&nobodys);
+    assert!(ledger.is_empty(), "an interface that is no ENI's");
+    ledger.record(&Change::Add(forward.clone()));
+    assert!(!ledger.is_empty());
+    let read = Ledger::parse(&ledger.text()).unwrap();
+    assert_eq!(read, ledger);
+    assert_eq!(read.made(&[]), [Made { owner: Owner::Host, objects: [forward.clone()].into() }]);
+    ledger.record(&Change::Remove(forward));
+    assert_eq!(ledger.text(), Ledger::default().text());
+}

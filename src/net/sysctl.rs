@@ -13,6 +13,9 @@ pub const ACCEPT_RA: &str = "net/ipv6/conf/*/accept_ra";
 /// The settings of a link that eniroute may change.
 pub const OF_LINKS: [&str; 1] = [ACCEPT_RA];
 
+/// The settings of the host that eniroute may change: none.
+pub const OF_HOST: [&str; 0] = [];
+
 /// The link whose settings a new link gets.
 const DEFAULT: &str = "default";
 

@@ -22,6 +22,8 @@ use tables::Host;
 /// from nothing else, so what is applied and what is persisted cannot differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
+    /// What belongs to no ENI, in the order in which it must be made.
+    pub host: Vec<Object>,
     /// The primary ENI first, then by table.
     pub enis: Vec<Planned>,
     /// ENIs that are left as they are, and why.
@@ -31,7 +33,7 @@ pub struct Desired {
 impl Desired {
     /// Every object, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        self.enis.iter().flat_map(Planned::objects)
+        self.host.iter().cloned().chain(self.enis.iter().flat_map(Planned::objects))
     }
 }
 

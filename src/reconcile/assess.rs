@@ -53,6 +53,8 @@ impl Assessment {
 
     /// The same where these routes of others are on their way back: the plan counts on them.
     pub fn expecting(host: &mut Host, metadata: Metadata, selected: &Selected, expected: Vec<Route>) -> Result<Self> {
+        let ledger = read_ledger(&host.disk);
+        host.kernel.observe_also(ledger.host.keys());
         let mut observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
         let count = observed.routes.len();
         let there: BTreeSet<Route> = observed.routes.iter().cloned().collect();
@@ -60,7 +62,7 @@ impl Assessment {
         let desired = plan(&metadata.enis, &observed, &host.config);
         observed.routes.truncate(count);
         log_decisions(&desired);
-        let ledger = known_ledger(&host.disk, &desired, &observed)?;
+        let ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
@@ -77,11 +79,13 @@ impl Assessment {
 
     /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
     pub fn of_what_we_made(host: &mut Host, selected: &Selected) -> Result<Self> {
+        let ledger = read_ledger(&host.disk);
+        host.kernel.observe_also(ledger.host.keys());
         let observed = host.kernel.observe()?;
         let Host { disk, config, .. } = host;
         // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
         let remembered = plan(&Memory::load(disk).enis, &observed, config);
-        let ledger = known_ledger(disk, &remembered, &observed)?;
+        let ledger = brought_up_to_date(ledger, disk, &remembered, &observed)?;
         let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
         let made = ledger.made(&observed.links);
         let scope = Scope { only: chosen.clone(), complete: true, made, ..Scope::default() };
@@ -204,8 +208,7 @@ fn log_decisions(desired: &Desired) {
 }
 
 /// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
-fn known_ledger(disk: &Disk, desired: &Desired, observed: &Observed) -> Result<Ledger> {
-    let mut ledger = read_ledger(disk);
+fn brought_up_to_date(mut ledger: Ledger, disk: &Disk, desired: &Desired, observed: &Observed) -> Result<Ledger> {
     ledger.bring_up_to_date(observed);
     if desired.enis.iter().any(|planned| !ledger.enis.contains_key(&planned.eni.mac)) {
         ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);

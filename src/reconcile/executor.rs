@@ -115,6 +115,7 @@ impl<'a> Executor<'a> {
             return Ok(());
         }
         let _stretch = Stretch::begin();
+        self.kernel.observe_also(mark.changes.iter().filter_map(Change::key).cloned());
         let observed = self.kernel.observe()?;
         let standing = standing(&mark.changes, &observed);
         match mark.baseline.prove(self.kernel, &standing, self.wait) {
@@ -151,7 +152,7 @@ impl<'a> Executor<'a> {
 
     /// Writes the ledger, if it differs from what is there; an empty one is no file. What fails is reported, once.
     pub fn save(&mut self, ledger: &Ledger) {
-        let saved = if ledger.enis.is_empty() {
+        let saved = if ledger.is_empty() {
             self.disk.plan(&[], &[ledger::PATH.into()])
         } else {
             self.disk.plan(&[File { path: ledger::PATH.into(), mode: LEDGER_MODE, text: ledger.text() }], &[])

@@ -10,7 +10,7 @@ use super::run::Run;
 use super::state;
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
-use crate::ledger::Ledger;
+use crate::ledger::{HostEntry, Ledger};
 use crate::metadata::record::Record;
 use crate::object::Change;
 use crate::platform;
@@ -62,6 +62,9 @@ impl Run<'_> {
         if self.how.live && !failed {
             let Assessment { ledger, keep, .. } = &mut self.assessment;
             ledger.enis.retain(|mac, _| keep.contains(mac));
+            if self.how.selected.enis.is_empty() {
+                ledger.host = HostEntry::default();
+            }
             let ledger = ledger.clone();
             Executor::of(self.host, self.how.wait, &mut self.report).save(&ledger);
         }

@@ -1,6 +1,12 @@
 //! Settings of the kernel's: what is printed is what is done, and what they were before is put back, by `remove` and where a
 //! change does not stand its proof. `sysctl` takes every line that is printed.
 
+use std::time::Duration;
+
+use eniroute::cli::Common;
+use eniroute::net::sysctl::{Key, Sysctl};
+use eniroute::object::Object;
+use eniroute::reconcile::{Host, How, Run};
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
@@ -139,4 +145,29 @@ fn the_next_run_takes_back_the_setting_of_one_that_was_killed() {
         assert!(run.code == 0 && !scene.instance.has(MARK), "{run:?}");
         assert_eq!(accept_ra(&scene.instance, "eth1"), if of_earlier_version { &default } else { "2" });
     }
+}
+
+/// No plan of today's wants one: it is given to the run. What takes it back knows of it by the ledger alone.
+#[test]
+fn a_setting_of_the_host_is_made_written_down_and_put_back() {
+    let (_vpc, instance) = with_second("eth1");
+    let forward = || instance.host.sh("cat /proc/sys/net/ipv4/ip_forward").trim().to_owned();
+    let wait = Duration::from_secs(5);
+    let root = instance.root().to_owned();
+    let common = Common { wait, json: false, root, imds: None, config: None, verbose: 0, quiet: true };
+    let command = instance.host.enter(|| {
+        let key = Key::of_host("net/ipv4/ip_forward");
+        let (mut host, how) = (Host::open_for_removal(&common).unwrap(), How::all("apply", &common));
+        host.kernel.observe_also([key.clone()]);
+        let mut run = Run::removal(&mut host, &how).unwrap();
+        run.assessment.desired.host = vec![Object::Sysctl(Sysctl::new(key, "1"))];
+        run.change_kernel().unwrap();
+        assert_eq!(run.report.errors, [""; 0]);
+        assert_eq!(run.changes(), []);
+        run.report.kernel.iter().map(ToString::to_string).collect::<Vec<_>>()
+    });
+    assert_eq!((&command[..], &*forward()), (&["sysctl -qw net/ipv4/ip_forward=1".to_owned()][..], "1"));
+    assert_eq!(told(&instance, "remove"), ["sysctl -qw net/ipv4/ip_forward=0"]);
+    assert_eq!(forward(), "0");
+    assert!(!instance.has(LEDGER));
 }
