@@ -125,6 +125,11 @@ impl Assessment {
         self.metadata.enis.is_empty() && self.desired.enis.is_empty()
     }
 
+    /// This run is about every ENI, and what belongs to none.
+    pub fn is_about_all(&self) -> bool {
+        self.chosen.is_none()
+    }
+
     /// Whether this run is about this ENI.
     pub fn is_meant(&self, mac: Mac) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))
@@ -238,7 +243,7 @@ pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
 /// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
 /// primary's rules stand in the others' files, too.
 fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
-    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?.into_iter().filter_map(|file| file.mac).collect();
+    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?.into_iter().filter_map(|file| file.mac()).collect();
     let primary = desired.enis.iter().find(|planned| planned.eni.primary && !macs.is_empty());
     macs.extend(primary.map(|planned| planned.eni.mac));
     macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));

@@ -12,12 +12,13 @@ use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::ledger::{HostEntry, Ledger};
 use crate::metadata::record::Record;
+use crate::numbering::Owner;
 use crate::object::Change;
 use crate::platform;
 use crate::report::Report;
 use crate::stacks::networkd::leftover::Before;
 use crate::stacks::networkd::reload::{self, Changes, Handover};
-use crate::stacks::{self, Stacks, command, network_manager};
+use crate::stacks::{self, OwnFile, Stacks, command, network_manager};
 
 impl Run<'_> {
     /// Brings the kernel to the desired state.
@@ -60,9 +61,10 @@ impl Run<'_> {
         let files = Changes { files: self.host.disk.plan(&[], &paths)?, ..Changes::default() };
         self.commit_files(&files);
         if self.how.live && !failed {
+            let is_about_all = self.assessment.is_about_all();
             let Assessment { ledger, keep, .. } = &mut self.assessment;
             ledger.enis.retain(|mac, _| keep.contains(mac));
-            if self.how.selected.enis.is_empty() {
+            if is_about_all {
                 ledger.host = HostEntry::default();
             }
             let ledger = ledger.clone();
@@ -168,8 +170,9 @@ fn files_to_remove(disk: &Disk, assessment: &Assessment, report: &mut Report) ->
     let removed: Vec<String> =
         assessment.ledger.enis.keys().filter(|mac| !assessment.keep.contains(mac)).map(ToString::to_string).collect();
     let mut paths = Vec::new();
-    for file in stacks::own_files(disk)? {
-        if file.mac.is_some_and(|mac| !assessment.ledger.enis.contains_key(&mac)) {
+    let is_meant = |file: &OwnFile| file.owner != Some(Owner::Host) || assessment.is_about_all();
+    for file in stacks::own_files(disk)?.into_iter().filter(is_meant) {
+        if file.mac().is_some_and(|mac| !assessment.ledger.enis.contains_key(&mac)) {
             report.notes.push(format!(
                 "{}: the ledger does not know its ENI, so what the file has brought up stays until the next boot",
                 file.path.display()

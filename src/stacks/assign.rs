@@ -125,7 +125,7 @@ impl Evidence<'_> {
     /// What an earlier run took it for. At boot, and right after a hot-plug, no stack has a record yet: the files
     /// must not go to and fro between two stacks by who came first.
     fn before(&self, planned: &Planned) -> Found {
-        let own = self.own.iter().filter(|own| own.mac == Some(planned.eni.mac));
+        let own = self.own.iter().filter(|own| own.mac() == Some(planned.eni.mac));
         let found = own.filter_map(|own| Some((self.backend_of(&own.path)?, own.path.display().to_string())));
         found.map(|(backend, path)| (backend, format!("{path} is there from an earlier run"))).next()
     }

@@ -6,23 +6,38 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::Mac;
+use crate::numbering::Owner;
 use crate::plan::Planned;
 
 const WRITTEN_BY: &str = "# Written by eniroute";
+const FOR_HOST: &str = " for this host";
 
 /// A file of ours on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnFile {
     pub path: PathBuf,
-    /// `eni-0123456789abcdef0`; empty when the first line does not name it.
+    /// `eni-0123456789abcdef0`; empty when the first line does not name one.
     pub eni: String,
-    pub mac: Option<Mac>,
+    /// `None`: the first line does not tell.
+    pub owner: Option<Owner>,
 }
 
 impl OwnFile {
     /// Whether it belongs to one of `keep`. A file whose ENI cannot be told may be any of them.
     pub fn is_kept(&self, keep: &BTreeSet<Mac>) -> bool {
-        self.mac.map_or(!keep.is_empty(), |mac| keep.contains(&mac))
+        match self.owner {
+            Some(Owner::Eni(mac)) => keep.contains(&mac),
+            Some(Owner::Host) => false,
+            None => !keep.is_empty(),
+        }
+    }
+
+    /// The ENI that it is for.
+    pub fn mac(&self) -> Option<Mac> {
+        match self.owner? {
+            Owner::Eni(mac) => Some(mac),
+            Owner::Host => None,
+        }
     }
 }
 
@@ -35,6 +50,11 @@ pub(super) fn marker(planned: &Planned) -> String {
     )
 }
 
+/// The first line of every file that we write for no ENI.
+pub(super) fn host_marker() -> String {
+    format!("{WRITTEN_BY}{FOR_HOST}. To take it away: eniroute remove\n")
+}
+
 /// Whether a whole text is a file of ours.
 pub(super) fn is_own(text: &str) -> bool {
     text.starts_with(WRITTEN_BY)
@@ -44,9 +64,10 @@ pub(super) fn is_own(text: &str) -> bool {
 pub(super) fn owner(path: &Path, first_line: &str) -> Option<OwnFile> {
     let rest = first_line.strip_prefix(WRITTEN_BY)?;
     let words = rest.strip_prefix(" for ").and_then(|rest| rest.split_once(" ("));
-    let (eni, rest) = words.unwrap_or_default();
-    let mac = rest.split(')').next().and_then(|mac| mac.parse().ok());
-    Some(OwnFile { path: path.to_owned(), eni: eni.to_owned(), mac })
+    let (eni, mac) = words.unwrap_or_default();
+    let of_eni = |rest: &str| Some(Owner::Eni(rest.split(')').next()?.parse().ok()?));
+    let owner = if rest.starts_with(FOR_HOST) { Some(Owner::Host) } else { of_eni(mac) };
+    Some(OwnFile { path: path.to_owned(), eni: eni.to_owned(), owner })
 }
 
 /// Every file of ours in these folders and their drop-ins, sorted by folder and name.

@@ -8,6 +8,7 @@ pub mod detect;
 #[path = "../../tests/e2e/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
 mod guest;
+pub mod host;
 pub mod ifupdown;
 mod marker;
 pub mod netplan;
@@ -31,7 +32,8 @@ pub use marker::OwnFile;
 pub use share::Share;
 
 /// Every folder that holds files of ours for any backend: a host may change its stack.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
+    host::FOLDER,
     networkd::hold::FOLDER,
     "/etc/netplan",
     "/etc/systemd/network",
@@ -188,6 +190,7 @@ pub fn render(
         rendered.notes.extend(notes);
         all.extend(files);
     }
+    all.extend(host::files(&desired.host));
     let (single, doubles) = once_each(all);
     rendered.errors.extend(doubles.iter().map(doubled));
     single.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
@@ -209,7 +212,7 @@ fn once_each(files: Vec<File>) -> (Vec<File>, BTreeMap<PathBuf, Vec<File>>) {
 
 fn doubled((path, files): (&PathBuf, &Vec<File>)) -> Error {
     let owner = |file: &File| marker::owner(path, file.text.lines().next()?);
-    let name = |own: OwnFile| format!("{} ({})", own.eni, own.mac.map_or_else(String::new, |mac| mac.to_string()));
+    let name = |own: OwnFile| format!("{} ({})", own.eni, own.mac().map_or_else(String::new, |mac| mac.to_string()));
     let owners: Vec<_> = files.iter().filter_map(owner).map(name).collect();
     Error::Failed(format!(
         "{}: {} files are to stand at this path: of {}. None was written, and what is there was left alone; exclude one \

@@ -3,6 +3,9 @@
 use super::detect::detect;
 use super::*;
 use crate::files::FileChange;
+use crate::net::sysctl::{Key, Sysctl};
+use crate::numbering::Owner;
+use crate::object::Object;
 
 fn disk(files: &[(&str, &str)]) -> (tempfile::TempDir, Disk) {
     let root = tempfile::tempdir().unwrap();
@@ -204,7 +207,26 @@ fn the_first_line_names_the_eni_and_the_way_out_and_reads_back() {
          then run: eniroute remove --eni eth1\n"
     );
     let (_root, disk) = disk(&[("/etc/netplan/a", &marker), ("/etc/netplan/b", "# Written by eniroute.\n")]);
-    let own = |path: &str, eni: &str, mac| OwnFile { path: path.into(), eni: eni.into(), mac };
-    let expected = [own("/etc/netplan/a", "eni-1", Some(guest::mac(1))), own("/etc/netplan/b", "", None)];
-    assert_eq!(own_files(&disk).unwrap(), expected);
+    let own = |path: &str, eni: &str, owner| OwnFile { path: path.into(), eni: eni.into(), owner };
+    let of_eni = own("/etc/netplan/a", "eni-1", Some(Owner::Eni(guest::mac(1))));
+    assert_eq!(own_files(&disk).unwrap(), [of_eni, own("/etc/netplan/b", "", None)]);
+}
+
+#[test]
+fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_keeps_none() {
+    let (_root, disk) = disk(&[]);
+    let forward = Object::Sysctl(Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1"));
+    let wanting = Desired { host: vec![forward], ..Desired::default() };
+    let keep = BTreeSet::from([guest::mac(1)]);
+    let rendered = |desired| render(&disk, &Backend::Networkd.into(), desired, &[], &keep).unwrap();
+    let wanted = rendered(&wanting).wanted;
+    assert_eq!(wanted.len(), 1);
+    let text = "# Written by eniroute for this host. To take it away: eniroute remove\nnet/ipv4/ip_forward = 1\n";
+    assert_eq!(wanted[0].text, text);
+    disk.plan(&wanted, &[]).unwrap().iter().for_each(|change| disk.commit(change).unwrap());
+    assert_eq!(own_files(&disk).unwrap()[0].owner, Some(Owner::Host));
+    assert_eq!(rendered(&wanting).wanted, wanted);
+    assert_eq!(rendered(&Desired::default()).obsolete, [wanted[0].path.clone()]);
+    let without = render(&disk, &Backend::None.into(), &wanting, &[], &keep).unwrap();
+    assert_eq!((without.wanted, without.obsolete), (vec![], vec![]));
 }

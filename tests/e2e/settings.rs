@@ -157,17 +157,26 @@ fn a_setting_of_the_host_is_made_written_down_and_put_back() {
     let common = Common { wait, json: false, root, imds: None, config: None, verbose: 0, quiet: true };
     let command = instance.host.enter(|| {
         let key = Key::of_host("net/ipv4/ip_forward");
-        let (mut host, how) = (Host::open_for_removal(&common).unwrap(), How::all("apply", &common));
+        let stack = Some("network-scripts".parse().unwrap());
+        let how = How { stack, ..How::all("apply", &common) };
+        let mut host = Host::open_for_removal(&common).unwrap();
         host.kernel.observe_also([key.clone()]);
         let mut run = Run::removal(&mut host, &how).unwrap();
         run.assessment.desired.host = vec![Object::Sysctl(Sysctl::new(key, "1"))];
         run.change_kernel().unwrap();
+        let files = run.plan_files();
+        run.commit_files(&files);
         assert_eq!(run.report.errors, [""; 0]);
         assert_eq!(run.changes(), []);
         run.report.kernel.iter().map(ToString::to_string).collect::<Vec<_>>()
     });
     assert_eq!((&command[..], &*forward()), (&["sysctl -qw net/ipv4/ip_forward=1".to_owned()][..], "1"));
+    let file = "etc/sysctl.d/99-zz-eniroute.conf";
+    instance.host.sysctl("net.ipv4.ip_forward", 0);
+    instance.host.sh(&format!("sysctl -qp {}", instance.root().join(file).display()));
+    assert_eq!(forward(), "1", "the next boot sets it");
     assert_eq!(told(&instance, "remove"), ["sysctl -qw net/ipv4/ip_forward=0"]);
+    assert!(!instance.has(file));
     assert_eq!(forward(), "0");
     assert!(!instance.has(LEDGER));
 }
