@@ -28,8 +28,9 @@ pub enum Error {
     #[error("metadata service {url}: {why}")]
     Refused { url: String, why: String },
 
-    /// A metadata value that is missing or does not parse. It fails the ENI that it belongs to, no other.
-    #[error("ENI {mac}: metadata key `{key}`: {why}")]
+    /// A metadata value that is missing or does not parse. It fails the ENI that it belongs to, no other. An empty `key`
+    /// is the folder of the ENI's keys.
+    #[error("ENI {mac}: {}: {why}", named(key))]
     Metadata { mac: Mac, key: String, why: String },
 
     /// The kernel refused `what` (an `ip` command or the name of a dump).
@@ -44,6 +45,10 @@ pub enum Error {
     /// Something that only the reader can put right, in a whole sentence.
     #[error("{0}")]
     Failed(String),
+}
+
+fn named(key: &str) -> String {
+    if key.is_empty() { "its folder in the metadata".to_owned() } else { format!("metadata key `{key}`") }
 }
 
 impl Error {

@@ -40,7 +40,7 @@ impl<'a, S: Source> Reader<'a, S> {
     /// # Errors
     /// [`Error::Metadata`] for what concerns this ENI alone; else the service has failed.
     pub fn eni(mut self, primary: bool, public: bool) -> Result<Eni> {
-        let listing = self.get("")?.ok_or_else(|| self.wrong("", "not published yet (404)"))?;
+        let listing = self.get("")?.ok_or_else(|| self.late(""))?;
         self.keys = lines(&listing).map(|key| key.trim_end_matches('/').to_owned()).collect();
         let (device_number, network_card) = if primary { (0, 0) } else { self.position()? };
         let eni = Eni {
