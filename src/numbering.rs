@@ -119,6 +119,7 @@ pub fn rule(band: Band, number: Number, from: IpNet) -> Rule {
         from: Some(from),
         table: if band == Band::Main { MAIN } else { number.table() },
         suppress_prefixlength: (!band.has_default()).then_some(0),
+        mark: None,
         to: None,
         foreign: None,
     }
@@ -136,6 +137,7 @@ pub fn owner(of: &Rule) -> Option<(Number, Band)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Mark;
 
     fn sources() -> [IpNet; 3] {
         ["10.0.0.1/32", "10.0.0.16/28", "2001:db8::/80"].map(|net| net.parse().unwrap())
@@ -185,6 +187,7 @@ mod tests {
             Rule { table: MAIN, ..own.clone() },
             Rule { priority: 10_002, ..own.clone() },
             Rule { suppress_prefixlength: Some(8), ..own.clone() },
+            Rule { mark: Some(Mark { value: 1, mask: 1 }), ..own.clone() },
             Rule { foreign: Some("from 10.0.0.1 iif eth0 lookup 10001".into()), ..own },
         ];
         for other in others {

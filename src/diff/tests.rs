@@ -114,6 +114,7 @@ fn rule(text_from: &str, table: u32, priority: u32) -> Rule {
         from: Some(text_from.parse().unwrap()),
         table,
         suppress_prefixlength: None,
+        mark: None,
         to: None,
         foreign: None,
     }

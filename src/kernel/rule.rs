@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use super::attributes::{Attributes, af, attributes, family, ip, ip_value, number, number_value};
 use super::socket::{Changes, Refusal, settled};
 use super::{ABSENT, Kernel, Verb, instead, needless, rule_words};
-use crate::net::{Family, Rule};
+use crate::net::{Family, Mark, Rule};
 
 /// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
 const GROUPS: [u32; 2] = [8, 19];
@@ -37,6 +37,7 @@ impl Kernel {
         })?;
         Ok(rows.iter().filter_map(decode).filter(|rule| rule.family == family).collect())
     }
+
     pub(super) fn add_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
         ours_to_write(rule)?;
         let added = self.socket.change(Rtm::Newrule, NlmF::CREATE | NlmF::EXCL, encode(rule, Verb::Make)?);
@@ -77,6 +78,7 @@ fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
 fn would_delete(asked: &Rule, present: &Rule) -> bool {
     (asked.priority, asked.table) == (present.priority, present.table)
         && (asked.from.is_none() || asked.from == present.from)
+        && (asked.mark.is_none() || asked.mark == present.mark)
         && (asked.suppress_prefixlength.is_none() || asked.suppress_prefixlength == present.suppress_prefixlength)
 }
 
@@ -90,6 +92,8 @@ fn encode(rule: &Rule, verb: Verb) -> Result<Fibmsg, Refusal> {
             (Frattr::Src, rule.from.map(|net| ip_value(net.addr()))),
             (Frattr::Priority, Some(number_value(rule.priority))),
             (Frattr::Table, Some(number_value(rule.table))),
+            (Frattr::Fwmark, rule.mark.map(|mark| number_value(mark.value))),
+            (Frattr::Fwmask, rule.mark.map(|mark| number_value(mark.mask))),
             (Frattr::SuppressPrefixlen, rule.suppress_prefixlength.map(number_value)),
             (Frattr::Protocol, protocol),
         ])?);
@@ -113,6 +117,7 @@ fn decode(message: &Fibmsg) -> Option<Rule> {
         from: net(Frattr::Src, *message.fib_src_len()),
         table: number(attributes, Frattr::Table).unwrap_or_else(|| u8::from(*message.fib_table()).into()),
         suppress_prefixlength: suppressed(attributes, Frattr::SuppressPrefixlen),
+        mark: mark(attributes),
         to: net(Frattr::Dst, *message.fib_dst_len()),
         foreign: None,
     };
@@ -120,11 +125,18 @@ fn decode(message: &Fibmsg) -> Option<Rule> {
     Some(rule)
 }
 
+/// A value of 0 is not told by the kernel; its mask is.
+fn mark(attributes: &Attributes<Frattr>) -> Option<Mark> {
+    let (value, mask) = (number(attributes, Frattr::Fwmark), number(attributes, Frattr::Fwmask));
+    value.or(mask)?;
+    Some(Mark { value: value.unwrap_or(0), mask: mask.unwrap_or(u32::MAX) })
+}
+
 pub(super) fn suppressed(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<u32> {
     number(attributes, kind).filter(|number| *number != NOT_SUPPRESSING)
 }
 
-/// Anything but `from`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
+/// Anything but `from`, `fwmark`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
 /// has never heard of count too.
 fn is_foreign(message: &Fibmsg) -> bool {
     let selective = *message.fib_dst_len() > 0 || *message.fib_tos() > 0 || message.fib_flags().contains(Frf::INVERT);
@@ -132,7 +144,7 @@ fn is_foreign(message: &Fibmsg) -> bool {
         || *message.fib_action() != FrAct::FrActToTbl
         || message.rtattrs().iter().any(|attribute| match *attribute.rta_type() {
             Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
-            Frattr::SuppressPrefixlen | Frattr::Pad => false,
+            Frattr::SuppressPrefixlen | Frattr::Fwmark | Frattr::Fwmask | Frattr::Pad => false,
             Frattr::SuppressIfgroup => *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes(),
             _ => true,
         })

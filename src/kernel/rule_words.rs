@@ -17,6 +17,7 @@ pub fn words(message: &Fibmsg, rule: &Rule) -> String {
     words.push(net::From(rule.from).to_string());
     words.extend(rule.to.map(|to| format!("to {to}")));
     words.extend((tos > 0).then(|| format!("tos {tos:#04x}")));
+    words.extend(rule.mark.map(|mark| format!("fwmark {mark}")));
     words.extend(SELECTORS.iter().filter_map(|(name, kind, form)| {
         Some(format!("{name}{}{}", form(attributes, *kind)?, mask(attributes, *kind)))
     }));
@@ -45,8 +46,7 @@ fn action(message: &Fibmsg, rule: &Rule) -> Option<String> {
 type Form = fn(&Attributes<Frattr>, Frattr) -> Option<String>;
 
 /// Selectors in `ip`'s order, with what stands behind the word.
-const SELECTORS: [(&str, Frattr, Form); 12] = [
-    ("fwmark", Frattr::Fwmark, mark),
+const SELECTORS: [(&str, Frattr, Form); 11] = [
     ("iif", Frattr::Iifname, name),
     ("oif", Frattr::Oifname, name),
     ("l3mdev", Frattr::L3mdev, |list, kind| value(list, kind).map(|_| String::new())),
@@ -85,7 +85,7 @@ fn mask(attributes: &Attributes<Frattr>, kind: Frattr) -> String {
 }
 
 /// Attributes whose meaning is in other words.
-const SAID: [Frattr; 14] = [
+const SAID: [Frattr; 15] = [
     Frattr::Src,
     Frattr::Dst,
     Frattr::Table,
@@ -95,6 +95,7 @@ const SAID: [Frattr; 14] = [
     Frattr::SuppressIfgroup,
     Frattr::Pad,
     Frattr::Goto,
+    Frattr::Fwmark,
     Frattr::Fwmask,
     Frattr::SportMask,
     Frattr::DportMask,
@@ -106,20 +107,9 @@ fn has_nameless(attributes: &Attributes<Frattr>) -> bool {
     let is_said = |kind: Frattr| {
         let in_words =
             |(_, selector, form): &(&str, Frattr, Form)| *selector == kind && form(attributes, kind).is_some();
-        // The mask is said with the mark.
-        SAID.contains(&kind) || kind == Frattr::Fwmask || SELECTORS.iter().any(in_words)
+        SAID.contains(&kind) || SELECTORS.iter().any(in_words)
     };
     attributes.iter().any(|attribute| !is_said(*attribute.rta_type()))
-}
-
-/// A mark of 0 is not told by the kernel; its mask is.
-fn mark(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
-    let (mark, mask) = (number(attributes, kind), number(attributes, Frattr::Fwmask));
-    match (mark, mask.filter(|mask| *mask != u32::MAX)) {
-        (None, None) => None,
-        (mark, None) => mark.map(|mark| format!(" {mark:#x}")),
-        (mark, Some(mask)) => Some(format!(" {:#x}/{mask:#x}", mark.unwrap_or(0))),
-    }
 }
 
 fn name(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Family, Rule};
+use crate::net::{Family, Mark, Rule};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<Group>", into = "Vec<Group>")]
@@ -18,6 +18,8 @@ struct Group {
     table: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     suppress_prefixlength: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<Mark>,
     /// Everything is the prefix of length 0, which tells the family.
     from: BTreeSet<IpNet>,
 }
@@ -55,6 +57,7 @@ impl Group {
             from: Some(from).filter(|from| from.prefix_len() > 0),
             table: self.table,
             suppress_prefixlength: self.suppress_prefixlength,
+            mark: self.mark,
             to: None,
             foreign: None,
         }
@@ -66,10 +69,16 @@ impl From<Rules> for Vec<Group> {
         let mut groups: BTreeMap<_, BTreeSet<IpNet>> = BTreeMap::new();
         for rule in &rules.0 {
             let from = rule.from.unwrap_or_else(|| rule.family.everything());
-            groups.entry((rule.priority, rule.table, rule.suppress_prefixlength)).or_default().insert(from);
+            let common = (rule.priority, rule.table, rule.suppress_prefixlength, rule.mark);
+            groups.entry(common).or_default().insert(from);
         }
-        let group =
-            |((priority, table, suppress_prefixlength), from)| Group { priority, table, suppress_prefixlength, from };
+        let group = |((priority, table, suppress_prefixlength, mark), from)| Group {
+            priority,
+            table,
+            suppress_prefixlength,
+            mark,
+            from,
+        };
         groups.into_iter().map(group).collect()
     }
 }

@@ -72,7 +72,7 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
         let from: Option<ipnet::IpNet> = Some(from.parse().unwrap());
         let family = from.map(|net| crate::net::Family::of(net.addr())).unwrap();
         let from = from.filter(|net| net.prefix_len() > 0);
-        Object::Rule(Rule { priority, family, from, table, suppress_prefixlength, to: None, foreign: None })
+        Object::Rule(Rule { priority, family, from, table, suppress_prefixlength, mark: None, to: None, foreign: None })
     };
     let mut entry = Entry::default();
     for n in 0..50 {

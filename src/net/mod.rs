@@ -14,7 +14,7 @@ pub use address::{Address, Family};
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
 pub use route::{IPV6_METRIC, MAIN, NextHop, Route, RouteKind};
-pub use rule::{From, Lookup, Rule};
+pub use rule::{From, Lookup, Mark, Rule};
 
 /// An interface's name (`eth1`, `ens6`). Shared, because every address and route carries one.
 pub type Dev = Arc<str>;

@@ -18,9 +18,12 @@ pub struct Rule {
     pub table: u32,
     /// Ignore a result whose prefix is not longer than this (0: ignore the default route).
     pub suppress_prefixlength: Option<u32>,
+    /// The packet's mark; eniroute makes none of these yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// What a foreign rule is `to`; eniroute writes none. Masked.
     pub to: Option<IpNet>,
-    /// It has a selector or an action that eniroute never writes (`to`, `iif`, `fwmark`, `goto`, `not`, ...): all that
+    /// It has a selector or an action that eniroute never writes (`to`, `iif`, `goto`, `not`, ...): all that
     /// it says, in `ip`'s words, but for the priority.
     pub foreign: Option<Arc<str>>,
 }
@@ -31,11 +34,32 @@ impl fmt::Display for Rule {
         if let Some(words) = &self.foreign {
             return write!(f, "{words} priority {}", self.priority);
         }
-        write!(f, "{} {}", From(self.from), Lookup(self.table))?;
+        write!(f, "{} ", From(self.from))?;
+        if let Some(mark) = self.mark {
+            write!(f, "fwmark {mark} ")?;
+        }
+        write!(f, "{}", Lookup(self.table))?;
         if let Some(length) = self.suppress_prefixlength {
             write!(f, " suppress_prefixlength {length}")?;
         }
         write!(f, " priority {}", self.priority)
+    }
+}
+
+/// `fwmark`: the packet's mark has this value in the bits of the mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mark {
+    pub value: u32,
+    pub mask: u32,
+}
+
+impl fmt::Display for Mark {
+    /// `0x80/0xff`; without a mask that takes all bits, as `ip` says it.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.mask {
+            u32::MAX => write!(f, "{:#x}", self.value),
+            mask => write!(f, "{:#x}/{mask:#x}", self.value),
+        }
     }
 }
 

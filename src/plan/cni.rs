@@ -26,9 +26,12 @@ pub(super) fn evidence(enis: &[Eni], rules: &[Rule]) -> Vec<Option<String>> {
     each.map(|found| found.map(|(name, rule)| told(name, rule))).collect()
 }
 
+/// `fwmark 0x80/0x80 lookup main`, and nothing else; its environment may name another mark (`AWS_VPC_K8S_CNI_CONNMARK`).
 fn is_vpc_cni_host(rule: &Rule) -> bool {
-    let is_by_mark = rule.foreign.is_some() && rule.from.is_none() && rule.to.is_none();
-    rule.priority == VPC_CNI_HOST && rule.table == MAIN && is_by_mark
+    let (priority, family, mark) = (VPC_CNI_HOST, rule.family, rule.mark);
+    let host =
+        Rule { priority, family, from: None, table: MAIN, suppress_prefixlength: None, mark, to: None, foreign: None };
+    mark.is_some_and(|mark| mark.value != 0 && mark.value == mark.mask) && *rule == host
 }
 
 fn told(name: &str, rule: &Rule) -> String {
@@ -59,7 +62,7 @@ fn is_of(eni: &Eni, net: &IpNet) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{self, Mac};
+    use crate::net::{self, Mac, Mark};
 
     /// With 10.0.0.N0 and 10.0.0.N1 (10.0.0.0 is as good as any here), a delegated prefix, and an IPv6 address.
     fn eni(number: u32) -> Eni {
@@ -87,7 +90,12 @@ mod tests {
         let words =
             format!("{}{} {}", net::From(from), to.map_or(String::new(), |to| format!(" to {to}")), net::Lookup(table));
         let foreign = (to.is_some() || from.is_none()).then(|| words.into());
-        Rule { priority, family, from, table, suppress_prefixlength: None, to, foreign }
+        Rule { priority, family, from, table, suppress_prefixlength: None, mark: None, to, foreign }
+    }
+
+    /// `fwmark VALUE/MASK lookup main`, at the VPC CNI's priority.
+    fn marked(value: u32, mask: u32) -> Rule {
+        Rule { mark: Some(Mark { value, mask }), foreign: None, ..rule(1024, "", "", MAIN) }
     }
 
     /// The device numbers of the ENIs that are a CNI's.
@@ -109,9 +117,29 @@ mod tests {
     fn a_rule_without_a_priority_of_its_own_counts_only_beside_the_vpc_cni_s_mark() {
         let own = rule(32_765, "10.0.0.10/32", "", 2);
         assert_eq!(claimed(std::slice::from_ref(&own)), [0; 0], "as anybody's `ip rule add`");
-        let mark = rule(1024, "", "", MAIN);
-        assert_eq!(claimed(&[mark.clone(), own]), [0, 1]);
-        assert_eq!(claimed(&[mark]), [0]);
+        assert_eq!(claimed(&[marked(0x80, 0x80), own]), [0, 1]);
+        assert_eq!(claimed(&[marked(0x80, 0x80)]), [0]);
+        assert_eq!(claimed(&[marked(0x100, 0x100)]), [0], "by its setting");
+    }
+
+    #[test]
+    fn no_rule_that_says_more_or_other_than_the_vpc_cni_s_is_taken_for_it() {
+        let host = marked(0x80, 0x80);
+        let others = [
+            marked(0x80, 0xff),
+            marked(0x80, u32::MAX),
+            marked(0, 0),
+            rule(1024, "", "", MAIN),
+            Rule { foreign: Some("from all iif eth1 lookup main".into()), ..rule(1024, "", "", MAIN) },
+            Rule { foreign: Some("from all fwmark 0x80/0x80 iif eth1 lookup main".into()), ..host.clone() },
+            Rule { from: Some("10.0.0.10/32".parse().unwrap()), ..host.clone() },
+            Rule { suppress_prefixlength: Some(0), ..host.clone() },
+            Rule { priority: 1025, ..host.clone() },
+            Rule { table: 10_001, ..host },
+        ];
+        for other in others {
+            assert_eq!(claimed(std::slice::from_ref(&other)), [0; 0], "{other}");
+        }
     }
 
     #[test]

@@ -77,6 +77,7 @@ pub fn rivals(assessment: &Assessment) -> Vec<String> {
         let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).collect();
         let theirs = assessment.observed.rules.iter().filter(|rule| {
             rule.foreign.is_none()
+                && rule.mark.is_none()
                 && rule.from.is_some()
                 && sources.contains(&rule.from)
                 && !planned.rules.contains(rule)

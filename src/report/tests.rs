@@ -26,6 +26,7 @@ fn changes() -> Vec<Change> {
         from: Some(ip.parse().unwrap()),
         table: 10001,
         suppress_prefixlength: None,
+        mark: None,
         to: None,
         foreign: None,
     };

@@ -195,6 +195,7 @@ pub fn rule(words: &str) -> Rule {
         from: Some(from),
         table: value("lookup").unwrap().parse().unwrap(),
         suppress_prefixlength: value("suppress_prefixlength").map(|length| length.parse().unwrap()),
+        mark: None,
         to: None,
         foreign: None,
     }

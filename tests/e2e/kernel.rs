@@ -134,7 +134,16 @@ fn throw(dst: &str) -> Route {
 fn rule(from: Option<&str>) -> Rule {
     let from = from.map(|text| text.parse().unwrap());
     let family = from.map_or(Family::Ipv4, |net: ipnet::IpNet| Family::of(net.addr()));
-    Rule { priority: 10001, family, from, table: 10001, suppress_prefixlength: None, to: None, foreign: None }
+    Rule {
+        priority: 10001,
+        family,
+        from,
+        table: 10001,
+        suppress_prefixlength: None,
+        mark: None,
+        to: None,
+        foreign: None,
+    }
 }
 
 #[test]

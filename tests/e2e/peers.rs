@@ -154,6 +154,19 @@ fn the_enis_of_a_kubernetes_cni_are_left_alone_and_the_others_are_not() {
     }
 }
 
+/// At the VPC CNI's priority, beside a rule that looks like its rule for an ENI: somebody's VPN, a firewall's marks.
+#[test]
+fn a_rule_by_an_interface_or_by_another_mark_does_not_make_a_host_the_vpc_cni_s() {
+    for words in ["iif eth1", "fwmark 1", "fwmark 0x80/0xff", "fwmark 0x80/0x80 iif eth1", "to 192.0.2.0/24"] {
+        let (vpc, instance, _) = three_enis();
+        instance.host.ip(&format!("rule add {words} lookup main priority 1024"));
+        instance.host.ip("rule add from 10.0.0.20 lookup 2 priority 32765");
+        let said = instance.must("apply");
+        assert!(!said.contains("left alone"), "{words}: {said}");
+        assert!(vpc.inet().ping(&["203.0.113.1", "203.0.113.2", "203.0.113.3"]).is_empty(), "{words}");
+    }
+}
+
 #[test]
 fn an_eni_that_a_cni_takes_over_later_is_left_as_it_is() {
     let (_vpc, instance, _) = three_enis();

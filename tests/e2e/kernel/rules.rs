@@ -1,7 +1,7 @@
 //! Rules: made, seen and removed, and never another than the one that was named.
 
 use eniroute::kernel::Kernel;
-use eniroute::net::{Family, Rule};
+use eniroute::net::{Family, Mark, Rule};
 use eniroute::object::{Change, Object};
 use serde_json::json;
 
@@ -69,8 +69,8 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
 #[test]
 fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_for_it() {
     on_host(|_| {
-        let words = "to 10.9.0.0/16 lookup 10001,iif eth1 lookup 10001,oif eth1 lookup 10001,fwmark 1 lookup 10001,\
-            fwmark 0x80/0x80 lookup main,fwmark 0/0xff lookup 10001,iif eth1 oif eth2 fwmark 7 lookup 10001,\
+        let words = "to 10.9.0.0/16 lookup 10001,iif eth1 lookup 10001,oif eth1 lookup 10001,\
+            iif eth1 oif eth2 fwmark 7 lookup 10001,to 10.9.0.0/16 fwmark 1 lookup 10001,\
             ipproto tcp lookup 10001,sport 80 lookup 10001,dport 80-90 lookup 10001,uidrange 0-10 lookup 10001,\
             not from 10.0.0.1 lookup 10001,tos 0x10 lookup 10001,suppress_ifgroup 7 lookup 10001,\
             from 10.0.0.1 to 10.2.0.0/16 iif lo tos 0x08 ipproto udp dport 53 suppress_prefixlength 8 lookup 10001,\
@@ -87,6 +87,49 @@ fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_
             assert_eq!(ip("rule show priority 10001"), shown, "{words}: {rule}");
             ip("rule flush priority 10001");
         }
+    });
+}
+
+/// Made by `ip`, told in our words, and made by us: `ip` shows the same each time.
+#[test]
+fn a_mark_is_a_selector_that_is_known_with_its_mask() {
+    on_host(|host| {
+        let words = "fwmark 1 lookup 10001,fwmark 0x80/0x80 lookup main,fwmark 0/0xff lookup 10001,fwmark 0 lookup 10001,\
+            from 10.0.0.10 fwmark 0x7/0xff suppress_prefixlength 0 lookup 10001";
+        for words in words.split(',') {
+            ip(&format!("rule add priority 10001 {}", words.trim()));
+            let rules = Kernel::open().unwrap().observe().unwrap().rules;
+            let [rule] = &rules.iter().filter(|rule| rule.priority == 10001).collect::<Vec<_>>()[..] else { panic!() };
+            assert_eq!(
+                (rule.mark.is_some(), &rule.foreign),
+                (words.contains("fwmark") && !words.contains("fwmark 0 "), &None),
+                "{words}"
+            );
+            let shown = ip("rule show priority 10001");
+            ip("rule flush priority 10001");
+            ip(&format!("rule add {rule}"));
+            assert_eq!(ip("rule show priority 10001"), shown, "{words}: {rule}");
+            assert!(host.remove(Object::Rule((*rule).clone())), "{rule}");
+            assert_eq!(ip("rule show priority 10001"), "");
+            assert!(host.add(Object::Rule((*rule).clone())), "{rule}");
+            assert_eq!(ip("rule show priority 10001").replace(" proto static", ""), shown, "{words}: {rule}");
+            ip("rule flush priority 10001");
+        }
+    });
+}
+
+#[test]
+fn a_rule_of_another_mark_is_never_deleted_for_ours() {
+    on_host(|host| {
+        ip("rule add from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001");
+        let unmarked = rule(Some("10.0.0.10/32"));
+        let ours = Rule { mark: Some(Mark { value: 2, mask: 0xff }), ..unmarked.clone() };
+        assert!(!host.remove(Object::Rule(ours.clone())));
+        assert!(host.add(Object::Rule(ours.clone())) && host.remove(Object::Rule(ours)));
+        assert!(host.add(Object::Rule(unmarked.clone())));
+        let refused = host.kernel.apply(&Change::Remove(Object::Rule(unmarked)), &host.links).unwrap_err();
+        let other = "could delete `from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001` instead";
+        assert!(refused.to_string().contains(other), "{refused}");
     });
 }
 
