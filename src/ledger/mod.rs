@@ -213,14 +213,16 @@ impl Ledger {
 
     /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
     /// are dealt anew at every boot, and another instance started from this disk has other ENIs. What an interface
-    /// held that is gone is gone with it; rules and throw routes are on none, and stay.
+    /// held that is gone is gone with it; rules and throw routes are on none, and stay. The primary ENI comes last: its
+    /// rules keep it in touch with the other ENIs' neighbours until those ENIs' routes are gone.
     pub fn made(&self, links: &[Link]) -> Vec<Made> {
         let made = |(mac, entry): (&Mac, &Entry)| {
             let link = link_of_mac(*mac, links).map(|link| &link.name);
             Made { owner: Owner::Eni(*mac), objects: entry.objects(link) }
         };
         let host = Made { owner: Owner::Host, objects: self.host.objects().collect() };
-        std::iter::once(host).chain(self.enis.iter().map(made)).collect()
+        let (primary, others): (Vec<_>, Vec<_>) = self.enis.iter().partition(|(mac, _)| Some(**mac) == self.primary);
+        std::iter::once(host).chain(others.into_iter().chain(primary).map(made)).collect()
     }
 }
 

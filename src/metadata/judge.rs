@@ -35,7 +35,8 @@ type Finding = (&'static str, String);
 pub fn judge(mut read: Vec<Eni>) -> Metadata {
     read.sort_by_key(|eni| (!eni.primary, eni.number()));
     let numbers = count(read.iter().filter(|eni| own(eni).is_none()).map(Eni::number));
-    let mut metadata = Metadata::default();
+    let primary = read.iter().find(|eni| eni.primary).map(|eni| eni.mac);
+    let mut metadata = Metadata { primary, ..Metadata::default() };
     let mut taken = Taken::default();
     for eni in read {
         let is_shared = !eni.primary && numbers.get(&eni.number()).is_some_and(|count| *count > 1);

@@ -32,6 +32,8 @@ pub trait Source: Send + Sized {
 /// All ENIs of the instance, as far as the metadata service could say.
 #[derive(Clone, Debug, Default)]
 pub struct Metadata {
+    /// The primary ENI, which the service names also while the ENI itself is not complete.
+    pub primary: Option<Mac>,
     /// Complete ENIs, the primary one first, then by number.
     pub enis: Vec<Eni>,
     /// ENIs that are listed, but of which something is missing, late or wrong.
@@ -125,7 +127,7 @@ impl Reading {
                 Err(why) => incomplete.push(why),
             }
         }
-        let mut metadata = judge(read);
+        let mut metadata = Metadata { primary: Some(self.primary), ..judge(read) };
         metadata.incomplete.splice(0..0, incomplete);
         metadata
     }

@@ -214,8 +214,7 @@ fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
     let Assessment { desired, metadata, scope, observed, .. } = assessment;
     let mut ledger = assessment.ledger.clone();
     ledger.instance = platform::instance(disk);
-    // Late metadata may leave it out for a while.
-    ledger.primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac).or(ledger.primary);
+    ledger.primary = metadata.primary.or(ledger.primary);
     ledger.adopt(&wanted(desired), observed);
     if scope.complete && scope.only.is_none() {
         ledger.let_go(|mac| metadata.enis.iter().any(|eni| eni.mac == *mac), observed);

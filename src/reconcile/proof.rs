@@ -60,7 +60,7 @@ impl Baseline {
     ) -> Result<Self> {
         let observed = &assessment.observed;
         let primary = assessment.metadata.enis.iter().find(|eni| eni.primary);
-        let mac = primary.map(|eni| eni.mac).or(ledger.primary);
+        let mac = assessment.metadata.primary.or(ledger.primary);
         let devs = mac
             .and_then(|mac| link_of_mac(mac, &observed.links))
             .map_or(Vec::new(), |link| with_uppers(link, &observed.links));

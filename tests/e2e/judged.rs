@@ -161,6 +161,29 @@ fn nonsense_of_the_primary_takes_nothing_from_it() {
     three.instance.must("apply");
 }
 
+/// Of a primary that EC2 has not published yet nothing is known to judge the others by. The proof knows which NIC is its.
+#[test]
+fn an_address_of_a_primary_that_is_not_published_yet_is_not_taken_from_it() {
+    for (primary, value) in [("interface-id", None), ("subnet-ipv4-cidr-block", None), ("ipv6s", Some("nonsense"))] {
+        let key = format!("{PRIMARY}/{primary}");
+        let fault = value.map_or_else(|| Fault::late(&key), |value| Fault::value(&key, value));
+        for (list, claimed) in
+            [("ipv6s", "2001:db8:0:a::200\n2001:db8:0:a::100"), ("local-ipv4s", "10.0.0.20\n10.0.0.10")]
+        {
+            let mut three = Three::new();
+            let dump = three.instance.host.dump();
+            three.vpc.imds().fault(fault.clone());
+            say(&three.vpc, list, claimed);
+            let run = three.instance.eniroute("apply --wait 2");
+            assert!(run.code == 1 && run.stderr.contains("the primary ENI would be cut off"), "{key} {list}: {run:?}");
+            assert_eq!(changed(&dump, &three.instance.host.dump()), [""; 0], "{key} {list}");
+            three.vpc.imds().heal();
+            three.instance.must("apply");
+            three.answer_but(&[]);
+        }
+    }
+}
+
 /// The file may come from anywhere: it is judged as what the service says.
 #[test]
 fn what_is_remembered_is_judged_the_same_way() {

@@ -99,10 +99,14 @@ impl Scene {
 
     /// `eniroute apply` under strace with this option, whatever comes of it; what strace says.
     pub fn strace(&self, option: &str) -> String {
+        self.strace_of(option, "apply")
+    }
+
+    fn strace_of(&self, option: &str, command: &str) -> String {
         let trace = tempfile::NamedTempFile::new().unwrap();
         let strace = self.instance.host.command("strace").args(["-qq", "-e", option, "-o"]).arg(trace.path().display());
         let root = self.instance.root().display().to_string();
-        strace.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, "apply", "--wait", "1"]).output();
+        strace.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command, "--wait", "1"]).output();
         std::fs::read_to_string(trace.path()).unwrap()
     }
 
@@ -225,6 +229,26 @@ fn a_change_that_is_proven_late_stays() {
         scene.assert_reached(&format!("{proof:?}"));
         let left = scene.instance.must("remove");
         assert!(left.contains("removed"), "{proof:?}: {left}");
+    }
+}
+
+/// What is taken away for good is half gone then: the primary answers all the same, though no run can go on with it.
+#[test]
+fn a_removal_that_is_killed_half_way_does_not_cut_the_primary_off() {
+    let mut scene = Scene::new();
+    scene.instance.must("apply");
+    let trace = scene.strace_of("trace=sendto", "remove");
+    let sent = trace.lines().enumerate().filter(|(_, line)| line.contains("RTM_DEL"));
+    let moments: Vec<usize> = sent.map(|(index, _)| index + 1).step_by(3).collect();
+    assert!(moments.len() > 5, "{trace}");
+    for moment in moments {
+        scene.instance.must("apply");
+        scene.strace_of(&format!("inject=sendto:signal=KILL:when={moment}"), "remove");
+        assert!(scene.instance.has(MARK), "{moment}");
+        scene.vpc.imds().fault(Fault::Dead);
+        scene.instance.eniroute("refresh --wait 0.1");
+        scene.vpc.imds().heal();
+        scene.assert_reached(&format!("killed at {moment}"));
     }
 }
 
