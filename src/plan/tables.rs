@@ -179,8 +179,8 @@ impl Host<'_> {
     }
 
     /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric. A primary that is left
-    /// alone has no table of its own: its answers to another subnet than its own would leave by this ENI, so that one is
-    /// not in main.
+    /// alone, or that EC2 has not published yet, has no table of its own: its answers to another subnet than its own would
+    /// leave by this ENI, so that one is not put into main.
     fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
             return Vec::new();
@@ -195,8 +195,14 @@ impl Host<'_> {
             metric: eni.number().metric(),
             ..route(MAIN, Family::Ipv4.everything(), dev)
         };
-        let mut primary = self.beside.left_alone.iter().filter(|eni| eni.primary);
-        if primary.any(|eni| eni.subnet_ipv4 != Some(subnet)) { vec![default] } else { vec![subnet_route, default] }
+        let has_table = self.present.iter().any(|(eni, _)| eni.primary);
+        let is_in_it = |primary: &Eni| primary.primary && primary.subnet_ipv4 == Some(subnet);
+        let is_harmless = has_table || self.beside.left_alone.iter().any(is_in_it);
+        if is_harmless || self.observed.routes.contains(&subnet_route) {
+            vec![subnet_route, default]
+        } else {
+            vec![default]
+        }
     }
 
     /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.

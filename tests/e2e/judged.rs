@@ -184,6 +184,24 @@ fn an_address_of_a_primary_that_is_not_published_yet_is_not_taken_from_it() {
     }
 }
 
+/// It has no table then, and what it sends to the neighbours of another ENI would leave by that one.
+#[test]
+fn a_primary_that_is_not_published_yet_answers_the_neighbours_of_the_other_enis() {
+    let mut three = Three::new();
+    three.vpc.imds().fault(Fault::late(&format!("{PRIMARY}/interface-id")));
+    assert_eq!(three.instance.eniroute("apply").code, 1);
+    three.answer_but(&["10.0.0.11"]);
+    let dump = three.instance.host.dump();
+    three.vpc.imds().heal();
+    three.instance.must("apply");
+    three.answer_but(&[]);
+    three.vpc.imds().fault(Fault::late(&format!("{PRIMARY}/interface-id")));
+    assert_ne!(changed(&dump, &three.instance.host.dump()), [""; 0]);
+    let dump = three.instance.host.dump();
+    three.instance.eniroute("apply");
+    assert_eq!(changed(&dump, &three.instance.host.dump()), [""; 0]);
+}
+
 /// The file may come from anywhere: it is judged as what the service says.
 #[test]
 fn what_is_remembered_is_judged_the_same_way() {
