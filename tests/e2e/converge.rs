@@ -106,7 +106,8 @@ fn remove_of_one_eni_leaves_the_others() {
     let c = vpc.subnet("10.2.0.0/20", None);
     vpc.attach(EniSpec::new(c, "eth2").ipv4(["10.2.0.40"]));
     instance.must("apply");
-    instance.must("remove --eni eth2");
+    // Named twice, it is still one.
+    instance.must("remove --eni 2 --eni 10.2.0.40");
     let rules = instance.host.ip("rule");
     assert!(rules.contains("lookup 10001") && !rules.contains("lookup 10002"), "{rules}");
     assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml") && !instance.has("etc/netplan/60-eniroute-eth2.yaml"));
