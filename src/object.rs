@@ -37,10 +37,47 @@ impl Object {
         }
     }
 
-    /// The setting that it is.
-    pub fn key(&self) -> Option<&Key> {
+    /// What people call one and several of its kind, in the order in which they are made.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Sysctl(sysctl) => Some(&sysctl.key),
+            Self::Sysctl(_) => Kind(0, "setting", "settings"),
+            Self::LinkUp(_) => Kind(1, "link", "links"),
+            Self::Address(_) => Kind(2, "address", "addresses"),
+            Self::Route(_) => Kind::ROUTE,
+            Self::Rule(_) => Kind(4, "rule", "rules"),
+        }
+    }
+
+    /// Of which family it is; the state and the settings of a link, and of the host, are of none.
+    pub fn family(&self) -> Option<Family> {
+        match self {
+            Self::Sysctl(_) | Self::LinkUp(_) => None,
+            Self::Address(address) => Some(Family::of(address.net.addr())),
+            Self::Route(route) => Some(route.family()),
+            Self::Rule(rule) => Some(rule.family),
+        }
+    }
+
+    /// A network stack's own files can bring it up: it is none of the settings and the state of a link.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Sysctl(_) | Self::LinkUp(_) => false,
+            Self::Address(_) | Self::Route(_) | Self::Rule(_) => true,
+        }
+    }
+
+    /// The address that it is.
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
+        }
+    }
+
+    /// The setting that it is.
+    pub fn sysctl(&self) -> Option<&Sysctl> {
+        match self {
+            Self::Sysctl(sysctl) => Some(sysctl),
             Self::Address(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
         }
     }
@@ -57,6 +94,19 @@ fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sysctl, D::Error
         Written::NoRouterAdvertisements(dev) => Sysctl::new(Key::accept_ra(&dev), "0"),
         Written::Sysctl(sysctl) => sysctl,
     })
+}
+
+/// A kind of object: its place among the others, its name, and the name of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind(u8, &'static str, &'static str);
+
+impl Kind {
+    const ROUTE: Self = Self(3, "route", "routes");
+
+    /// `1 route`, `2 routes`.
+    pub fn counted(self, count: usize) -> String {
+        format!("{count} {}", if count == 1 { self.1 } else { self.2 })
+    }
 }
 
 /// What the kernel holds, in its own order.
@@ -114,8 +164,16 @@ impl Change {
     /// The setting that it is about.
     pub fn key(&self) -> Option<&Key> {
         match self {
-            Self::Add(object) | Self::Remove(object) => object.key(),
+            Self::Add(object) | Self::Remove(object) => object.sysctl().map(|sysctl| &sysctl.key),
             Self::Replace { .. } => None,
+        }
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.kind(),
+            Self::Replace { .. } => Kind::ROUTE,
         }
     }
 

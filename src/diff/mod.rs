@@ -241,7 +241,7 @@ fn stays(address: &Address, observed: &Observed) -> bool {
 
 fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     let wanted: BTreeSet<Object> = desired.objects().collect();
-    let set: BTreeSet<&Key> = wanted.iter().filter_map(Object::key).collect();
+    let set: BTreeSet<&Key> = wanted.iter().filter_map(Object::sysctl).map(|sysctl| &sysctl.key).collect();
     // A rival of a wanted route has been replaced already.
     let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
-use crate::net::sysctl::Key;
+use crate::net::sysctl::{Key, Sysctl};
 use crate::object::Object;
 
 /// The host's entry.
@@ -30,16 +30,18 @@ impl HostEntry {
 
     /// An object of an ENI that has no entry is nobody's.
     pub(super) fn note(&mut self, object: &Object) {
-        match object {
-            Object::Sysctl(sysctl) if sysctl.key.dev.is_none() => self.settings.note(sysctl),
-            Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Route(_) | Object::Rule(_) => {}
+        if let Some(sysctl) = of_host(object) {
+            self.settings.note(sysctl);
         }
     }
 
     pub(super) fn forget(&mut self, object: &Object) {
-        match object {
-            Object::Sysctl(sysctl) if sysctl.key.dev.is_none() => self.settings.forget(sysctl),
-            Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Route(_) | Object::Rule(_) => {}
+        if let Some(sysctl) = of_host(object) {
+            self.settings.forget(sysctl);
         }
     }
+}
+
+fn of_host(object: &Object) -> Option<&Sysctl> {
+    object.sysctl().filter(|sysctl| sysctl.key.dev.is_none())
 }

@@ -224,13 +224,9 @@ fn brought_up_to_date(mut ledger: Ledger, disk: &Disk, desired: &Desired, observ
 /// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
 /// lets go of it.
 pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
-    let is_lasting = |object: &Object| match object {
-        Object::Sysctl(_) | Object::LinkUp(_) => false,
-        Object::Address(_) | Object::Route(_) | Object::Rule(_) => true,
-    };
     let objects = |planned: &Planned| {
         let left = planned.left_to_owner.iter().cloned().map(Object::Route);
-        planned.objects().filter(is_lasting).chain(left).collect()
+        planned.objects().filter(Object::is_lasting).chain(left).collect()
     };
     let enis = desired.enis.iter();
     enis.map(|planned| {

@@ -157,8 +157,7 @@ fn with_uppers(link: &Link, links: &[Link]) -> Vec<Dev> {
 
 fn removed_addresses(done: &[Change]) -> BTreeSet<IpAddr> {
     let removed = done.iter().filter_map(|change| match change {
-        Change::Remove(Object::Address(address)) => Some(address.net.addr()),
-        Change::Remove(Object::Sysctl(_) | Object::LinkUp(_) | Object::Route(_) | Object::Rule(_)) => None,
+        Change::Remove(object) => object.address().map(|address| address.net.addr()),
         Change::Add(_) | Change::Replace { .. } => None,
     });
     removed.collect()

@@ -1,10 +1,11 @@
 //! A report as text for a person.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::{EniReport, Report, State, Voice};
-use crate::object::{Change, Object};
+use crate::object::{Change, Kind};
 
 impl Report {
     /// Text for a person. Errors are not in it: they go to stderr.
@@ -92,28 +93,9 @@ impl Report {
 
 /// `1 link, 3 addresses, 7 routes`
 fn counted(changes: &[&Change]) -> String {
-    let mut counts = [
-        ("setting", "settings", 0),
-        ("link", "links", 0),
-        ("address", "addresses", 0),
-        ("route", "routes", 0),
-        ("rule", "rules", 0),
-    ];
-    for change in changes {
-        let kind = match change {
-            Change::Add(object) | Change::Remove(object) => match object {
-                Object::Sysctl(_) => 0,
-                Object::LinkUp(_) => 1,
-                Object::Address(_) => 2,
-                Object::Route(_) => 3,
-                Object::Rule(_) => 4,
-            },
-            Change::Replace { .. } => 3,
-        };
-        counts[kind].2 += 1;
-    }
-    let parts = counts.iter().filter(|(_, _, n)| *n > 0);
-    let parts: Vec<String> = parts.map(|(one, many, n)| format!("{n} {}", if *n == 1 { one } else { many })).collect();
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    changes.iter().for_each(|change| *counts.entry(change.kind()).or_default() += 1);
+    let parts: Vec<String> = counts.into_iter().map(|(kind, count)| kind.counted(count)).collect();
     parts.join(", ")
 }
 

@@ -22,8 +22,5 @@ pub fn files(objects: &[Object]) -> Vec<File> {
 
 /// A key with a slash first is taken as it is: a dot in it is a dot.
 fn line(object: &Object) -> Option<String> {
-    match object {
-        Object::Sysctl(sysctl) => Some(format!("{} = {}\n", sysctl.key, sysctl.value)),
-        Object::LinkUp(_) | Object::Address(_) | Object::Route(_) | Object::Rule(_) => None,
-    }
+    object.sysctl().map(|sysctl| format!("{} = {}\n", sysctl.key, sysctl.value))
 }

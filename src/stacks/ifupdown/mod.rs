@@ -142,12 +142,8 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
 
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
 fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) -> Vec<String> {
-    let wanted = |object: &Object| match object {
-        Object::LinkUp(_) | Object::Sysctl(_) => false,
-        Object::Address(address) => Family::of(address.net.addr()) == family && missing(address.net.addr()),
-        Object::Route(route) => route.family() == family,
-        Object::Rule(rule) => rule.family == family,
-    };
+    let lacks = |object: &Object| object.address().is_none_or(|address| missing(address.net.addr()));
+    let wanted = |object: &Object| object.is_lasting() && object.family() == Some(family) && lacks(object);
     let objects: Vec<_> = planned.objects().filter(wanted).collect();
     let own = guard(planned);
     let up = objects.iter().map(|object| up(&own, object));
@@ -164,12 +160,10 @@ fn guard(planned: &Planned) -> String {
 /// and the kernel refuses a second one like it.
 fn up(guard: &str, object: &Object) -> String {
     let command = Change::Add(object.clone()).to_string();
-    match object {
-        Object::Rule(_) => format!("up {guard} && {command} 2>/dev/null || :"),
-        Object::Address(_) | Object::LinkUp(_) | Object::Route(_) | Object::Sysctl(_) => {
-            format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1))
-        }
+    if matches!(object, Object::Rule(_)) {
+        return format!("up {guard} && {command} 2>/dev/null || :");
     }
+    format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1))
 }
 
 /// What goes with the link or the lease is gone already.
