@@ -3,8 +3,10 @@
 use crate::cli::{Common, Parts, Selected};
 use crate::conflicts;
 use crate::error::Result;
-use crate::reconcile::{Host, How, Run, state, unproven};
-use crate::report::Report;
+use crate::numbering::Owner;
+use crate::reconcile::files::file_report;
+use crate::reconcile::{Host, How, Run, findings, unproven};
+use crate::report::{Code, Finding, Report};
 
 /// The `ip` commands and the file diffs.
 ///
@@ -15,13 +17,14 @@ pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report
     let mut host = Host::open(common)?;
     let metadata = host.metadata(host.needs_public(selected))?;
     let mut run = Run::of(&mut host, &how, metadata)?;
-    run.report.notes.extend(unproven::note(&run.host.disk));
+    run.note(unproven::finding(&run.host.disk));
     let rival = conflicts::in_charge(&run.host.disk)?;
-    run.report.notes.extend(rival.map(|why| format!("`eniroute apply` would refuse: {why}")));
+    run.note(rival.map(|why| Finding::told(Code::O1, Owner::Host, format!("`eniroute apply` would refuse: {why}"))));
     if how.live {
         run.report.kernel = run.changes();
     }
-    run.report.files = run.plan_files().files.iter().map(|change| state::file(change, true)).collect();
-    run.report.enis = state::all(&run.assessment, None)?;
+    run.report.files = run.plan_files().files.iter().map(|change| file_report(change, true)).collect();
+    let findings = findings::all(&run.assessment, None)?;
+    run.report_enis(findings);
     Ok(run.report)
 }

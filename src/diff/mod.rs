@@ -2,7 +2,6 @@
 //! never leaves a working address without its route.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -68,43 +67,35 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
     added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
 }
 
-/// How many objects of each ENI are not in the kernel.
-pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, usize> {
+/// What of each ENI is not in the kernel.
+pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<Object>> {
     let there = There::new(observed);
-    let count = |planned: &Planned| planned.objects().filter(|object| there.lacks(object)).count();
-    desired.enis.iter().map(|planned| (planned.eni.number(), count(planned))).collect()
+    let lacking = |planned: &Planned| planned.objects().filter(|object| there.lacks(object)).collect();
+    desired.enis.iter().map(|planned| (planned.eni.number(), lacking(planned))).collect()
 }
 
 /// A wanted route whose place another one has that is not ours: the kernel has room for one of each destination and
 /// metric in a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
+    /// The ENI that the wanted one is for.
+    pub owner: Mac,
     pub wanted: Route,
     pub standing: Route,
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { wanted, standing } = self;
-        write!(
-            f,
-            "the route `{standing}` is not eniroute's, and was left in the place of `{wanted}`; to have that instead: \
-             {}, then eniroute apply",
-            Change::Remove(Object::Route(standing.clone()))
-        )
-    }
 }
 
 /// What cannot be made without taking away what is not ours.
 pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Conflict> {
     let there = There::new(observed);
-    let routes = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac)).flat_map(|planned| &planned.routes);
-    let lacking = routes.filter(|route| !there.index.has_route(route));
-    lacking.filter_map(|wanted| there.foreign_rival(wanted, scope).map(|standing| conflict(wanted, standing))).collect()
+    let enis = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
+    let routes = enis.flat_map(|planned| planned.routes.iter().map(|route| (planned.eni.mac, route)));
+    let lacking = routes.filter(|(_, route)| !there.index.has_route(route));
+    let standing = lacking.filter_map(|(owner, wanted)| Some((owner, wanted, there.foreign_rival(wanted, scope)?)));
+    standing.map(|(owner, wanted, standing)| conflict(owner, wanted, standing)).collect()
 }
 
-fn conflict(wanted: &Route, standing: &Route) -> Conflict {
-    Conflict { wanted: wanted.clone(), standing: standing.clone() }
+fn conflict(owner: Mac, wanted: &Route, standing: &Route) -> Conflict {
+    Conflict { owner, wanted: wanted.clone(), standing: standing.clone() }
 }
 
 /// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default

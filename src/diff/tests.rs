@@ -148,7 +148,7 @@ fn a_second_run_has_nothing_to_do() {
     let changes = diff(&desired, &observed, &everything());
     let observed = applied(observed, &changes);
     assert_eq!(diff(&desired, &observed, &everything()), []);
-    assert!(missing(&desired, &observed).values().all(|n| *n == 0));
+    assert!(missing(&desired, &observed).values().all(Vec::is_empty));
 }
 
 #[test]
@@ -177,15 +177,9 @@ fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
     assert_eq!(diff(&desired, &observed, &everything()), [], "by another hand");
     let found = conflicts(&desired, &observed, &everything());
     assert_eq!(found.iter().map(|conflict| &conflict.standing).collect::<Vec<_>>(), [&standing]);
-    let told = found[0].to_string();
-    for part in [
-        "`default via 10.0.0.2 dev eth1 onlink table 10001`",
-        "`default via 10.0.0.1 dev eth1 onlink table 10001`",
-        "ip -4 route del default via 10.0.0.2 dev eth1",
-    ] {
-        assert!(told.contains(part), "{told}");
-    }
-    assert_eq!(missing(&desired, &observed)[&Number::new(1, 0)], 1);
+    let wanted = Route { via: Some("10.0.0.1".parse().unwrap()), ..standing };
+    assert_eq!((found[0].owner, &found[0].wanted), (mac(1), &wanted));
+    assert_eq!(missing(&desired, &observed)[&Number::new(1, 0)].len(), 1);
 }
 
 #[test]
@@ -335,7 +329,7 @@ fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
     let desired = plan(&[eni(0, "10.0.0.10 10.0.0.11"), eni(1, "10.0.0.20")], &observed, &Config::default());
     let changes = diff(&desired, &observed, &everything());
     assert!(shown(&changes).iter().all(|change| change.contains("eth1") || change.contains("10001")), "{changes:#?}");
-    assert_eq!(missing(&desired, &observed)[&Number::default()], 4);
+    assert_eq!(missing(&desired, &observed)[&Number::default()].len(), 4);
     assert_eq!(desired.enis[0].awaited(&observed), Some("10.0.0.10".parse().unwrap()));
 
     let second = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());

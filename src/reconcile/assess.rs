@@ -2,12 +2,10 @@
 //! what is desired and how far this run may go. Reads only.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use log::{info, warn};
 
 use super::host::Host;
-use super::how::How;
 use crate::cli::Selected;
 use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};
@@ -15,13 +13,12 @@ use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::ledger::{self, Ledger, Wanted};
+use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::metadata::{Incomplete, Metadata};
 use crate::net::link_of_mac;
 use crate::net::{Link, Mac, Route};
 use crate::object::{Object, Observed};
-use crate::plan::{Desired, Planned, Skipped, Why, link_of, plan};
-use crate::report::Report;
+use crate::plan::{Desired, Planned, Why, link_of, plan};
 use crate::select::Selector;
 use crate::stacks;
 
@@ -38,9 +35,9 @@ pub struct Assessment {
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
     /// Entries of the configuration's `exclude` that mean no ENI.
-    idle: Vec<Selector>,
+    pub idle: Vec<Selector>,
     /// Routes by another hand in the place of ours.
-    conflicts: Vec<Conflict>,
+    pub conflicts: Vec<Conflict>,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,
 }
@@ -133,66 +130,6 @@ impl Assessment {
     /// Whether this run is about this ENI.
     pub fn is_meant(&self, mac: Mac) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))
-    }
-
-    /// A report on this assessment, with what could not be read.
-    pub fn report(&self, how: &How) -> Report {
-        let errors = self.metadata.incomplete.iter().map(Incomplete::to_string).collect();
-        let mut notes = self.notes();
-        if !how.is_repeated {
-            notes.extend(self.left_alone());
-        }
-        Report { command: how.command, errors, notes, ..Report::default() }
-    }
-
-    /// What the configuration and what others have made of this host.
-    fn left_alone(&self) -> Vec<String> {
-        let cni = |skipped: &Skipped| {
-            let dev = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
-            matches!(skipped.why, Why::Cni(_)).then(|| format!("{dev} is left alone: {}", skipped.why))
-        };
-        let idle = |selector: &Selector| format!("`exclude` in the configuration: no ENI is `{selector}`");
-        let told = self.desired.skipped.iter().filter_map(cni).chain(self.idle.iter().map(idle));
-        told.chain(self.conflicts.iter().map(Conflict::to_string)).collect()
-    }
-
-    /// What this run has to leave for a later one.
-    fn notes(&self) -> Vec<String> {
-        let awaited = |planned: &Planned| {
-            let ip = planned.awaited(&self.observed)?;
-            Some(format!(
-                "{} lacks its own address {ip}, which its DHCP client brings; nothing is added to it until then",
-                planned.dev
-            ))
-        };
-        let leased = |planned: &Planned| {
-            let lacking = planned.lacking(&self.observed).into_iter().filter(IpAddr::is_ipv6);
-            let lacking = lacking.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ");
-            let dev = &planned.dev;
-            let who = if self.observed.has_dhcpv6_client(dev) {
-                "the DHCPv6 client that runs there has to bring it, at the latest when it renews its lease"
-            } else {
-                "a DHCPv6 client may still start and bring it; if none does, the next run of eniroute will"
-            };
-            (!lacking.is_empty()).then(|| format!("{dev} lacks {lacking}, which EC2 has assigned: {who}"))
-        };
-        let unlisted = |mac: &Mac| {
-            let dev = link_of_mac(*mac, &self.observed.links).map_or("", |link| &link.name);
-            format!(
-                "{dev} ({mac}) is there, but the metadata does not list its ENI; nothing is taken away until one of them changes"
-            )
-        };
-        let without_ipv6 = |planned: &Planned| {
-            let dev = &planned.dev;
-            let wants = self.metadata.enis.iter().any(|eni| eni.mac == planned.eni.mac && eni.has_ipv6());
-            (wants && !planned.eni.has_ipv6()).then(|| {
-                format!("IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl net.ipv6.conf.{dev}.disable_ipv6)")
-            })
-        };
-        let waiting = self.desired.enis.iter().filter_map(awaited);
-        let waiting = waiting.chain(self.desired.enis.iter().filter_map(leased));
-        let waiting = waiting.chain(self.desired.enis.iter().filter_map(without_ipv6));
-        waiting.chain(self.unlisted.iter().map(unlisted)).collect()
     }
 }
 

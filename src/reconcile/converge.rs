@@ -3,9 +3,8 @@
 use super::assess::Assessment;
 use super::host::Host;
 use super::how::How;
-use super::leases;
 use super::run::Run;
-use super::state;
+use super::{findings, leases};
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
@@ -34,7 +33,8 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
         }
     }
     run.remember();
-    run.report.enis = state::all(&run.assessment, None)?;
+    let findings = findings::all(&run.assessment, None)?;
+    run.report_enis(findings);
     Ok(run.report)
 }
 

@@ -7,7 +7,6 @@ use log::info;
 use super::assess::{Assessment, wanted};
 use super::executor::Executor;
 use super::run::Run;
-use super::state;
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::ledger::{HostEntry, Ledger};
@@ -15,7 +14,7 @@ use crate::metadata::record::Record;
 use crate::numbering::Owner;
 use crate::object::Change;
 use crate::platform;
-use crate::report::Report;
+use crate::report::{FileReport, Report};
 use crate::stacks::networkd::leftover::Before;
 use crate::stacks::networkd::reload::{self, Changes, Handover};
 use crate::stacks::{self, OwnFile, Stacks, command, network_manager};
@@ -156,7 +155,7 @@ impl Run<'_> {
             match ended {
                 Ok(()) => {
                     info!("{change}");
-                    self.report.files.push(state::file(change, false));
+                    self.report.files.push(file_report(change, false));
                 }
                 Err(error) => self.report.errors.push(error.to_string()),
             }
@@ -220,4 +219,15 @@ fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
         ledger.let_go(|mac| metadata.enis.iter().any(|eni| eni.mac == *mac), observed);
     }
     ledger
+}
+
+/// A file's change as it is reported, with its diff if wanted.
+pub fn file_report(change: &FileChange, with_diff: bool) -> FileReport {
+    let action = match change {
+        FileChange::Create(_) => "create",
+        FileChange::Update { .. } => "update",
+        FileChange::Delete { .. } => "delete",
+    };
+    let diff = if with_diff { change.unified_diff() } else { String::new() };
+    FileReport { path: change.path().display().to_string(), action, diff }
 }

@@ -4,8 +4,10 @@
 
 pub mod assess;
 pub mod converge;
+pub mod enis;
 pub mod executor;
 pub mod files;
+pub mod findings;
 pub mod host;
 pub mod how;
 mod leases;
@@ -13,7 +15,6 @@ pub mod lock;
 mod proof;
 pub mod run;
 pub mod settle;
-pub mod state;
 pub mod unproven;
 pub mod wait;
 

@@ -3,14 +3,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::assess::Assessment;
-use super::state::{OUTSIDE_IPV4, OUTSIDE_IPV6};
 use crate::diff::{lifelines, severed};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
@@ -21,6 +20,11 @@ use crate::net::{Dev, Family, Link, MAIN, Route, link_of_mac, nics};
 use crate::numbering::Number;
 use crate::object::{Change, Object, Observed};
 use crate::plan::holders;
+
+/// An address outside, to ask the kernel for the way there; nothing is sent to it.
+pub const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+/// The same in IPv6.
+pub const OUTSIDE_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
 
 /// How many addresses of a subnet are looked at for one that is nobody's of this host.
 const CANDIDATES: usize = 512;

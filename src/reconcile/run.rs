@@ -4,12 +4,13 @@ use super::assess::Assessment;
 use super::executor::Executor;
 use super::host::Host;
 use super::how::How;
+use super::{enis, findings};
 use crate::diff::diff;
 use crate::error::Result;
 use crate::ledger::Ledger;
-use crate::metadata::Metadata;
+use crate::metadata::{Incomplete, Metadata};
 use crate::object::Change;
-use crate::report::Report;
+use crate::report::{Finding, Report};
 
 /// One run.
 pub struct Run<'a> {
@@ -42,8 +43,25 @@ impl<'a> Run<'a> {
     }
 
     fn begin(host: &'a mut Host, how: &'a How, assessment: Assessment) -> Self {
-        let report = assessment.report(how);
+        let errors = assessment.metadata.incomplete.iter().map(Incomplete::to_string).collect();
+        let mut notes = findings::notes(&assessment);
+        if !how.is_repeated {
+            notes.extend(findings::notes_of_others(&assessment));
+        }
+        let report = Report { command: how.command, errors, notes, ..Report::default() };
         Self { host, how, assessment, report }
+    }
+
+    /// Reports how each ENI is now, by what is found.
+    pub fn report_enis(&mut self, findings: Vec<Finding>) {
+        self.report.enis = enis::all(&self.assessment, &findings);
+        self.report.findings.extend(findings);
+    }
+
+    /// Adds what was found to the report, and to its notes.
+    pub fn note(&mut self, found: Option<Finding>) {
+        self.report.notes.extend(found.as_ref().map(Finding::to_string));
+        self.report.findings.extend(found);
     }
 
     /// The changes of the kernel that are to be made now.

@@ -11,7 +11,9 @@ use super::proof::Baseline;
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::ledger::Ledger;
+use crate::numbering::Owner;
 use crate::object::Change;
+use crate::report::{Code, Finding};
 
 /// Where it lies, below `--root`. The units start something while it is there.
 pub const PATH: &str = "/run/eniroute/unproven.json";
@@ -87,13 +89,12 @@ impl Unproven {
 }
 
 /// For who only looks: that there is something, if there is.
-pub fn note(disk: &Disk) -> Option<String> {
+pub fn finding(disk: &Disk) -> Option<Finding> {
     let left = read(disk).ok().flatten().filter(|left| !left.is_void())?;
-    Some(format!(
-        "{} changes of a run that is at work, or was interrupted, are not proven yet; the next `eniroute apply` proves \
-         them or takes them back",
-        left.changes.len()
-    ))
+    let count = left.changes.len();
+    let what = format!("{count} changes of a run that is at work, or was interrupted, are not proven yet");
+    let remedy = "the next `eniroute apply` proves them or takes them back";
+    Some(Finding::new(Code::R12, Owner::Host, what, remedy))
 }
 
 fn read(disk: &Disk) -> Result<Option<Unproven>> {

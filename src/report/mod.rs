@@ -1,5 +1,6 @@
 //! What happened, as text for a person or as one JSON document. The field names of the JSON are stable.
 
+mod finding;
 mod text;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,7 +9,9 @@ use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::net::Mac;
+use crate::numbering::Owner;
 use crate::object::Change;
+pub use finding::{Code, Finding, Severity};
 
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -25,6 +28,8 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
     pub files: Vec<FileReport>,
+    /// What is not as it should be, and what a reader should know: the states of the ENIs are their summary.
+    pub findings: Vec<Finding>,
     /// What a reader should know, though nothing failed.
     pub notes: Vec<String>,
     /// What failed. All else was done.
@@ -97,6 +102,23 @@ pub enum State {
     NoLink,
     /// The metadata service does not tell all of it yet, or what cannot be true.
     Incomplete,
+}
+
+impl State {
+    /// The summary of one ENI's findings.
+    pub fn of(findings: &[Finding], mac: Mac) -> Self {
+        let codes = || findings.iter().filter(|finding| finding.owner == Owner::Eni(mac)).map(|finding| finding.code);
+        let has = |code| codes().any(|found| found == code);
+        let is_missing = |code: &Code| matches!(code, Code::A1 | Code::R2 | Code::R4 | Code::R9 | Code::L3);
+        match (codes().filter(is_missing).count(), codes().filter(|code| *code == Code::R1).count()) {
+            _ if has(Code::M2) => Self::Incomplete,
+            _ if has(Code::L1) => Self::NoLink,
+            _ if has(Code::O1) || has(Code::O5) => Self::Unmanaged,
+            (0, 0) => Self::Ok,
+            (0, strays) => Self::Misrouted(strays),
+            (missing, _) => Self::Missing(missing),
+        }
+    }
 }
 
 impl std::fmt::Display for State {

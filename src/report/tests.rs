@@ -146,3 +146,41 @@ fn json_has_the_documented_names() {
     assert_eq!(json["enis"][1]["addresses"][0]["address"], "10.0.0.1");
     assert_eq!(json["errors"], serde_json::json!([]));
 }
+
+#[test]
+fn the_state_of_an_eni_is_the_summary_of_its_findings() {
+    let mac = |number| Mac([2, 0, 0, 0, 0, number]);
+    let state = |codes: &[Code]| {
+        let mut findings: Vec<_> =
+            codes.iter().map(|code| Finding::told(*code, Owner::Eni(mac(1)), String::new())).collect();
+        findings.push(Finding::told(Code::A1, Owner::Eni(mac(2)), "another ENI's".into()));
+        findings.push(Finding::told(Code::O1, Owner::Host, "the host's".into()));
+        State::of(&findings, mac(1))
+    };
+    assert_eq!(state(&[]), State::Ok);
+    assert_eq!(state(&[Code::R3, Code::R11, Code::L5, Code::L2]), State::Ok);
+    assert_eq!(state(&[Code::A1, Code::R2, Code::R4, Code::R9, Code::L3, Code::R1]), State::Missing(5));
+    assert_eq!(state(&[Code::R1, Code::R1]), State::Misrouted(2));
+    assert_eq!((state(&[Code::O1]), state(&[Code::O5])), (State::Unmanaged, State::Unmanaged));
+    assert_eq!((state(&[Code::L1]), state(&[Code::M2, Code::A1])), (State::NoLink, State::Incomplete));
+}
+
+#[test]
+fn a_finding_says_what_it_is_about_how_bad_it_is_and_what_to_do() {
+    let mac = Mac([2, 0, 0, 0, 0, 1]);
+    let findings = vec![
+        Finding::new(Code::A1, Owner::Eni(mac), "eth1 lacks 10.0.0.1".into(), "eniroute apply"),
+        Finding::told(Code::M6, Owner::Host, "no ENI is `eth9`".into()),
+    ];
+    assert_eq!(findings[0].to_string(), "eth1 lacks 10.0.0.1; eniroute apply");
+    assert_eq!(findings[1].to_string(), "no ENI is `eth9`");
+    let json: serde_json::Value = serde_json::from_str(&Report { findings, ..report("status") }.json()).unwrap();
+    assert_eq!(
+        json["findings"],
+        serde_json::json!([
+            {"code": "A1", "severity": "error", "owner": "02:00:00:00:00:01", "what": "eth1 lacks 10.0.0.1",
+             "remedy": "eniroute apply"},
+            {"code": "M6", "severity": "warning", "owner": "host", "what": "no ENI is `eth9`", "remedy": null},
+        ])
+    );
+}
