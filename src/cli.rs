@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config;
 use crate::select::Selector;
-use crate::stacks::Backend;
+use crate::stacks::{self, Stack};
 
 /// Every address of every ENI of this EC2 instance leaves by the interface that owns it.
 ///
@@ -121,8 +121,8 @@ pub struct Parts {
     #[arg(long)]
     pub no_kernel: bool,
     /// Write for this network stack, whatever is found on the host: netplan, network-scripts, network-manager, networkd, ifupdown, none
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<Backend>,
+    #[arg(long, value_name = "NAME", value_parser = stacks::by_name)]
+    pub backend: Option<&'static Stack>,
 }
 
 #[derive(Clone, Debug, Default, Args)]

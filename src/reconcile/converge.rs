@@ -12,7 +12,7 @@ use crate::metadata::record::Record;
 use crate::net::Route;
 use crate::platform;
 use crate::report::Report;
-use crate::stacks::networkd::leftover::Before;
+use crate::stacks::Before;
 
 /// Makes the host what `metadata` says, and remembers it for the next run.
 ///

@@ -15,9 +15,7 @@ use crate::numbering::Owner;
 use crate::object::Change;
 use crate::platform;
 use crate::report::{FileReport, Report};
-use crate::stacks::networkd::leftover::Before;
-use crate::stacks::networkd::reload::{self, Changes, Handover};
-use crate::stacks::{self, OwnFile, Stacks, command, network_manager};
+use crate::stacks::{self, Before, Changes, HandOver, OwnFile, Prepared, Stacks, Told};
 
 impl Run<'_> {
     /// Brings the kernel to the desired state.
@@ -42,7 +40,7 @@ impl Run<'_> {
             info!("{} changes are gone already; making them again", changes.len());
         }
         let Assessment { desired, observed, ledger, .. } = &self.assessment;
-        changes.extend(before.leftovers(desired, observed));
+        changes.extend(stacks::leftovers(before, desired, observed));
         self.execute(ledger.clone(), changes)
     }
 
@@ -92,7 +90,7 @@ impl Run<'_> {
         let Self { host, how, assessment, report } = self;
         let Assessment { desired, observed, keep, .. } = assessment;
         let stacks = match how.stack {
-            Some(backend) => Stacks::from(backend),
+            Some(stack) => Stacks::from(stack),
             None => Stacks::find(&host.disk, desired, &observed.links)?,
         };
         stacks.reasons.iter().for_each(|reason| info!("{reason}"));
@@ -110,8 +108,10 @@ impl Run<'_> {
     pub fn commit_files(&mut self, changes: &Changes) -> bool {
         let all: Vec<&FileChange> = changes.files.iter().collect();
         let disk = self.host.disk.clone();
-        let handover = match Handover::prepare(&disk, changes, self.how.live, self.how.wait) {
-            Ok(handover) => handover,
+        let (desired, links) = (self.assessment.desired.clone(), self.assessment.observed.links.clone());
+        let about = HandOver { disk: &disk, changes, desired: &desired, links: &links, wait: self.how.wait };
+        let prepared = match stacks::prepare(&about) {
+            Ok(prepared) => prepared,
             Err(error) => {
                 self.report.errors.push(format!("{error}; no file was written"));
                 // Taking ours away breaks nothing that was whole; half of a change could.
@@ -121,33 +121,37 @@ impl Run<'_> {
                 return false;
             }
         };
-        let Some(handover) = handover else {
+        if !self.how.live {
             self.commit(&all);
             return false;
-        };
+        }
         let before = self.report.errors.len();
         let (last, first): (Vec<&FileChange>, Vec<&FileChange>) =
-            all.iter().partition(|change| handover.comes_last(change));
+            all.iter().partition(|change| prepared.iter().any(|stack| stack.comes_last(change)));
         self.commit(&first);
         // What could not be written for the next boot is not loaded now either.
-        let loaded = self.report.errors.len() == before && self.tell(handover, changes);
+        let loaded = self.report.errors.len() == before && self.load(&prepared);
         self.commit(&last);
         loaded
     }
 
-    /// Tells whichever manager the files are for. Returns whether one has loaded anything.
-    fn tell(&mut self, handover: Handover, changes: &Changes) -> bool {
-        let networkd =
-            handover.load().unwrap_or_else(|error| reload::Told { errors: vec![error], ..reload::Told::default() });
-        extend(&mut self.report.notes, networkd.notes);
-        self.report.errors.extend(networkd.errors.iter().map(ToString::to_string));
-        let Assessment { desired, observed, .. } = &self.assessment;
-        let limit = self.how.wait.saturating_mul(reload::PATIENCE);
-        let run = |program: &str, args: &[&str]| command::run(program, args, limit);
-        let disk = &self.host.disk;
-        let keyfiles = network_manager::handover::hand_over(disk, &changes.files, desired, &observed.links, run);
-        self.report.errors.extend(keyfiles.errors.iter().map(ToString::to_string));
-        networkd.told || keyfiles.told
+    /// Has whichever manager the files are for load them. Returns whether one has loaded anything.
+    fn load(&mut self, prepared: &[Box<dyn Prepared + '_>]) -> bool {
+        let installed = match prepared.iter().map(|stack| stack.install()).collect::<Result<Vec<_>>>() {
+            Ok(installed) => installed.concat(),
+            Err(error) => {
+                self.report.errors.push(error.to_string());
+                return false;
+            }
+        };
+        let mut loaded = false;
+        for stack in prepared {
+            let told = stack.load(&installed).unwrap_or_else(|error| Told { errors: vec![error], ..Told::default() });
+            extend(&mut self.report.notes, told.notes);
+            self.report.errors.extend(told.errors.iter().map(ToString::to_string));
+            loaded |= told.told;
+        }
+        loaded
     }
 
     fn commit(&mut self, changes: &[&FileChange]) {

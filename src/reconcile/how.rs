@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::{Apply, Common, Parts, Remove, Selected};
-use crate::stacks::Backend;
+use crate::stacks::Stack;
 
 /// What is asked for, and how to go about it.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct How {
     /// Write the files for the next boot.
     pub persist: bool,
     /// The network stack to write them for, whatever is found on the host.
-    pub stack: Option<Backend>,
+    pub stack: Option<&'static Stack>,
     /// Bounds each wait: for the metadata service, for another run, for a program.
     pub wait: Duration,
     /// Although another tool configures the ENIs.

@@ -1,8 +1,10 @@
 //! Who runs which interface, and what is written on a host with two stacks.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::files::{File, FileChange};
-use crate::stacks::{Rendered, guest, render};
+use crate::stacks::{Rendered, guest, netplan, network_manager, networkd as networkd_stack, render};
 
 type Files<'a> = &'a [(&'a str, &'a str)];
 
@@ -105,10 +107,10 @@ fn without_a_record_an_earlier_choice_stands_while_its_stack_is_there() {
 
 #[test]
 fn the_backend_flag_holds_for_all_and_the_reasons_name_each_interface() {
-    assert_eq!(names(&Stacks::from(Backend::Networkd)), ["networkd"; 3]);
+    assert_eq!(names(&Stacks::from(&networkd_stack::STACK)), ["networkd"; 3]);
     let stacks = find(&[NETPLAN, CLOUD_INIT, BY_PROFILE]);
-    assert_eq!(stacks.used(&guest::desired()), [Backend::Netplan, Backend::NetworkManager]);
-    assert_eq!(stacks.used(&Desired::default()), [Backend::Netplan]);
+    assert_eq!(stacks.used(&guest::desired()), [&netplan::STACK, &network_manager::STACK]);
+    assert_eq!(stacks.used(&Desired::default()), [&netplan::STACK]);
     let last = &stacks.reasons[stacks.reasons.len() - 2..];
     assert_eq!(
         last,

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// udev starts programs without a PATH.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// A program has so many times `--wait`: a small instance that boots is busy.
+pub const PATIENCE: u32 = 6;
+
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// How much of what a failed program said is passed on, in bytes.

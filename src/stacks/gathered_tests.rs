@@ -8,25 +8,25 @@ use super::*;
 use crate::files::FileChange;
 use crate::net::MAIN;
 use crate::object::Object;
+use crate::plan::Planned;
 
 type Files = &'static [(&'static str, &'static str)];
 
 /// Who owns the NICs, in one stack's files.
 struct Owners {
-    backend: Backend,
+    backend: &'static Stack,
     files: Files,
     /// The primary's own file takes its addresses and routes.
     primary: bool,
 }
 
-const fn owners(backend: Backend, primary: bool, files: Files) -> Owners {
+const fn owners(backend: &'static Stack, primary: bool, files: Files) -> Owners {
     Owners { backend, files, primary }
 }
 
 const ROUTES: &str = "routes: [{to: 10.9.0.0/16, via: 10.0.0.1, table: 101}]";
 
 fn all_owners() -> Vec<Owners> {
-    use Backend::*;
     const ETH0: (&str, &str) = ("/etc/netplan/50-a.yaml", "network: {ethernets: {eth0: {dhcp4: true}}}");
     const UNIT0: (&str, &str) = ("/etc/systemd/network/20-eth0.network", "[Match]\nName=eth0\n");
     const SCRIPT0: (&str, &str) = ("/etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\n");
@@ -34,26 +34,42 @@ fn all_owners() -> Vec<Owners> {
         ("/etc/network/interfaces", "iface eth0 inet dhcp\nsource-directory /etc/network/interfaces.d\n");
     const NM: (&str, &str) = ("/usr/lib/x86_64-linux-gnu/NetworkManager/1.42.4/plugin.so", "");
     vec![
-        owners(Netplan, true, &[ETH0]),
-        owners(Netplan, true, &[ETH0, ("/etc/netplan/60-z.yaml", "network: {ethernets: {eth1: {dhcp4: true}}}")]),
-        owners(Netplan, true, &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}}}")]),
+        owners(&netplan::STACK, true, &[ETH0]),
         owners(
-            Netplan,
+            &netplan::STACK,
+            true,
+            &[ETH0, ("/etc/netplan/60-z.yaml", "network: {ethernets: {eth1: {dhcp4: true}}}")],
+        ),
+        owners(&netplan::STACK, true, &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}}}")]),
+        owners(
+            &netplan::STACK,
             true,
             &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}, eth2: {ROUTES}}}")],
         ),
-        owners(Netplan, true, &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}, eth2: {}}}")]),
-        owners(Netplan, true, &[("/etc/netplan/5.yaml", "network: {ethernets: {eth0: {ROUTES}, eth1: {ROUTES}}}")]),
-        owners(Netplan, false, &[("/etc/netplan/5.yaml", "network: {ethernets: {all: {match: {name: 'e*'}}}}")]),
         owners(
-            Netplan,
+            &netplan::STACK,
+            true,
+            &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}, eth2: {}}}")],
+        ),
+        owners(
+            &netplan::STACK,
+            true,
+            &[("/etc/netplan/5.yaml", "network: {ethernets: {eth0: {ROUTES}, eth1: {ROUTES}}}")],
+        ),
+        owners(
+            &netplan::STACK,
+            false,
+            &[("/etc/netplan/5.yaml", "network: {ethernets: {all: {match: {name: 'e*'}}}}")],
+        ),
+        owners(
+            &netplan::STACK,
             false,
             &[("/etc/netplan/5.yaml", "network: {ethernets: {all: {match: {name: 'e*'}, ROUTES}}}")],
         ),
-        owners(Networkd, true, &[UNIT0]),
-        owners(Networkd, true, &[UNIT0, ("/etc/systemd/network/21.network", "[Match]\nName=eth1\n")]),
+        owners(&networkd::STACK, true, &[UNIT0]),
+        owners(&networkd::STACK, true, &[UNIT0, ("/etc/systemd/network/21.network", "[Match]\nName=eth1\n")]),
         owners(
-            Networkd,
+            &networkd::STACK,
             true,
             &[
                 UNIT0,
@@ -61,14 +77,14 @@ fn all_owners() -> Vec<Owners> {
                 ("/etc/systemd/network/22.network", "[Match]\nMACAddress=02:00:00:00:00:03\n"),
             ],
         ),
-        owners(Networkd, false, &[("/etc/systemd/network/20.network", "[Match]\nName=eth0\nName=eth1\n")]),
-        owners(Networkd, false, &[("/etc/systemd/network/20.network", "[Match]\nName=e*\n")]),
-        owners(NetworkManager, false, &[NM]),
-        owners(Ifupdown, true, &[DEBIAN]),
-        owners(Ifupdown, true, &[DEBIAN, ("/etc/network/interfaces.d/a", "iface eth1 inet manual\n")]),
-        owners(NetworkScripts, true, &[SCRIPT0]),
+        owners(&networkd::STACK, false, &[("/etc/systemd/network/20.network", "[Match]\nName=eth0\nName=eth1\n")]),
+        owners(&networkd::STACK, false, &[("/etc/systemd/network/20.network", "[Match]\nName=e*\n")]),
+        owners(&network_manager::STACK, false, &[NM]),
+        owners(&ifupdown::STACK, true, &[DEBIAN]),
+        owners(&ifupdown::STACK, true, &[DEBIAN, ("/etc/network/interfaces.d/a", "iface eth1 inet manual\n")]),
+        owners(&network_scripts::STACK, true, &[SCRIPT0]),
         owners(
-            NetworkScripts,
+            &network_scripts::STACK,
             true,
             &[SCRIPT0, ("/etc/sysconfig/network-scripts/ifcfg-eth1", "DEVICE=eth1\nBOOTPROTO=none\n")],
         ),
@@ -119,7 +135,7 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
     for planned in &desired.enis {
         for object in planned.objects().filter(|object| is_for_a_file(object, planned, owners, desired)) {
             // NetworkManager takes a rule away with the last profile that has it.
-            let everywhere = planned.eni.primary && owners.backend == Backend::NetworkManager;
+            let everywhere = planned.eni.primary && owners.backend == &network_manager::STACK;
             expected.insert(format!("{object:?}"), if everywhere { secondaries } else { 1 });
         }
     }
@@ -276,7 +292,8 @@ fn two_files_with_one_path_are_an_error_that_names_both_and_what_is_there_stays(
     let text = marker::marker(&desired.enis[1]);
     disk.commit(&FileChange::Create(File { path: path.into(), mode: 0o600, text })).unwrap();
     desired.enis[2].eni.id = desired.enis[1].eni.id.clone();
-    let rendered = render(&disk, &Backend::NetworkManager.into(), &desired, &guest::links(), &BTreeSet::new()).unwrap();
+    let rendered =
+        render(&disk, &Stacks::from(&network_manager::STACK), &desired, &guest::links(), &BTreeSet::new()).unwrap();
     assert_eq!((rendered.wanted.as_slice(), rendered.obsolete.as_slice()), (&[][..], &[][..]));
     let [error] = &rendered.errors[..] else { panic!("{:?}", rendered.errors) };
     let error = error.to_string();

@@ -3,139 +3,71 @@
 
 mod assign;
 pub mod command;
-pub mod detect;
 #[cfg(test)]
 #[path = "../../tests/e2e/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
 mod guest;
 pub mod host;
 pub mod ifupdown;
-mod marker;
+pub mod marker;
 pub mod netplan;
 pub mod network_manager;
 pub mod network_scripts;
 pub mod networkd;
-mod share;
+pub mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::files::{Disk, File};
 use crate::net::{Dev, Link, Mac};
-use crate::plan::{Desired, Planned};
+use crate::object::{Change, Observed};
+use crate::plan::Desired;
 
+use assign::Renderers;
 pub use assign::Stacks;
 pub use marker::OwnFile;
-pub use share::Share;
+pub use stack::{Before, Changes, HandOver, Prepared, Rendering, Stack, Told};
 
-/// Every folder that holds files of ours for any backend: a host may change its stack.
-const FOLDERS: [&str; 7] = [
-    host::FOLDER,
-    networkd::hold::FOLDER,
-    "/etc/netplan",
-    "/etc/systemd/network",
-    "/etc/sysconfig/network-scripts",
-    "/etc/NetworkManager/system-connections",
-    "/etc/network/interfaces.d",
-];
+/// Every stack, in the order in which a host is asked for them: netplan drives networkd, NetworkManager may drive ifcfg
+/// files.
+pub static STACKS: [&Stack; 5] =
+    [&netplan::STACK, &network_scripts::STACK, &network_manager::STACK, &networkd::STACK, &ifupdown::STACK];
+
+/// For a host without a stack.
+pub static NONE: Stack = Stack::NONE;
+
+/// What that means.
+const NO_FILES: &str = "no files are written: kernel only, the boot service repeats it at every boot";
+
+/// Those, and the one for a host without.
+pub fn all() -> impl Iterator<Item = &'static Stack> {
+    STACKS.into_iter().chain([&NONE])
+}
+
+/// The stack that `--backend` names.
+///
+/// # Errors
+/// There is no such stack; the names of all.
+pub fn by_name(name: &str) -> Result<&'static Stack, String> {
+    let names = all().map(|stack| stack.name).collect::<Vec<_>>().join(", ");
+    let found = all().find(|stack| stack.name == name);
+    found.ok_or_else(|| format!("`{name}` is not a backend; the backends are {names}"))
+}
 
 /// Every file of ours on the disk, of any backend, sorted by folder and name.
 ///
 /// # Errors
 /// A folder or a file that cannot be read.
 pub fn own_files(disk: &Disk) -> Result<Vec<OwnFile>> {
-    marker::own_files(disk, &FOLDERS)
-}
-
-/// The stack that configures the host's network, named as `--backend` takes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Backend {
-    Netplan,
-    NetworkScripts,
-    NetworkManager,
-    Networkd,
-    Ifupdown,
-    /// No files at all: the boot service does everything, by netlink.
-    None,
-}
-
-impl Backend {
-    pub const ALL: [Self; 6] =
-        [Self::Netplan, Self::NetworkScripts, Self::NetworkManager, Self::Networkd, Self::Ifupdown, Self::None];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Netplan => "netplan",
-            Self::NetworkScripts => "network-scripts",
-            Self::NetworkManager => "network-manager",
-            Self::Networkd => "networkd",
-            Self::Ifupdown => "ifupdown",
-            Self::None => "none",
+    let mut folders: Vec<&str> = vec![host::FOLDER];
+    for folder in STACKS.iter().flat_map(|stack| stack.folders) {
+        if !folders.contains(folder) {
+            folders.push(folder);
         }
     }
-
-    /// Why nothing is written for this backend; `None` for one that has a renderer.
-    fn unsupported(self) -> Option<String> {
-        let why = "no files are written: kernel only, the boot service repeats it at every boot";
-        (self == Self::None).then(|| why.to_owned())
-    }
-
-    /// The renderer, which has read what the stack says already; `None` for a backend without one.
-    fn renderer(self, disk: &Disk, links: &[Link]) -> Result<Option<Box<dyn Renderer>>> {
-        Ok(match self {
-            Self::Netplan => Some(Box::new(netplan::Netplan::read(disk, links)?)),
-            Self::NetworkScripts => Some(Box::new(network_scripts::NetworkScripts::read(disk)?)),
-            Self::NetworkManager => Some(Box::new(network_manager::NetworkManager::read(disk)?)),
-            Self::Networkd => Some(Box::new(networkd::Networkd::read(disk, links)?)),
-            Self::Ifupdown => Some(Box::new(ifupdown::Ifupdown::read(disk)?)),
-            Self::None => None,
-        })
-    }
-}
-
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Backend {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names = Self::ALL.map(Self::name).join(", ");
-        let found = Self::ALL.into_iter().find(|backend| backend.name() == text);
-        found.ok_or_else(|| format!("`{text}` is not a backend; the backends are {names}"))
-    }
-}
-
-/// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
-pub trait Renderer {
-    /// Every file of ours for `share`, each with one ENI's name in its first line ([`marker::marker`]).
-    fn render(&self, share: &Share) -> Rendering;
-
-    /// Whether the files of this ENI, which the stack runs, can hold the primary ENI's rules.
-    fn holds_rules(&self, planned: &Planned) -> bool;
-
-    /// Whether the files of the primary ENI, which the stack runs, can hold its routes.
-    fn holds_routes(&self, primary: &Planned) -> bool;
-}
-
-/// What a renderer has to say.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Rendering {
-    pub files: Vec<File>,
-    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
-    pub units: BTreeMap<Dev, String>,
-    /// Interfaces whose whole definition is ours: no owner is left that keeps anything of theirs.
-    pub complete: BTreeSet<Dev>,
-    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
-    pub catch_all: Option<String>,
-    /// What the stack's files cannot hold and the boot service does instead, one sentence each.
-    pub notes: Vec<String>,
+    marker::own_files(disk, &folders)
 }
 
 /// The files for the next boot, for [`Disk::plan`].
@@ -167,21 +99,23 @@ pub fn render(
     links: &[Link],
     keep: &BTreeSet<Mac>,
 ) -> Result<Rendered> {
-    let (mut rendered, mut renderers) = (Rendered::default(), BTreeMap::new());
-    for backend in stacks.used(desired) {
-        rendered.notes.extend(backend.unsupported());
-        renderers.extend(backend.renderer(disk, links)?.map(|renderer| (backend, renderer)));
+    let (mut rendered, mut renderers) = (Rendered::default(), Renderers::default());
+    for stack in stacks.used(desired) {
+        match (stack.read)(disk, links)? {
+            Some(renderer) => renderers.0.push((stack, renderer)),
+            None => rendered.notes.push(NO_FILES.to_owned()),
+        }
     }
-    if renderers.is_empty() {
+    if renderers.0.is_empty() {
         return Ok(rendered);
     }
-    let without = desired.enis.iter().filter(|planned| stacks.of(planned) == Backend::None);
+    let without = desired.enis.iter().filter(|planned| renderers.of(stacks.of(planned)).is_none());
     let keep: BTreeSet<Mac> = keep.iter().copied().chain(without.map(|planned| planned.eni.mac)).collect();
-    let desired = &share::for_the_boot(desired, stacks, &renderers);
+    let desired = &assign::for_the_boot(desired, stacks, &renderers);
     let mut all = Vec::new();
-    for (backend, share) in share::divide(desired, stacks, &renderers) {
-        let Some(renderer) = renderers.get(&backend) else { continue };
-        let Rendering { mut files, units, complete, catch_all, notes } = renderer.render(&share);
+    let shares = assign::divide(desired, stacks, &renderers);
+    for ((_, renderer), share) in renderers.0.iter().zip(&shares) {
+        let Rendering { mut files, units, complete, catch_all, notes } = renderer.render(share);
         if let Some(catch_all) = catch_all {
             files.extend(networkd::hold::file(disk, desired, links, &catch_all, &units)?);
         }
@@ -197,6 +131,21 @@ pub fn render(
     rendered.obsolete = obsolete(disk, &keep, &rendered.wanted)?;
     rendered.obsolete.retain(|path| !doubles.contains_key(path));
     Ok(rendered)
+}
+
+/// Makes ready to tell each stack of the files, and has them checked; none where they are for another root, or there are
+/// none. Changes nothing.
+///
+/// # Errors
+/// A stack refuses them: they must not be put in place.
+pub fn prepare<'a>(about: &HandOver<'a>) -> Result<Vec<Box<dyn Prepared + 'a>>> {
+    let is_for_this_host = about.disk.is_host() && !about.changes.files.is_empty();
+    STACKS.iter().filter(|_| is_for_this_host).map(|stack| (stack.prepare)(about)).collect()
+}
+
+/// What the stacks have failed to take away in loading files of ours.
+pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec<Change> {
+    STACKS.iter().flat_map(|stack| (stack.leftovers)(before, desired, observed)).collect()
 }
 
 /// Files that are alone at their path, and the others. Of two, only one could be on the disk: the other one's part
@@ -228,13 +177,6 @@ fn obsolete(disk: &Disk, keep: &BTreeSet<Mac>, wanted: &[File]) -> Result<Vec<Pa
     let wanted: BTreeSet<_> = wanted.iter().map(|file| &file.path).collect();
     let old = own_files(disk)?.into_iter().filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
     Ok(old.map(|own| own.path).collect())
-}
-
-fn note(planned: &Planned, stack: &str, why: &str) -> String {
-    format!(
-        "{} ({}) is not wholly in {stack}'s files: {why}; the boot service does the rest",
-        planned.dev, planned.eni.id
-    )
 }
 
 /// Wants a file, unless what stands at its path is not ours, or belongs to an ENI that must be kept.

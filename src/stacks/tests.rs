@@ -1,11 +1,11 @@
 //! Backends, detection, and whose file is whose.
 
-use super::detect::detect;
 use super::*;
 use crate::files::FileChange;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::numbering::Owner;
 use crate::object::Object;
+use crate::plan::Planned;
 
 fn disk(files: &[(&str, &str)]) -> (tempfile::TempDir, Disk) {
     let root = tempfile::tempdir().unwrap();
@@ -24,7 +24,7 @@ fn write(disk: &Disk, rendered: &Rendered) -> Vec<String> {
 }
 
 fn netplan(disk: &Disk, desired: &Desired, keep: &[Mac]) -> Rendered {
-    render(disk, &Backend::Netplan.into(), desired, &guest::links(), &keep.iter().copied().collect()).unwrap()
+    render(disk, &Stacks::from(&netplan::STACK), desired, &guest::links(), &keep.iter().copied().collect()).unwrap()
 }
 
 const CLOUD_INIT: (&str, &str) =
@@ -32,10 +32,10 @@ const CLOUD_INIT: (&str, &str) =
 
 #[test]
 fn a_backend_reads_back_from_its_name() {
-    for backend in Backend::ALL {
-        assert_eq!(backend.to_string().parse(), Ok(backend));
+    for stack in all() {
+        assert_eq!(by_name(stack.name), Ok(stack));
     }
-    let why = "wicked".parse::<Backend>().unwrap_err();
+    let why = by_name("wicked").unwrap_err();
     assert!(why.contains("`wicked`") && why.contains("network-scripts, network-manager"), "{why}");
 }
 
@@ -44,22 +44,22 @@ fn the_stack_is_found_by_what_is_there() {
     let scripts = ("/etc/sysconfig/network-scripts/ifup-eth", "");
     let enabled = [("/etc/rc.d/init.d/network", ""), ("/etc/rc.d/rc3.d/S10network", "")];
     let networkd = ("/run/systemd/netif/state", "");
-    let stories: &[(&[(&str, &str)], Backend)] = &[
-        (&[("/usr/sbin/netplan", ""), CLOUD_INIT, networkd], Backend::Netplan),
-        (&[("/usr/lib/netplan/generate", ""), networkd], Backend::Networkd),
-        (&[("/usr/sbin/netplan", ""), ("/etc/netplan/60-e.yaml", "# Written by eniroute for e (m)\n")], Backend::None),
-        (&[CLOUD_INIT, networkd], Backend::Networkd),
-        (&[scripts, enabled[0], enabled[1]], Backend::NetworkScripts),
-        (&[scripts, ("/var/lock/subsys/network", "")], Backend::NetworkScripts),
-        (&[scripts, enabled[0]], Backend::None),
-        (&[scripts, enabled[0], enabled[1], ("/run/NetworkManager/system-connections/x", "")], Backend::NetworkManager),
-        (&[("/etc/network/interfaces", "")], Backend::Ifupdown),
-        (&[("/etc/os-release", "ID=ubuntu")], Backend::None),
+    let stories: &[(&[(&str, &str)], &'static Stack)] = &[
+        (&[("/usr/sbin/netplan", ""), CLOUD_INIT, networkd], &netplan::STACK),
+        (&[("/usr/lib/netplan/generate", ""), networkd], &networkd::STACK),
+        (&[("/usr/sbin/netplan", ""), ("/etc/netplan/60-e.yaml", "# Written by eniroute for e (m)\n")], &NONE),
+        (&[CLOUD_INIT, networkd], &networkd::STACK),
+        (&[scripts, enabled[0], enabled[1]], &network_scripts::STACK),
+        (&[scripts, ("/var/lock/subsys/network", "")], &network_scripts::STACK),
+        (&[scripts, enabled[0]], &NONE),
+        (&[scripts, enabled[0], enabled[1], ("/run/NetworkManager/system-connections/x", "")], &network_manager::STACK),
+        (&[("/etc/network/interfaces", "")], &ifupdown::STACK),
+        (&[("/etc/os-release", "ID=ubuntu")], &NONE),
     ];
     for (files, backend) in stories {
         let (_root, disk) = disk(files);
-        let found = detect(&disk).unwrap();
-        assert_eq!(found.backend, *backend, "{files:?}: {:#?}", found.reasons);
+        let found = Stacks::detect(&disk).unwrap();
+        assert_eq!(found.used(&Desired::default()), [*backend], "{files:?}: {:#?}", found.reasons);
     }
 }
 
@@ -72,28 +72,28 @@ fn no_rule_files_where_networkmanager_reads_the_ifcfg_files() {
     for trace in traces {
         let started = [scripts, profile, (trace, "")];
         let (_root, without) = disk(&started);
-        assert_eq!(detect(&without).unwrap().backend, Backend::NetworkScripts, "{trace}");
+        assert_eq!(Stacks::detect(&without).unwrap().used(&Desired::default()), [&network_scripts::STACK], "{trace}");
         let (_root, with) = disk(&[&started[..], &[("/run/NetworkManager/resolv.conf", "")]].concat());
-        assert_eq!(detect(&with).unwrap().backend, Backend::NetworkManager, "{trace}");
+        assert_eq!(Stacks::detect(&with).unwrap().used(&Desired::default()), [&network_manager::STACK], "{trace}");
     }
 }
 
 #[test]
 fn detection_says_what_it_saw_and_what_that_means() {
     let (_root, disk) = disk(&[("/run/NetworkManager/system-connections/x", "")]);
-    let reasons = detect(&disk).unwrap().reasons;
+    let reasons = Stacks::detect(&disk).unwrap().reasons;
     assert_eq!(reasons[0], "netplan: not installed");
     assert_eq!(reasons[2], "network-manager: /run/NetworkManager is there");
     assert_eq!(reasons.len(), 3, "{reasons:?}");
     let (_root, disk) = self::disk(&[]);
-    let reasons = detect(&disk).unwrap().reasons;
+    let reasons = Stacks::detect(&disk).unwrap().reasons;
     assert!(reasons[5].starts_with("no files are written: kernel only"), "{reasons:?}");
 }
 
 #[test]
 fn a_backend_without_a_renderer_writes_and_deletes_nothing() {
     let (_root, disk) = disk(&[("/etc/netplan/60-eniroute-eth1.yaml", "# Written by eniroute for e (m)\n")]);
-    let rendered = render(&disk, &Backend::None.into(), &guest::desired(), &[], &BTreeSet::new()).unwrap();
+    let rendered = render(&disk, &Stacks::from(&NONE), &guest::desired(), &[], &BTreeSet::new()).unwrap();
     assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
     assert!(rendered.notes[0].contains("kernel only"), "{:?}", rendered.notes);
 }
@@ -105,11 +105,11 @@ fn a_whole_definition_has_main_s_routes_also_while_a_dhcp_client_keeps_them() {
     leased.left_to_owner = leased.routes.drain(..2).collect();
     let alone = leased.without_owner();
     assert_eq!((alone.routes.len(), alone.left_to_owner.len()), (7, 0));
-    let wanted = |backend: Backend, planned: &Planned| {
+    let wanted = |backend: &'static Stack, planned: &Planned| {
         let desired = Desired { enis: vec![planned.clone()], ..Desired::default() };
         render(&disk, &backend.into(), &desired, &guest::links(), &BTreeSet::new()).unwrap().wanted
     };
-    for backend in Backend::ALL.into_iter().filter(|backend| *backend != Backend::None) {
+    for backend in STACKS {
         let files = wanted(backend, &leased);
         assert!(!files.is_empty(), "{backend}");
         assert_eq!(files, wanted(backend, &alone), "{backend}");
@@ -120,7 +120,7 @@ fn a_whole_definition_has_main_s_routes_also_while_a_dhcp_client_keeps_them() {
         text: "network: {ethernets: {eth1: {dhcp4: true}}}".into(),
     }))
     .unwrap();
-    let [file] = &wanted(Backend::Netplan, &leased)[..] else { panic!("one file") };
+    let [file] = &wanted(&netplan::STACK, &leased)[..] else { panic!("one file") };
     assert!(!file.text.contains("metric: 10001"), "the owner stays, and its routes with it: {}", file.text);
 }
 
@@ -218,7 +218,7 @@ fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_
     let forward = Object::Sysctl(Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1"));
     let wanting = Desired { host: vec![forward], ..Desired::default() };
     let keep = BTreeSet::from([guest::mac(1)]);
-    let rendered = |desired| render(&disk, &Backend::Networkd.into(), desired, &[], &keep).unwrap();
+    let rendered = |desired| render(&disk, &Stacks::from(&networkd::STACK), desired, &[], &keep).unwrap();
     let wanted = rendered(&wanting).wanted;
     assert_eq!(wanted.len(), 1);
     let text = "# Written by eniroute for this host. To take it away: eniroute remove\nnet/ipv4/ip_forward = 1\n";
@@ -227,6 +227,16 @@ fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_
     assert_eq!(own_files(&disk).unwrap()[0].owner, Some(Owner::Host));
     assert_eq!(rendered(&wanting).wanted, wanted);
     assert_eq!(rendered(&Desired::default()).obsolete, [wanted[0].path.clone()]);
-    let without = render(&disk, &Backend::None.into(), &wanting, &[], &keep).unwrap();
+    let without = render(&disk, &Stacks::from(&NONE), &wanting, &[], &keep).unwrap();
     assert_eq!((without.wanted, without.obsolete), (vec![], vec![]));
+}
+
+#[test]
+fn another_root_is_nobody_s_running_host() {
+    let (_root, disk) = disk(&[]);
+    let file = File { path: "/etc/netplan/60-eniroute-eth1.yaml".into(), mode: 0o600, text: "not: [netplan".into() };
+    let changes = Changes { files: vec![FileChange::Create(file)], ..Changes::default() };
+    let (desired, wait) = (guest::desired(), std::time::Duration::from_secs(3600));
+    let about = HandOver { disk: &disk, changes: &changes, desired: &desired, links: &[], wait };
+    assert!(prepare(&about).unwrap().is_empty());
 }

@@ -107,7 +107,7 @@ fn what_others_add_stays_through_every_run_whenever_they_added_it() {
 
 #[test]
 fn what_others_add_stays_whichever_stack_the_files_are_for() {
-    for stack in ["netplan", "networkd", "network-manager", "network-scripts", "ifupdown", "none"] {
+    for stack in eniroute::stacks::all() {
         let (_vpc, instance, ..) = two_enis();
         add_theirs(&instance);
         let theirs = tables(&instance);

@@ -10,7 +10,7 @@ use std::process::Command;
 use eniroute::files::{Disk, File, FileChange};
 use eniroute::net::Address;
 use eniroute::plan::Desired;
-use eniroute::stacks::{Backend, Rendered, Stacks, render};
+use eniroute::stacks::{Rendered, Stack, Stacks, netplan, network_manager, network_scripts, render};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
@@ -35,10 +35,10 @@ impl Tree {
     }
 
     fn render(&self, desired: &Desired) -> Rendered {
-        self.render_for(Backend::Netplan, desired)
+        self.render_for(&netplan::STACK, desired)
     }
 
-    fn render_for(&self, backend: Backend, desired: &Desired) -> Rendered {
+    fn render_for(&self, backend: &'static Stack, desired: &Desired) -> Rendered {
         let rendered = render(&self.disk, &backend.into(), desired, &guest::links(), &BTreeSet::new()).unwrap();
         for change in self.disk.plan(&rendered.wanted, &rendered.obsolete).unwrap() {
             self.disk.commit(&change).unwrap();
@@ -187,7 +187,7 @@ fn where_netplan_hands_an_interface_to_networkmanager_its_keyfile_owns_it() {
     assert!(tree.disk.exists(keyfile));
     let (desired, links) = (guest::desired(), guest::links());
     let stacks = Stacks::find(&tree.disk, &desired, &links).unwrap();
-    assert_eq!(stacks.used(&desired), [Backend::Netplan, Backend::NetworkManager]);
+    assert_eq!(stacks.used(&desired), [&netplan::STACK, &network_manager::STACK]);
     let rendered = render(&tree.disk, &stacks, &desired, &links, &BTreeSet::new()).unwrap();
     assert!(rendered.wanted.iter().all(|file| !file.path.to_string_lossy().contains("eth1")), "{:?}", rendered.wanted);
     assert!(
@@ -267,7 +267,7 @@ fn the_kernel_takes_every_line_of_the_network_scripts_in_its_order() {
     let tree = Tree::new("unused.yaml", "");
     let mut eth1 = guest::eth1();
     eth1.rules.extend(guest::bands("10.0.0.22", 10001));
-    tree.render_for(Backend::NetworkScripts, &Desired { enis: vec![eth1], ..Desired::default() });
+    tree.render_for(&network_scripts::STACK, &Desired { enis: vec![eth1], ..Desired::default() });
 
     run("ip", "link add eth1 type veth peer name peer");
     run("ip", "link set eth1 up");
@@ -296,7 +296,7 @@ fn a_shell_reads_the_ifcfg_file_as_it_is_meant() {
     let mut eth1 = guest::eth1();
     eth1.addresses.push(Address::host(&eth1.dev, "2001:db8:0:a::201".parse().unwrap()));
     eth1.addresses.push(Address::host(&eth1.dev, "2001:db8:0:a::202".parse().unwrap()));
-    tree.render_for(Backend::NetworkScripts, &Desired { enis: vec![eth1], ..Desired::default() });
+    tree.render_for(&network_scripts::STACK, &Desired { enis: vec![eth1], ..Desired::default() });
 
     let script = tree.root.path().join("source.sh");
     let ifcfg = tree.root.path().join("etc/sysconfig/network-scripts/ifcfg-eth1");

@@ -157,7 +157,7 @@ fn a_setting_of_the_host_is_made_written_down_and_put_back() {
     let common = Common { wait, json: false, root, imds: None, config: None, verbose: 0, quiet: true };
     let command = instance.host.enter(|| {
         let key = Key::of_host("net/ipv4/ip_forward");
-        let stack = Some("network-scripts".parse().unwrap());
+        let stack = Some(eniroute::stacks::by_name("network-scripts").unwrap());
         let how = How { stack, ..How::all("apply", &common) };
         let mut host = Host::open_for_removal(&common).unwrap();
         host.kernel.observe_also([key.clone()]);

@@ -2,6 +2,7 @@
 //! whole stanza where nobody else has one for the interface, else only what that one lacks. Pure once
 //! [`Ifupdown::read`] is done.
 
+mod detect;
 mod interfaces;
 
 use std::net::IpAddr;
@@ -12,10 +13,21 @@ use crate::files::{Disk, File};
 use crate::net::Family;
 use crate::object::{Change, Object};
 use crate::plan::Planned;
-use crate::stacks::{Renderer, Rendering, Share, marker};
+use crate::stacks::marker;
+use crate::stacks::stack::{Finding, Renderer, Rendering, Share, Stack};
 use interfaces::{Interfaces, Stanza};
 
 const FOLDER: &str = "/etc/network/interfaces.d";
+
+pub static STACK: Stack = Stack {
+    name: "ifupdown",
+    folders: &[FOLDER],
+    program: "ifup",
+    runs_host: |disk| Ok(Finding::by(disk, "/etc/network/interfaces")),
+    witness: |host| Ok(Box::new(detect::Records(host))),
+    read: |disk, _| Ok(Some(Box::new(Ifupdown::read(disk)?))),
+    ..Stack::NONE
+};
 
 /// What ifup reads already.
 #[derive(Debug, Default)]

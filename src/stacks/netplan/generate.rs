@@ -77,15 +77,15 @@ pub fn is_unit(name: &str) -> bool {
 }
 
 /// Puts those units in place that are `meant` and differ, and takes away those that netplan does not make any more.
-/// Returns the names of what it changed.
-pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+/// Returns what it changed.
+pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let scratch = Disk::new(generated)?;
     let is_meant = |path: &Path| path.extension().is_some_and(|e| e == "network") && meant(name(path));
     let mut changed = Vec::new();
     for path in scratch.list(UNITS)?.into_iter().filter(|path| is_meant(path)) {
         let text = scratch.read(&path)?.unwrap_or_default();
         if disk.read(&path)?.as_ref() != Some(&text) {
-            changed.push(name(&path).to_owned());
+            changed.push(path.clone());
             // networkd reads it as a user of its own.
             disk.commit(&FileChange::Create(File { path, mode: 0o644, text }))?;
         }
@@ -95,7 +95,7 @@ pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> R
         if disk.first_line(&path)?.is_some_and(|line| marker::is_own(&line)) {
             continue;
         }
-        changed.push(name(&path).to_owned());
+        changed.push(path.clone());
         disk.commit(&FileChange::Delete { path, old: String::new() })?;
     }
     Ok(changed)
@@ -104,6 +104,7 @@ pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stacks::networkd::reload;
     use std::fs;
 
     #[test]
@@ -117,5 +118,32 @@ mod tests {
             fs::write(real, "").unwrap();
             assert_eq!(generator(&disk), (path, &[][..]));
         }
+    }
+
+    fn disk(files: &[(&str, &str)]) -> (TempDir, Disk) {
+        let root = tempfile::tempdir().unwrap();
+        let disk = Disk::new(root.path()).unwrap();
+        for (path, text) in files {
+            let file = File { path: path.into(), mode: 0o644, text: (*text).into() };
+            disk.commit(&FileChange::Create(file)).unwrap();
+        }
+        (root, disk)
+    }
+
+    #[test]
+    fn only_the_secondaries_units_are_taken_from_the_scratch_root() {
+        let folder = "/run/systemd/network";
+        let file = |name: &str| format!("{folder}/10-netplan-{name}.network");
+        let (eth0, ens6, eth2, eth3) = (file("eth0"), file("ens6"), file("eniroute-eth2"), file("eniroute-eth3"));
+        let (scratch, _) = disk(&[(&eth0, "new"), (&ens6, "new"), (&eth2, "same")]);
+        let (_root, disk) = disk(&[(&eth0, "old"), (&ens6, "old"), (&eth2, "same"), (&eth3, "detached")]);
+        let before = disk.stamp(&eth2);
+        // eth1 is cloud-init's; a complete unit is known by its name.
+        let units = [("eth1".into(), "10-netplan-ens6.network".to_owned())].into();
+        let changed = install(&disk, scratch.path(), |unit| reload::is_secondary(unit, &units)).unwrap();
+        assert_eq!(changed, [Path::new(&ens6), Path::new(&eth3)]);
+        let texts = [eth0, ens6, eth2.clone(), eth3].map(|path| disk.read(path).unwrap());
+        assert_eq!(texts.each_ref().map(Option::as_deref), [Some("old"), Some("new"), Some("same"), None]);
+        assert_eq!(disk.stamp(&eth2), before);
     }
 }

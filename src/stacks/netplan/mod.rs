@@ -2,7 +2,9 @@
 //! its interface, and networkd drop-ins for what netplan cannot say and for the primary ENI. Pure once
 //! [`Netplan::read`] is done.
 
+pub mod detect;
 pub mod generate;
+mod handover;
 mod owner;
 mod read;
 mod yaml;
@@ -14,12 +16,26 @@ use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::plan::Planned;
+use crate::stacks::marker;
+use crate::stacks::networkd;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::networkd::unit;
-use crate::stacks::{Renderer, Rendering, Share, marker, networkd, note};
+use crate::stacks::stack::{Renderer, Rendering, Share, Stack, note};
 use owner::{Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
 use yaml::{flow_list, flow_map, scalar};
+
+/// Our files lie beside networkd's units, too.
+pub static STACK: Stack = Stack {
+    name: "netplan",
+    folders: &[networkd::hold::FOLDER, "/etc/netplan", networkd::unit::FOLDER],
+    program: networkd::PROGRAM,
+    runs_host: detect::runs_host,
+    witness: |host| Ok(Box::new(detect::Yaml::read(host)?)),
+    read: |disk, links| Ok(Some(Box::new(Netplan::read(disk, links)?))),
+    prepare: |about| Ok(Box::new(handover::prepare(about)?)),
+    ..Stack::NONE
+};
 
 /// netplan's word for that renderer.
 const NETWORK_MANAGER: &str = "NetworkManager";

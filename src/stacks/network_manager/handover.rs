@@ -1,15 +1,17 @@
 //! The hand-over of new keyfiles to a running NetworkManager: it reads them, and the secondary interfaces concerned
 //! take them. The primary's is never touched. Says which commands; running them is its caller's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use super::record::Record;
+use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::net::Link;
 use crate::plan::{Desired, Planned};
-use crate::stacks::network_manager::Record;
+use crate::stacks::command::{self, PATIENCE};
+use crate::stacks::stack::{HandOver, Prepared, Told};
 
 const PROGRAM: &str = "nmcli";
 const FOLDER: &str = super::FOLDER;
@@ -19,12 +21,15 @@ const FOLDER: &str = super::FOLDER;
 const RELOADS: u32 = 12;
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How telling NetworkManager went.
-#[derive(Debug, Default)]
-pub struct Told {
-    /// It has read the files.
-    pub told: bool,
-    pub errors: Vec<Error>,
+/// The keyfiles of one run.
+pub struct Keyfiles<'a>(pub HandOver<'a>);
+
+impl Prepared for Keyfiles<'_> {
+    fn load(&self, _installed: &[PathBuf]) -> Result<Told> {
+        let HandOver { disk, changes, desired, links, wait } = self.0;
+        let limit = wait.saturating_mul(PATIENCE);
+        Ok(hand_over(disk, &changes.files, desired, links, |program, args| command::run(program, args, limit)))
+    }
 }
 
 /// Tells NetworkManager of `changes`, which are on the disk already. `run` runs a program with its arguments, within
@@ -38,11 +43,11 @@ pub fn hand_over(
     mut run: impl FnMut(&str, &[&str]) -> Result<()>,
 ) -> Told {
     let keyfiles = || changes.iter().filter(|change| change.path().parent() == Some(Path::new(FOLDER)));
-    if keyfiles().next().is_none() || !disk.exists("/run/NetworkManager") {
+    if keyfiles().next().is_none() || !disk.exists(super::RUNNING) {
         return Told::default();
     }
     if let Err(error) = reload(&mut run) {
-        return Told { told: false, errors: vec![error] };
+        return Told { errors: vec![error], ..Told::default() };
     }
     let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
     let written = |planned: &&Planned| {
@@ -50,7 +55,7 @@ pub fn hand_over(
         keyfiles().any(|change| change.path() == path && !matches!(change, FileChange::Delete { .. }))
     };
     let told = secondaries.filter(written).map(|planned| activate(disk, planned, links, &mut run));
-    Told { told: true, errors: told.filter_map(Result::err).collect() }
+    Told { told: true, notes: Vec::new(), errors: told.filter_map(Result::err).collect() }
 }
 
 /// Not `load`: that command succeeds even where NetworkManager refuses the file.
@@ -87,6 +92,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::error::Error;
     use crate::files::File;
     use crate::stacks::guest;
 

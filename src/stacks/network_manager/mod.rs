@@ -1,7 +1,8 @@
 //! NetworkManager: one keyfile per secondary ENI, a whole profile matched by MAC. A keyfile has no drop-ins, so an ENI
 //! that somebody else's profile names is left to that one. Pure once [`NetworkManager::read`] is done.
 
-pub mod handover;
+mod detect;
+mod handover;
 mod profile;
 mod record;
 
@@ -11,12 +12,26 @@ use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Family, Route, RouteKind, Rule};
 use crate::plan::Planned;
-use crate::stacks::{Renderer, Rendering, Share, marker, note};
+use crate::stacks::marker;
+use crate::stacks::stack::{Finding, Renderer, Rendering, Share, Stack, note};
 use profile::Profile;
-pub use record::Record;
 
 const FOLDER: &str = "/etc/NetworkManager/system-connections";
-const STACK: &str = "NetworkManager";
+const PROGRAM: &str = "NetworkManager";
+
+/// There while it runs.
+pub const RUNNING: &str = "/run/NetworkManager";
+
+pub static STACK: Stack = Stack {
+    name: "network-manager",
+    folders: &[FOLDER],
+    program: PROGRAM,
+    runs_host: |disk| Ok(Finding::by(disk, RUNNING)),
+    witness: |host| Ok(Box::new(detect::Records(host))),
+    read: |disk, _| Ok(Some(Box::new(NetworkManager::read(disk)?))),
+    prepare: |about| Ok(Box::new(handover::Keyfiles(*about))),
+    ..Stack::NONE
+};
 
 /// Where packagers put the plugins, in a folder with the version's name; Debian has one more level.
 const PLUGINS: [&str; 2] = ["/usr/lib64", "/usr/lib"];
@@ -87,7 +102,7 @@ impl NetworkManager {
     /// What is left to the boot service of an ENI that has a keyfile of ours.
     fn shortcoming(&self, planned: &Planned) -> Option<String> {
         let all = planned.routes.iter().all(|route| self.can_say(route));
-        (!all).then(|| note(planned, STACK, "NetworkManager has no throw routes before version 1.36"))
+        (!all).then(|| note(planned, PROGRAM, "NetworkManager has no throw routes before version 1.36"))
     }
 }
 
@@ -103,7 +118,7 @@ impl Renderer for NetworkManager {
         if let Some(planned) = primary.iter().find(|planned| planned.objects().next().is_some()) {
             rendering.notes.push(note(
                 planned,
-                STACK,
+                PROGRAM,
                 "a keyfile has no drop-ins, and the primary never changes owner",
             ));
         }
@@ -118,7 +133,7 @@ impl Renderer for NetworkManager {
             let owner = self.owner(planned).map(|owner| owner.path.display().to_string()).unwrap_or_default();
             rendering.notes.push(note(
                 planned,
-                STACK,
+                PROGRAM,
                 &format!("{owner} configures it, and a keyfile has no drop-ins"),
             ));
         }

@@ -1,6 +1,7 @@
 //! network-scripts (ifup): ifcfg, route, route6, rule and rule6 files per ENI in the Amazon Linux look, and alias
 //! files where somebody else's ifcfg configures the device. Pure once [`NetworkScripts::read`] is done.
 
+mod detect;
 pub(super) mod ifcfg;
 
 use std::collections::BTreeSet;
@@ -11,10 +12,20 @@ use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Family, MAIN, Route};
 use crate::plan::Planned;
-use crate::stacks::{Renderer, Rendering, Share, marker};
+use crate::stacks::marker;
+use crate::stacks::stack::{Renderer, Rendering, Share, Stack};
 use ifcfg::{Ifcfg, is_ifcfg};
 
 const FOLDER: &str = "/etc/sysconfig/network-scripts";
+
+pub static STACK: Stack = Stack {
+    name: "network-scripts",
+    folders: &[FOLDER],
+    program: "ifup",
+    runs_host: detect::runs_host,
+    read: |disk, _| Ok(Some(Box::new(NetworkScripts::read(disk)?))),
+    ..Stack::NONE
+};
 
 /// The longest name that the kernel takes for an address label such as `eth0:1` (`IFNAMSIZ` - 1).
 const LABEL_LEN: usize = 15;

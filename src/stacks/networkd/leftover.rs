@@ -1,58 +1,48 @@
 //! What networkd's DHCP client leaves behind on a secondary ENI that networkd has configured anew with files of ours.
 //! Pure.
 
-use std::collections::BTreeMap;
-
-use crate::net::{Address, Dev, Route};
+use crate::net::{Address, Dev};
 use crate::object::{Change, Object, Observed};
 use crate::plan::Desired;
+use crate::stacks::stack::Before;
 
-/// What was there before networkd loaded our files.
-#[derive(Clone, Debug, Default)]
-pub struct Before {
-    /// The .network unit that holds each secondary ENI's part.
-    pub units: BTreeMap<Dev, String>,
-    /// Main's routes of others, those of ENIs left out that a complete unit of ours has taken.
-    pub kept: Vec<Route>,
+/// The leases to be taken away: an address that is there as we want it and with the subnet's prefix length too, on a
+/// link that has a complete unit of ours, or whose client waits for the lease to go.
+///
+/// A lease may stand after our own /32: because it came in while eniroute runs, or because the subnet's first
+/// address is another one. networkd 252 asks the kernel to delete the address without its prefix length, which takes
+/// the first of the two: ours. The lease stays, with a subnet route in main, and networkd stays `configuring` until
+/// it goes: a client that is to go on has its new lease, and makes nothing of it.
+pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec<Change> {
+    let enis = desired.enis.iter().filter(|planned| !planned.eni.primary);
+    let there = enis.flat_map(|planned| &planned.addresses).filter(|wanted| observed.addresses.contains(wanted));
+    let twins = |wanted: &Address| {
+        let found = observed.addresses.iter().filter(|up| up.is_same_ip(wanted) && up.net != wanted.net);
+        found.cloned().collect::<Vec<_>>()
+    };
+    let goes = |address: &Address| {
+        let waits = observed.expiring.contains_key(address) && waits(before, &address.dev, observed);
+        waits || is_complete(before, &address.dev)
+    };
+    there.flat_map(twins).filter(goes).map(|lease| Change::Remove(Object::Address(lease))).collect()
 }
 
-impl Before {
-    /// The leases to be taken away: an address that is there as we want it and with the subnet's prefix length too, on a
-    /// link that has a complete unit of ours, or whose client waits for the lease to go.
-    ///
-    /// A lease may stand after our own /32: because it came in while eniroute runs, or because the subnet's first
-    /// address is another one. networkd 252 asks the kernel to delete the address without its prefix length, which takes
-    /// the first of the two: ours. The lease stays, with a subnet route in main, and networkd stays `configuring` until
-    /// it goes: a client that is to go on has its new lease, and makes nothing of it.
-    pub fn leftovers(&self, desired: &Desired, observed: &Observed) -> Vec<Change> {
-        let enis = desired.enis.iter().filter(|planned| !planned.eni.primary);
-        let there = enis.flat_map(|planned| &planned.addresses).filter(|wanted| observed.addresses.contains(wanted));
-        let twins = |wanted: &Address| {
-            let found = observed.addresses.iter().filter(|up| up.is_same_ip(wanted) && up.net != wanted.net);
-            found.cloned().collect::<Vec<_>>()
-        };
-        let goes = |address: &Address| {
-            let waits = observed.expiring.contains_key(address) && self.waits(&address.dev, observed);
-            waits || self.is_complete(&address.dev)
-        };
-        there.flat_map(twins).filter(goes).map(|lease| Change::Remove(Object::Address(lease))).collect()
-    }
+fn is_complete(before: &Before, dev: &Dev) -> bool {
+    before.units.get(dev).is_some_and(|unit| unit.contains("eniroute-"))
+}
 
-    fn is_complete(&self, dev: &Dev) -> bool {
-        self.units.get(dev).is_some_and(|unit| unit.contains("eniroute-"))
-    }
-
-    /// The owner's client on `dev` had its default in main, and has not any more, though networkd has had its time.
-    fn waits(&self, dev: &Dev, observed: &Observed) -> bool {
-        let mut defaults = self.kept.iter().filter(|route| route.dst.prefix_len() == 0 && route.leaves_by(dev));
-        self.units.contains_key(dev) && defaults.any(|route| !observed.routes.contains(route))
-    }
+/// The owner's client on `dev` had its default in main, and has not any more, though networkd has had its time.
+fn waits(before: &Before, dev: &Dev, observed: &Observed) -> bool {
+    let mut defaults = before.kept.iter().filter(|route| route.dst.prefix_len() == 0 && route.leaves_by(dev));
+    before.units.contains_key(dev) && defaults.any(|route| !observed.routes.contains(route))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::net::MAIN;
+    use crate::net::{MAIN, Route};
     use crate::stacks::guest;
 
     fn address(dev: &str, net: &str) -> Address {
@@ -61,7 +51,7 @@ mod tests {
 
     fn found(unit: &str, kept: &[Route], observed: &Observed) -> Vec<Change> {
         let units = BTreeMap::from([("eth1".into(), unit.to_owned())]);
-        Before { units, kept: kept.to_vec() }.leftovers(&guest::desired(), observed)
+        leftovers(&Before { units, kept: kept.to_vec() }, &guest::desired(), observed)
     }
 
     #[test]

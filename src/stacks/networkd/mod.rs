@@ -2,6 +2,7 @@
 //! catch-all owns, and a drop-in where a file specific to it owns it. Pure once [`Networkd::read`] is done.
 
 pub mod daemon;
+pub mod detect;
 pub mod hold;
 pub mod leftover;
 pub mod matching;
@@ -18,8 +19,22 @@ use crate::files::{Disk, File};
 use crate::net::{Dev, Link, Route, Rule};
 use crate::plan::Planned;
 use crate::stacks::networkd::nic::Nic;
-use crate::stacks::{Renderer, Rendering, Share, note};
+use crate::stacks::stack::{Finding, Renderer, Rendering, Share, Stack, note};
 use read::Unit;
+
+/// The program that configures links, for netplan, too.
+pub const PROGRAM: &str = "systemd-networkd";
+
+pub static STACK: Stack = Stack {
+    name: "networkd",
+    folders: &[hold::FOLDER, unit::FOLDER],
+    program: PROGRAM,
+    runs_host: |disk| Ok(Finding::by(disk, detect::STATE)),
+    witness: |host| Ok(Box::new(detect::Records(host))),
+    read: |disk, links| Ok(Some(Box::new(Networkd::read(disk, links)?))),
+    prepare: |about| Ok(Box::new(reload::Reload::of(about))),
+    leftovers: leftover::leftovers,
+};
 
 /// What networkd's files say already, and who each interface is.
 #[derive(Debug, Default)]

@@ -1,27 +1,22 @@
 //! The hand-over of new files to a running systemd-networkd, such that the primary ENI never flaps: the secondary
-//! ENIs' units are put in place and loaded, and nothing else is. Decides and acts; what the files say is not its
-//! business, and where networkd does not run it only has netplan check the YAML and make its units.
+//! ENIs' units are loaded, and nothing else is.
 //!
 //! networkd takes a unit as changed by the file's inode and times, and configures its links anew: a DHCP lease is
-//! lost by it. `netplan generate` rewrites every unit. So netplan renders into a scratch root, only the secondary
-//! ENIs' units are taken from there, and the primary's own additions are put in place after the reload.
+//! lost by it. So the primary's own additions are put in place after the reload.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use log::info;
-use tempfile::TempDir;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::net::Dev;
 use crate::stacks::command;
-use crate::stacks::netplan::generate as netplan;
 use crate::stacks::networkd::daemon::{self, Progress};
 use crate::stacks::networkd::unit::unit_of_path;
-
-/// A program has so many times `--wait`: a small instance that boots is busy.
-pub const PATIENCE: u32 = 6;
+use crate::stacks::stack::{HandOver, Prepared, Told};
 
 /// How often networkd's record of a link is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -36,90 +31,21 @@ const BEGIN: Duration = Duration::from_secs(2);
 /// to one second, and one probe of a second). A DHCP client of the owner's is to have an answer in the rest.
 const WORK: Duration = Duration::from_secs(5);
 
-/// How telling networkd went.
-#[derive(Debug, Default)]
-pub struct Told {
-    /// It has been told, so it may have dropped something.
-    pub told: bool,
-    /// What it has not come to an end with.
-    pub notes: Vec<String>,
-    pub errors: Vec<Error>,
-}
-
-/// The files of one run, and the units that networkd is to load.
-#[derive(Debug, Default)]
-pub struct Changes {
-    pub files: Vec<FileChange>,
-    /// The .network unit that holds each secondary ENI's part; empty for other stacks.
-    pub units: BTreeMap<Dev, String>,
-    /// See [`crate::stacks::Rendering::complete`].
-    pub complete: BTreeSet<Dev>,
-}
-
-/// A hand-over that has been prepared: what netplan had to say, it has said.
-pub struct Handover<'a> {
+/// The units of one run that networkd is to load.
+pub struct Reload<'a> {
     disk: &'a Disk,
+    /// The .network unit that holds each secondary ENI's part.
     units: &'a BTreeMap<Dev, String>,
     wait: Duration,
-    /// netplan's units for our YAML beside everybody's, below a root of their own.
-    generated: Option<TempDir>,
     /// The units of secondary ENIs that the files change.
     changed: BTreeSet<String>,
 }
 
-impl<'a> Handover<'a> {
-    /// Has netplan check the YAML, in a copy. `live`: a running networkd may be told; else the files are for the
-    /// boot. `wait` bounds networkd's work, and six times that netplan's. Changes nothing.
-    ///
-    /// # Errors
-    /// netplan refuses our YAML or somebody else's, or does not end in time. The files must not be put in place.
-    pub fn prepare(disk: &'a Disk, changes: &'a Changes, live: bool, wait: Duration) -> Result<Option<Self>> {
-        if !disk.is_host() || changes.files.is_empty() {
-            return Ok(None);
-        }
-        let generated = netplan::generate(disk, &changes.files, wait.saturating_mul(PATIENCE))?;
-        let units = &changes.units;
-        let touched = changes.files.iter().filter_map(|change| unit_of_path(change.path()));
-        let changed = touched.filter(|unit| is_secondary(unit, units)).map(str::to_owned).collect();
-        Ok(live.then_some(Self { disk, units, wait, generated, changed }))
-    }
-
-    /// Whether a file must wait until networkd has loaded the others: it adds to a unit that is not a secondary
-    /// ENI's, which the reload would configure anew.
-    pub fn comes_last(&self, change: &FileChange) -> bool {
-        unit_of_path(change.path()).is_some_and(|unit| !is_secondary(unit, self.units))
-    }
-
-    /// Puts the secondary ENIs' units in place and has networkd load them, unless it would configure another link
-    /// anew by that. One that does not run yet has read nothing: all of the units that netplan has made for its start are
-    /// brought up to date.
-    ///
-    /// The lock is held meanwhile, so each wait has a bound of its own below `--wait`.
-    ///
-    /// # Errors
-    /// A unit that cannot be written. That `networkctl` failed, is in what it returns.
-    pub fn load(mut self) -> Result<Told> {
-        let Some(started) = daemon::started()? else {
-            if let Some(generated) = self.generated.as_ref().filter(|_| netplan::has_generated(self.disk)) {
-                netplan::install(self.disk, generated.path(), netplan::is_unit)?;
-            }
-            return Ok(Told::default());
-        };
-        if let Some(generated) = &self.generated {
-            let is_ours = |unit: &str| is_secondary(unit, self.units);
-            self.changed.extend(netplan::install(self.disk, generated.path(), is_ours)?);
-        }
-        if self.changed.is_empty() {
-            return Ok(Told::default());
-        }
-        if let Some(why) = self.obstacle(started)? {
-            info!("systemd-networkd was not told to reload, because {why}: the files are for the next boot");
-            return Ok(Told::default());
-        }
-        let before = self.records();
-        let told = command::run("networkctl", &["reload"], self.wait.min(RELOAD));
-        let notes = if told.is_ok() { self.settle(&before) } else { Vec::new() };
-        Ok(Told { told: true, notes, errors: told.err().into_iter().collect() })
+impl<'a> Reload<'a> {
+    pub fn of(about: &HandOver<'a>) -> Self {
+        let HandOver { disk, changes, wait, .. } = *about;
+        let changed = secondary_units(changes.files.iter().map(FileChange::path), &changes.units);
+        Self { disk, units: &changes.units, wait, changed }
     }
 
     /// What networkd would load besides: a file that is newer than the daemon may be unknown to it. When it last
@@ -139,9 +65,9 @@ impl<'a> Handover<'a> {
         Ok(gone.map(|path| format!("{}, which it runs a link by, is gone", path.display())))
     }
 
-    /// networkd's records of the links whose units are to be loaded, as they are now.
-    fn records(&self) -> Vec<daemon::Record> {
-        let concerned = self.units.iter().filter(|(_, unit)| self.changed.contains(*unit));
+    /// networkd's records of the links whose units have `changed`, as they are now.
+    fn records(&self, changed: &BTreeSet<String>) -> Vec<daemon::Record> {
+        let concerned = self.units.iter().filter(|(_, unit)| changed.contains(*unit));
         concerned.filter_map(|(dev, unit)| daemon::Record::read(self.disk, dev, unit)).collect()
     }
 
@@ -162,8 +88,38 @@ impl<'a> Handover<'a> {
     }
 }
 
+impl Prepared for Reload<'_> {
+    /// It adds to a unit that is not a secondary ENI's, which the reload would configure anew.
+    fn comes_last(&self, change: &FileChange) -> bool {
+        unit_of_path(change.path()).is_some_and(|unit| !is_secondary(unit, self.units))
+    }
+
+    /// Has networkd load the units, unless it would configure another link anew by that. One that does not run yet has
+    /// read nothing.
+    ///
+    /// The lock is held meanwhile, so each wait has a bound of its own below `--wait`.
+    fn load(&self, installed: &[PathBuf]) -> Result<Told> {
+        let mut changed = secondary_units(installed.iter().map(PathBuf::as_path), self.units);
+        changed.extend(self.changed.iter().cloned());
+        let Some(started) = daemon::started()?.filter(|_| !changed.is_empty()) else { return Ok(Told::default()) };
+        if let Some(why) = self.obstacle(started)? {
+            info!("systemd-networkd was not told to reload, because {why}: the files are for the next boot");
+            return Ok(Told::default());
+        }
+        let before = self.records(&changed);
+        let told = command::run("networkctl", &["reload"], self.wait.min(RELOAD));
+        let notes = if told.is_ok() { self.settle(&before) } else { Vec::new() };
+        Ok(Told { told: true, notes, errors: told.err().into_iter().collect() })
+    }
+}
+
+/// The units of secondary ENIs that these files are, or add to.
+fn secondary_units<'a>(paths: impl Iterator<Item = &'a Path>, units: &BTreeMap<Dev, String>) -> BTreeSet<String> {
+    paths.filter_map(unit_of_path).filter(|unit| is_secondary(unit, units)).map(str::to_owned).collect()
+}
+
 /// A unit of a secondary ENI: one that holds a part of ours, or a complete one of ours of an ENI that is gone.
-fn is_secondary(unit: &str, units: &BTreeMap<Dev, String>) -> bool {
+pub fn is_secondary(unit: &str, units: &BTreeMap<Dev, String>) -> bool {
     unit.contains("eniroute-") || units.values().any(|other| other == unit)
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::files::File;
 
-fn disk(files: &[(&str, &str)]) -> (TempDir, Disk) {
+fn disk(files: &[(&str, &str)]) -> (tempfile::TempDir, Disk) {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::new(root.path()).unwrap();
     files.iter().for_each(|(path, text)| disk.commit(&create(path, text)).unwrap());
@@ -19,8 +19,8 @@ fn units() -> BTreeMap<Dev, String> {
     [("eth1".into(), "10-netplan-ens6.network".to_owned())].into()
 }
 
-fn handover<'a>(disk: &'a Disk, units: &'a BTreeMap<Dev, String>) -> Handover<'a> {
-    Handover { disk, units, wait: Duration::ZERO, generated: None, changed: BTreeSet::new() }
+fn handover<'a>(disk: &'a Disk, units: &'a BTreeMap<Dev, String>) -> Reload<'a> {
+    Reload { disk, units, wait: Duration::ZERO, changed: BTreeSet::new() }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -74,30 +74,6 @@ fn a_unit_in_use_that_is_gone_forbids_the_reload() {
         let why = handover(&disk, &units).obstacle(SystemTime::now() + HOUR).unwrap();
         assert_eq!(why.is_some_and(|why| why.contains("10-netplan-eth0.network")), expected, "{unit}");
     }
-}
-
-#[test]
-fn only_the_secondaries_units_are_taken_from_the_scratch_root() {
-    let folder = "/run/systemd/network";
-    let file = |name: &str| format!("{folder}/10-netplan-{name}.network");
-    let (eth0, ens6, eth2, eth3) = (file("eth0"), file("ens6"), file("eniroute-eth2"), file("eniroute-eth3"));
-    let (scratch, _) = disk(&[(&eth0, "new"), (&ens6, "new"), (&eth2, "same")]);
-    let (_root, disk) = disk(&[(&eth0, "old"), (&ens6, "old"), (&eth2, "same"), (&eth3, "detached")]);
-    let before = disk.stamp(&eth2);
-    let units = units();
-    let changed = netplan::install(&disk, scratch.path(), |unit| is_secondary(unit, &units)).unwrap();
-    assert_eq!(changed, ["10-netplan-ens6.network", "10-netplan-eniroute-eth3.network"]);
-    let texts = [eth0, ens6, eth2.clone(), eth3].map(|path| disk.read(path).unwrap());
-    assert_eq!(texts.each_ref().map(Option::as_deref), [Some("old"), Some("new"), Some("same"), None]);
-    assert_eq!(disk.stamp(&eth2), before);
-}
-
-#[test]
-fn another_root_is_nobody_s_running_host() {
-    let (_root, disk) = disk(&[]);
-    let files = vec![create("/etc/netplan/60-eniroute-eth1.yaml", "not: [netplan")];
-    let changes = Changes { files, units: units(), ..Changes::default() };
-    assert!(Handover::prepare(&disk, &changes, true, HOUR).unwrap().is_none());
 }
 
 #[test]

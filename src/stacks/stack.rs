@@ -1,0 +1,293 @@
+//! What a network stack is to all others: its name, its folders, how it is recognised, read and told of new files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::files::{Disk, File, FileChange};
+use crate::net::{Dev, Link, Route};
+use crate::object::{Change, Observed};
+use crate::plan::{Desired, Planned};
+use crate::stacks::marker::OwnFile;
+
+/// One network stack. Each function has a way out for a stack that has nothing to say there: [`Stack::NONE`] has them all.
+pub struct Stack {
+    /// As `--backend` takes it.
+    pub name: &'static str,
+    /// Where files of ours for it may lie.
+    pub folders: &'static [&'static str],
+    /// The program that configures links by its files.
+    pub program: &'static str,
+    /// Whether it configures this host.
+    pub runs_host: fn(&Disk) -> Result<Finding>,
+    /// What it says of the host's NICs.
+    pub witness: for<'a> fn(Host<'a>) -> Result<Box<dyn Witness + 'a>>,
+    /// The renderer, which has read what the stack says already; `None` where no files are written. Errors: a file of
+    /// somebody else's that cannot be read or parsed.
+    pub read: fn(&Disk, &[Link]) -> Result<HasRead>,
+    /// Makes ready to tell a running host of the files, and has them checked. Changes nothing. Errors: the files must not
+    /// be put in place.
+    pub prepare: for<'a> fn(&HandOver<'a>) -> Result<Box<dyn Prepared + 'a>>,
+    /// What it has failed to take away in loading files of ours.
+    pub leftovers: fn(&Before, &Desired, &Observed) -> Vec<Change>,
+}
+
+impl Stack {
+    /// No files at all: the boot service does everything, by netlink.
+    pub const NONE: Self = Self {
+        name: "none",
+        folders: &[],
+        program: "",
+        runs_host: |_| Ok(Finding::no("nothing is looked for")),
+        witness: |_| Ok(Box::new(Silent)),
+        read: |_, _| Ok(None),
+        prepare: |_| Ok(Box::new(Silent)),
+        leftovers: |_, _, _| Vec::new(),
+    };
+}
+
+/// A name is one stack's.
+impl PartialEq for Stack {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Stack {}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+/// Whether a stack configures this host, and how we know.
+pub struct Finding {
+    pub yes: bool,
+    pub why: String,
+}
+
+impl Finding {
+    pub fn yes(why: String) -> Self {
+        Self { yes: true, why }
+    }
+
+    pub fn no(why: &str) -> Self {
+        Self { yes: false, why: why.to_owned() }
+    }
+
+    /// By a path that is there only where the stack runs.
+    pub fn by(disk: &Disk, path: &str) -> Self {
+        if disk.exists(path) {
+            Self::yes(format!("{path} is there"))
+        } else {
+            Self::no(&format!("{path} is not there"))
+        }
+    }
+}
+
+/// Where a witness looks.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    pub disk: &'a Disk,
+    pub links: &'a [Link],
+    /// The stack that configures the host.
+    pub stack: &'static Stack,
+    /// Our files from earlier runs.
+    pub own: &'a [OwnFile],
+}
+
+impl<'a> Host<'a> {
+    /// A file of ours for this ENI of which `is_its` says that it is the stack's.
+    pub fn own_file(&self, planned: &Planned, is_its: impl Fn(&str) -> bool) -> Option<&'a OwnFile> {
+        let name = |own: &OwnFile| own.path.file_name().is_some_and(|name| is_its(&name.to_string_lossy()));
+        self.own.iter().find(|own| own.mac() == Some(planned.eni.mac) && name(own))
+    }
+
+    /// The interface of this ENI.
+    pub fn link(&self, planned: &Planned) -> Option<&'a Link> {
+        self.links.iter().find(|link| link.name == planned.dev)
+    }
+}
+
+/// What a stack says of the NICs.
+pub trait Witness {
+    /// Its claims to one NIC, for itself or for another stack that it drives.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    fn claims(&self, planned: &Planned) -> Result<Vec<Claim>>;
+}
+
+/// A stack runs this NIC.
+pub struct Claim {
+    pub sure: Sure,
+    pub stack: &'static Stack,
+    /// How we know.
+    pub why: String,
+}
+
+/// How sure that is; the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sure {
+    /// Its record says that it has configured the NIC, and by which file.
+    Configured,
+    /// Its record says that it has brought the NIC up.
+    BroughtUp,
+    /// Its files say that it is to.
+    Meant,
+    /// It calls the NIC managed, as it also does where it only looks on while another stack configures it.
+    Managed,
+    /// An earlier run took the NIC for its. At boot, and right after a hot-plug, no stack has a record yet: the files must
+    /// not go to and fro between two stacks by who came first.
+    Before,
+}
+
+/// One stack's share of the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Share<'a> {
+    /// The ENIs whose interfaces the stack runs, the primary one first.
+    pub enis: Vec<&'a Planned>,
+    /// The primary ENI, whichever stack runs it, where this stack is to hold its rules: they are global.
+    pub guest: Option<&'a Planned>,
+}
+
+impl<'a> Share<'a> {
+    /// Everything, where one stack runs the whole host.
+    pub fn whole(desired: &'a Desired) -> Self {
+        Self { enis: desired.enis.iter().collect(), guest: guest(desired) }
+    }
+
+    /// `planned` with those rules that its own files are to hold: a secondary ENI's its own, and the primary's,
+    /// too, if it is the one that `bears` them.
+    pub fn with_rules(&self, planned: &Planned, bears: bool) -> Planned {
+        let own = planned.rules.iter().filter(|_| !planned.eni.primary);
+        let guests = self.guest.iter().filter(|_| bears).flat_map(|guest| &guest.rules);
+        Planned { rules: own.chain(guests).cloned().collect(), ..planned.clone() }
+    }
+}
+
+/// The primary ENI, if it has rules.
+pub fn guest(desired: &Desired) -> Option<&Planned> {
+    desired.enis.iter().find(|planned| planned.eni.primary && !planned.rules.is_empty())
+}
+
+/// The renderer of a stack that files are written for.
+pub type HasRead = Option<Box<dyn Renderer>>;
+
+/// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
+pub trait Renderer {
+    /// Every file of ours for `share`, each with one ENI's name in its first line ([`crate::stacks::marker::marker`]).
+    fn render(&self, share: &Share) -> Rendering;
+
+    /// Whether the files of this ENI, which the stack runs, can hold the primary ENI's rules.
+    fn holds_rules(&self, planned: &Planned) -> bool;
+
+    /// Whether the files of the primary ENI, which the stack runs, can hold its routes.
+    fn holds_routes(&self, primary: &Planned) -> bool;
+}
+
+/// What a renderer has to say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rendering {
+    pub files: Vec<File>,
+    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
+    pub units: BTreeMap<Dev, String>,
+    /// Interfaces whose whole definition is ours: no owner is left that keeps anything of theirs.
+    pub complete: BTreeSet<Dev>,
+    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
+    pub catch_all: Option<String>,
+    /// What the stack's files cannot hold and the boot service does instead, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The note that a part of an ENI is not in the files.
+pub fn note(planned: &Planned, stack: &str, why: &str) -> String {
+    format!(
+        "{} ({}) is not wholly in {stack}'s files: {why}; the boot service does the rest",
+        planned.dev, planned.eni.id
+    )
+}
+
+/// The files of one run, and what a running host is to make of them.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub files: Vec<FileChange>,
+    /// See [`Rendering::units`].
+    pub units: BTreeMap<Dev, String>,
+    /// See [`Rendering::complete`].
+    pub complete: BTreeSet<Dev>,
+}
+
+/// What a hand-over is about.
+#[derive(Clone, Copy)]
+pub struct HandOver<'a> {
+    pub disk: &'a Disk,
+    pub changes: &'a Changes,
+    pub desired: &'a Desired,
+    pub links: &'a [Link],
+    /// Bounds the work of a running manager, and with [`crate::stacks::command::PATIENCE`] that of a program.
+    pub wait: Duration,
+}
+
+/// A hand-over that has been prepared. The files come between this and its steps.
+pub trait Prepared {
+    /// Whether a file must wait until the others are loaded.
+    fn comes_last(&self, _change: &FileChange) -> bool {
+        false
+    }
+
+    /// Puts in place what has been made of our files for another stack's program; returns what has changed.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    fn install(&self) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    /// Has the running manager load the files, and those that were `installed`.
+    ///
+    /// # Errors
+    /// What is not in the answer: it was not told.
+    fn load(&self, _installed: &[PathBuf]) -> Result<Told> {
+        Ok(Told::default())
+    }
+}
+
+/// How telling a manager went.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// It has been told, so it may have dropped something.
+    pub told: bool,
+    /// What it has not come to an end with.
+    pub notes: Vec<String>,
+    pub errors: Vec<Error>,
+}
+
+/// What was there before a manager loaded our files.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// See [`Rendering::units`].
+    pub units: BTreeMap<Dev, String>,
+    /// Main's routes of others, those of ENIs left out that a complete definition of ours has taken.
+    pub kept: Vec<Route>,
+}
+
+/// Of a stack that has nothing to say.
+struct Silent;
+
+impl Witness for Silent {
+    fn claims(&self, _planned: &Planned) -> Result<Vec<Claim>> {
+        Ok(Vec::new())
+    }
+}
+
+impl Prepared for Silent {}
