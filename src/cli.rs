@@ -72,6 +72,25 @@ pub enum Command {
     Hotplug(Hotplug),
 }
 
+impl Command {
+    /// As the report has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Apply(_) => "apply",
+            Self::Plan(_) => "plan",
+            Self::Status(_) => "status",
+            Self::Remove(_) => "remove",
+            Self::Refresh => "refresh",
+            Self::Hotplug(_) => "hotplug",
+        }
+    }
+
+    /// It does not only look.
+    pub fn may_change(&self) -> bool {
+        !matches!(self, Self::Plan(_) | Self::Status(_) | Self::Apply(Apply { dry_run: true, .. }))
+    }
+}
+
 /// What happened to an interface.
 #[derive(Debug, Subcommand)]
 pub enum Hotplug {

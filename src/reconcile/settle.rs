@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use super::executor::Executor;
 use super::lock::{lock, try_lock};
 use super::unproven;
-use crate::cli::{Apply, Cli, Command};
+use crate::cli::{Cli, Command};
 use crate::error::Result;
 use crate::files::{Disk, Lock};
 use crate::kernel::Kernel;
@@ -24,10 +24,10 @@ use crate::report::Report;
 /// cannot be had.
 pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
     let disk = Disk::new(&cli.common.root)?;
-    if !may_change(&cli.command) || !geteuid().is_root() || !disk.exists(unproven::PATH) {
+    if !cli.command.may_change() || !geteuid().is_root() || !disk.exists(unproven::PATH) {
         return work();
     }
-    let mut report = Report { command: name(&cli.command), ..Report::default() };
+    let mut report = Report { command: cli.command.name(), ..Report::default() };
     let Some(lock) = turn(&disk, &cli.command, cli.common.wait)? else {
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
@@ -49,19 +49,4 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
 /// A refresh does not wait for another run, as ever.
 fn turn(disk: &Disk, command: &Command, wait: Duration) -> Result<Option<Lock>> {
     if matches!(command, Command::Refresh) { try_lock(disk) } else { lock(disk, wait).map(Some) }
-}
-
-fn may_change(command: &Command) -> bool {
-    !matches!(command, Command::Plan(_) | Command::Status(_) | Command::Apply(Apply { dry_run: true, .. }))
-}
-
-fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Apply(_) => "apply",
-        Command::Plan(_) => "plan",
-        Command::Status(_) => "status",
-        Command::Remove(_) => "remove",
-        Command::Refresh => "refresh",
-        Command::Hotplug(_) => "hotplug",
-    }
 }
