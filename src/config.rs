@@ -1,8 +1,10 @@
 //! `/etc/eniroute.toml` into types. An error names the key and the line. Reads the disk, never writes it.
 
+use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
 
@@ -19,6 +21,7 @@ pub struct Config {
     /// Specific routes of the main table (containers, VPN, peering) win over an ENI's default route.
     pub main_routes_first: bool,
     /// ENIs to leave alone, by any selector: eni-id, interface, MAC, device number, address.
+    #[serde(deserialize_with = "whole")]
     pub exclude: Vec<String>,
 }
 
@@ -29,13 +32,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads `path`; a file that is not there means the defaults, unless the user named it (`must_exist`).
+    /// Reads `path`; a file that is not there means the defaults, unless the user named it (`must_exist`). A comment
+    /// may be in any encoding.
     ///
     /// # Errors
     /// [`Error::Usage`] for a file that cannot be read or understood: with it, nothing is touched.
     pub fn load(path: &Path, must_exist: bool) -> Result<Self> {
         match std::fs::read(path) {
-            Ok(bytes) => Self::parse(path, &utf8(path, bytes)?),
+            Ok(bytes) => Self::parse(path, &String::from_utf8_lossy(&bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(Self::default()),
             Err(error) => Err(Error::Usage(format!("{}: {error}", path.display()))),
         }
@@ -51,13 +55,34 @@ impl Config {
     }
 }
 
-/// A selector with a byte replaced would mean no ENI, and leave one unexcluded; so nothing is replaced here.
-fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        Error::Usage(format!("{}:{line}: a byte that is not UTF-8; save the file as UTF-8", path.display()))
-    })
+/// An entry of `exclude`. With a byte replaced it would mean no ENI, and leave one unexcluded.
+struct Entry(String);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_str(Whole)
+    }
+}
+
+/// Refuses while the value's place in the file is known.
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = Entry;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Entry, E> {
+        let is_whole = !text.contains(char::REPLACEMENT_CHARACTER);
+        let why = "a value holds a byte that is not UTF-8; save the file as UTF-8";
+        is_whole.then(|| Entry(text.to_owned())).ok_or_else(|| E::custom(why))
+    }
+}
+
+fn whole<'de, D: Deserializer<'de>>(values: D) -> Result<Vec<String>, D::Error> {
+    Ok(Vec::<Entry>::deserialize(values)?.into_iter().map(|entry| entry.0).collect())
 }
 
 #[cfg(test)]
@@ -102,13 +127,33 @@ mod tests {
         assert!(text.contains("exclud") && text.contains("main_routes_first"), "{text}");
     }
 
-    #[test]
-    fn a_byte_that_is_not_utf_8_is_named_with_its_line() {
+    fn load(bytes: &[u8]) -> Result<Config> {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("eniroute.toml");
-        std::fs::write(&path, b"main_route = true\n# caf\xe9\n").unwrap();
-        let error = Config::load(&path, false).unwrap_err();
-        assert!(error.exit_code() == 2 && error.to_string().contains("eniroute.toml:2: "), "{error}");
+        std::fs::write(&path, bytes).unwrap();
+        Config::load(&path, false)
+    }
+
+    #[test]
+    fn a_comment_in_another_encoding_is_no_mistake() {
+        let config = load(b"# caf\xe9\nmain_route = false # gr\xfcn\nexclude = [\n  # \xff\n  \"eth1\",\n]\n").unwrap();
+        assert!(!config.main_route);
+        assert_eq!(config.exclude, ["eth1"]);
+    }
+
+    #[test]
+    fn a_key_or_value_with_a_byte_that_is_not_utf_8_is_named_with_its_line() {
+        for (bytes, line, words) in [
+            (&b"# caf\xe9\nexclude = [\n  \"eth1\",\n  \"eth\xe9\",\n]\n"[..], 4, "not UTF-8"),
+            (b"# caf\xe9\n\nexclude = [\"eth\xe9\"]\n", 3, "not UTF-8"),
+            (b"# caf\xe9\nexclud\xe9 = [\"eth1\"]\n", 2, "key"),
+            (b"# caf\xe9\nmain_route = tru\xe9\n", 2, ""),
+        ] {
+            let error = load(bytes).unwrap_err();
+            let text = error.to_string();
+            assert!(error.exit_code() == 2 && text.contains(&format!("eniroute.toml:{line}: ")), "{text}");
+            assert!(text.contains(words), "{text}");
+        }
     }
 
     #[test]

@@ -193,3 +193,17 @@ fn a_comment_of_somebody_else_s_that_is_no_utf_8_is_passed_over_and_left_as_it_i
         foreign.iter().for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
     }
 }
+
+#[test]
+fn a_comment_in_the_configuration_may_be_in_any_encoding_and_a_value_may_not() {
+    let (vpc, instance) = two_enis();
+    write(&instance, "etc/eniroute.toml", &[COMMENT, b"exclude = [\"eth\xfc\"]\n"].concat());
+    let run = instance.eniroute("apply");
+    assert!(run.code == 2 && run.stderr.contains("etc/eniroute.toml:2: "), "{run:?}");
+    write(&instance, "etc/eniroute.toml", &[COMMENT, b"main_routes_first = true # gr\xfcn\n"].concat());
+    for command in ["apply --service", "status", "refresh", "apply"] {
+        instance.must(command);
+    }
+    answers(&vpc);
+    assert!(instance.host.ip("rule").contains("suppress_prefixlength"), "{}", instance.host.ip("rule"));
+}
