@@ -139,8 +139,7 @@ pub struct Parts {
     /// Leave the kernel alone: only write the files
     #[arg(long)]
     pub no_kernel: bool,
-    /// Write for this network stack, whatever is found on the host: netplan, network-scripts, network-manager, networkd, ifupdown, none
-    #[arg(long, value_name = "NAME", value_parser = stacks::by_name)]
+    #[arg(long, value_name = "NAME", value_parser = stacks::by_name, help = format!("Write for this network stack, whatever is found on the host: {}", stacks::names()))]
     pub backend: Option<&'static Stack>,
 }
 

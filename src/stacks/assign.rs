@@ -53,7 +53,7 @@ impl Stacks {
     /// A file that cannot be read.
     pub fn detect(disk: &Disk) -> Result<Self> {
         let mut reasons = Vec::new();
-        for stack in STACKS {
+        for stack in STACKS.iter().copied() {
             let found = (stack.runs_host)(disk)?;
             reasons.push(format!("{stack}: {}", found.why));
             if found.yes {
@@ -64,6 +64,7 @@ impl Stacks {
         Ok(Self { reasons, ..Self::from(&super::NONE) })
     }
 
+    /// The stack of this ENI's interface.
     pub fn of(&self, planned: &Planned) -> &'static Stack {
         self.each.get(&planned.eni.mac).copied().unwrap_or(self.host)
     }
@@ -81,6 +82,7 @@ impl Stacks {
 pub struct Renderers(pub Vec<(&'static Stack, Box<dyn Renderer>)>);
 
 impl Renderers {
+    /// The renderer of this stack; `None` where no files are written for it.
     pub fn of(&self, stack: &Stack) -> Option<&dyn Renderer> {
         self.0.iter().find(|(other, _)| *other == stack).map(|(_, renderer)| &**renderer)
     }

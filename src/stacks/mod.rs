@@ -32,8 +32,8 @@ pub use stack::{Before, Changes, HandOver, Prepared, Rendering, Stack, Told};
 
 /// Every stack, in the order in which a host is asked for them: netplan drives networkd, NetworkManager may drive ifcfg
 /// files.
-pub static STACKS: [&Stack; 5] =
-    [&netplan::STACK, &network_scripts::STACK, &network_manager::STACK, &networkd::STACK, &ifupdown::STACK];
+pub static STACKS: &[&Stack] =
+    &[&netplan::STACK, &network_scripts::STACK, &network_manager::STACK, &networkd::STACK, &ifupdown::STACK];
 
 /// For a host without a stack.
 pub static NONE: Stack = Stack::NONE;
@@ -43,7 +43,12 @@ const NO_FILES: &str = "no files are written: kernel only, the boot service repe
 
 /// Those, and the one for a host without.
 pub fn all() -> impl Iterator<Item = &'static Stack> {
-    STACKS.into_iter().chain([&NONE])
+    STACKS.iter().copied().chain([&NONE])
+}
+
+/// The names of all, as `--backend` takes them.
+pub fn names() -> String {
+    all().map(|stack| stack.name).collect::<Vec<_>>().join(", ")
 }
 
 /// The stack that `--backend` names.
@@ -51,9 +56,8 @@ pub fn all() -> impl Iterator<Item = &'static Stack> {
 /// # Errors
 /// There is no such stack; the names of all.
 pub fn by_name(name: &str) -> Result<&'static Stack, String> {
-    let names = all().map(|stack| stack.name).collect::<Vec<_>>().join(", ");
     let found = all().find(|stack| stack.name == name);
-    found.ok_or_else(|| format!("`{name}` is not a backend; the backends are {names}"))
+    found.ok_or_else(|| format!("`{name}` is not a backend; the backends are {}", names()))
 }
 
 /// Every file of ours on the disk, of any backend, sorted by folder and name.

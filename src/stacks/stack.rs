@@ -71,15 +71,19 @@ impl fmt::Display for Stack {
 
 /// Whether a stack configures this host, and how we know.
 pub struct Finding {
+    /// It does.
     pub yes: bool,
+    /// What was seen, or not.
     pub why: String,
 }
 
 impl Finding {
+    /// It does.
     pub fn yes(why: String) -> Self {
         Self { yes: true, why }
     }
 
+    /// It does not.
     pub fn no(why: &str) -> Self {
         Self { yes: false, why: why.to_owned() }
     }

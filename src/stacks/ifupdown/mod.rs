@@ -19,6 +19,7 @@ use interfaces::{Interfaces, Stanza};
 
 const FOLDER: &str = "/etc/network/interfaces.d";
 
+/// ifupdown, and Alpine's ifupdown-ng.
 pub static STACK: Stack = Stack {
     name: "ifupdown",
     folders: &[FOLDER],

@@ -25,7 +25,7 @@ use owner::{Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
 use yaml::{flow_list, flow_map, scalar};
 
-/// Our files lie beside networkd's units, too.
+/// netplan. Our files lie beside networkd's units, too.
 pub static STACK: Stack = Stack {
     name: "netplan",
     folders: &[networkd::hold::FOLDER, "/etc/netplan", networkd::unit::FOLDER],

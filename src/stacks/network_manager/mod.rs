@@ -22,6 +22,7 @@ const PROGRAM: &str = "NetworkManager";
 /// There while it runs.
 pub const RUNNING: &str = "/run/NetworkManager";
 
+/// NetworkManager.
 pub static STACK: Stack = Stack {
     name: "network-manager",
     folders: &[FOLDER],

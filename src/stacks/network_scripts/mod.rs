@@ -18,6 +18,7 @@ use ifcfg::{Ifcfg, is_ifcfg};
 
 const FOLDER: &str = "/etc/sysconfig/network-scripts";
 
+/// The network scripts of the distributions of Red Hat's line.
 pub static STACK: Stack = Stack {
     name: "network-scripts",
     folders: &[FOLDER],

@@ -25,6 +25,7 @@ use read::Unit;
 /// The program that configures links, for netplan, too.
 pub const PROGRAM: &str = "systemd-networkd";
 
+/// systemd-networkd without netplan.
 pub static STACK: Stack = Stack {
     name: "networkd",
     folders: &[hold::FOLDER, unit::FOLDER],

@@ -42,6 +42,7 @@ pub struct Reload<'a> {
 }
 
 impl<'a> Reload<'a> {
+    /// Those that the files are, or add to.
     pub fn of(about: &HandOver<'a>) -> Self {
         let HandOver { disk, changes, wait, .. } = *about;
         let changed = secondary_units(changes.files.iter().map(FileChange::path), &changes.units);
