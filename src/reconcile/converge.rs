@@ -17,7 +17,7 @@ use crate::stacks::Before;
 /// Makes the host what `metadata` says, and remembers it for the next run.
 ///
 /// # Errors
-/// A selector that means no ENI; the kernel cannot be read; as [`executor::Executor::execute`].
+/// A selector that means no ENI; the kernel cannot be read; as [`super::executor::Executor::execute`].
 pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report> {
     let mut run = Run::of(host, how, metadata)?;
     if how.is_repeated {

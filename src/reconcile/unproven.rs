@@ -24,6 +24,7 @@ const MODE: u32 = 0o644;
 /// The kernel's name for this boot (random(4)).
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
+/// Changes that are neither proven nor taken back, and what it takes to do either.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Unproven {
     /// The boot whose kernel has the changes.

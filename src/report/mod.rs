@@ -50,6 +50,7 @@ pub enum Voice {
     Silent,
 }
 
+/// A file that was changed (`plan`: would be).
 #[derive(Clone, Debug, Serialize)]
 pub struct FileReport {
     /// Absolute, without `--root`.
@@ -61,6 +62,7 @@ pub struct FileReport {
     pub diff: String,
 }
 
+/// An ENI as EC2 has it, and how it is on this host.
 #[derive(Clone, Debug, Serialize)]
 pub struct EniReport {
     /// Absent when no interface carries the ENI's MAC.
@@ -79,6 +81,7 @@ pub struct EniReport {
     pub state: State,
 }
 
+/// A private address, and what it is called outside.
 #[derive(Clone, Debug, Serialize)]
 pub struct AddressReport {
     pub address: IpAddr,
