@@ -59,18 +59,18 @@ impl Scope {
 /// What has to change. First everything that is added, the host's and then ENI by ENI, addresses before routes before rules; then what
 /// is taken away, the other way round. Applying the result and asking again gives nothing.
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
-    let there = There::new(observed);
+    let present = Present::new(observed);
     let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
-    let in_scope = in_scope.filter(|planned| planned.awaited(observed).is_none());
+    let in_scope = in_scope.filter(|planned| planned.missing_lease(observed).is_none());
     let objects = desired.host.iter().cloned().chain(in_scope.flat_map(|planned| planned.objects()));
-    let added = objects.filter_map(|object| there.addition(object, scope));
-    added.chain(removals(desired, &there, scope).into_iter().map(Change::Remove)).collect()
+    let added = objects.filter_map(|object| present.addition(object, scope));
+    added.chain(removals(desired, &present, scope).into_iter().map(Change::Remove)).collect()
 }
 
 /// What of each ENI is not in the kernel.
 pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<Object>> {
-    let there = There::new(observed);
-    let lacking = |planned: &Planned| planned.objects().filter(|object| there.lacks(object)).collect();
+    let present = Present::new(observed);
+    let lacking = |planned: &Planned| planned.objects().filter(|object| present.lacks(object)).collect();
     desired.enis.iter().map(|planned| (planned.eni.number(), lacking(planned))).collect()
 }
 
@@ -86,11 +86,11 @@ pub struct Conflict {
 
 /// What cannot be made without taking away what is not ours.
 pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Conflict> {
-    let there = There::new(observed);
+    let present = Present::new(observed);
     let enis = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
     let routes = enis.flat_map(|planned| planned.routes.iter().map(|route| (planned.eni.mac, route)));
-    let lacking = routes.filter(|(_, route)| !there.index.has_route(route));
-    let standing = lacking.filter_map(|(owner, wanted)| Some((owner, wanted, there.foreign_rival(wanted, scope)?)));
+    let lacking = routes.filter(|(_, route)| !present.index.has_route(route));
+    let standing = lacking.filter_map(|(owner, wanted)| Some((owner, wanted, present.foreign_rival(wanted, scope)?)));
     standing.map(|(owner, wanted, standing)| conflict(owner, wanted, standing)).collect()
 }
 
@@ -109,22 +109,22 @@ pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
 }
 
 /// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.
-pub fn severed<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &[Change]) -> Option<&'a Object> {
-    let there = Index::new(after);
+pub fn lost_lifeline<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &[Change]) -> Option<&'a Object> {
+    let present = Index::new(after);
     let stands = |object: &Object| match object {
         Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
-        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => there.has(object),
+        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => present.has(object),
     };
     lifelines.iter().find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
 }
 
 /// Those of `changes` that are so in the kernel: made, or needless.
 pub fn standing(changes: &[Change], observed: &Observed) -> Vec<Change> {
-    let there = Index::new(observed);
+    let present = Index::new(observed);
     let stands = |change: &&Change| match change {
-        Change::Add(object) => there.has(object),
-        Change::Remove(object) => !there.has(object),
-        Change::Replace { new, .. } => there.has_route(new),
+        Change::Add(object) => present.has(object),
+        Change::Remove(object) => !present.has(object),
+        Change::Replace { new, .. } => present.has_route(new),
     };
     changes.iter().filter(stands).cloned().collect()
 }
@@ -136,7 +136,7 @@ fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
 }
 
 /// What the kernel holds, by what a wanted object has to be compared with.
-struct There<'a> {
+struct Present<'a> {
     observed: &'a Observed,
     index: Index<'a>,
     /// Addresses that stay.
@@ -145,7 +145,7 @@ struct There<'a> {
     keys: BTreeMap<(u32, IpNet, u32), Vec<&'a Route>>,
 }
 
-impl<'a> There<'a> {
+impl<'a> Present<'a> {
     fn new(observed: &'a Observed) -> Self {
         let mut keys: BTreeMap<_, Vec<&Route>> = BTreeMap::new();
         observed.routes.iter().for_each(|route| keys.entry(route.key()).or_default().push(route));
@@ -176,10 +176,10 @@ impl<'a> There<'a> {
         self.rivals(wanted).iter().copied().find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
     }
 
-    /// It has to be made. In main, a route by another hand does as well, even at a metric of ours.
+    /// It has to be made. In main, a route that is somebody else's does as well, even at a metric of ours.
     fn lacks(&self, object: &Object) -> bool {
         match object {
-            // An address that is there with another prefix length is there.
+            // An address that is there with another prefix length is present.
             Object::Address(address) => !self.ips.contains(&ip(address)),
             Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
             Object::Sysctl(sysctl) => {
@@ -230,7 +230,7 @@ fn stays(address: &Address, observed: &Observed) -> bool {
     left.is_none_or(|left| address.net.addr().is_ipv6() && left > NOT_RENEWED)
 }
 
-fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
+fn removals(desired: &Desired, present: &Present, scope: &Scope) -> Vec<Object> {
     let wanted: BTreeSet<Object> = desired.objects().collect();
     let set: BTreeSet<&Key> = wanted.iter().filter_map(Object::sysctl).map(|sysctl| &sysctl.key).collect();
     // A rival of a wanted route has been replaced already.
@@ -238,7 +238,7 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
 
     let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.owner, object)));
     let made = made.filter(|(owner, object)| {
-        there.index.has(object) && !there.is_leased(object) && scope.removes(desired, *owner, object)
+        present.index.has(object) && !present.is_leased(object) && scope.removes(desired, *owner, object)
     });
     let unwanted = made.filter(|(_, object)| match object {
         Object::Route(route) => !replaced.contains(&route.key()),
@@ -247,7 +247,7 @@ fn removals(desired: &Desired, there: &There, scope: &Scope) -> Vec<Object> {
     });
     let unwanted: Vec<Object> =
         unwanted.map(|(_, object)| object.clone()).filter(|object| !is_in_use(object, desired)).collect();
-    let free = |object: &Object| !matches!(object, Object::LinkUp(dev) if there.is_shared(dev, &unwanted));
+    let free = |object: &Object| !matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
     unwanted.iter().filter(|object| free(object)).cloned().collect()
 }
 

@@ -330,7 +330,7 @@ fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
     let changes = diff(&desired, &observed, &everything());
     assert!(shown(&changes).iter().all(|change| change.contains("eth1") || change.contains("10001")), "{changes:#?}");
     assert_eq!(missing(&desired, &observed)[&Number::default()].len(), 4);
-    assert_eq!(desired.enis[0].awaited(&observed), Some("10.0.0.10".parse().unwrap()));
+    assert_eq!(desired.enis[0].missing_lease(&observed), Some("10.0.0.10".parse().unwrap()));
 
     let second = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
     let observed = Observed { addresses: vec![second.clone()], ..leased };
@@ -356,24 +356,28 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
     before.routes.push(default.clone());
     before.addresses.push(secondary.clone());
     let eth0: Dev = "eth0".into();
-    assert_eq!(severed(&eth0, &lifelines(&eth0, &before), &before, &[]).cloned(), None);
+    assert_eq!(lost_lifeline(&eth0, &lifelines(&eth0, &before), &before, &[]).cloned(), None);
 
     let mut after = before.clone();
     after.routes.clear();
-    assert_eq!(severed(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(), Some(Object::Route(default)));
+    assert_eq!(lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(), Some(Object::Route(default)));
 
     let mut after = before.clone();
     after.links[0].up = false;
-    assert_eq!(severed(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(), Some(Object::LinkUp(eth0.clone())));
+    assert_eq!(
+        lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(),
+        Some(Object::LinkUp(eth0.clone()))
+    );
 
     let mut after = before.clone();
     after.addresses.pop();
     assert_eq!(
-        severed(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(),
+        lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(),
         Some(Object::Address(secondary.clone()))
     );
     assert_eq!(
-        severed(&eth0, &lifelines(&eth0, &before), &after, &[Change::Remove(Object::Address(secondary))]).cloned(),
+        lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[Change::Remove(Object::Address(secondary))])
+            .cloned(),
         None
     );
 }
@@ -396,7 +400,8 @@ fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_los
     before.routes = vec![both.clone()];
     let with = |route: Route| Observed { routes: vec![route], ..before.clone() };
     let single = |dev: &str| Route { via: hop(dev).via, dev: Some(dev.into()), ..by(Vec::new()) };
-    let lost = |after: Route| severed(&"eth0".into(), &lifelines(&"eth0".into(), &before), &with(after), &[]).cloned();
+    let lost =
+        |after: Route| lost_lifeline(&"eth0".into(), &lifelines(&"eth0".into(), &before), &with(after), &[]).cloned();
     assert_eq!(lost(single("eth0")), None, "the other's went, which is none of the primary's");
     assert_eq!(lost(by(vec![hop("eth2"), hop("eth0")])), None);
     assert_eq!(lost(single("eth1")), Some(Object::Route(both.clone())));

@@ -58,8 +58,8 @@ impl Planned {
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
         // Before it is up: a default route of this ENI in main would carry what the primary one sends.
-        let deaf = Sysctl::new(Key::accept_ra(&self.dev), "0");
-        let link = [Object::Sysctl(deaf), Object::LinkUp(self.dev.clone())];
+        let accept_ra = Sysctl::new(Key::accept_ra(&self.dev), "0");
+        let link = [Object::Sysctl(accept_ra), Object::LinkUp(self.dev.clone())];
         let link = link.into_iter().filter(|_| !self.eni.primary);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
@@ -83,7 +83,7 @@ impl Planned {
 
     /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
     /// would become the interface's primary address (amazon-linux-2023 #998), and a route cannot have it as source.
-    pub fn awaited(&self, observed: &Observed) -> Option<Ipv4Addr> {
+    pub fn missing_lease(&self, observed: &Observed) -> Option<Ipv4Addr> {
         let own = *self.eni.ipv4.first().filter(|_| self.eni.primary)?;
         let wanted = Address::host(&self.dev, own.into());
         (!observed.addresses.iter().any(|up| up.is_same_ip(&wanted))).then_some(own)

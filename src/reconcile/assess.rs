@@ -36,7 +36,7 @@ pub struct Assessment {
     pub keep: BTreeSet<Mac>,
     /// Entries of the configuration's `exclude` that mean no ENI.
     pub idle: Vec<Selector>,
-    /// Routes by another hand in the place of ours.
+    /// Routes that are not ours in the place of ours.
     pub conflicts: Vec<Conflict>,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,

@@ -42,7 +42,7 @@ pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<F
 /// What a run has to leave for a later one, in words.
 pub fn notes(assessment: &Assessment) -> Vec<String> {
     let enis = || assessment.desired.enis.iter();
-    let waiting = enis().filter_map(|planned| awaited(assessment, planned)).map(|finding| finding.to_string());
+    let waiting = enis().filter_map(|planned| missing_lease(assessment, planned)).map(|finding| finding.to_string());
     let waiting = waiting.chain(enis().filter_map(|planned| leased_note(assessment, planned)));
     let without_ipv6 = enis().filter_map(|planned| without_ipv6(assessment, planned));
     waiting.chain(without_ipv6.chain(unlisted(assessment)).map(|finding| finding.to_string())).collect()
@@ -108,9 +108,9 @@ fn absent(planned: &Planned, object: &Object) -> Finding {
 
 /// What a DHCP client has to bring.
 fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
-    let own = planned.awaited(&assessment.observed).map(IpAddr::from);
+    let own = planned.missing_lease(&assessment.observed).map(IpAddr::from);
     let lacking = planned.lacking(&assessment.observed).into_iter();
-    let each = lacking.map(|ip| match awaited(assessment, planned) {
+    let each = lacking.map(|ip| match missing_lease(assessment, planned) {
         Some(finding) if own == Some(ip) => finding,
         _ => {
             let what = format!("{} lacks {ip}, which EC2 has assigned", planned.dev);
@@ -120,8 +120,8 @@ fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
     each.collect()
 }
 
-fn awaited(assessment: &Assessment, planned: &Planned) -> Option<Finding> {
-    let ip = planned.awaited(&assessment.observed)?;
+fn missing_lease(assessment: &Assessment, planned: &Planned) -> Option<Finding> {
+    let ip = planned.missing_lease(&assessment.observed)?;
     let what = format!("{} lacks its own address {ip}, which its DHCP client brings", planned.dev);
     Some(Finding::new(Code::A1, Owner::Eni(planned.eni.mac), what, "nothing is added to it until then"))
 }
@@ -167,7 +167,7 @@ fn stray(planned: &Planned, ip: IpAddr, ways: &[Dev]) -> Finding {
     Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy)
 }
 
-/// Rules by another hand for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
+/// Rules not created by eniroute for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
 fn rivals(assessment: &Assessment) -> Vec<Finding> {
     assessment.desired.enis.iter().flat_map(|planned| rivals_of(assessment, planned)).collect()
 }
@@ -190,7 +190,7 @@ fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
     let dev = &planned.dev;
     let told = counts.into_iter().map(|((table, first), count)| {
         let order = if first { "they come before eniroute's, which are never asked" } else { "eniroute's come first" };
-        format!("rules by another hand send traffic from {dev}'s addresses to table {table} ({count} of them): {order}")
+        format!("rules not created by eniroute send traffic from {dev}'s addresses to table {table} ({count} of them): {order}")
     });
     told.map(|what| Finding::told(Code::R3, Owner::Eni(planned.eni.mac), what)).collect()
 }

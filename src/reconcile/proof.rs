@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::assess::Assessment;
-use crate::diff::{lifelines, severed};
+use crate::diff::{lifelines, lost_lifeline};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
@@ -94,7 +94,7 @@ impl Baseline {
     pub fn prove(&self, kernel: &mut Kernel, done: &[Change], wait: Duration) -> Result<Observed> {
         let after = kernel.observe()?;
         for (dev, held) in &self.held {
-            if let Some(lost) = severed(dev, held, &after, done) {
+            if let Some(lost) = lost_lifeline(dev, held, &after, done) {
                 return Err(Error::Failed(format!("the primary ENI lost something: {}", Change::Remove(lost.clone()))));
             }
         }

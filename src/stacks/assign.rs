@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::STACKS;
-use super::stack::{Claim, Host, Renderer, Share, Stack, guest};
+use super::stack::{Claim, Host, Renderer, Share, Stack, primary_with_rules};
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::{Link, MAIN, Mac, Route};
@@ -107,17 +107,17 @@ pub fn for_the_boot(desired: &Desired, stacks: &Stacks, renderers: &Renderers) -
 /// Each renderer's share, in their order. The primary's rules go to its own stack, if that can hold them, else to any
 /// other; where none can, its own says so.
 pub fn divide<'a>(desired: &'a Desired, stacks: &Stacks, renderers: &Renderers) -> Vec<Share<'a>> {
-    let host = guest(desired).map(|guest| {
-        let own = stacks.of(guest);
+    let host = primary_with_rules(desired).map(|primary| {
+        let own = stacks.of(primary);
         let holds = |stack: &&'static Stack| {
             let mut enis = desired.enis.iter().filter(|planned| stacks.of(planned) == *stack);
             renderers.of(stack).is_some_and(|renderer| enis.any(|planned| renderer.holds_rules(planned)))
         };
-        (guest, [own].into_iter().chain(stacks.used(desired)).find(holds).unwrap_or(own))
+        (primary, [own].into_iter().chain(stacks.used(desired)).find(holds).unwrap_or(own))
     });
     let share = |stack: &'static Stack| Share {
         enis: desired.enis.iter().filter(|planned| stacks.of(planned) == stack).collect(),
-        guest: host.filter(|(_, host)| *host == stack).map(|(guest, _)| guest),
+        rules_of: host.filter(|(_, host)| *host == stack).map(|(primary, _)| primary),
     };
     renderers.0.iter().map(|(stack, _)| share(stack)).collect()
 }

@@ -161,26 +161,26 @@ pub struct Share<'a> {
     /// The ENIs whose interfaces the stack runs, the primary one first.
     pub enis: Vec<&'a Planned>,
     /// The primary ENI, whichever stack runs it, where this stack is to hold its rules: they are global.
-    pub guest: Option<&'a Planned>,
+    pub rules_of: Option<&'a Planned>,
 }
 
 impl<'a> Share<'a> {
     /// Everything, where one stack runs the whole host.
     pub fn whole(desired: &'a Desired) -> Self {
-        Self { enis: desired.enis.iter().collect(), guest: guest(desired) }
+        Self { enis: desired.enis.iter().collect(), rules_of: primary_with_rules(desired) }
     }
 
     /// `planned` with those rules that its own files are to hold: a secondary ENI's its own, and the primary's,
-    /// too, if it is the one that `bears` them.
-    pub fn with_rules(&self, planned: &Planned, bears: bool) -> Planned {
+    /// too, if it is the one that `carries` them.
+    pub fn with_rules(&self, planned: &Planned, carries: bool) -> Planned {
         let own = planned.rules.iter().filter(|_| !planned.eni.primary);
-        let guests = self.guest.iter().filter(|_| bears).flat_map(|guest| &guest.rules);
+        let guests = self.rules_of.iter().filter(|_| carries).flat_map(|guest| &guest.rules);
         Planned { rules: own.chain(guests).cloned().collect(), ..planned.clone() }
     }
 }
 
 /// The primary ENI, if it has rules.
-pub fn guest(desired: &Desired) -> Option<&Planned> {
+pub fn primary_with_rules(desired: &Desired) -> Option<&Planned> {
     desired.enis.iter().find(|planned| planned.eni.primary && !planned.rules.is_empty())
 }
 

@@ -150,7 +150,7 @@ impl Renderer for Netplan {
         for (planned, place) in own {
             primary(&share.with_rules(planned, host.is_none()), place, &mut rendering);
         }
-        if let (Some(planned), Some(host)) = (share.guest, host) {
+        if let (Some(planned), Some(host)) = (share.rules_of, host) {
             add(&Planned { addresses: Vec::new(), routes: Vec::new(), ..planned.clone() }, host, &mut rendering);
         }
         secondaries.into_iter().for_each(|(planned, place)| secondary(planned, place, &mut rendering));

@@ -115,7 +115,7 @@ impl Renderer for NetworkManager {
         let mut rendering = Rendering::default();
         let (primary, secondaries): (Vec<&Planned>, Vec<&Planned>) =
             share.enis.iter().partition(|planned| planned.eni.primary);
-        let rules: Vec<Rule> = share.guest.iter().flat_map(|planned| planned.rules.clone()).collect();
+        let rules: Vec<Rule> = share.rules_of.iter().flat_map(|planned| planned.rules.clone()).collect();
         if let Some(planned) = primary.iter().find(|planned| planned.objects().next().is_some()) {
             rendering.notes.push(note(
                 planned,

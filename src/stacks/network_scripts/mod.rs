@@ -144,9 +144,9 @@ impl NetworkScripts {
 impl Renderer for NetworkScripts {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let bearer = share.enis.iter().find(|planned| self.holds_rules(planned));
+        let carrier = share.enis.iter().find(|planned| self.holds_rules(planned));
         for planned in &share.enis {
-            let planned = &share.with_rules(planned, bearer.is_some_and(|bearer| bearer.eni.mac == planned.eni.mac));
+            let planned = &share.with_rules(planned, carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac));
             if planned.eni.primary {
                 self.primary(planned, &mut rendering);
             } else {

@@ -153,7 +153,7 @@ impl Renderer for Networkd {
         for (planned, place) in own {
             self.add(&share.with_rules(planned, host.is_none()), place, &mut rendering);
         }
-        if let (Some(planned), Some(host)) = (share.guest, host) {
+        if let (Some(planned), Some(host)) = (share.rules_of, host) {
             let rules: Vec<_> = planned.rules.iter().collect();
             rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules)));
         }
