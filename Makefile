@@ -71,7 +71,7 @@ test-boot: root setup packages ## Boot real guests, with real reboots: minutes e
 
 .PHONY: test-ifup
 test-ifup: root setup ## Boot from network-scripts files by Red Hat's own ifup; ENIROUTE_IFUP names its folder (root)
-	@test -n "$(ENIROUTE_IFUP)" || { echo "Set ENIROUTE_IFUP to a folder with initscripts' network-scripts: README.md, Contributing" >&2; exit 1; }
+	@test -n "$(ENIROUTE_IFUP)" || { echo "Set ENIROUTE_IFUP to a folder with initscripts' network-scripts: CONTRIBUTING.md" >&2; exit 1; }
 	ENIROUTE_IFUP="$(abspath $(ENIROUTE_IFUP))" $(CARGO) test --locked --test e2e -- --ignored network_scripts
 
 .PHONY: bench
