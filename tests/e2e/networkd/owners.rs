@@ -183,3 +183,18 @@ fn assert_unmixed(lab: &mut Lab, form: &str) {
     lab.boot(&["eth0", "eth1"]);
     own(lab, "after a boot");
 }
+
+/// Its gateway is in the lease's subnet, which is there only once the lease is.
+#[test]
+fn a_route_of_the_owner_s_by_the_lease_s_router_is_there_after_a_boot_beside_ours() {
+    let yaml = "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      \
+                routes: [{to: 10.20.0.0/16, via: 10.0.0.1}]\n";
+    let mut lab = super::three_enis(&[(super::YAML, yaml)], &["eth0"]);
+    let route = "10.20.0.0/16 via 10.0.0.1 dev eth0";
+    assert!(lab.guest.ip("route").contains(route), "{}", lab.guest.ip("route"));
+    lab.apply();
+    lab.power_off();
+    lab.boot(&super::ETH);
+    assert!(lab.guest.ip("route").contains(route), "{}\n{}", lab.guest.ip("route"), lab.log());
+    assert_eq!(lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]), super::NOBODY);
+}
