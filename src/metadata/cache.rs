@@ -2,7 +2,7 @@
 //! interface, and `refresh` what to compare with. While it is there, eniroute is in charge of this host; an image or
 //! the next boot does not have it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +28,9 @@ pub struct Memory {
     /// Those that were complete, and could not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Eni>,
-    /// The service has not answered in this boot yet: this is what it said before.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub recalled: bool,
+    /// Those that the service has not told in this boot yet: they are as it said before.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub recalled: BTreeSet<Mac>,
     /// What has been said of ENIs that are not configured: what runs every minute does not say it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
@@ -45,7 +45,7 @@ impl Memory {
             nics: nics(links),
             enis: metadata.enis.clone(),
             refused: metadata.refused.clone(),
-            recalled: metadata.recalled,
+            recalled: metadata.recalled.clone(),
             told: metadata.incomplete.iter().map(Incomplete::to_string).collect(),
             forced: self.forced || force,
         }
@@ -84,13 +84,13 @@ impl Memory {
 
     /// Whether the service said so in this boot, of these very interfaces.
     pub fn is_of(&self, links: &[Link]) -> bool {
-        !self.enis.is_empty() && !self.recalled && self.nics == nics(links)
+        !self.enis.is_empty() && self.recalled.is_empty() && self.nics == nics(links)
     }
 
-    /// Whether a run has dealt with this very interface.
+    /// Whether a run has dealt with this very interface, by what the service has said in this boot.
     pub fn has_served(&self, nic: &Link) -> bool {
         let is_it = |eni: &Eni| nic.eni_mac() == Some(eni.mac) && self.nics.get(&eni.mac) == Some(&nic.index);
-        self.enis.iter().any(is_it)
+        self.enis.iter().any(|eni| is_it(eni) && !self.recalled.contains(&eni.mac))
     }
 
     /// Every ENI that was all there.
@@ -101,7 +101,7 @@ impl Memory {
     /// All of it, judged anew: the file may say anything. An ENI that has no interface (EFA-only, or in a container's
     /// namespace) is still listed by EC2.
     pub fn metadata(self) -> Metadata {
-        Metadata { recalled: self.recalled, ..judge(self.read()) }
+        judge(self.read(), &self.recalled)
     }
 
     /// Without the ENIs whose interface is not among `links`: they are gone.

@@ -31,18 +31,23 @@ const SERVICES: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0,
 /// A metadata key, and what is wrong with a value of it.
 type Finding = (&'static str, String);
 
-/// What can be of what was `read`, the primary ENI first, then by number; and what cannot be, and why.
-pub fn judge(mut read: Vec<Eni>) -> Metadata {
-    read.sort_by_key(|eni| (!eni.primary, eni.number()));
-    let numbers = count(read.iter().filter(|eni| own(eni).is_none()).map(Eni::number));
+/// What can be of what was `read`, the primary ENI first, then by number; and what cannot be, and why. What EC2 said of
+/// those that are `recalled` before this boot gives way to what it says of others now, but for the primary ENI.
+pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
+    let is_recalled = |eni: &Eni| recalled.contains(&eni.mac);
+    read.sort_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
+    let sound = || read.iter().filter(|eni| own(eni).is_none());
+    let (all, told) = (count(sound()), count(sound().filter(|eni| !is_recalled(eni))));
     let primary = read.iter().find(|eni| eni.primary).map(|eni| eni.mac);
     let mut metadata = Metadata { primary, ..Metadata::default() };
     let mut taken = Taken::default();
     for eni in read {
+        let numbers = if is_recalled(&eni) { &all } else { &told };
         let is_shared = !eni.primary && numbers.get(&eni.number()).is_some_and(|count| *count > 1);
         let finding = own(&eni).or_else(|| is_shared.then(|| shared_number(&eni))).or_else(|| taken.clash(&eni));
         let Some((key, why)) = finding else {
             taken.insert(&eni);
+            metadata.recalled.extend(is_recalled(&eni).then_some(eni.mac));
             metadata.enis.push(eni);
             continue;
         };
@@ -283,9 +288,9 @@ fn shown(claim: IpNet) -> String {
     if is_address { claim.addr().to_string() } else { claim.to_string() }
 }
 
-fn count(numbers: impl Iterator<Item = Number>) -> BTreeMap<Number, usize> {
+fn count<'a>(enis: impl Iterator<Item = &'a Eni>) -> BTreeMap<Number, usize> {
     let mut counts = BTreeMap::new();
-    numbers.for_each(|number| *counts.entry(number).or_default() += 1);
+    enis.for_each(|eni| *counts.entry(eni.number()).or_default() += 1);
     counts
 }
 

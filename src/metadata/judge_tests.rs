@@ -28,7 +28,7 @@ fn three() -> [Eni; 3] {
 
 /// What is refused, as it is told.
 fn refused(enis: impl IntoIterator<Item = Eni>) -> Vec<String> {
-    let metadata = judge(enis.into_iter().collect());
+    let metadata = judge(enis.into_iter().collect(), &BTreeSet::new());
     let both = metadata.refused.iter().map(|eni| eni.mac).collect::<Vec<_>>();
     assert_eq!(both, metadata.incomplete.iter().map(|incomplete| incomplete.mac).collect::<Vec<_>>());
     metadata.incomplete.iter().map(ToString::to_string).collect()
@@ -273,7 +273,7 @@ fn eighty_enis_of_a_hundred_addresses_are_judged_at_once() {
         ..eni(1)
     };
     let began = std::time::Instant::now();
-    let metadata = judge((1..=80).map(many).collect());
+    let metadata = judge((1..=80).map(many).collect(), &BTreeSet::new());
     assert_eq!(metadata.enis.len(), 80, "{:?}", metadata.incomplete);
     assert!(began.elapsed().as_millis() < 1000, "{:?}", began.elapsed());
 }

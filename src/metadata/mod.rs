@@ -40,8 +40,8 @@ pub struct Metadata {
     pub incomplete: Vec<Incomplete>,
     /// Those of them that are all there, but cannot be true.
     pub refused: Vec<Eni>,
-    /// It is what the service said before this boot: nothing is taken away by it.
-    pub recalled: bool,
+    /// Complete ENIs that are as the service said before this boot: nothing is taken away from them.
+    pub recalled: BTreeSet<Mac>,
 }
 
 /// What keeps an ENI from being complete.
@@ -127,7 +127,7 @@ impl Reading {
                 Err(why) => incomplete.push(why),
             }
         }
-        let mut metadata = Metadata { primary: Some(self.primary), ..judge(read) };
+        let mut metadata = Metadata { primary: Some(self.primary), ..judge(read, &BTreeSet::new()) };
         metadata.incomplete.splice(0..0, incomplete);
         metadata
     }
@@ -176,7 +176,7 @@ pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result
     if macs != known.iter().map(|eni| eni.mac).collect() {
         return Ok(false);
     }
-    let Metadata { enis, incomplete, refused, .. } = judge(known.to_vec());
+    let Metadata { enis, incomplete, refused, .. } = judge(known.to_vec(), &BTreeSet::new());
     if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
         return Ok(false);
     }

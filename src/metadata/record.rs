@@ -65,7 +65,30 @@ impl Record {
             _ => self.primary.as_ref().is_some_and(is_there),
         };
         let present: Vec<Eni> = self.enis.into_iter().filter(|eni| is_there(&eni.mac)).collect();
-        (is_this && !present.is_empty()).then(|| Metadata { recalled: true, ..judge(present) })
+        let recalled = present.iter().map(|eni| eni.mac).collect();
+        (is_this && !present.is_empty()).then(|| judge(present, &recalled))
+    }
+
+    /// What the service has `said`, and with it the last word on each ENI that it does not tell all of, or does not list,
+    /// while its interface is among `links`. That stays incomplete. What does not go with what was said now is left out.
+    pub fn beside(self, said: Metadata, instance: Option<&str>, links: &[Link]) -> Metadata {
+        let is_this = self.primary.is_none() || self.primary == said.primary;
+        let Some(last) = self.recall(instance, links).filter(|_| is_this) else { return said };
+        let is_told = |mac: &Mac| said.enis.iter().chain(&said.refused).any(|eni| eni.mac == *mac);
+        let (known, late): (Vec<Eni>, Vec<Eni>) = last.enis.into_iter().partition(|eni| is_told(&eni.mac));
+        if late.is_empty() {
+            return said;
+        }
+        let recalled = late.iter().map(|eni| eni.mac).collect();
+        let Metadata { primary, enis, incomplete, refused, .. } = said;
+        let late_still = incomplete.into_iter().filter(|late| !refused.iter().any(|eni| eni.mac == late.mac));
+        let late_still: Vec<_> = late_still.collect();
+        let told = enis.into_iter().chain(refused).map(|eni| with_vpc(eni, &known));
+        let mut metadata = Metadata { primary, ..judge(told.chain(late).collect(), &recalled) };
+        metadata.incomplete.retain(|wrong| !recalled.contains(&wrong.mac));
+        metadata.refused.retain(|eni| !recalled.contains(&eni.mac));
+        metadata.incomplete.splice(0..0, late_still);
+        metadata
     }
 
     /// Writes it, if it differs from what is there; where it says nothing, there is no file.
@@ -97,6 +120,12 @@ impl Record {
         let stamp = disk.stamp(PATH).and_then(|stamp| stamp.changed.elapsed().ok());
         stamp.map_or_else(|| "an unknown time".to_owned(), in_words)
     }
+}
+
+/// The service is asked for an ENI's VPC, which never changes, only where ranges of those that it tells overlap.
+fn with_vpc(eni: Eni, known: &[Eni]) -> Eni {
+    let same = known.iter().find(|known| known.id == eni.id);
+    Eni { vpc: eni.vpc.clone().or_else(|| same.and_then(|known| known.vpc.clone())), ..eni }
 }
 
 fn in_words(age: Duration) -> String {

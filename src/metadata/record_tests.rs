@@ -58,7 +58,7 @@ fn record(instance: Option<&str>) -> Record {
 
 fn recalled(record: Record, instance: Option<&str>, there: &[u8]) -> Option<Vec<u8>> {
     let metadata = record.recall(instance, &links(there))?;
-    assert!(metadata.recalled);
+    assert!(metadata.enis.iter().all(|eni| metadata.recalled.contains(&eni.mac)));
     Some(metadata.enis.iter().map(|eni| eni.mac.0[5]).collect())
 }
 
@@ -93,6 +93,43 @@ fn of_what_is_not_told_the_last_word_stands_while_the_interface_is_there() {
     assert_eq!((macs(other.clone()), other.instance.as_deref()), (vec![0], Some(OTHER)), "an image's");
     let primary_late = record(Some(THIS)).after(&told(&[1]), this(), &links(&[0, 1]));
     assert_eq!(primary_late.primary, Some(mac(0)));
+}
+
+fn beside(record: Record, said: Metadata, there: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
+    let metadata = record.beside(Metadata { primary: Some(mac(0)), ..said }, Some(THIS), &links(there));
+    let told = metadata.incomplete.iter().map(ToString::to_string).collect();
+    let last = |macs: Vec<Mac>| macs.iter().map(|mac| mac.0[5]).collect();
+    (last(metadata.enis.iter().map(|eni| eni.mac).collect()), last(metadata.recalled.into_iter().collect()), told)
+}
+
+#[test]
+fn an_eni_that_is_told_late_is_recalled_beside_the_others_and_stays_incomplete() {
+    let late = Incomplete { mac: mac(2), key: "local-ipv4s".to_owned(), why: "late".to_owned() };
+    let said = Metadata { incomplete: vec![late.clone()], ..told(&[0, 1]) };
+    let (enis, recalled, told_late) = beside(record(Some(THIS)), said, &[0, 1, 2]);
+    assert_eq!((enis, recalled, told_late), (vec![0, 1, 2], vec![2], vec![late.to_string()]));
+    let nothing: [String; 0] = [];
+    assert_eq!(beside(record(Some(THIS)), told(&[1]), &[0, 1, 2]), (vec![0, 1, 2], vec![0, 2], nothing.to_vec()));
+    assert_eq!(beside(record(Some(THIS)), told(&[0, 1]), &[0, 1]), (vec![0, 1], vec![], nothing.to_vec()), "no NIC");
+    assert_eq!(beside(record(Some(OTHER)), told(&[0]), &[0, 1]), (vec![0], vec![], nothing.to_vec()), "an image's");
+    let mut of_another_primary = record(None);
+    of_another_primary.primary = Some(mac(9));
+    assert_eq!(beside(of_another_primary, told(&[0]), &[0, 1, 9]), (vec![0], vec![], nothing.to_vec()));
+}
+
+#[test]
+fn what_is_recalled_gives_way_to_what_is_said_now_and_the_primary_to_nobody() {
+    let mut said = told(&[0, 1]);
+    said.enis[1].ipv4 = eni(2).ipv4;
+    assert_eq!(beside(record(Some(THIS)), said, &[0, 1, 2]).0, [0, 1], "its address");
+    let mut said = told(&[0, 1]);
+    said.enis[1].device_number = 2;
+    assert_eq!(beside(record(Some(THIS)), said, &[0, 1, 2]).0, [0, 1], "its number");
+    let mut said = told(&[1, 2]);
+    said.enis[0].ipv4 = eni(0).ipv4;
+    let (enis, recalled, told) = beside(record(Some(THIS)), said, &[0, 1, 2]);
+    assert_eq!((enis, recalled), (vec![0, 2], vec![0]));
+    assert!(told.len() == 1 && told[0].contains(&mac(1).to_string()), "{told:?}");
 }
 
 #[test]

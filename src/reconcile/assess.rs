@@ -63,7 +63,7 @@ impl Assessment {
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
-        let complete = metadata.incomplete.is_empty() && unlisted.is_empty() && !metadata.recalled;
+        let complete = metadata.incomplete.is_empty() && unlisted.is_empty() && metadata.recalled.is_empty();
         let scope = Scope { complete, made, ..reach(&metadata, &desired, chosen.as_ref()) };
         let keep = unlisted.clone();
         let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
@@ -109,6 +109,7 @@ impl Assessment {
     fn narrow(&mut self) {
         self.keep.extend(self.metadata.incomplete.iter().map(|incomplete| incomplete.mac));
         self.keep.extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
+        self.keep.retain(|mac| !self.metadata.recalled.contains(mac));
         let Some(chosen) = &self.chosen else { return };
         let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
         self.keep.extend(self.metadata.enis.iter().filter(|eni| !meant(eni)).map(|eni| eni.mac));
@@ -196,7 +197,7 @@ pub fn read_ledger(disk: &Disk) -> Ledger {
 /// detachment the interface goes, too.
 fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
     let is_listed = |mac: &Mac| {
-        metadata.enis.iter().any(|eni| eni.mac == *mac)
+        metadata.enis.iter().any(|eni| eni.mac == *mac && !metadata.recalled.contains(mac))
             || metadata.incomplete.iter().any(|incomplete| incomplete.mac == *mac)
     };
     ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
@@ -205,11 +206,10 @@ fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Ma
 /// Which ENIs a run may change, and of which it takes nothing away.
 fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>) -> Scope {
     let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
-    let old_news = metadata.enis.iter().filter(|_| metadata.recalled).map(|eni| eni.mac);
     let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
-        keep: left_alone.map(|skipped| skipped.eni.mac).chain(old_news).collect(),
+        keep: left_alone.map(|skipped| skipped.eni.mac).chain(metadata.recalled.iter().copied()).collect(),
         ..Scope::default()
     }
 }

@@ -65,7 +65,7 @@ impl Run<'_> {
         let (metadata, links) = (&self.assessment.metadata, &self.assessment.observed.links);
         let known = Memory::load(disk).after(metadata, links, self.how.force);
         let mut ended = vec![known.save(disk)];
-        if self.how.persist && !metadata.recalled {
+        if self.how.persist && metadata.enis.iter().any(|eni| !metadata.recalled.contains(&eni.mac)) {
             let record = Record::load(disk).after(metadata, platform::instance(disk), links);
             ended.push(record.save(disk));
         }

@@ -27,7 +27,7 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
     });
     reports.extend(refused);
     let late = metadata.incomplete.iter().map(|late| late.mac);
-    let late = late.filter(|mac| !metadata.refused.iter().any(|eni| eni.mac == *mac));
+    let late = late.filter(|mac| !metadata.enis.iter().chain(&metadata.refused).any(|eni| eni.mac == *mac));
     reports.extend(late.map(|mac| incomplete(assessment, mac, state(mac))));
     reports
 }

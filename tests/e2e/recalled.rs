@@ -66,6 +66,11 @@ impl Lab {
         dead
     }
 
+    /// Of the ENI whose interface has this number.
+    fn mac(&self, number: usize) -> String {
+        self.vpc.mac(self.enis[number]).to_owned()
+    }
+
     fn answer(&mut self, missing: &[&str]) {
         let dead = self.dead(missing);
         assert!(dead.is_empty(), "{dead:?}: {}", self.instance.host.dump());
@@ -201,6 +206,75 @@ fn by_what_ec2_said_before_this_boot_nothing_is_taken_away() {
     change(&lab.instance, &socket);
     lab.answer(&[]);
     assert_eq!(lab.instance.host.ip("rule"), rules);
+    lab.vpc.imds().heal();
+    lab.instance.must("refresh");
+    lab.answer(&[]);
+}
+
+/// At a boot the service answers, but for one ENI: that one answers while the run goes on asking, and EC2's next word on
+/// it holds.
+fn boots_without(fault: &Fault) {
+    let mut lab = Lab::new(&[]).reboot();
+    lab.vpc.imds().fault(fault.clone());
+    let began = Instant::now();
+    let mut run = start(&lab.instance, "apply --service --wait 2");
+    while !lab.dead(&[]).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(3), "{fault:?}: {}", lab.instance.host.dump());
+    }
+    assert!(run.try_wait().unwrap().is_none(), "{fault:?}: it goes on asking");
+    let ended = end(run);
+    let is_told = ended.stdout.contains("EC2 lists no ENI") || ended.code == 1 && ended.stderr.contains("06:");
+    assert!(is_told, "{fault:?}: {ended:?}");
+    for command in ["refresh", "hotplug remove eth9", "refresh"] {
+        lab.instance.eniroute(command);
+        lab.answer(&[]);
+    }
+    lab.vpc.imds().heal();
+    lab.instance.must("refresh");
+    lab.answer(&[]);
+    assert!(lab.instance.must("apply").starts_with("nothing to do"), "{fault:?}");
+    assert!(!lab.instance.must("status").contains("incomplete"), "{fault:?}");
+}
+
+#[test]
+fn an_eni_that_alone_is_late_at_a_boot_answers_by_what_ec2_said_last() {
+    let [first, second] = [0, 1].map(|number| Lab::new(&[]).mac(number));
+    for what in [second.clone(), format!("{second}/local-ipv4s"), format!("{first}/interface-id")] {
+        boots_without(&Fault::late(&what));
+    }
+}
+
+#[test]
+fn an_eni_that_alone_is_not_listed_at_a_boot_answers_by_what_ec2_said_last() {
+    boots_without(&Fault::absent(&Lab::new(&[]).mac(1)));
+}
+
+#[test]
+fn what_ec2_says_anew_of_an_eni_that_was_late_replaces_what_it_said_last() {
+    let mut lab = Lab::new(&[]).reboot();
+    lab.vpc.unassign(lab.enis[1], "10.1.0.31");
+    lab.vpc.imds().fault(Fault::late(&lab.mac(1)));
+    let run = start(&lab.instance, "apply --service --wait 20");
+    while !lab.instance.host.dump().contains("10.1.0.31") {
+        sleep(Duration::from_millis(20));
+    }
+    lab.vpc.imds().heal();
+    let ended = end(run);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!lab.instance.host.dump().contains("10.1.0.31"), "{ended:?}");
+    lab.answer(&["10.1.0.31"]);
+}
+
+#[test]
+fn an_address_that_ec2_has_given_to_another_eni_is_not_recalled() {
+    let mut lab = Lab::new(&[]).reboot();
+    let (second, third) = (lab.mac(1), lab.mac(2));
+    lab.vpc.imds().fault(Fault::late(&third));
+    lab.vpc.imds().fault(Fault::value(&format!("{second}/local-ipv4s"), "10.0.0.20"));
+    lab.vpc.imds().fault(Fault::value(&format!("{second}/subnet-ipv4-cidr-block"), "10.0.0.0/20"));
+    lab.instance.eniroute("apply --service --wait 0.5");
+    let rules = lab.instance.host.ip("rule");
+    assert!(rules.contains("from 10.0.0.20 lookup 10001") && !rules.contains("lookup 10002"), "{rules}");
     lab.vpc.imds().heal();
     lab.instance.must("refresh");
     lab.answer(&[]);

@@ -23,7 +23,7 @@ pub fn run(common: &Common) -> Result<Report> {
     let links = host.kernel.links()?;
     let memory = Memory::load(&host.disk);
     // Nothing goes by what is half known, or was known before this boot.
-    if memory.enis.is_empty() || !memory.refused.is_empty() || memory.recalled {
+    if memory.enis.is_empty() || !memory.refused.is_empty() || !memory.recalled.is_empty() {
         return by_ledger(&mut host, how, &links);
     }
     if memory.enis.iter().all(|eni| link_of_mac(eni.mac, &links).is_some()) {

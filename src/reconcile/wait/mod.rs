@@ -43,6 +43,8 @@ pub struct Wait<'a> {
     deadline: Instant,
     /// What the host has been made already.
     known: Memory,
+    /// What EC2 said before this run.
+    last: Record,
     report: Report,
 }
 
@@ -56,7 +58,8 @@ impl<'a> Wait<'a> {
     /// Nothing is done yet; the host is `known` to be so.
     pub fn new(host: &'a mut Host, how: &'a How, known: Memory, deadline: Instant) -> Self {
         let report = Report { command: how.command, ..Report::default() };
-        Self { host, how, deadline, known, report }
+        let last = Record::load(&host.disk);
+        Self { host, how, deadline, known, last, report }
     }
 
     /// Makes the host what is complete of the metadata, if that is more than is known, and again whenever EC2 has
@@ -71,14 +74,15 @@ impl<'a> Wait<'a> {
         let mut links = self.host.kernel.links()?;
         let mut pause = FIRST_PAUSE;
         loop {
-            let ended = self.follow(&read.reading.metadata(), &links, &mut burst);
+            let metadata = self.completed(read.reading.metadata(), &links);
+            let ended = self.follow(&metadata, &links, &mut burst);
             if let Err(error) = ended {
                 return self.report.ended_by(error);
             }
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
             if unserved.is_empty() || self.is_over() {
-                tell(&mut self.report, &unserved, &read.reading.metadata().incomplete, self.how.wait);
+                tell(&mut self.report, &unserved, &metadata.incomplete, self.how.wait);
                 return Ok(self.report);
             }
             sleep(pause);
@@ -155,11 +159,22 @@ impl<'a> Wait<'a> {
     /// What EC2 said before this boot, where it is worth anything on this host as it is now.
     fn recalled(&mut self) -> Result<Option<Metadata>> {
         let links = self.host.kernel.links()?;
-        let disk = &self.host.disk;
-        let recalled = Record::load(disk).recall(platform::instance(disk).as_deref(), &links);
-        // Without the public addresses it could not be told which ENIs are excluded by one.
+        let recalled = self.last.clone().recall(platform::instance(&self.host.disk).as_deref(), &links);
+        Ok(recalled.filter(|_| self.tells_exclusions()))
+    }
+
+    /// Without the public addresses it could not be told which ENIs are excluded by one.
+    fn tells_exclusions(&self) -> bool {
         let public = self.host.needs_public(&self.how.selected);
-        Ok(recalled.filter(|known| !public || known.enis.iter().any(|eni| !eni.public.is_empty())))
+        !public || self.last.enis.iter().any(|eni| !eni.public.is_empty())
+    }
+
+    /// At the boot, what the service says of an ENI late, EC2 said before: that one does not wait for it.
+    fn completed(&self, said: Metadata, links: &[Link]) -> Metadata {
+        if !self.host.is_starting || !self.tells_exclusions() {
+            return said;
+        }
+        self.last.clone().beside(said, platform::instance(&self.host.disk).as_deref(), links)
     }
 
     /// Makes the host what EC2 said last, because the service has failed with `error`, and then asks it on.
