@@ -1,7 +1,11 @@
 //! Metadata that cannot be true: the primary answers in both families all along, the other ENIs are right, the message
 //! names ENI, key and value, and the next good run repairs.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use crate::instance::{Instance, changed};
+use crate::life::{end, start};
 use crate::vpc::{EniSpec, Fault, SubnetId, Vpc};
 
 const PRIMARY: &str = "06:ce:dd:28:5b:b8";
@@ -181,6 +185,27 @@ fn an_address_of_a_primary_that_is_not_published_yet_is_not_taken_from_it() {
             three.instance.must("apply");
             three.answer_but(&[]);
         }
+    }
+}
+
+/// The boot's run, and that of an interface that has appeared, are there to wait for it.
+#[test]
+fn a_change_that_was_taken_back_while_the_primary_is_late_is_made_rightly_when_it_is_published() {
+    for command in ["apply --service --wait 20", "hotplug add eth1 --wait 20"] {
+        let mut three = Three::new();
+        let dump = three.instance.host.dump();
+        three.instance.write("run/eniroute/metadata.json", "{\"nics\": {}, \"enis\": []}\n");
+        three.vpc.imds().fault(Fault::late(&format!("{PRIMARY}/interface-id")));
+        say(&three.vpc, "local-ipv4s", "10.0.0.20\n10.0.0.10");
+        let mut run = start(&three.instance, command);
+        sleep(Duration::from_millis(1500));
+        assert!(run.try_wait().unwrap().is_none(), "{command}: {:?}", end(run));
+        assert_eq!(changed(&dump, &three.instance.host.dump()), [""; 0], "{command}");
+        three.vpc.imds().heal();
+        let ended = end(run);
+        assert_eq!(ended.code, 0, "{command}: {ended:?}");
+        assert_eq!(ended.stderr.matches("the primary ENI would be cut off").count(), 1, "tried once: {ended:?}");
+        three.answer_but(&[]);
     }
 }
 

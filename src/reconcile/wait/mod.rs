@@ -9,7 +9,7 @@ use std::mem::take;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use log::info;
+use log::{info, warn};
 
 use super::converge::converge;
 use super::host::Host;
@@ -45,6 +45,8 @@ pub struct Wait<'a> {
     known: Memory,
     /// What EC2 said before this run.
     last: Record,
+    /// What was known when a change was taken back, and why it was.
+    failed: Option<(Memory, Error)>,
     report: Report,
 }
 
@@ -59,7 +61,7 @@ impl<'a> Wait<'a> {
     pub fn new(host: &'a mut Host, how: &'a How, known: Memory, deadline: Instant) -> Self {
         let report = Report { command: how.command, ..Report::default() };
         let last = Record::load(&host.disk);
-        Self { host, how, deadline, known, last, report }
+        Self { host, how, deadline, known, last, failed: None, report }
     }
 
     /// Makes the host what is complete of the metadata, if that is more than is known, and again whenever EC2 has
@@ -83,7 +85,10 @@ impl<'a> Wait<'a> {
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
             if unserved.is_empty() || self.is_over() {
                 tell(&mut self.report, &unserved, &metadata.incomplete, self.how.wait);
-                return Ok(self.report);
+                return match self.failed {
+                    Some((_, error)) => self.report.ended_by(error),
+                    None => Ok(self.report),
+                };
             }
             sleep(pause);
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
@@ -98,12 +103,21 @@ impl<'a> Wait<'a> {
         Instant::now() >= self.deadline
     }
 
-    /// Makes the host what `metadata` says, if that is news, and no more interfaces are on their way.
+    /// Makes the host what `metadata` says, if that is news, and no more interfaces are on their way. What was taken back
+    /// may be right with what EC2 has still to say, of the primary ENI above all.
     fn follow(&mut self, metadata: &Metadata, links: &[Link], burst: &mut Burst) -> Result<()> {
         let now = self.known.after(metadata, links, self.how.force);
-        if now != self.known && !burst.is_on(links) {
-            self.converge(metadata.clone())?;
-            self.known = now;
+        let is_tried = self.failed.as_ref().is_some_and(|(tried, _)| *tried == now);
+        if now == self.known || is_tried || burst.is_on(links) {
+            return Ok(());
+        }
+        match self.converge(metadata.clone()) {
+            Ok(()) => (self.known, self.failed) = (now, None),
+            Err(error @ Error::Failed(_)) if is_partial(metadata, links) => {
+                warn!("{error}; it is tried again when EC2 has said more");
+                self.failed = Some((now, error));
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -191,6 +205,12 @@ impl<'a> Wait<'a> {
         }
         read.ok()
     }
+}
+
+/// EC2 has something left to say of the host's interfaces.
+fn is_partial(metadata: &Metadata, links: &[Link]) -> bool {
+    let is_told = |mac: Mac| metadata.enis.iter().any(|eni| eni.mac == mac) && !metadata.recalled.contains(&mac);
+    !metadata.incomplete.is_empty() || net::nics(links).filter_map(Link::eni_mac).any(|mac| !is_told(mac))
 }
 
 /// Says of each interface that was waited for in vain why.
