@@ -7,6 +7,8 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
+# A test waits for packets and daemons more than it computes.
+THREADS = $(shell echo $$((2 * $$(nproc))))
 SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/consumers tests/setup-boot tests/boot/images/build .ci/run
 
 .PHONY: help
@@ -41,7 +43,7 @@ lint: ## Check format, lints and scripts
 .PHONY: test
 test: root setup lint build packages ## Run all tests (root)
 	tests/binary $(TARGET)/release/eniroute
-	$(CARGO) test --locked
+	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked
 	@tests/packages/root > /dev/null
 	$(CARGO) test --locked --test packages -- --skip cross
 
