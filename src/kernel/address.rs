@@ -55,8 +55,16 @@ impl Kernel {
     /// made them did not ask for that.
     fn is_last_ipv4(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
         let is_v4 = |address: &Address| address.net.addr().is_ipv4();
-        let on_link = self.addresses(links)?.into_iter().filter(|(one, _)| one.dev == address.dev && is_v4(one));
+        let on_link = self.standing_addresses(links)?.iter().filter(|one| one.dev == address.dev && is_v4(one));
         Ok(is_v4(address) && on_link.count() == 1)
+    }
+
+    fn standing_addresses(&mut self, links: &[Link]) -> Result<&[Address], Refusal> {
+        let listed = match self.listed.addresses.take() {
+            Some(listed) => listed,
+            None => self.addresses(links)?.into_iter().map(|(address, _)| address).collect(),
+        };
+        Ok(self.listed.addresses.insert(listed))
     }
 }
 

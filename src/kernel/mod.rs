@@ -21,7 +21,7 @@ use nix::errno::Errno;
 
 use crate::error::Result;
 use crate::net::sysctl::Key;
-use crate::net::{Family, Link, Route, Rule};
+use crate::net::{Address, Family, Link, Route, Rule};
 use crate::object::{Change, Object, Observed};
 
 pub use events::changed_links;
@@ -146,6 +146,8 @@ enum Verb {
 struct Listed {
     rules: BTreeMap<Family, Vec<Rule>>,
     routes: BTreeMap<Family, Vec<Route>>,
+    /// Those that have not gone since; where it is not known, they are listed again.
+    addresses: Option<Vec<Address>>,
 }
 
 impl Listed {
@@ -156,9 +158,15 @@ impl Listed {
             Change::Remove(Object::Route(route)) => forget(self.routes.get_mut(&route.family()), route),
             Change::Add(Object::Route(_)) | Change::Replace { .. } => self.routes.clear(),
             // Routes go with an address or a link, and what comes with one is the kernel's to say.
+            Change::Remove(Object::Address(address)) if address.is_host() => {
+                self.routes.clear();
+                forget(self.addresses.as_mut(), address);
+            }
+            // Others may go with one that has a subnet.
             Change::Add(Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_))
             | Change::Remove(Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_)) => {
                 self.routes.clear();
+                self.addresses = None;
             }
         }
     }

@@ -51,6 +51,11 @@ impl Address {
         Self { dev: dev.clone(), net: IpNet::from(ip) }
     }
 
+    /// It is a /32 or /128: no other address on the link has to do with it.
+    pub fn is_host(&self) -> bool {
+        self.net.prefix_len() == self.net.max_prefix_len()
+    }
+
     /// The same address on the same link, whatever the prefix length: a DHCP lease's /20 is there.
     pub fn is_same_ip(&self, other: &Self) -> bool {
         self.dev == other.dev && self.net.addr() == other.net.addr()

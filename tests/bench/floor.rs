@@ -99,7 +99,7 @@ fn batch_line(command: &str) -> String {
 }
 
 fn inverse(line: &str) -> String {
-    let line = line.replace(" add ", " del ");
+    let line = line.replace(" add ", " del ").replace(" replace ", " del ");
     let line = line.strip_suffix(" nodad noprefixroute").unwrap_or(&line);
     line.strip_suffix(" up").map_or(line.to_owned(), |link| format!("{link} down"))
 }
