@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::net::Mac;
@@ -48,6 +48,18 @@ impl Eni {
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let v4 = self.ipv4.iter().copied().map(IpAddr::from);
         v4.chain(self.ipv6.iter().copied().map(IpAddr::from))
+    }
+
+    /// The ranges of its subnet, IPv4 first.
+    pub fn subnets(&self) -> impl Iterator<Item = IpNet> {
+        let v4 = self.subnet_ipv4.into_iter().map(IpNet::from);
+        v4.chain(self.subnet_ipv6.iter().copied().map(IpNet::from))
+    }
+
+    /// Its delegated prefixes, IPv4 first.
+    pub fn prefixes(&self) -> impl Iterator<Item = IpNet> {
+        let v4 = self.ipv4_prefixes.iter().copied().map(IpNet::from);
+        v4.chain(self.ipv6_prefixes.iter().copied().map(IpNet::from))
     }
 
     /// It has an IPv6 address or prefix of its own; its subnet may have IPv6 all the same.

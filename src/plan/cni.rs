@@ -53,10 +53,8 @@ fn name(eni: &Eni, rule: &Rule, is_vpc_cni_host: bool) -> Option<&'static str> {
 
 /// Whether `net` is an address or a part of a delegated prefix of `eni`.
 fn is_of(eni: &Eni, net: &IpNet) -> bool {
-    let v4 = eni.ipv4_prefixes.iter().copied().map(IpNet::from);
-    let mut prefixes = v4.chain(eni.ipv6_prefixes.iter().copied().map(IpNet::from));
     let is_host = net.prefix_len() == net.max_prefix_len();
-    eni.addresses().any(|ip| is_host && ip == net.addr()) || prefixes.any(|prefix| prefix.contains(net))
+    eni.addresses().any(|ip| is_host && ip == net.addr()) || eni.prefixes().any(|prefix| prefix.contains(net))
 }
 
 #[cfg(test)]

@@ -139,15 +139,15 @@ impl Host<'_> {
     }
 
     fn own_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
-        let subnets = subnets(eni).filter(|subnet| has(eni, family(subnet)));
+        let subnets = eni.subnets().filter(|subnet| has(eni, family(subnet)));
         subnets.map(|subnet| Route { src: source(eni, &subnet), ..route(eni.number().table(), subnet, dev) }).collect()
     }
 
     /// The subnets of the other ENIs, as seen from `eni`: by its own router.
     fn other_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let mut routes: Vec<Route> = Vec::new();
-        for subnet in self.all().flat_map(subnets).chain(self.beside.subnets.iter().copied()) {
-            let own = subnets(eni).any(|mine| mine == subnet) || routes.iter().any(|route| route.dst == subnet);
+        for subnet in self.all().flat_map(Eni::subnets).chain(self.beside.subnets.iter().copied()) {
+            let own = eni.subnets().any(|mine| mine == subnet) || routes.iter().any(|route| route.dst == subnet);
             if own || !has(eni, family(&subnet)) {
                 continue;
             }
@@ -164,7 +164,7 @@ impl Host<'_> {
     /// the bridge's route is. So may be single addresses of an ENI that is left alone.
     fn throws(&self, eni: &Eni) -> Vec<Route> {
         let handed_on = self.beside.left_alone.iter().flat_map(|other| beside::handed_on(other, self.observed));
-        let seen = self.all().flat_map(prefixes).chain(handed_on).filter(|prefix| has(eni, family(prefix)));
+        let seen = self.all().flat_map(Eni::prefixes).chain(handed_on).filter(|prefix| has(eni, family(prefix)));
         seen.map(|dst| Route {
             table: eni.number().table(),
             kind: RouteKind::Throw,
@@ -218,7 +218,7 @@ impl Host<'_> {
     }
 
     fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
-        let sources = eni.addresses().map(IpNet::from).chain(prefixes(eni));
+        let sources = eni.addresses().map(IpNet::from).chain(eni.prefixes());
         sources.flat_map(|from| self.bands(eni, dev, from)).collect()
     }
 
@@ -272,16 +272,6 @@ fn has(eni: &Eni, family: Family) -> bool {
         Family::Ipv4 => !eni.ipv4.is_empty(),
         Family::Ipv6 => eni.has_ipv6(),
     }
-}
-
-fn subnets(eni: &Eni) -> impl Iterator<Item = IpNet> {
-    let v4 = eni.subnet_ipv4.into_iter().map(IpNet::from);
-    v4.chain(eni.subnet_ipv6.iter().copied().map(IpNet::from))
-}
-
-fn prefixes(eni: &Eni) -> impl Iterator<Item = IpNet> {
-    let v4 = eni.ipv4_prefixes.iter().copied().map(IpNet::from);
-    v4.chain(eni.ipv6_prefixes.iter().copied().map(IpNet::from))
 }
 
 /// Every IPv4 subnet route names the ENI's primary address, so that source selection does not depend on the order

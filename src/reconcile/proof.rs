@@ -222,11 +222,11 @@ impl Questions<'_> {
         let on_primary = self.observed.addresses.iter().filter(|address| self.devs.contains(&address.dev));
         let nets = on_primary.map(|address| address.net).filter(|net| net.prefix_len() < net.max_prefix_len());
         let nets = nets.filter(|net| !is_link_local(net.addr())).map(|net| net.trunc());
-        nets.chain(self.primary.into_iter().flat_map(subnets)).collect()
+        nets.chain(self.primary.into_iter().flat_map(Eni::subnets)).collect()
     }
 
     fn other_subnets(&self) -> BTreeSet<IpNet> {
-        self.enis.iter().filter(|eni| !eni.primary).flat_map(subnets).collect()
+        self.enis.iter().filter(|eni| !eni.primary).flat_map(Eni::subnets).collect()
     }
 
     /// In each subnet one address that is nobody's of this host.
@@ -245,7 +245,7 @@ impl Questions<'_> {
             || self
                 .enis
                 .iter()
-                .any(|eni| eni.addresses().any(|own| own == ip) || prefixes(eni).any(|net| net.contains(&ip)))
+                .any(|eni| eni.addresses().any(|own| own == ip) || eni.prefixes().any(|net| net.contains(&ip)))
             || self.observed.routes.iter().any(|route| is_part(&route.dst))
     }
 
@@ -267,14 +267,4 @@ fn is_link_local(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
-}
-
-fn subnets(eni: &Eni) -> impl Iterator<Item = IpNet> {
-    let v4 = eni.subnet_ipv4.into_iter().map(IpNet::from);
-    v4.chain(eni.subnet_ipv6.iter().copied().map(IpNet::from))
-}
-
-fn prefixes(eni: &Eni) -> impl Iterator<Item = IpNet> {
-    let v4 = eni.ipv4_prefixes.iter().copied().map(IpNet::from);
-    v4.chain(eni.ipv6_prefixes.iter().copied().map(IpNet::from))
 }
