@@ -34,7 +34,11 @@ impl Cli {
         let command = Self::command();
         // Without either, clap takes 100 columns.
         let is_known = stdout().is_terminal() || std::env::var_os("COLUMNS").is_some();
-        let command = if is_known { command } else { command.term_width(COLUMNS) };
+        let command = if is_known {
+            command
+        } else {
+            command.term_width(COLUMNS)
+        };
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
     }
 }
@@ -87,7 +91,10 @@ impl Command {
 
     /// It does not only look.
     pub fn may_change(&self) -> bool {
-        !matches!(self, Self::Plan(_) | Self::Status(_) | Self::Apply(Apply { dry_run: true, .. }))
+        !matches!(
+            self,
+            Self::Plan(_) | Self::Status(_) | Self::Apply(Apply { dry_run: true, .. })
+        )
     }
 }
 
@@ -174,7 +181,13 @@ pub struct Common {
     #[arg(long, global = true, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
     /// Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]
-    #[arg(long, global = true, value_name = "URL", env = "ENIROUTE_IMDS", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ENIROUTE_IMDS",
+        hide_env_values = true
+    )]
     pub imds: Option<String>,
     /// Configuration file [default: /etc/eniroute.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
@@ -192,14 +205,19 @@ impl Common {
     pub fn config_path(&self) -> (PathBuf, bool) {
         match &self.config {
             Some(path) => (path.clone(), true),
-            None => (self.root.join(config::DEFAULT_PATH.trim_start_matches('/')), false),
+            None => (
+                self.root.join(config::DEFAULT_PATH.trim_start_matches('/')),
+                false,
+            ),
         }
     }
 }
 
 /// Seconds as a person writes them: `5`, `0.5`; at most a day.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
     if (0.0..=86_400.0).contains(&number) {
         Ok(Duration::from_secs_f64(number))
     } else {
@@ -225,7 +243,10 @@ mod tests {
     fn common_flags_may_stand_behind_the_command() {
         let cli = parse("eniroute apply --wait 0.5 --json --root /tmp/x -vv").unwrap();
         assert_eq!(cli.common.wait, Duration::from_millis(500));
-        assert_eq!(cli.common.config_path(), (PathBuf::from("/tmp/x/etc/eniroute.toml"), false));
+        assert_eq!(
+            cli.common.config_path(),
+            (PathBuf::from("/tmp/x/etc/eniroute.toml"), false)
+        );
         assert_eq!((cli.common.json, cli.common.verbose), (true, 2));
     }
 
@@ -235,7 +256,11 @@ mod tests {
         let (_, services) = help.split_once("Called by udev and systemd:").unwrap();
         let mut command = Cli::command();
         for name in ["refresh", "hotplug"] {
-            let about = command.find_subcommand_mut(name).unwrap().get_about().unwrap();
+            let about = command
+                .find_subcommand_mut(name)
+                .unwrap()
+                .get_about()
+                .unwrap();
             assert!(services.contains(&format!("  {name}  {about}\n")), "{help}");
             assert_eq!(help.matches(&format!("  {name} ")).count(), 1, "{help}");
         }
@@ -244,8 +269,13 @@ mod tests {
     #[test]
     fn selectors_repeat() {
         let cli = parse("eniroute remove --eni eth1 --eni eni-0abc").unwrap();
-        let Command::Remove(remove) = cli.command else { panic!() };
-        assert_eq!(remove.selected.enis, [Selector::new("eth1"), Selector::new("eni-0abc")]);
+        let Command::Remove(remove) = cli.command else {
+            panic!()
+        };
+        assert_eq!(
+            remove.selected.enis,
+            [Selector::new("eth1"), Selector::new("eni-0abc")]
+        );
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { main_route: true, main_routes_first: false, exclude: Vec::new() }
+        Self {
+            main_route: true,
+            main_routes_first: false,
+            exclude: Vec::new(),
+        }
     }
 }
 
@@ -40,14 +44,18 @@ impl Config {
     pub fn load(path: &Path, must_exist: bool) -> Result<Self> {
         match std::fs::read(path) {
             Ok(bytes) => Self::parse(path, &String::from_utf8_lossy(&bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+                Ok(Self::default())
+            }
             Err(error) => Err(Error::Usage(format!("{}: {error}", path.display()))),
         }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|error| {
-            let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
+            let before = error
+                .span()
+                .map_or("", |span| text.get(..span.start).unwrap_or(""));
             let line = before.matches('\n').count() + 1;
             let why = error.message().trim().replace('\n', " ");
             Error::Usage(format!("{}:{line}: {why}", path.display()))
@@ -77,12 +85,17 @@ impl Visitor<'_> for Whole {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Entry, E> {
         let is_whole = !text.contains(char::REPLACEMENT_CHARACTER);
         let why = "a value holds a byte that is not UTF-8; save the file as UTF-8";
-        is_whole.then(|| Entry(text.to_owned())).ok_or_else(|| E::custom(why))
+        is_whole
+            .then(|| Entry(text.to_owned()))
+            .ok_or_else(|| E::custom(why))
     }
 }
 
 fn whole<'de, D: Deserializer<'de>>(values: D) -> Result<Vec<String>, D::Error> {
-    Ok(Vec::<Entry>::deserialize(values)?.into_iter().map(|entry| entry.0).collect())
+    Ok(Vec::<Entry>::deserialize(values)?
+        .into_iter()
+        .map(|entry| entry.0)
+        .collect())
 }
 
 #[cfg(test)]
@@ -102,20 +115,30 @@ mod tests {
     #[test]
     fn an_absent_or_empty_file_means_the_defaults() {
         assert_eq!(parse("").unwrap(), Config::default());
-        assert_eq!(Config::load(Path::new("/nonexistent/eniroute.toml"), false).unwrap(), Config::default());
+        assert_eq!(
+            Config::load(Path::new("/nonexistent/eniroute.toml"), false).unwrap(),
+            Config::default()
+        );
         assert!(Config::default().main_route && !Config::default().main_routes_first);
     }
 
     #[test]
     fn a_file_that_the_user_named_must_exist() {
         let error = Config::load(Path::new("/nonexistent/eniroute.toml"), true).unwrap_err();
-        assert!(error.to_string().starts_with("/nonexistent/eniroute.toml: "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("/nonexistent/eniroute.toml: "),
+            "{error}"
+        );
     }
 
     #[test]
     fn every_key_is_read() {
-        let config =
-            parse("main_route = false\nmain_routes_first = true\nexclude = [\"eni-0abc\", \"eth3\"]\n").unwrap();
+        let config = parse(
+            "main_route = false\nmain_routes_first = true\nexclude = [\"eni-0abc\", \"eth3\"]\n",
+        )
+        .unwrap();
         assert!(!config.main_route && config.main_routes_first);
         assert_eq!(config.exclude, ["eni-0abc", "eth3"]);
     }
@@ -124,7 +147,10 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let text = complaint("main_route = true\n\nexclud = [\"eth1\"]\n");
         assert!(text.starts_with("/etc/eniroute.toml:3: "), "{text}");
-        assert!(text.contains("exclud") && text.contains("main_routes_first"), "{text}");
+        assert!(
+            text.contains("exclud") && text.contains("main_routes_first"),
+            "{text}"
+        );
     }
 
     fn load(bytes: &[u8]) -> Result<Config> {
@@ -136,7 +162,10 @@ mod tests {
 
     #[test]
     fn a_comment_in_another_encoding_is_no_mistake() {
-        let config = load(b"# caf\xe9\nmain_route = false # gr\xfcn\nexclude = [\n  # \xff\n  \"eth1\",\n]\n").unwrap();
+        let config = load(
+            b"# caf\xe9\nmain_route = false # gr\xfcn\nexclude = [\n  # \xff\n  \"eth1\",\n]\n",
+        )
+        .unwrap();
         assert!(!config.main_route);
         assert_eq!(config.exclude, ["eth1"]);
     }
@@ -144,14 +173,21 @@ mod tests {
     #[test]
     fn a_key_or_value_with_a_byte_that_is_not_utf_8_is_named_with_its_line() {
         for (bytes, line, words) in [
-            (&b"# caf\xe9\nexclude = [\n  \"eth1\",\n  \"eth\xe9\",\n]\n"[..], 4, "not UTF-8"),
+            (
+                &b"# caf\xe9\nexclude = [\n  \"eth1\",\n  \"eth\xe9\",\n]\n"[..],
+                4,
+                "not UTF-8",
+            ),
             (b"# caf\xe9\n\nexclude = [\"eth\xe9\"]\n", 3, "not UTF-8"),
             (b"# caf\xe9\nexclud\xe9 = [\"eth1\"]\n", 2, "key"),
             (b"# caf\xe9\nmain_route = tru\xe9\n", 2, ""),
         ] {
             let error = load(bytes).unwrap_err();
             let text = error.to_string();
-            assert!(error.exit_code() == 2 && text.contains(&format!("eniroute.toml:{line}: ")), "{text}");
+            assert!(
+                error.exit_code() == 2 && text.contains(&format!("eniroute.toml:{line}: ")),
+                "{text}"
+            );
             assert!(text.contains(words), "{text}");
         }
     }
@@ -159,7 +195,10 @@ mod tests {
     #[test]
     fn a_wrong_type_and_a_syntax_error_are_named_with_their_line() {
         let text = complaint("exclude = []\nmain_route = \"yes\"\n");
-        assert!(text.starts_with("/etc/eniroute.toml:2: ") && text.contains("boolean"), "{text}");
+        assert!(
+            text.starts_with("/etc/eniroute.toml:2: ") && text.contains("boolean"),
+            "{text}"
+        );
         let text = complaint("main_route = true\nexclude = [\n");
         assert!(text.starts_with("/etc/eniroute.toml:"), "{text}");
     }

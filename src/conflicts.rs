@@ -9,8 +9,13 @@ use crate::files::{Disk, name};
 /// # Errors
 /// A file that should tell cannot be read.
 pub fn in_charge(disk: &Disk) -> Result<Option<String>> {
-    let found =
-        [amazon_ec2_net_utils(disk)?, nm_cloud_setup(disk)?, cloud_netconfig(disk)?, vpc_cni(disk), cilium(disk)?];
+    let found = [
+        amazon_ec2_net_utils(disk)?,
+        nm_cloud_setup(disk)?,
+        cloud_netconfig(disk)?,
+        vpc_cni(disk),
+        cilium(disk)?,
+    ];
     Ok(found.into_iter().flatten().next().map(|peer| {
         format!(
             "{} configures the ENIs of this host already ({} is there): {}",
@@ -31,7 +36,8 @@ struct Peer {
 impl Peer {
     fn remedy(&self) -> String {
         match self.off {
-            "" => "with --force, the ENIs that it shows no sign of are configured all the same".to_owned(),
+            "" => "with --force, the ENIs that it shows no sign of are configured all the same"
+                .to_owned(),
             off => format!("turn it off ({off}), or go on with --force"),
         }
     }
@@ -43,12 +49,19 @@ fn amazon_ec2_net_utils(disk: &Disk) -> Result<Option<Peer>> {
     let mut evidence = disk.exists(V1).then(|| V1.to_owned());
     for dir in disk.list("/run/systemd/network")? {
         if dir.extension().is_some_and(|ext| ext == "d") {
-            let file = disk.list(&dir)?.into_iter().find(|file| name(file).starts_with("ec2net_"));
+            let file = disk
+                .list(&dir)?
+                .into_iter()
+                .find(|file| name(file).starts_with("ec2net_"));
             evidence = evidence.or(file.map(|file| file.display().to_string()));
         }
     }
     let off = "systemctl disable --now 'policy-routes@*' 'refresh-policy-routes@*.timer', or remove the package";
-    Ok(evidence.map(|evidence| Peer { name: "amazon-ec2-net-utils", evidence, off }))
+    Ok(evidence.map(|evidence| Peer {
+        name: "amazon-ec2-net-utils",
+        evidence,
+        off,
+    }))
 }
 
 /// Its timer may be enabled while no provider is: it does nothing then.
@@ -56,11 +69,22 @@ fn nm_cloud_setup(disk: &Disk) -> Result<Option<Peer>> {
     if enabled(disk, "nm-cloud-setup.timer")?.is_none() {
         return Ok(None);
     }
-    for dir in ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"] {
+    for dir in [
+        "/etc/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ] {
         for file in disk.list(format!("{dir}/nm-cloud-setup.service.d"))? {
-            if disk.read(&file)?.is_some_and(|text| text.contains("NM_CLOUD_SETUP_EC2=yes")) {
+            if disk
+                .read(&file)?
+                .is_some_and(|text| text.contains("NM_CLOUD_SETUP_EC2=yes"))
+            {
                 let off = "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service";
-                return Ok(Some(Peer { name: "nm-cloud-setup", evidence: file.display().to_string(), off }));
+                return Ok(Some(Peer {
+                    name: "nm-cloud-setup",
+                    evidence: file.display().to_string(),
+                    off,
+                }));
             }
         }
     }
@@ -70,21 +94,35 @@ fn nm_cloud_setup(disk: &Disk) -> Result<Option<Peer>> {
 fn cloud_netconfig(disk: &Disk) -> Result<Option<Peer>> {
     let off = "systemctl disable --now cloud-netconfig.timer";
     let timer = enabled(disk, "cloud-netconfig.timer")?;
-    Ok(timer.map(|evidence| Peer { name: "cloud-netconfig", evidence, off }))
+    Ok(timer.map(|evidence| Peer {
+        name: "cloud-netconfig",
+        evidence,
+        off,
+    }))
 }
 
 /// In all of its modes it gives pods the addresses of every ENI but those with the tag `no_manage`, which the metadata
 /// does not tell.
 fn vpc_cni(disk: &Disk) -> Option<Peer> {
     const CONFLIST: &str = "/etc/cni/net.d/10-aws.conflist";
-    disk.exists(CONFLIST).then(|| Peer { name: "the VPC CNI (aws-node)", evidence: CONFLIST.to_owned(), off: "" })
+    disk.exists(CONFLIST).then(|| Peer {
+        name: "the VPC CNI (aws-node)",
+        evidence: CONFLIST.to_owned(),
+        off: "",
+    })
 }
 
 /// Only its ENI mode concerns the ENIs. Its agent leaves its settings in /run; before it has started in this boot, the
 /// mode cannot be told.
 fn cilium(disk: &Disk) -> Result<Option<Peer>> {
-    let mut conflists = ["/etc/cni/net.d/05-cilium.conflist", "/etc/cni/net.d/05-cilium.conf"].into_iter();
-    let Some(conflist) = conflists.find(|path| disk.exists(path)) else { return Ok(None) };
+    let mut conflists = [
+        "/etc/cni/net.d/05-cilium.conflist",
+        "/etc/cni/net.d/05-cilium.conf",
+    ]
+    .into_iter();
+    let Some(conflist) = conflists.find(|path| disk.exists(path)) else {
+        return Ok(None);
+    };
     let settings = disk.read("/run/cilium/state/agent-runtime-config.json")?;
     let settings = settings.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
     let mode = settings.and_then(|settings| settings["IPAM"].as_str().map(str::to_owned));
@@ -93,13 +131,20 @@ fn cilium(disk: &Disk) -> Result<Option<Peer>> {
         Some(_) => return Ok(None),
         None => format!("{conflist}, perhaps with IPAM by ENI,"),
     };
-    Ok(Some(Peer { name: "Cilium", evidence, off: "" }))
+    Ok(Some(Peer {
+        name: "Cilium",
+        evidence,
+        off: "",
+    }))
 }
 
 /// The link that makes systemd start `timer`.
 fn enabled(disk: &Disk, timer: &str) -> Result<Option<String>> {
     let links = disk.list("/etc/systemd/system/timers.target.wants")?;
-    Ok(links.into_iter().find(|link| name(link) == timer).map(|link| link.display().to_string()))
+    Ok(links
+        .into_iter()
+        .find(|link| name(link) == timer)
+        .map(|link| link.display().to_string()))
 }
 
 #[cfg(test)]
@@ -120,38 +165,67 @@ mod tests {
 
     #[test]
     fn a_plain_host_has_none() {
-        assert_eq!(complaint(&[("run/systemd/network/10-netplan-eth0.network", "")]), None);
+        assert_eq!(
+            complaint(&[("run/systemd/network/10-netplan-eth0.network", "")]),
+            None
+        );
     }
 
     #[test]
     fn amazon_ec2_net_utils_is_known_by_its_drop_ins_and_by_its_library() {
         let file = "run/systemd/network/70-ens6.network.d/ec2net_policy_4.conf";
         let text = complaint(&[(file, "")]).unwrap();
-        assert!(text.starts_with("amazon-ec2-net-utils ") && text.contains(file) && text.contains("--force"), "{text}");
+        assert!(
+            text.starts_with("amazon-ec2-net-utils ")
+                && text.contains(file)
+                && text.contains("--force"),
+            "{text}"
+        );
         assert!(complaint(&[("etc/sysconfig/network-scripts/ec2net-functions", "")]).is_some());
     }
 
     #[test]
     fn nm_cloud_setup_counts_only_when_enabled_for_ec2() {
-        let timer = ("etc/systemd/system/timers.target.wants/nm-cloud-setup.timer", "");
-        let on =
-            ("usr/lib/systemd/system/nm-cloud-setup.service.d/10-rh-enable-for-ec2.conf", "NM_CLOUD_SETUP_EC2=yes\n");
+        let timer = (
+            "etc/systemd/system/timers.target.wants/nm-cloud-setup.timer",
+            "",
+        );
+        let on = (
+            "usr/lib/systemd/system/nm-cloud-setup.service.d/10-rh-enable-for-ec2.conf",
+            "NM_CLOUD_SETUP_EC2=yes\n",
+        );
         assert_eq!(complaint(&[timer]), None);
         assert_eq!(complaint(&[on]), None);
-        assert!(complaint(&[timer, on]).unwrap().starts_with("nm-cloud-setup "));
+        assert!(
+            complaint(&[timer, on])
+                .unwrap()
+                .starts_with("nm-cloud-setup ")
+        );
     }
 
     #[test]
     fn cloud_netconfig_is_known_by_its_timer() {
-        let text = complaint(&[("etc/systemd/system/timers.target.wants/cloud-netconfig.timer", "")]).unwrap();
+        let text = complaint(&[(
+            "etc/systemd/system/timers.target.wants/cloud-netconfig.timer",
+            "",
+        )])
+        .unwrap();
         assert!(text.starts_with("cloud-netconfig "), "{text}");
     }
 
     #[test]
     fn the_vpc_cni_is_known_by_its_conflist() {
         let text = complaint(&[("etc/cni/net.d/10-aws.conflist", "{}")]).unwrap();
-        assert!(text.contains("aws-node") && text.contains("10-aws.conflist") && text.contains("--force"), "{text}");
-        assert_eq!(complaint(&[("etc/cni/net.d/10-flannel.conflist", "{}")]), None);
+        assert!(
+            text.contains("aws-node")
+                && text.contains("10-aws.conflist")
+                && text.contains("--force"),
+            "{text}"
+        );
+        assert_eq!(
+            complaint(&[("etc/cni/net.d/10-flannel.conflist", "{}")]),
+            None
+        );
     }
 
     #[test]

@@ -48,7 +48,11 @@ pub enum Error {
 }
 
 fn named(key: &str) -> String {
-    if key.is_empty() { "its folder in the metadata".to_owned() } else { format!("metadata key `{key}`") }
+    if key.is_empty() {
+        "its folder in the metadata".to_owned()
+    } else {
+        format!("metadata key `{key}`")
+    }
 }
 
 impl Error {

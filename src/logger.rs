@@ -33,7 +33,10 @@ struct Logger {
 pub fn start(level: LevelFilter) {
     let journal = is_read_by_the_journal();
     panic::set_hook(Box::new(move |info| tell_panic(info, journal)));
-    let logger = Logger { filter: SimpleLogger::new().with_level(level), journal };
+    let logger = Logger {
+        filter: SimpleLogger::new().with_level(level),
+        journal,
+    };
     // A second start in one process finds a logger; it serves as well.
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(level);
@@ -51,7 +54,10 @@ pub struct Held(());
 
 impl Drop for Held {
     fn drop(&mut self) {
-        held(Option::take).into_iter().flatten().for_each(|line| write(&line));
+        held(Option::take)
+            .into_iter()
+            .flatten()
+            .for_each(|line| write(&line));
     }
 }
 
@@ -90,7 +96,9 @@ impl Log for Logger {
 /// Whether stderr is a stream to the journal: systemd then names its device and inode in the environment
 /// (systemd.exec(5), `JOURNAL_STREAM`).
 fn is_read_by_the_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
     let stat = nix::sys::stat::fstat(stderr().as_fd());
     stat.is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
@@ -103,16 +111,26 @@ fn for_journal(level: Level, text: &str) -> String {
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
     };
-    text.lines().map(|line| format!("<{priority}>{line}\n")).collect()
+    text.lines()
+        .map(|line| format!("<{priority}>{line}\n"))
+        .collect()
 }
 
 /// What a panic leaves behind is dealt with by the next run; that it happened has to be known.
 fn tell_panic(info: &PanicHookInfo, journal: bool) {
     let lines = HELD.try_lock().ok().and_then(|mut lines| lines.take());
     lines.iter().flatten().for_each(|line| write(line));
-    let text = info.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = info
+        .to_string()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let text = format!("a fault of eniroute itself, please report it: {text}");
-    write(&if journal { for_journal(Level::Error, &text) } else { format!("{:<5} [eniroute] {text}\n", Level::Error) });
+    write(&if journal {
+        for_journal(Level::Error, &text)
+    } else {
+        format!("{:<5} [eniroute] {text}\n", Level::Error)
+    });
 }
 
 /// Errors are dropped on purpose: there is nobody left to be told.
@@ -125,9 +143,17 @@ fn write(text: &str) {
 }
 
 fn has_room() -> bool {
-    let patience = if ASLEEP.load(Ordering::Relaxed) { PollTimeout::ZERO } else { PATIENCE.into() };
+    let patience = if ASLEEP.load(Ordering::Relaxed) {
+        PollTimeout::ZERO
+    } else {
+        PATIENCE.into()
+    };
     let stderr = stderr();
-    let awake = poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], patience).is_ok_and(|ready| ready > 0);
+    let awake = poll(
+        &mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)],
+        patience,
+    )
+    .is_ok_and(|ready| ready > 0);
     ASLEEP.store(!awake, Ordering::Relaxed);
     awake
 }

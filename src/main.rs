@@ -15,7 +15,10 @@ fn main() -> ExitCode {
     let outcome = eniroute::commands::run(&cli);
     let code = match &outcome {
         Ok(report) => {
-            report.errors.iter().for_each(|text| error!(target: "eniroute", "{text}"));
+            report
+                .errors
+                .iter()
+                .for_each(|text| error!(target: "eniroute", "{text}"));
             report.exit_code()
         }
         Err(error) => {
@@ -34,7 +37,10 @@ fn document(common: &Common, outcome: &Result<Report>, code: u8) -> String {
         Ok(report) if common.json => report.json(),
         Ok(_) if common.quiet => String::new(),
         Ok(report) => report.text(),
-        Err(error) if common.json => format!("{:#}\n", serde_json::json!({ "error": error.to_string(), "exit": code })),
+        Err(error) if common.json => format!(
+            "{:#}\n",
+            serde_json::json!({ "error": error.to_string(), "exit": code })
+        ),
         Err(_) => String::new(),
     }
 }

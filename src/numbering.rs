@@ -33,12 +33,19 @@ pub struct Number(u32);
 impl Number {
     /// Of an ENI where EC2 says that it is attached, whether that can be or not.
     pub const fn new(device_number: u32, network_card: u32) -> Self {
-        Self(network_card.saturating_mul(DEVICES).saturating_add(device_number))
+        Self(
+            network_card
+                .saturating_mul(DEVICES)
+                .saturating_add(device_number),
+        )
     }
 
     /// Whose table this is; `None` for one that no ENI has.
     pub fn of_table(table: u32) -> Option<Self> {
-        table.checked_sub(BASE).filter(|number| *number < DEVICES * CARDS).map(Self)
+        table
+            .checked_sub(BASE)
+            .filter(|number| *number < DEVICES * CARDS)
+            .map(Self)
     }
 
     /// Whose routes in main have this metric; `None` where no ENI's have.
@@ -117,7 +124,11 @@ pub fn rule(band: Band, number: Number, from: IpNet) -> Rule {
         priority: number.priority(band),
         family: Family::of(from.addr()),
         from: Some(from),
-        table: if band == Band::Main { MAIN } else { number.table() },
+        table: if band == Band::Main {
+            MAIN
+        } else {
+            number.table()
+        },
         suppress_prefixlength: (!band.has_default()).then_some(0),
         mark: None,
         to: None,
@@ -145,20 +156,28 @@ mod tests {
 
     #[test]
     fn a_rule_of_any_band_and_number_is_known_by_its_form_in_either_family() {
-        let numbers: Vec<Number> =
-            (0..32).flat_map(|card| (0..100).map(move |device| Number::new(device, card))).collect();
+        let numbers: Vec<Number> = (0..32)
+            .flat_map(|card| (0..100).map(move |device| Number::new(device, card)))
+            .collect();
         for band in Band::ALL {
-            for (number, from) in numbers.iter().flat_map(|number| sources().map(|from| (*number, from))) {
+            for (number, from) in numbers
+                .iter()
+                .flat_map(|number| sources().map(|from| (*number, from)))
+            {
                 let made = rule(band, number, from);
                 assert_eq!(owner(&made), Some((number, band)), "{made}");
-                assert_eq!((made.from, made.family), (Some(from), Family::of(from.addr())));
+                assert_eq!(
+                    (made.from, made.family),
+                    (Some(from), Family::of(from.addr()))
+                );
             }
         }
     }
 
     #[test]
     fn the_priorities_of_the_bands_are_those_that_the_manual_names() {
-        let first_and_last = |band| [Number::new(0, 0), Number::new(99, 31)].map(|number| number.priority(band));
+        let first_and_last =
+            |band| [Number::new(0, 0), Number::new(99, 31)].map(|number| number.priority(band));
         assert_eq!(first_and_last(Band::Own), [10_000, 13_199]);
         assert_eq!(first_and_last(Band::OwnSpecific), [10_000, 13_199]);
         assert_eq!(first_and_last(Band::Main), [15_000, 18_199]);
@@ -179,16 +198,49 @@ mod tests {
     fn a_rule_that_differs_in_anything_is_no_eni_s() {
         let own = rule(Band::Own, Number::new(1, 0), sources()[0]);
         let others = [
-            Rule { from: None, ..own.clone() },
-            Rule { priority: 9_999, table: 9_999, ..own.clone() },
-            Rule { priority: 13_200, table: 13_200, ..own.clone() },
-            Rule { priority: 15_001, ..own.clone() },
-            Rule { priority: 15_001, table: MAIN, ..own.clone() },
-            Rule { table: MAIN, ..own.clone() },
-            Rule { priority: 10_002, ..own.clone() },
-            Rule { suppress_prefixlength: Some(8), ..own.clone() },
-            Rule { mark: Some(Mark { value: 1, mask: 1 }), ..own.clone() },
-            Rule { foreign: Some("from 10.0.0.1 iif eth0 lookup 10001".into()), ..own },
+            Rule {
+                from: None,
+                ..own.clone()
+            },
+            Rule {
+                priority: 9_999,
+                table: 9_999,
+                ..own.clone()
+            },
+            Rule {
+                priority: 13_200,
+                table: 13_200,
+                ..own.clone()
+            },
+            Rule {
+                priority: 15_001,
+                ..own.clone()
+            },
+            Rule {
+                priority: 15_001,
+                table: MAIN,
+                ..own.clone()
+            },
+            Rule {
+                table: MAIN,
+                ..own.clone()
+            },
+            Rule {
+                priority: 10_002,
+                ..own.clone()
+            },
+            Rule {
+                suppress_prefixlength: Some(8),
+                ..own.clone()
+            },
+            Rule {
+                mark: Some(Mark { value: 1, mask: 1 }),
+                ..own.clone()
+            },
+            Rule {
+                foreign: Some("from 10.0.0.1 iif eth0 lookup 10001".into()),
+                ..own
+            },
         ];
         for other in others {
             assert_eq!(owner(&other), None, "{other}");
@@ -198,7 +250,13 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_has_no_table_of_ours() {
         assert_eq!(Number::of_table(Number::new(0, 32).table()), None);
-        assert_eq!(Number::of_table(Number::new(u32::MAX, u32::MAX).table()), None);
-        assert_eq!(Number::of_table(Number::new(3, 1).table()), Some(Number::new(103, 0)));
+        assert_eq!(
+            Number::of_table(Number::new(u32::MAX, u32::MAX).table()),
+            None
+        );
+        assert_eq!(
+            Number::of_table(Number::new(3, 1).table()),
+            Some(Number::new(103, 0))
+        );
     }
 }

@@ -130,13 +130,21 @@ pub struct Observed {
 impl Observed {
     /// A DHCPv6 client runs on this interface: it is bound to the link-local address there, or to none.
     pub fn has_dhcpv6_client(&self, dev: &Dev) -> bool {
-        let is_on_dev = |ip: IpAddr| self.addresses.iter().any(|up| up.dev == *dev && up.net.addr() == ip);
-        self.dhcpv6_clients.iter().any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
+        let is_on_dev = |ip: IpAddr| {
+            self.addresses
+                .iter()
+                .any(|up| up.dev == *dev && up.net.addr() == ip)
+        };
+        self.dhcpv6_clients
+            .iter()
+            .any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
     }
 
     /// This address is there, with an end.
     pub fn is_expiring(&self, dev: &Dev, ip: IpAddr) -> bool {
-        self.expiring.keys().any(|address| address.dev == *dev && address.net.addr() == ip)
+        self.expiring
+            .keys()
+            .any(|address| address.dev == *dev && address.net.addr() == ip)
     }
 }
 
@@ -182,7 +190,10 @@ impl Change {
         match self {
             Self::Add(object) => Self::Remove(object.clone()),
             Self::Remove(object) => Self::Add(object.clone()),
-            Self::Replace { old, new } => Self::Replace { old: new.clone(), new: old.clone() },
+            Self::Replace { old, new } => Self::Replace {
+                old: new.clone(),
+                new: old.clone(),
+            },
         }
     }
 }
@@ -199,25 +210,47 @@ impl fmt::Display for Change {
         };
         let adding = verb == "add";
         match object {
-            Object::Sysctl(Sysctl { key, value, .. }) if adding => write!(f, "sysctl -qw {key}={}", quoted(value)),
-            Object::Sysctl(Sysctl { key, before: Some(before), .. }) => {
+            Object::Sysctl(Sysctl { key, value, .. }) if adding => {
+                write!(f, "sysctl -qw {key}={}", quoted(value))
+            }
+            Object::Sysctl(Sysctl {
+                key,
+                before: Some(before),
+                ..
+            }) => {
                 write!(f, "sysctl -qw {key}={}", quoted(before))
             }
-            Object::Sysctl(Sysctl { key, before: None, .. }) => {
-                write!(f, "sysctl -qw {key}=\"$(sysctl -n {})\"", key.of_new_links())
+            Object::Sysctl(Sysctl {
+                key, before: None, ..
+            }) => {
+                write!(
+                    f,
+                    "sysctl -qw {key}=\"$(sysctl -n {})\"",
+                    key.of_new_links()
+                )
             }
             Object::LinkUp(dev) => {
-                write!(f, "ip link set dev {dev} {}", if adding { "up" } else { "down" })
+                write!(
+                    f,
+                    "ip link set dev {dev} {}",
+                    if adding { "up" } else { "down" }
+                )
             }
             Object::Address(address) => {
                 let v6 = address.net.addr().is_ipv6();
-                let flags = if adding && v6 { " nodad noprefixroute" } else { "" };
+                let flags = if adding && v6 {
+                    " nodad noprefixroute"
+                } else {
+                    ""
+                };
                 let family = Family::of(address.net.addr()).flag();
                 // One that is there may have an end, which goes by that.
                 let verb = if adding { "replace" } else { verb };
                 write!(f, "ip {family} address {verb} {address}{flags}")
             }
-            Object::Route(route) if adding => write!(f, "ip {} route add {route:#}", route.family().flag()),
+            Object::Route(route) if adding => {
+                write!(f, "ip {} route add {route:#}", route.family().flag())
+            }
             Object::Route(route) => write!(f, "ip {} route del {route}", route.family().flag()),
             Object::Rule(rule) => {
                 let proto = if adding { " protocol static" } else { "" };
@@ -230,5 +263,9 @@ impl fmt::Display for Change {
 /// As a shell takes it for one word.
 fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+".contains(c);
-    if value.chars().all(is_plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+    if value.chars().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
 }

@@ -27,7 +27,8 @@ pub fn instance(disk: &Disk) -> Option<String> {
 }
 
 fn is_instance(tag: &str) -> bool {
-    tag.strip_prefix("i-").is_some_and(|id| id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    tag.strip_prefix("i-")
+        .is_some_and(|id| id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Each `None` where it is absent, empty, or not for us to read (the UUID is root's).
@@ -55,14 +56,25 @@ impl Signs {
     fn platform(&self) -> Platform {
         let is_amazon = |vendor: &Option<String>| vendor.as_deref() == Some("Amazon EC2");
         let nitro = is_amazon(&self.sys_vendor) || is_amazon(&self.board_vendor);
-        let xen = self.bios_version.as_ref().is_some_and(|version| version.ends_with(".amazon"));
-        let uuids = || [&self.hypervisor_uuid, &self.product_uuid].into_iter().flatten();
+        let xen = self
+            .bios_version
+            .as_ref()
+            .is_some_and(|version| version.ends_with(".amazon"));
+        let uuids = || {
+            [&self.hypervisor_uuid, &self.product_uuid]
+                .into_iter()
+                .flatten()
+        };
         if nitro || xen || uuids().any(|uuid| is_ec2_uuid(uuid)) {
             return Platform::Ec2;
         }
         let vendor = self.sys_vendor.as_ref().or(self.board_vendor.as_ref());
         let sign = vendor.map(|vendor| format!("its vendor is {}", vendor.escape_debug()));
-        let sign = sign.or_else(|| uuids().next().map(|_| "its UUID does not begin with ec2".to_owned()));
+        let sign = sign.or_else(|| {
+            uuids()
+                .next()
+                .map(|_| "its UUID does not begin with ec2".to_owned())
+        });
         sign.map_or(Platform::Unknown, Platform::Elsewhere)
     }
 }
@@ -72,7 +84,10 @@ impl Signs {
 fn is_ec2_uuid(uuid: &str) -> bool {
     let first = uuid.split('-').next().unwrap_or_default();
     let swapped = u32::from_str_radix(first, 16).map(|field| format!("{:08x}", field.swap_bytes()));
-    let begins = |text: &str| text.get(..3).is_some_and(|begin| begin.eq_ignore_ascii_case("ec2"));
+    let begins = |text: &str| {
+        text.get(..3)
+            .is_some_and(|begin| begin.eq_ignore_ascii_case("ec2"))
+    };
     begins(first) || swapped.is_ok_and(|text| begins(&text))
 }
 
@@ -98,45 +113,86 @@ mod tests {
     }
 
     fn platform_of(dmi: &[(&str, &str)]) -> Platform {
-        let paths: Vec<_> = dmi.iter().map(|(name, text)| (format!("sys/class/dmi/id/{name}"), *text)).collect();
-        let (_root, disk) = disk(&paths.iter().map(|(path, text)| (path.as_str(), *text)).collect::<Vec<_>>());
+        let paths: Vec<_> = dmi
+            .iter()
+            .map(|(name, text)| (format!("sys/class/dmi/id/{name}"), *text))
+            .collect();
+        let (_root, disk) = disk(
+            &paths
+                .iter()
+                .map(|(path, text)| (path.as_str(), *text))
+                .collect::<Vec<_>>(),
+        );
         platform(&disk)
     }
 
     #[test]
     fn nitro_and_xen_instances_are_known_by_their_firmware() {
         for dmi in [
-            &[("sys_vendor", "Amazon EC2\n"), ("product_uuid", "EC2E1916-9099-7CAF-FD21-012345ABCDEF\n")],
-            &[("sys_vendor", "Somebody\n"), ("board_vendor", "Amazon EC2\n")],
+            &[
+                ("sys_vendor", "Amazon EC2\n"),
+                ("product_uuid", "EC2E1916-9099-7CAF-FD21-012345ABCDEF\n"),
+            ],
+            &[
+                ("sys_vendor", "Somebody\n"),
+                ("board_vendor", "Amazon EC2\n"),
+            ],
             &[("sys_vendor", "Xen\n"), ("bios_version", "4.11.amazon\n")],
-            &[("sys_vendor", "Xen\n"), ("product_uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n")],
+            &[
+                ("sys_vendor", "Xen\n"),
+                ("product_uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n"),
+            ],
             // AWS's and cloud-init's own examples of the other byte order.
-            &[("sys_vendor", "Xen\n"), ("product_uuid", "45E12AEC-DCD1-B213-94ED-012345ABCDEF\n")],
+            &[
+                ("sys_vendor", "Xen\n"),
+                ("product_uuid", "45E12AEC-DCD1-B213-94ED-012345ABCDEF\n"),
+            ],
         ] {
             assert_eq!(platform_of(dmi), Platform::Ec2, "{dmi:?}");
         }
-        let (_root, disk) = disk(&[("sys/hypervisor/uuid", "ec2f9095-0c4f-2f2c-8d1c-000000000000\n")]);
+        let (_root, disk) = disk(&[(
+            "sys/hypervisor/uuid",
+            "ec2f9095-0c4f-2f2c-8d1c-000000000000\n",
+        )]);
         assert_eq!(platform(&disk), Platform::Ec2);
     }
 
     #[test]
     fn another_host_is_named() {
         let elsewhere = |why: &str| Platform::Elsewhere(why.to_owned());
-        let qemu = [("sys_vendor", "QEMU\n"), ("product_uuid", "1ec2e191-9099-7caf-fd21-012345abcdef\n")];
+        let qemu = [
+            ("sys_vendor", "QEMU\n"),
+            ("product_uuid", "1ec2e191-9099-7caf-fd21-012345abcdef\n"),
+        ];
         assert_eq!(platform_of(&qemu), elsewhere("its vendor is QEMU"));
         // Aliyun, OpenStack and others answer at the same address.
-        assert_eq!(platform_of(&[("sys_vendor", "Alibaba Cloud\n")]), elsewhere("its vendor is Alibaba Cloud"));
-        let (_root, disk) = disk(&[("sys/hypervisor/uuid", "0f9095ec-0c4f-2f2c-8d1c-000000000000\n")]);
-        assert_eq!(platform(&disk), elsewhere("its UUID does not begin with ec2"));
+        assert_eq!(
+            platform_of(&[("sys_vendor", "Alibaba Cloud\n")]),
+            elsewhere("its vendor is Alibaba Cloud")
+        );
+        let (_root, disk) = disk(&[(
+            "sys/hypervisor/uuid",
+            "0f9095ec-0c4f-2f2c-8d1c-000000000000\n",
+        )]);
+        assert_eq!(
+            platform(&disk),
+            elsewhere("its UUID does not begin with ec2")
+        );
     }
 
     #[test]
     fn without_a_sign_nothing_is_known() {
         assert_eq!(platform_of(&[]), Platform::Unknown);
-        assert_eq!(platform_of(&[("sys_vendor", "\n"), ("bios_version", "1.2\n")]), Platform::Unknown);
+        assert_eq!(
+            platform_of(&[("sys_vendor", "\n"), ("bios_version", "1.2\n")]),
+            Platform::Unknown
+        );
         let unreadable = tempfile::tempdir().unwrap();
         fs::create_dir_all(unreadable.path().join("sys/class/dmi/id/sys_vendor")).unwrap();
-        assert_eq!(platform(&Disk::new(unreadable.path()).unwrap()), Platform::Unknown);
+        assert_eq!(
+            platform(&Disk::new(unreadable.path()).unwrap()),
+            Platform::Unknown
+        );
     }
 
     #[test]

@@ -52,7 +52,9 @@ impl Selector {
 
     /// Whether it is one of these addresses.
     pub fn is_among(&self, mut addresses: impl Iterator<Item = IpAddr>) -> bool {
-        self.0.parse().is_ok_and(|wanted: IpAddr| addresses.any(|ip| ip == wanted))
+        self.0
+            .parse()
+            .is_ok_and(|wanted: IpAddr| addresses.any(|ip| ip == wanted))
     }
 
     fn is_address_of(&self, eni: &Eni) -> bool {

@@ -3,7 +3,13 @@
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 /// What a person, a terminal that goes away (an ssh session that is cut off), or systemd sends.
-const HELD: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
+const HELD: [Signal; 5] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+];
 
 /// Until this is dropped they wait; then they are delivered.
 pub struct Held {
@@ -14,7 +20,9 @@ pub struct Held {
 /// Holds the signals for the calling thread. A process that has others must have them hold theirs.
 pub fn hold() -> Held {
     let set: SigSet = HELD.into_iter().collect();
-    Held { before: set.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok() }
+    Held {
+        before: set.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok(),
+    }
 }
 
 impl Held {
@@ -27,6 +35,8 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         // Setting a mask that the kernel gave cannot fail.
-        let _ = self.before.map_or(Ok(()), |before| before.thread_set_mask());
+        let _ = self
+            .before
+            .map_or(Ok(()), |before| before.thread_set_mask());
     }
 }

@@ -41,17 +41,25 @@ fn main() {
         panic!("a debug build tells nothing about speed: run `make bench`");
     }
     let cores = thread::available_parallelism().expect("the number of cores");
-    let kernel = uname().expect("the kernel's name").release().to_string_lossy().into_owned();
+    let kernel = uname()
+        .expect("the kernel's name")
+        .release()
+        .to_string_lossy()
+        .into_owned();
     println!(
         "{cores} cores, Linux {kernel}; {IMDS_TAKES:?} per metadata request; milliseconds, min/median of {ROUNDS}\n"
     );
     println!(
         "`kernel`: apply --no-persist; `netplan`: apply on a host with cloud-init's YAML, netplan's generator included\n"
     );
-    let header =
-        "ENIs x addresses  objects  floor  kernel  kernel/floor  netplan  again  remove  requests  per ENI  MiB";
-    let mut rows =
-        vec![header.split("  ").filter(|cell| !cell.is_empty()).map(|cell| cell.trim().to_owned()).collect()];
+    let header = "ENIs x addresses  objects  floor  kernel  kernel/floor  netplan  again  remove  requests  per ENI  MiB";
+    let mut rows = vec![
+        header
+            .split("  ")
+            .filter(|cell| !cell.is_empty())
+            .map(|cell| cell.trim().to_owned())
+            .collect(),
+    ];
     rows.extend(CASES.map(|case| Bench::new(case).row()));
     println!("{}", aligned(&rows));
     print!("{}", aligned(&life::rows()));
@@ -59,17 +67,24 @@ fn main() {
 
 /// What is measured: the binary that is shipped.
 fn binary() -> String {
-    env::args().nth(1).expect("the path of the release binary; run `make bench`")
+    env::args()
+        .nth(1)
+        .expect("the path of the release binary; run `make bench`")
 }
 
 /// Runs a program to its end, and prints its wall time in microseconds and its peak memory in KiB. This process is a
 /// small one: the kernel counts the memory of a child from before it became the program (`exec_mmap`).
 fn measured(program: &str, arguments: &[String]) {
     let begin = Instant::now();
-    let out = Command::new(program).args(arguments).output().expect("start the program");
+    let out = Command::new(program)
+        .args(arguments)
+        .output()
+        .expect("start the program");
     let time = begin.elapsed().as_micros();
     assert!(out.status.success(), "{program} {arguments:?}: {out:?}");
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).expect("resource usage").max_rss();
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)
+        .expect("resource usage")
+        .max_rss();
     println!("{time} {peak}");
 }
 
@@ -97,23 +112,42 @@ impl Bench {
         let mut vpc = Vpc::new();
         let subnets = ["a", "b"].map(|s| {
             let second = u8::from(s == "b");
-            vpc.subnet(&format!("10.{second}.0.0/20"), (case[2] > 0).then(|| format!("2001:db8:0:{s}::/64")).as_deref())
+            vpc.subnet(
+                &format!("10.{second}.0.0/20"),
+                (case[2] > 0)
+                    .then(|| format!("2001:db8:0:{s}::/64"))
+                    .as_deref(),
+            )
         });
-        let macs: Vec<_> = (0..case[0]).map(|n| format!("06:00:00:00:00:{n:02x}")).collect();
+        let macs: Vec<_> = (0..case[0])
+            .map(|n| format!("06:00:00:00:00:{n:02x}"))
+            .collect();
         for (n, mac) in macs.iter().enumerate() {
             let (subnet, letter) = (subnets[n % 2], ["a", "b"][n % 2]);
             let ipv4 = (0..case[1]).map(|host| format!("10.{}.{n}.{}", n % 2, host + 10));
-            let ipv6 = (0..case[2]).map(|host| format!("2001:db8:0:{letter}::{n:x}:{:x}", host + 16));
-            vpc.attach(EniSpec::new(subnet, &format!("eth{n}")).mac(mac).ipv4(ipv4).ipv6(ipv6));
+            let ipv6 =
+                (0..case[2]).map(|host| format!("2001:db8:0:{letter}::{n:x}:{:x}", host + 16));
+            vpc.attach(
+                EniSpec::new(subnet, &format!("eth{n}"))
+                    .mac(mac)
+                    .ipv4(ipv4)
+                    .ipv6(ipv6),
+            );
         }
         vpc.imds().fault(Fault::Slow(IMDS_TAKES));
         let guest = vpc.guest();
         guest.settle();
         // On this machine's own disk: writing files through to it is a part of the work.
-        let disk =
-            TempDir::new_in(Path::new(&binary()).parent().expect("a folder")).expect("a folder for the guest's files");
+        let disk = TempDir::new_in(Path::new(&binary()).parent().expect("a folder"))
+            .expect("a folder for the guest's files");
         furnish(&guest, disk.path());
-        Self { case, vpc, guest, _disk: disk, macs }
+        Self {
+            case,
+            vpc,
+            guest,
+            _disk: disk,
+            macs,
+        }
     }
 
     fn row(&self) -> Vec<String> {
@@ -122,25 +156,43 @@ impl Bench {
         let before = self.guest.dump();
         for _ in 0..ROUNDS {
             times.floor.push(self.floor(&objects));
-            assert_eq!(self.guest.dump(), before, "the floor's own work was not taken back");
+            assert_eq!(
+                self.guest.dump(),
+                before,
+                "the floor's own work was not taken back"
+            );
             self.vpc.imds().clear_log();
-            times.kernel.push(self.eniroute(&["apply", "--no-persist"]).0);
+            times
+                .kernel
+                .push(self.eniroute(&["apply", "--no-persist"]).0);
             requests = self.vpc.imds().log().len();
             self.eniroute(&["remove"]);
-            assert_eq!(self.guest.dump(), before, "`eniroute remove` left something");
+            assert_eq!(
+                self.guest.dump(),
+                before,
+                "`eniroute remove` left something"
+            );
             let (netplan, memory) = self.eniroute(&["apply"]);
             times.netplan.push(netplan);
             peak = peak.max(memory);
             times.again.push(self.eniroute(&["apply"]).0);
             times.remove.push(self.eniroute(&["remove"]).0);
-            assert_eq!(self.guest.dump(), before, "`eniroute remove` left something");
+            assert_eq!(
+                self.guest.dump(),
+                before,
+                "`eniroute remove` left something"
+            );
         }
         self.cells(&objects, &times, requests, peak)
     }
 
     fn cells(&self, objects: &Objects, times: &Times, requests: usize, peak: f64) -> Vec<String> {
         let [enis, ipv4, ipv6] = self.case;
-        let name = if ipv6 > 0 { format!("{enis} x ({ipv4} + {ipv6} IPv6)") } else { format!("{enis} x {ipv4}") };
+        let name = if ipv6 > 0 {
+            format!("{enis} x ({ipv4} + {ipv6} IPv6)")
+        } else {
+            format!("{enis} x {ipv4}")
+        };
         vec![
             name,
             objects.count().to_string(),
@@ -167,10 +219,20 @@ impl Bench {
 
     /// Wall time in milliseconds, peak memory in MiB.
     fn eniroute(&self, words: &[&str]) -> (f64, f64) {
-        let program = self.guest.command(&env::current_exe().expect("our own path").display().to_string());
+        let program = self.guest.command(
+            &env::current_exe()
+                .expect("our own path")
+                .display()
+                .to_string(),
+        );
         let out = program.args([MEASURE, &binary()]).args(words).run();
-        let mut numbers = out.split_whitespace().map(|word| word.parse::<f64>().expect("a number"));
-        let (micros, kib) = (numbers.next().expect("a time"), numbers.next().expect("a size"));
+        let mut numbers = out
+            .split_whitespace()
+            .map(|word| word.parse::<f64>().expect("a number"));
+        let (micros, kib) = (
+            numbers.next().expect("a time"),
+            numbers.next().expect("a size"),
+        );
         (micros / 1e3, kib / 1024.0)
     }
 
@@ -185,10 +247,16 @@ impl Bench {
 /// A host that cloud-init has configured by netplan. Its folders are its own; the programs are this machine's.
 fn furnish(guest: &Host, disk: &Path) {
     guest.sh("mount -t tmpfs none /run; mkdir -p /run/systemd/network");
-    for (number, folder) in ["/etc/netplan", "/etc/systemd/network", "/var/lib"].iter().enumerate() {
+    for (number, folder) in ["/etc/netplan", "/etc/systemd/network", "/var/lib"]
+        .iter()
+        .enumerate()
+    {
         let own = disk.join(number.to_string());
         fs::create_dir(&own).expect("a folder");
-        guest.sh(&format!("mkdir -p {folder}; mount --bind {} {folder}", own.display()));
+        guest.sh(&format!(
+            "mkdir -p {folder}; mount --bind {} {folder}",
+            own.display()
+        ));
     }
     let cloud_init = "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}";
     guest.sh(&format!(
@@ -197,7 +265,11 @@ fn furnish(guest: &Host, disk: &Path) {
 }
 
 fn min_median(times: &[f64]) -> String {
-    format!("{:.1}/{:.1}", times.iter().copied().fold(f64::INFINITY, f64::min), median(times))
+    format!(
+        "{:.1}/{:.1}",
+        times.iter().copied().fold(f64::INFINITY, f64::min),
+        median(times)
+    )
 }
 
 fn median(times: &[f64]) -> f64 {
@@ -209,5 +281,14 @@ fn median(times: &[f64]) -> f64 {
 fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let cell = |(column, text): (usize, &String)| format!("{text:>width$}", width = width(column));
-    rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ") + "\n").collect()
+    rows.iter()
+        .map(|row| {
+            row.iter()
+                .enumerate()
+                .map(cell)
+                .collect::<Vec<_>>()
+                .join("  ")
+                + "\n"
+        })
+        .collect()
 }

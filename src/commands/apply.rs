@@ -16,7 +16,11 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     let how = How::apply(common, options);
     let disk = Disk::new(&common.root)?;
     let _lock = lock(&disk, how.wait)?;
-    let rival = if how.force { None } else { conflicts::in_charge(&disk)? };
+    let rival = if how.force {
+        None
+    } else {
+        conflicts::in_charge(&disk)?
+    };
     if let Some(why) = rival {
         return Err(Error::Usage(format!("{why}; nothing was changed")));
     }

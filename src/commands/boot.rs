@@ -28,7 +28,9 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     }
     host.is_starting = true;
     let report = Wait::new(&mut host, &how, Memory::default(), deadline).until_served(|_| true)?;
-    let Some(metadata) = client::in_vain(&mut host, &report, deadline) else { return Ok(report) };
+    let Some(metadata) = client::in_vain(&mut host, &report, deadline) else {
+        return Ok(report);
+    };
     host.is_starting = false;
     match lock(&host.disk, how.wait).and_then(|_lock| converge(&mut host, &how, metadata)) {
         Ok(next) => Ok(report.followed_by(next)),

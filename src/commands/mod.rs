@@ -26,10 +26,21 @@ pub fn run(cli: &Cli) -> Result<Report> {
 
 fn dispatch(cli: &Cli) -> Result<Report> {
     match &cli.command {
-        Command::Apply(Apply { dry_run: true, selected, parts, .. }) => plan::run(&cli.common, selected, parts),
-        Command::Apply(options @ Apply { service: true, force, .. }) => {
-            serve("apply", &cli.common, *force, || boot::run(&cli.common, options))
-        }
+        Command::Apply(Apply {
+            dry_run: true,
+            selected,
+            parts,
+            ..
+        }) => plan::run(&cli.common, selected, parts),
+        Command::Apply(
+            options @ Apply {
+                service: true,
+                force,
+                ..
+            },
+        ) => serve("apply", &cli.common, *force, || {
+            boot::run(&cli.common, options)
+        }),
         Command::Apply(options) => apply::run(&cli.common, options),
         Command::Plan(wanted) => plan::run(&cli.common, &wanted.selected, &wanted.parts),
         Command::Status(selected) => status::run(&cli.common, selected),

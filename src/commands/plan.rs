@@ -19,11 +19,22 @@ pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report
     let mut run = Run::of(&mut host, &how, metadata)?;
     run.note(unproven::finding(&run.host.disk));
     let rival = conflicts::in_charge(&run.host.disk)?;
-    run.note(rival.map(|why| Finding::told(Code::O1, Owner::Host, format!("`eniroute apply` would refuse: {why}"))));
+    run.note(rival.map(|why| {
+        Finding::told(
+            Code::O1,
+            Owner::Host,
+            format!("`eniroute apply` would refuse: {why}"),
+        )
+    }));
     if how.live {
         run.report.kernel = run.changes();
     }
-    run.report.files = run.plan_files().files.iter().map(|change| file_report(change, true)).collect();
+    run.report.files = run
+        .plan_files()
+        .files
+        .iter()
+        .map(|change| file_report(change, true))
+        .collect();
     let findings = findings::all(&run.assessment, None)?;
     run.report_enis(findings);
     Ok(run.report)

@@ -31,7 +31,11 @@ pub fn run(common: &Common) -> Result<Report> {
         Err(error @ Error::Refused { .. }) => return told_once(&disk, error),
         Err(error) => return Err(error),
     };
-    let late: Vec<String> = metadata.incomplete.iter().map(Incomplete::to_string).collect();
+    let late: Vec<String> = metadata
+        .incomplete
+        .iter()
+        .map(Incomplete::to_string)
+        .collect();
     let mut report = converge(&mut host, &How::repeated("refresh", common), metadata)?;
     if !late.is_empty() && disk.try_lock(Path::new(QUEUE))?.is_none() {
         debug!("another run waits for {}", late.join("; "));
@@ -59,7 +63,10 @@ fn current(host: &mut Host) -> Result<Metadata> {
     let memory = Memory::load(&host.disk);
     let links = host.kernel.links()?;
     let public = host.needs_public(&Selected::default());
-    if !public && memory.is_of(&links) && metadata::still_holds(host.imds()?, &memory.read(), minute())? {
+    if !public
+        && memory.is_of(&links)
+        && metadata::still_holds(host.imds()?, &memory.read(), minute())?
+    {
         return Ok(memory.metadata());
     }
     host.metadata(public)
@@ -67,5 +74,9 @@ fn current(host: &mut Host) -> Result<Metadata> {
 
 /// Differs from one refresh to the next.
 fn minute() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+        / 60
 }

@@ -19,7 +19,10 @@ const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.serv
 pub fn run(common: &Common, wanted: &Remove) -> Result<Report> {
     demand_root("remove")?;
     let _lock = lock(&Disk::new(&common.root)?, common.wait)?;
-    take_away(&mut Host::open_for_removal(common)?, &How::remove(common, wanted))
+    take_away(
+        &mut Host::open_for_removal(common)?,
+        &How::remove(common, wanted),
+    )
 }
 
 /// Needs no metadata: what to take away stands in the ledger and in the files.
@@ -39,7 +42,9 @@ fn take_away(host: &mut Host, how: &How) -> Result<Report> {
 /// What would undo a removal.
 fn will_come_back(disk: &Disk, is_whole: bool) -> Option<String> {
     if !is_whole && disk.exists(cache::PATH) {
-        return Some("the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned());
+        return Some(
+            "the next run configures it again, unless /etc/eniroute.toml excludes it".to_owned(),
+        );
     }
     let why = "eniroute.service configures all ENIs again at the next boot; to keep it from that: systemctl disable eniroute.service";
     disk.link_target_name(ENABLED).map(|_| why.to_owned())
@@ -54,12 +59,22 @@ pub fn image(common: &Common) -> Result<Report> {
     demand_root("remove")?;
     let disk = Disk::new(&common.root)?;
     // Nobody else runs this early; and where there is nothing to do, nothing is made.
-    let _lock = if disk.exists(LOCK) { Some(lock(&disk, common.wait)?) } else { None };
+    let _lock = if disk.exists(LOCK) {
+        Some(lock(&disk, common.wait)?)
+    } else {
+        None
+    };
     let mut host = Host::open_for_removal(common)?;
-    let another = read_ledger(&disk).of_another(platform::instance(&disk).as_deref(), &host.kernel.links()?);
-    let Some(why) = another else { return Ok(Report::silent("remove")) };
+    let another =
+        read_ledger(&disk).of_another(platform::instance(&disk).as_deref(), &host.kernel.links()?);
+    let Some(why) = another else {
+        return Ok(Report::silent("remove"));
+    };
     let mut report = take_away(&mut host, &How::all("remove", common))?;
-    let line = format!("{why}: what eniroute made there was taken away ({} files)", report.files.len());
+    let line = format!(
+        "{why}: what eniroute made there was taken away ({} files)",
+        report.files.len()
+    );
     report.voice = Voice::Line(line);
     Ok(report)
 }

@@ -40,7 +40,10 @@ pub fn serve(
         // Nobody need look again before the next boot.
         Memory::erase(&disk)?;
     }
-    Ok(Report::one_line(command, format!("{why}; nothing was changed")))
+    Ok(Report::one_line(
+        command,
+        format!("{why}; nothing was changed"),
+    ))
 }
 
 /// Runs `work` where eniroute has any business; else does nothing, without a word. What was forced once in this boot
@@ -48,7 +51,11 @@ pub fn serve(
 ///
 /// # Errors
 /// Those of `work`.
-pub fn serve_silently(command: &'static str, common: &Common, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
+pub fn serve_silently(
+    command: &'static str,
+    common: &Common,
+    work: impl FnOnce() -> Result<Report>,
+) -> Result<Report> {
     let force = Memory::load(&Disk::new(&common.root)?).forced;
     match stands_down(common, force)? {
         Some(why) => {
@@ -71,16 +78,22 @@ pub fn stands_down(common: &Common, force: bool) -> Result<Option<String>> {
     if let (None, Platform::Elsewhere(why)) = (&common.imds, platform::platform(&disk)) {
         return Ok(Some(format!("this is no EC2 instance ({why})")));
     }
-    if force { Ok(None) } else { conflicts::in_charge(&disk) }
+    if force {
+        Ok(None)
+    } else {
+        conflicts::in_charge(&disk)
+    }
 }
 
 /// Says of a metadata service that cannot be reached what is likely the reason: this is no EC2 instance.
 pub fn doubt(error: Error, common: &Common) -> Error {
-    let platform = Disk::new(&common.root).map_or(Platform::Unknown, |disk| platform::platform(&disk));
+    let platform =
+        Disk::new(&common.root).map_or(Platform::Unknown, |disk| platform::platform(&disk));
     match (error, &common.imds, platform) {
-        (Error::Unreachable { url, why }, None, Platform::Elsewhere(sign)) => {
-            Error::Unreachable { url, why: format!("{why}. This host does not look like an EC2 instance: {sign}") }
-        }
+        (Error::Unreachable { url, why }, None, Platform::Elsewhere(sign)) => Error::Unreachable {
+            url,
+            why: format!("{why}. This host does not look like an EC2 instance: {sign}"),
+        },
         (error, ..) => error,
     }
 }

@@ -49,7 +49,10 @@ impl Scope {
 
     fn removes_of(&self, mac: Mac, desired: &Desired, object: &Object) -> bool {
         // The primary ENI's rules stand for the others: it has none when it is alone.
-        let is_known = desired.enis.iter().any(|planned| planned.eni.mac == mac && !planned.eni.primary);
+        let is_known = desired
+            .enis
+            .iter()
+            .any(|planned| planned.eni.mac == mac && !planned.eni.primary);
         let is_of_others = matches!(object, Object::Route(route) if route.table != MAIN);
         let is_told = self.complete || (is_known && !is_of_others);
         self.adds(mac) && !self.keep.contains(&mac) && is_told
@@ -60,18 +63,40 @@ impl Scope {
 /// is taken away, the other way round. Applying the result and asking again gives nothing.
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
     let present = Present::new(observed);
-    let in_scope = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
+    let in_scope = desired
+        .enis
+        .iter()
+        .filter(|planned| scope.adds(planned.eni.mac));
     let in_scope = in_scope.filter(|planned| planned.missing_lease(observed).is_none());
-    let objects = desired.host.iter().cloned().chain(in_scope.flat_map(|planned| planned.objects()));
+    let objects = desired
+        .host
+        .iter()
+        .cloned()
+        .chain(in_scope.flat_map(|planned| planned.objects()));
     let added = objects.filter_map(|object| present.addition(object, scope));
-    added.chain(removals(desired, &present, scope).into_iter().map(Change::Remove)).collect()
+    added
+        .chain(
+            removals(desired, &present, scope)
+                .into_iter()
+                .map(Change::Remove),
+        )
+        .collect()
 }
 
 /// What of each ENI is not in the kernel.
 pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<Object>> {
     let present = Present::new(observed);
-    let lacking = |planned: &Planned| planned.objects().filter(|object| present.lacks(object)).collect();
-    desired.enis.iter().map(|planned| (planned.eni.number(), lacking(planned))).collect()
+    let lacking = |planned: &Planned| {
+        planned
+            .objects()
+            .filter(|object| present.lacks(object))
+            .collect()
+    };
+    desired
+        .enis
+        .iter()
+        .map(|planned| (planned.eni.number(), lacking(planned)))
+        .collect()
 }
 
 /// A wanted route whose place another one has that is not ours: the kernel has room for one of each destination and
@@ -87,35 +112,70 @@ pub struct Conflict {
 /// What cannot be made without taking away what is not ours.
 pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Conflict> {
     let present = Present::new(observed);
-    let enis = desired.enis.iter().filter(|planned| scope.adds(planned.eni.mac));
-    let routes = enis.flat_map(|planned| planned.routes.iter().map(|route| (planned.eni.mac, route)));
+    let enis = desired
+        .enis
+        .iter()
+        .filter(|planned| scope.adds(planned.eni.mac));
+    let routes =
+        enis.flat_map(|planned| planned.routes.iter().map(|route| (planned.eni.mac, route)));
     let lacking = routes.filter(|(_, route)| !present.index.has_route(route));
-    let standing = lacking.filter_map(|(owner, wanted)| Some((owner, wanted, present.foreign_rival(wanted, scope)?)));
-    standing.map(|(owner, wanted, standing)| conflict(owner, wanted, standing)).collect()
+    let standing = lacking
+        .filter_map(|(owner, wanted)| Some((owner, wanted, present.foreign_rival(wanted, scope)?)));
+    standing
+        .map(|(owner, wanted, standing)| conflict(owner, wanted, standing))
+        .collect()
 }
 
 fn conflict(owner: Mac, wanted: &Route, standing: &Route) -> Conflict {
-    Conflict { owner, wanted: wanted.clone(), standing: standing.clone() }
+    Conflict {
+        owner,
+        wanted: wanted.clone(),
+        standing: standing.clone(),
+    }
 }
 
 /// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default
 /// routes in main, its addresses.
 pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
-    let up = observed.links.iter().any(|link| link.name == *dev && link.up).then(|| Object::LinkUp(dev.clone()));
-    let is_default = |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(dev);
-    let defaults = observed.routes.iter().filter(is_default).cloned().map(Object::Route);
-    let addresses = observed.addresses.iter().filter(|address| address.dev == *dev).cloned().map(Object::Address);
+    let up = observed
+        .links
+        .iter()
+        .any(|link| link.name == *dev && link.up)
+        .then(|| Object::LinkUp(dev.clone()));
+    let is_default =
+        |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(dev);
+    let defaults = observed
+        .routes
+        .iter()
+        .filter(is_default)
+        .cloned()
+        .map(Object::Route);
+    let addresses = observed
+        .addresses
+        .iter()
+        .filter(|address| address.dev == *dev)
+        .cloned()
+        .map(Object::Address);
     up.into_iter().chain(defaults).chain(addresses).collect()
 }
 
 /// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.
-pub fn lost_lifeline<'a>(dev: &Dev, lifelines: &'a [Object], after: &Observed, done: &[Change]) -> Option<&'a Object> {
+pub fn lost_lifeline<'a>(
+    dev: &Dev,
+    lifelines: &'a [Object],
+    after: &Observed,
+    done: &[Change],
+) -> Option<&'a Object> {
     let present = Index::new(after);
     let stands = |object: &Object| match object {
         Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
-        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => present.has(object),
+        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => {
+            present.has(object)
+        }
     };
-    lifelines.iter().find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
+    lifelines
+        .iter()
+        .find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
 }
 
 /// Those of `changes` that are so in the kernel: made, or needless.
@@ -132,7 +192,9 @@ pub fn standing(changes: &[Change], observed: &Observed) -> Vec<Change> {
 /// `now` takes the place of `before`, and has its ways by `dev`: other ways may have come or gone.
 fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
     let mut ways = before.ways().filter(|(_, way)| *way == dev);
-    now.key() == before.key() && now.kind == before.kind && ways.all(|way| now.ways().any(|other| other == way))
+    now.key() == before.key()
+        && now.kind == before.kind
+        && ways.all(|way| now.ways().any(|other| other == way))
 }
 
 /// What the kernel holds, by what a wanted object has to be compared with.
@@ -148,22 +210,39 @@ struct Present<'a> {
 impl<'a> Present<'a> {
     fn new(observed: &'a Observed) -> Self {
         let mut keys: BTreeMap<_, Vec<&Route>> = BTreeMap::new();
-        observed.routes.iter().for_each(|route| keys.entry(route.key()).or_default().push(route));
+        observed
+            .routes
+            .iter()
+            .for_each(|route| keys.entry(route.key()).or_default().push(route));
         Self {
             observed,
             keys,
             index: Index::new(observed),
-            ips: observed.addresses.iter().filter(|address| stays(address, observed)).map(ip).collect(),
+            ips: observed
+                .addresses
+                .iter()
+                .filter(|address| stays(address, observed))
+                .map(ip)
+                .collect(),
         }
     }
 
     /// The link has an address or a route that stays, so somebody else uses it too. Link-local ones come with the link.
     fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
         let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let Observed { addresses, routes, .. } = self.observed;
-        let addresses = addresses.iter().filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
-        let routes = routes.iter().filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
-        let mut objects = addresses.cloned().map(Object::Address).chain(routes.cloned().map(Object::Route));
+        let Observed {
+            addresses, routes, ..
+        } = self.observed;
+        let addresses = addresses
+            .iter()
+            .filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
+        let routes = routes
+            .iter()
+            .filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
+        let mut objects = addresses
+            .cloned()
+            .map(Object::Address)
+            .chain(routes.cloned().map(Object::Route));
         objects.any(|object| !unwanted.contains(&object))
     }
 
@@ -173,7 +252,10 @@ impl<'a> Present<'a> {
 
     /// The route in the place of a wanted one that nobody but its maker may take away.
     fn foreign_rival(&self, wanted: &Route, scope: &Scope) -> Option<&'a Route> {
-        self.rivals(wanted).iter().copied().find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
+        self.rivals(wanted)
+            .iter()
+            .copied()
+            .find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
     }
 
     /// It has to be made. In main, a route that is somebody else's does as well, even at a metric of ours.
@@ -204,9 +286,16 @@ impl<'a> Present<'a> {
     /// The change that makes `object` so, if any is needed.
     fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
         match object {
-            Object::Route(new) if self.index.has_route(&new) || self.foreign_rival(&new, scope).is_some() => None,
+            Object::Route(new)
+                if self.index.has_route(&new) || self.foreign_rival(&new, scope).is_some() =>
+            {
+                None
+            }
             Object::Route(new) => Some(match self.rivals(&new).first() {
-                Some(old) => Change::Replace { old: (*old).clone(), new },
+                Some(old) => Change::Replace {
+                    old: (*old).clone(),
+                    new,
+                },
                 None => Change::Add(Object::Route(new)),
             }),
             object if !self.lacks(&object) => None,
@@ -232,30 +321,52 @@ fn stays(address: &Address, observed: &Observed) -> bool {
 
 fn removals(desired: &Desired, present: &Present, scope: &Scope) -> Vec<Object> {
     let wanted: BTreeSet<Object> = desired.objects().collect();
-    let set: BTreeSet<&Key> = wanted.iter().filter_map(Object::sysctl).map(|sysctl| &sysctl.key).collect();
+    let set: BTreeSet<&Key> = wanted
+        .iter()
+        .filter_map(Object::sysctl)
+        .map(|sysctl| &sysctl.key)
+        .collect();
     // A rival of a wanted route has been replaced already.
-    let replaced: BTreeSet<_> = desired.enis.iter().flat_map(|planned| &planned.routes).map(Route::key).collect();
+    let replaced: BTreeSet<_> = desired
+        .enis
+        .iter()
+        .flat_map(|planned| &planned.routes)
+        .map(Route::key)
+        .collect();
 
-    let made = scope.made.iter().flat_map(|made| made.objects.iter().rev().map(|object| (made.owner, object)));
+    let made = scope
+        .made
+        .iter()
+        .flat_map(|made| made.objects.iter().rev().map(|object| (made.owner, object)));
     let made = made.filter(|(owner, object)| {
-        present.index.has(object) && !present.is_leased(object) && scope.removes(desired, *owner, object)
+        present.index.has(object)
+            && !present.is_leased(object)
+            && scope.removes(desired, *owner, object)
     });
     let unwanted = made.filter(|(_, object)| match object {
         Object::Route(route) => !replaced.contains(&route.key()),
         Object::Sysctl(sysctl) => !set.contains(&sysctl.key),
         Object::Address(_) | Object::LinkUp(_) | Object::Rule(_) => !wanted.contains(*object),
     });
-    let unwanted: Vec<Object> =
-        unwanted.map(|(_, object)| object.clone()).filter(|object| !is_in_use(object, desired)).collect();
+    let unwanted: Vec<Object> = unwanted
+        .map(|(_, object)| object.clone())
+        .filter(|object| !is_in_use(object, desired))
+        .collect();
     let free = |object: &Object| !matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
-    unwanted.iter().filter(|object| free(object)).cloned().collect()
+    unwanted
+        .iter()
+        .filter(|object| free(object))
+        .cloned()
+        .collect()
 }
 
 /// Whatever the ledger says: the primary ENI's link stays up, and an address that EC2 assigns to an ENI stays. That
 /// ENI may have been a secondary one of another instance, which this disk or ENI comes from.
 fn is_in_use(object: &Object, desired: &Desired) -> bool {
     desired.enis.iter().any(|planned| match object {
-        Object::LinkUp(_) | Object::Sysctl(_) => planned.eni.primary && object.dev() == Some(&planned.dev),
+        Object::LinkUp(_) | Object::Sysctl(_) => {
+            planned.eni.primary && object.dev() == Some(&planned.dev)
+        }
         Object::Address(address) => {
             planned.dev == address.dev && planned.eni.addresses().any(|ip| ip == address.net.addr())
         }

@@ -40,7 +40,10 @@ fn link(number: u8) -> Link {
 
 /// A host with a leased eth0 and a bare eth1, and the plan for it.
 fn fresh() -> (Desired, Observed) {
-    let lease = Address { dev: "eth0".into(), net: "10.0.0.10/20".parse().unwrap() };
+    let lease = Address {
+        dev: "eth0".into(),
+        net: "10.0.0.10/20".parse().unwrap(),
+    };
     let default = Route {
         table: MAIN,
         kind: RouteKind::Unicast,
@@ -52,13 +55,25 @@ fn fresh() -> (Desired, Observed) {
         metric: 100,
     };
     let links = vec![link(0), link(1)];
-    let observed = Observed { links, addresses: vec![lease], routes: vec![default], ..Observed::default() };
-    let desired = plan(&[eni(0, "10.0.0.10"), eni(1, "10.0.0.20 10.0.0.21")], &observed, &Config::default());
+    let observed = Observed {
+        links,
+        addresses: vec![lease],
+        routes: vec![default],
+        ..Observed::default()
+    };
+    let desired = plan(
+        &[eni(0, "10.0.0.10"), eni(1, "10.0.0.20 10.0.0.21")],
+        &observed,
+        &Config::default(),
+    );
     (desired, observed)
 }
 
 fn everything() -> Scope {
-    Scope { complete: true, ..Scope::default() }
+    Scope {
+        complete: true,
+        ..Scope::default()
+    }
 }
 
 fn mac(number: u8) -> Mac {
@@ -67,11 +82,14 @@ fn mac(number: u8) -> Mac {
 
 /// All changes allowed, where the ledger has all that `desired` wants.
 fn having_made(desired: &Desired) -> Scope {
-    let made = desired
-        .enis
-        .iter()
-        .map(|planned| Made { owner: Owner::Eni(planned.eni.mac), objects: planned.objects().collect() });
-    Scope { made: made.collect(), ..everything() }
+    let made = desired.enis.iter().map(|planned| Made {
+        owner: Owner::Eni(planned.eni.mac),
+        objects: planned.objects().collect(),
+    });
+    Scope {
+        made: made.collect(),
+        ..everything()
+    }
 }
 
 /// The kernel, for these tests: a list of objects.
@@ -79,14 +97,20 @@ fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
     for change in changes {
         match change {
             Change::Add(Object::Sysctl(sysctl)) => {
-                observed.sysctls.insert(sysctl.key.clone(), sysctl.value.clone());
+                observed
+                    .sysctls
+                    .insert(sysctl.key.clone(), sysctl.value.clone());
             }
             Change::Remove(Object::Sysctl(sysctl)) => {
-                observed.sysctls.insert(sysctl.key.clone(), sysctl.before.clone().unwrap());
+                observed
+                    .sysctls
+                    .insert(sysctl.key.clone(), sysctl.before.clone().unwrap());
             }
-            Change::Add(Object::LinkUp(dev)) => {
-                observed.links.iter_mut().filter(|link| link.name == *dev).for_each(|link| link.up = true)
-            }
+            Change::Add(Object::LinkUp(dev)) => observed
+                .links
+                .iter_mut()
+                .filter(|link| link.name == *dev)
+                .for_each(|link| link.up = true),
             Change::Add(Object::Address(address)) => observed.addresses.push(address.clone()),
             Change::Add(Object::Route(route)) => observed.routes.push(route.clone()),
             Change::Add(Object::Rule(rule)) => observed.rules.push(rule.clone()),
@@ -95,7 +119,9 @@ fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
                 observed.routes.push(new.clone());
             }
             Change::Remove(Object::LinkUp(_)) => {}
-            Change::Remove(Object::Address(address)) => observed.addresses.retain(|one| one != address),
+            Change::Remove(Object::Address(address)) => {
+                observed.addresses.retain(|one| one != address)
+            }
             Change::Remove(Object::Route(route)) => observed.routes.retain(|one| one != route),
             Change::Remove(Object::Rule(rule)) => observed.rules.retain(|one| one != rule),
         }
@@ -154,30 +180,61 @@ fn a_second_run_has_nothing_to_do() {
 #[test]
 fn an_address_that_is_there_with_another_prefix_length_is_there() {
     let (desired, mut observed) = fresh();
-    observed.addresses.push(Address { dev: "eth1".into(), net: "10.0.0.20/20".parse().unwrap() });
+    observed.addresses.push(Address {
+        dev: "eth1".into(),
+        net: "10.0.0.20/20".parse().unwrap(),
+    });
     let changes = shown(&diff(&desired, &observed, &everything()));
-    assert!(!changes.iter().any(|change| change.contains("address replace 10.0.0.20/")), "{changes:#?}");
+    assert!(
+        !changes
+            .iter()
+            .any(|change| change.contains("address replace 10.0.0.20/")),
+        "{changes:#?}"
+    );
 }
 
 #[test]
 fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
     let (desired, observed) = fresh();
     let mut observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
-    let default = observed.routes.iter_mut().find(|route| route.table == 10001 && route.via.is_some()).unwrap();
+    let default = observed
+        .routes
+        .iter_mut()
+        .find(|route| route.table == 10001 && route.via.is_some())
+        .unwrap();
     default.via = Some("10.0.0.2".parse().unwrap());
     let standing = default.clone();
     let ours = Scope {
-        made: vec![Made { owner: Owner::Eni(mac(1)), objects: [Object::Route(standing.clone())].into() }],
+        made: vec![Made {
+            owner: Owner::Eni(mac(1)),
+            objects: [Object::Route(standing.clone())].into(),
+        }],
         ..everything()
     };
     let changes = shown(&diff(&desired, &observed, &ours));
-    assert_eq!(changes, ["ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static"]);
+    assert_eq!(
+        changes,
+        ["ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static"]
+    );
     assert_eq!(conflicts(&desired, &observed, &ours), []);
 
-    assert_eq!(diff(&desired, &observed, &everything()), [], "by another hand");
+    assert_eq!(
+        diff(&desired, &observed, &everything()),
+        [],
+        "by another hand"
+    );
     let found = conflicts(&desired, &observed, &everything());
-    assert_eq!(found.iter().map(|conflict| &conflict.standing).collect::<Vec<_>>(), [&standing]);
-    let wanted = Route { via: Some("10.0.0.1".parse().unwrap()), ..standing };
+    assert_eq!(
+        found
+            .iter()
+            .map(|conflict| &conflict.standing)
+            .collect::<Vec<_>>(),
+        [&standing]
+    );
+    let wanted = Route {
+        via: Some("10.0.0.1".parse().unwrap()),
+        ..standing
+    };
     assert_eq!((found[0].owner, &found[0].wanted), (mac(1), &wanted));
     assert_eq!(missing(&desired, &observed)[&Number::new(1, 0)].len(), 1);
 }
@@ -186,13 +243,34 @@ fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
 fn an_unassigned_address_goes_with_its_rule_as_far_as_we_had_added_them() {
     let (desired, observed) = fresh();
     let observed = applied(observed.clone(), &diff(&desired, &observed, &everything()));
-    let fewer = plan(&[eni(0, "10.0.0.10"), eni(1, "10.0.0.20")], &observed, &Config::default());
-    assert_eq!(diff(&fewer, &observed, &everything()), [], "all by another hand");
+    let fewer = plan(
+        &[eni(0, "10.0.0.10"), eni(1, "10.0.0.20")],
+        &observed,
+        &Config::default(),
+    );
+    assert_eq!(
+        diff(&fewer, &observed, &everything()),
+        [],
+        "all by another hand"
+    );
 
     let ours = "ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001";
     let objects = [Object::Rule(rule("10.0.0.21/32", 10001, 10001))].into();
-    let made = vec![Made { owner: Owner::Eni(mac(1)), objects }];
-    assert_eq!(shown(&diff(&fewer, &observed, &Scope { made, ..everything() })), [ours]);
+    let made = vec![Made {
+        owner: Owner::Eni(mac(1)),
+        objects,
+    }];
+    assert_eq!(
+        shown(&diff(
+            &fewer,
+            &observed,
+            &Scope {
+                made,
+                ..everything()
+            }
+        )),
+        [ours]
+    );
     let changes = shown(&diff(&fewer, &observed, &having_made(&desired)));
     assert_eq!(changes, [ours, "ip -4 address del 10.0.0.21/32 dev eth1"]);
 }
@@ -204,10 +282,34 @@ fn a_detached_eni_leaves_nothing_when_the_answer_was_complete_and_all_when_not()
     observed.links.pop();
     let alone = plan(&[eni(0, "10.0.0.10")], &observed, &Config::default());
     let changes = shown(&diff(&alone, &observed, &having_made(&desired)));
-    assert_eq!(changes.iter().filter(|change| change.contains(" rule del ")).count(), 3, "{changes:#?}");
-    assert_eq!(changes.iter().filter(|change| change.contains(" route del ")).count(), 5, "{changes:#?}");
+    assert_eq!(
+        changes
+            .iter()
+            .filter(|change| change.contains(" rule del "))
+            .count(),
+        3,
+        "{changes:#?}"
+    );
+    assert_eq!(
+        changes
+            .iter()
+            .filter(|change| change.contains(" route del "))
+            .count(),
+        5,
+        "{changes:#?}"
+    );
 
-    assert_eq!(diff(&alone, &observed, &Scope { complete: false, ..having_made(&desired) }), []);
+    assert_eq!(
+        diff(
+            &alone,
+            &observed,
+            &Scope {
+                complete: false,
+                ..having_made(&desired)
+            }
+        ),
+        []
+    );
 }
 
 #[test]
@@ -218,10 +320,22 @@ fn what_is_not_in_the_ledger_is_never_removed_whatever_its_numbers() {
         rule("10.8.0.0/16", 100, 10050),
         rule("10.8.0.0/16", 10001, 9999),
         rule("10.8.0.0/16", 10001, 10002),
-        Rule { from: None, ..rule("10.8.0.0/16", 10050, 10050) },
-        Rule { foreign: Some("iif eth2 lookup 10050".into()), ..rule("10.8.0.0/16", 10050, 10050) },
-        Rule { suppress_prefixlength: Some(1), ..rule("10.8.0.0/16", 10050, 10050) },
-        Rule { suppress_prefixlength: Some(0), ..rule("10.8.0.0/16", MAIN, 30350) },
+        Rule {
+            from: None,
+            ..rule("10.8.0.0/16", 10050, 10050)
+        },
+        Rule {
+            foreign: Some("iif eth2 lookup 10050".into()),
+            ..rule("10.8.0.0/16", 10050, 10050)
+        },
+        Rule {
+            suppress_prefixlength: Some(1),
+            ..rule("10.8.0.0/16", 10050, 10050)
+        },
+        Rule {
+            suppress_prefixlength: Some(0),
+            ..rule("10.8.0.0/16", MAIN, 30350)
+        },
         rule("10.8.0.0/16", 13200, 13200),
         rule("10.8.0.0/16", 10001, 10001),
         rule("10.8.0.0/16", 10007, 10007),
@@ -238,12 +352,27 @@ fn what_is_not_in_the_ledger_is_never_removed_whatever_its_numbers() {
     };
     observed.routes.push(foreign.clone());
     for table in [10001, 10007, 13200] {
-        observed.routes.push(Route { table, ..foreign.clone() });
-        observed.routes.push(Route { table, kind: RouteKind::Throw, dev: None, metric: 0, ..foreign.clone() });
+        observed.routes.push(Route {
+            table,
+            ..foreign.clone()
+        });
+        observed.routes.push(Route {
+            table,
+            kind: RouteKind::Throw,
+            dev: None,
+            metric: 0,
+            ..foreign.clone()
+        });
     }
-    observed.addresses.push(Address { dev: "eth1".into(), net: "10.0.0.99/32".parse().unwrap() });
+    observed.addresses.push(Address {
+        dev: "eth1".into(),
+        net: "10.0.0.99/32".parse().unwrap(),
+    });
     assert_eq!(diff(&desired, &observed, &having_made(&desired)), []);
-    let all_gone = applied(observed.clone(), &diff(&Desired::default(), &observed, &having_made(&desired)));
+    let all_gone = applied(
+        observed.clone(),
+        &diff(&Desired::default(), &observed, &having_made(&desired)),
+    );
     let theirs = |all: &Observed| (all.rules.len(), all.routes.len(), all.addresses.len());
     assert_eq!(theirs(&all_gone), (10, 8, 2), "{all_gone:#?}");
 }
@@ -263,43 +392,101 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
     };
     observed.routes.push(theirs.clone());
     let changes = shown(&diff(&desired, &observed, &everything()));
-    assert!(!changes.iter().any(|change| change.contains("route replace")), "{changes:#?}");
+    assert!(
+        !changes
+            .iter()
+            .any(|change| change.contains("route replace")),
+        "{changes:#?}"
+    );
 
-    let made = vec![Made { owner: Owner::Eni(mac(1)), objects: [Object::Route(theirs)].into() }];
-    let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
-    assert!(changes.iter().any(|change| change.contains("route replace default")), "{changes:#?}");
+    let made = vec![Made {
+        owner: Owner::Eni(mac(1)),
+        objects: [Object::Route(theirs)].into(),
+    }];
+    let changes = shown(&diff(
+        &desired,
+        &observed,
+        &Scope {
+            made,
+            ..everything()
+        },
+    ));
+    assert!(
+        changes
+            .iter()
+            .any(|change| change.contains("route replace default")),
+        "{changes:#?}"
+    );
 }
 
 #[test]
 fn only_the_chosen_enis_are_changed_and_kept_ones_lose_nothing() {
     let (desired, observed) = fresh();
-    let only = Scope { only: Some([mac(0)].into()), ..everything() };
-    assert!(shown(&diff(&desired, &observed, &only)).iter().all(|change| change.contains("10000")));
+    let only = Scope {
+        only: Some([mac(0)].into()),
+        ..everything()
+    };
+    assert!(
+        shown(&diff(&desired, &observed, &only))
+            .iter()
+            .all(|change| change.contains("10000"))
+    );
 
     let mut observed = observed;
     let stale = rule("10.0.0.77/32", 10003, 10003);
     observed.rules.push(stale.clone());
-    let made = vec![Made { owner: Owner::Eni(mac(3)), objects: [Object::Rule(stale)].into() }];
-    let kept = Scope { keep: [mac(3)].into(), made: made.clone(), ..everything() };
-    assert!(shown(&diff(&desired, &observed, &kept)).iter().all(|change| !change.contains(" del ")));
-    let all = Scope { made, ..everything() };
-    assert!(shown(&diff(&desired, &observed, &all)).iter().any(|change| change.contains("10.0.0.77")));
+    let made = vec![Made {
+        owner: Owner::Eni(mac(3)),
+        objects: [Object::Rule(stale)].into(),
+    }];
+    let kept = Scope {
+        keep: [mac(3)].into(),
+        made: made.clone(),
+        ..everything()
+    };
+    assert!(
+        shown(&diff(&desired, &observed, &kept))
+            .iter()
+            .all(|change| !change.contains(" del "))
+    );
+    let all = Scope {
+        made,
+        ..everything()
+    };
+    assert!(
+        shown(&diff(&desired, &observed, &all))
+            .iter()
+            .any(|change| change.contains("10.0.0.77"))
+    );
 }
 
 /// An instance may be launched with an ENI as its primary that was a secondary one of the instance before.
 #[test]
 fn the_primary_keeps_link_and_addresses_whatever_the_ledger_says() {
     let (_, mut observed) = fresh();
-    let six = Address { dev: "eth0".into(), net: "2001:db8::10/128".parse().unwrap() };
+    let six = Address {
+        dev: "eth0".into(),
+        net: "2001:db8::10/128".parse().unwrap(),
+    };
     observed.addresses.push(six.clone());
     let mut primary = eni(0, "10.0.0.10");
     primary.ipv6 = vec!["2001:db8::10".parse().unwrap()];
     primary.subnet_ipv6 = vec!["2001:db8::/64".parse().unwrap()];
     let alone = plan(&[primary], &observed, &Config::default());
-    let objects: std::collections::BTreeSet<_> = [Object::LinkUp("eth0".into()), Object::Address(six)].into();
-    let scope = Scope { made: vec![Made { owner: Owner::Eni(mac(1)), objects }], ..everything() };
+    let objects: std::collections::BTreeSet<_> =
+        [Object::LinkUp("eth0".into()), Object::Address(six)].into();
+    let scope = Scope {
+        made: vec![Made {
+            owner: Owner::Eni(mac(1)),
+            objects,
+        }],
+        ..everything()
+    };
     let changes = shown(&diff(&alone, &observed, &scope));
-    assert_eq!(changes, ["ip -6 route add default via fe80:ec2::1 dev eth0 onlink metric 10000 proto static"]);
+    assert_eq!(
+        changes,
+        ["ip -6 route add default via fe80:ec2::1 dev eth0 onlink metric 10000 proto static"]
+    );
 }
 
 #[test]
@@ -309,13 +496,31 @@ fn a_link_that_somebody_else_uses_too_is_not_taken_down() {
     observed.links[1].up = true;
     let ours = Address::host(&eth1, "10.0.0.20".parse().unwrap());
     observed.addresses.push(ours.clone());
-    observed.addresses.push(Address { dev: eth1.clone(), net: "fe80::1/64".parse().unwrap() });
+    observed.addresses.push(Address {
+        dev: eth1.clone(),
+        net: "fe80::1/64".parse().unwrap(),
+    });
     let objects = [Object::LinkUp(eth1.clone()), Object::Address(ours)].into();
-    let scope = Scope { made: vec![Made { owner: Owner::Eni(mac(1)), objects }], ..everything() };
+    let scope = Scope {
+        made: vec![Made {
+            owner: Owner::Eni(mac(1)),
+            objects,
+        }],
+        ..everything()
+    };
     let changes = shown(&diff(&Desired::default(), &observed, &scope));
-    assert_eq!(changes, ["ip -4 address del 10.0.0.20/32 dev eth1", "ip link set dev eth1 down"]);
+    assert_eq!(
+        changes,
+        [
+            "ip -4 address del 10.0.0.20/32 dev eth1",
+            "ip link set dev eth1 down"
+        ]
+    );
 
-    observed.addresses.push(Address { dev: eth1, net: "192.0.2.1/24".parse().unwrap() });
+    observed.addresses.push(Address {
+        dev: eth1,
+        net: "192.0.2.1/24".parse().unwrap(),
+    });
     let changes = shown(&diff(&Desired::default(), &observed, &scope));
     assert_eq!(changes, ["ip -4 address del 10.0.0.20/32 dev eth1"]);
 }
@@ -325,18 +530,49 @@ fn a_link_that_somebody_else_uses_too_is_not_taken_down() {
 #[test]
 fn the_primary_waits_for_its_lease_and_loses_nothing_meanwhile() {
     let (_, leased) = fresh();
-    let observed = Observed { addresses: Vec::new(), ..leased.clone() };
-    let desired = plan(&[eni(0, "10.0.0.10 10.0.0.11"), eni(1, "10.0.0.20")], &observed, &Config::default());
+    let observed = Observed {
+        addresses: Vec::new(),
+        ..leased.clone()
+    };
+    let desired = plan(
+        &[eni(0, "10.0.0.10 10.0.0.11"), eni(1, "10.0.0.20")],
+        &observed,
+        &Config::default(),
+    );
     let changes = diff(&desired, &observed, &everything());
-    assert!(shown(&changes).iter().all(|change| change.contains("eth1") || change.contains("10001")), "{changes:#?}");
+    assert!(
+        shown(&changes)
+            .iter()
+            .all(|change| change.contains("eth1") || change.contains("10001")),
+        "{changes:#?}"
+    );
     assert_eq!(missing(&desired, &observed)[&Number::default()].len(), 4);
-    assert_eq!(desired.enis[0].missing_lease(&observed), Some("10.0.0.10".parse().unwrap()));
+    assert_eq!(
+        desired.enis[0].missing_lease(&observed),
+        Some("10.0.0.10".parse().unwrap())
+    );
 
     let second = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
-    let observed = Observed { addresses: vec![second.clone()], ..leased };
-    let made = vec![Made { owner: Owner::Eni(mac(1)), objects: [Object::Address(second)].into() }];
-    let changes = shown(&diff(&desired, &observed, &Scope { made, ..everything() }));
-    assert!(!changes.iter().any(|change| change.contains(" del ")), "{changes:#?}");
+    let observed = Observed {
+        addresses: vec![second.clone()],
+        ..leased
+    };
+    let made = vec![Made {
+        owner: Owner::Eni(mac(1)),
+        objects: [Object::Address(second)].into(),
+    }];
+    let changes = shown(&diff(
+        &desired,
+        &observed,
+        &Scope {
+            made,
+            ..everything()
+        },
+    ));
+    assert!(
+        !changes.iter().any(|change| change.contains(" del ")),
+        "{changes:#?}"
+    );
 }
 
 #[test]
@@ -356,11 +592,17 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
     before.routes.push(default.clone());
     before.addresses.push(secondary.clone());
     let eth0: Dev = "eth0".into();
-    assert_eq!(lost_lifeline(&eth0, &lifelines(&eth0, &before), &before, &[]).cloned(), None);
+    assert_eq!(
+        lost_lifeline(&eth0, &lifelines(&eth0, &before), &before, &[]).cloned(),
+        None
+    );
 
     let mut after = before.clone();
     after.routes.clear();
-    assert_eq!(lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(), Some(Object::Route(default)));
+    assert_eq!(
+        lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(),
+        Some(Object::Route(default))
+    );
 
     let mut after = before.clone();
     after.links[0].up = false;
@@ -376,8 +618,13 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
         Some(Object::Address(secondary.clone()))
     );
     assert_eq!(
-        lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[Change::Remove(Object::Address(secondary))])
-            .cloned(),
+        lost_lifeline(
+            &eth0,
+            &lifelines(&eth0, &before),
+            &after,
+            &[Change::Remove(Object::Address(secondary))]
+        )
+        .cloned(),
         None
     );
 }
@@ -385,7 +632,11 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
 #[test]
 fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_lose() {
     let (_, mut before) = fresh();
-    let hop = |dev: &str| NextHop { via: Some("fe80:ec2::1".parse().unwrap()), dev: dev.into(), weight: 1 };
+    let hop = |dev: &str| NextHop {
+        via: Some("fe80:ec2::1".parse().unwrap()),
+        dev: dev.into(),
+        weight: 1,
+    };
     let by = |hops: Vec<NextHop>| Route {
         table: MAIN,
         kind: RouteKind::Unicast,
@@ -398,14 +649,38 @@ fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_los
     };
     let both = by(vec![hop("eth0"), hop("eth1")]);
     before.routes = vec![both.clone()];
-    let with = |route: Route| Observed { routes: vec![route], ..before.clone() };
-    let single = |dev: &str| Route { via: hop(dev).via, dev: Some(dev.into()), ..by(Vec::new()) };
-    let lost =
-        |after: Route| lost_lifeline(&"eth0".into(), &lifelines(&"eth0".into(), &before), &with(after), &[]).cloned();
-    assert_eq!(lost(single("eth0")), None, "the other's went, which is none of the primary's");
+    let with = |route: Route| Observed {
+        routes: vec![route],
+        ..before.clone()
+    };
+    let single = |dev: &str| Route {
+        via: hop(dev).via,
+        dev: Some(dev.into()),
+        ..by(Vec::new())
+    };
+    let lost = |after: Route| {
+        lost_lifeline(
+            &"eth0".into(),
+            &lifelines(&"eth0".into(), &before),
+            &with(after),
+            &[],
+        )
+        .cloned()
+    };
+    assert_eq!(
+        lost(single("eth0")),
+        None,
+        "the other's went, which is none of the primary's"
+    );
     assert_eq!(lost(by(vec![hop("eth2"), hop("eth0")])), None);
     assert_eq!(lost(single("eth1")), Some(Object::Route(both.clone())));
-    assert_eq!(lost(Route { metric: 9999, ..single("eth0") }), Some(Object::Route(both)));
+    assert_eq!(
+        lost(Route {
+            metric: 9999,
+            ..single("eth0")
+        }),
+        Some(Object::Route(both))
+    );
 }
 
 #[test]
@@ -413,23 +688,59 @@ fn what_belongs_to_no_eni_is_made_first_and_goes_last_and_only_with_everything()
     let (mut desired, mut observed) = fresh();
     let key = Key::of_host("net/ipv4/ip_forward");
     desired.host = vec![Object::Sysctl(Sysctl::new(key.clone(), "1"))];
-    assert!(shown(&diff(&desired, &observed, &everything())).iter().all(|change| !change.contains("ip_forward")));
+    assert!(
+        shown(&diff(&desired, &observed, &everything()))
+            .iter()
+            .all(|change| !change.contains("ip_forward"))
+    );
     observed.sysctls.insert(key.clone(), "0".to_owned());
     let changes = diff(&desired, &observed, &everything());
     assert_eq!(changes[0].to_string(), "sysctl -qw net/ipv4/ip_forward=1");
-    assert_eq!(changes[0].inverse().to_string(), "sysctl -qw net/ipv4/ip_forward=0");
+    assert_eq!(
+        changes[0].inverse().to_string(),
+        "sysctl -qw net/ipv4/ip_forward=0"
+    );
 
     let observed = applied(observed, &changes);
     assert_eq!(diff(&desired, &observed, &everything()), []);
     let mut ledger = crate::ledger::Ledger::default();
     changes.iter().for_each(|change| ledger.record(change));
     let made = ledger.made(&observed.links);
-    let scope = Scope { made, ..everything() };
+    let scope = Scope {
+        made,
+        ..everything()
+    };
     assert_eq!(diff(&desired, &observed, &scope), [], "it is wanted");
     desired.host.clear();
-    assert_eq!(shown(&diff(&desired, &observed, &scope)), ["sysctl -qw net/ipv4/ip_forward=0"]);
-    assert_eq!(diff(&desired, &observed, &Scope { complete: false, ..scope.clone() }), []);
-    assert_eq!(diff(&desired, &observed, &Scope { only: Some([mac(1)].into()), ..scope.clone() }), []);
-    let by_another_hand = Observed { sysctls: [(key, "2".to_owned())].into(), ..observed };
+    assert_eq!(
+        shown(&diff(&desired, &observed, &scope)),
+        ["sysctl -qw net/ipv4/ip_forward=0"]
+    );
+    assert_eq!(
+        diff(
+            &desired,
+            &observed,
+            &Scope {
+                complete: false,
+                ..scope.clone()
+            }
+        ),
+        []
+    );
+    assert_eq!(
+        diff(
+            &desired,
+            &observed,
+            &Scope {
+                only: Some([mac(1)].into()),
+                ..scope.clone()
+            }
+        ),
+        []
+    );
+    let by_another_hand = Observed {
+        sysctls: [(key, "2".to_owned())].into(),
+        ..observed
+    };
     assert_eq!(diff(&desired, &by_another_hand, &scope), []);
 }

@@ -65,7 +65,12 @@ impl Disk {
 
     fn open_lock(&self, path: &Path) -> Result<File> {
         let opened = self.target(path, true).and_then(|(dir, name)| {
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(name))
+            OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .mode(0o600)
+                .open(dir.join(name))
         });
         opened.map_err(|error| Error::file(path, error))
     }

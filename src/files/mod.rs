@@ -58,7 +58,9 @@ impl FileChange {
         let name = self.path().display().to_string();
         match self {
             Self::Create(file) => unified::diff("/dev/null", &name, "", &file.text),
-            Self::Update { file, old } if *old == file.text => format!("# {name}: mode becomes {:04o}\n", file.mode),
+            Self::Update { file, old } if *old == file.text => {
+                format!("# {name}: mode becomes {:04o}\n", file.mode)
+            }
             Self::Update { file, old } => unified::diff(&name, &name, old, &file.text),
             Self::Delete { old, .. } => unified::diff(&name, "/dev/null", old, ""),
         }
@@ -96,18 +98,25 @@ pub struct Disk {
 impl Disk {
     /// `root` must be an existing folder.
     pub fn new(root: impl AsRef<Path>) -> Result<Self> {
-        let root = root.as_ref().canonicalize().map_err(|e| Error::file(root.as_ref(), e))?;
+        let root = root
+            .as_ref()
+            .canonicalize()
+            .map_err(|e| Error::file(root.as_ref(), e))?;
         Ok(Self { root })
     }
 
     /// The text of a file; `None` when there is none. Bytes that are not UTF-8 are replaced: the file may be
     /// anybody's, with a comment in Latin-1, or damaged. So it is for looking at, never for writing back.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
-        Ok(self.bytes(path.as_ref())?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(self
+            .bytes(path.as_ref())?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     fn bytes(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        let Some(real) = self.resolve(path)? else { return Ok(None) };
+        let Some(real) = self.resolve(path)? else {
+            return Ok(None);
+        };
         fs::read(real).map(Some).map_err(|e| Error::file(path, e))
     }
 
@@ -116,10 +125,14 @@ impl Disk {
     pub fn first_line(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
         let path = path.as_ref();
         // A mask (a link to /dev/null) leads out of any root but `/`.
-        let Some(real) = self.resolve(path).ok().flatten().filter(|p| p.is_file()) else { return Ok(None) };
+        let Some(real) = self.resolve(path).ok().flatten().filter(|p| p.is_file()) else {
+            return Ok(None);
+        };
         let mut line = Vec::new();
         let file = fs::File::open(real).map_err(|e| Error::file(path, e))?;
-        BufReader::new(file).read_until(b'\n', &mut line).map_err(|e| Error::file(path, e))?;
+        BufReader::new(file)
+            .read_until(b'\n', &mut line)
+            .map_err(|e| Error::file(path, e))?;
         Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
     }
 
@@ -133,10 +146,15 @@ impl Disk {
     /// What is in a folder, sorted by name; nothing when there is no such folder.
     pub fn list(&self, dir: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
         let dir = dir.as_ref();
-        let Some(real) = self.resolve(dir)?.filter(|p| p.is_dir()) else { return Ok(Vec::new()) };
+        let Some(real) = self.resolve(dir)?.filter(|p| p.is_dir()) else {
+            return Ok(Vec::new());
+        };
         let entries = fs::read_dir(real).and_then(|all| all.collect::<io::Result<Vec<_>>>());
         let entries = entries.map_err(|e| Error::file(dir, e))?;
-        let mut paths: Vec<_> = entries.iter().map(|entry| dir.join(entry.file_name())).collect();
+        let mut paths: Vec<_> = entries
+            .iter()
+            .map(|entry| dir.join(entry.file_name()))
+            .collect();
         paths.sort();
         Ok(paths)
     }
@@ -149,8 +167,14 @@ impl Disk {
     /// What tells one version of a file or folder from the next; `None` when it cannot be looked at.
     pub fn stamp(&self, path: impl AsRef<Path>) -> Option<Stamp> {
         let meta = self.resolve(path.as_ref()).ok()??.metadata().ok()?;
-        let since_1970 = Duration::new(meta.ctime().try_into().ok()?, meta.ctime_nsec().try_into().ok()?);
-        Some(Stamp { inode: meta.ino(), changed: UNIX_EPOCH + since_1970 })
+        let since_1970 = Duration::new(
+            meta.ctime().try_into().ok()?,
+            meta.ctime_nsec().try_into().ok()?,
+        );
+        Some(Stamp {
+            inode: meta.ino(),
+            changed: UNIX_EPOCH + since_1970,
+        })
     }
 
     /// Whether a file or folder is there. A link that leads nowhere, or out of the root, is not.
@@ -173,7 +197,10 @@ impl Disk {
         }
         for path in obsolete {
             let old = self.read(path)?;
-            changes.extend(old.map(|old| FileChange::Delete { path: path.clone(), old }));
+            changes.extend(old.map(|old| FileChange::Delete {
+                path: path.clone(),
+                old,
+            }));
         }
         Ok(changes)
     }
@@ -188,17 +215,30 @@ impl Disk {
     /// written before the first is synced, which the file system then does in one go.
     pub fn commit_all(&self, changes: &[&FileChange]) -> Vec<Result<()>> {
         let staged: Vec<_> = changes.iter().map(|change| self.stage(change)).collect();
-        let synced: Vec<_> = staged.into_iter().map(|staged| staged.and_then(Staged::sync)).collect();
-        let placed: Vec<_> = synced.into_iter().map(|staged| staged.and_then(Staged::place)).collect();
+        let synced: Vec<_> = staged
+            .into_iter()
+            .map(|staged| staged.and_then(Staged::sync))
+            .collect();
+        let placed: Vec<_> = synced
+            .into_iter()
+            .map(|staged| staged.and_then(Staged::place))
+            .collect();
         let mut folders: BTreeMap<PathBuf, io::Result<()>> = BTreeMap::new();
         for folder in placed.iter().flatten() {
-            folders.entry(folder.clone()).or_insert_with(|| sync_folder(folder));
+            folders
+                .entry(folder.clone())
+                .or_insert_with(|| sync_folder(folder));
         }
-        let ended = placed.into_iter().map(|placed| match folders.get(&placed?) {
-            Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
-            _ => Ok(()),
-        });
-        ended.zip(changes).map(|(ended, change)| ended.map_err(|e| Error::file(change.path(), e))).collect()
+        let ended = placed
+            .into_iter()
+            .map(|placed| match folders.get(&placed?) {
+                Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
+                _ => Ok(()),
+            });
+        ended
+            .zip(changes)
+            .map(|(ended, change)| ended.map_err(|e| Error::file(change.path(), e)))
+            .collect()
     }
 
     fn plan_write(&self, file: &File) -> Result<Option<FileChange>> {
@@ -207,11 +247,17 @@ impl Disk {
         };
         let equal = old == file.text.as_bytes() && self.mode(&file.path)? == file.mode;
         let old = || String::from_utf8_lossy(&old).into_owned();
-        Ok((!equal).then(|| FileChange::Update { file: file.clone(), old: old() }))
+        Ok((!equal).then(|| FileChange::Update {
+            file: file.clone(),
+            old: old(),
+        }))
     }
 
     fn mode(&self, path: &Path) -> Result<u32> {
-        let meta = self.below_root(path).and_then(fs::metadata).map_err(|e| Error::file(path, e))?;
+        let meta = self
+            .below_root(path)
+            .and_then(fs::metadata)
+            .map_err(|e| Error::file(path, e))?;
         Ok(meta.permissions().mode() & 0o7777)
     }
 
@@ -219,7 +265,11 @@ impl Disk {
     fn stage(&self, change: &FileChange) -> io::Result<Staged> {
         let (FileChange::Create(file) | FileChange::Update { file, .. }) = change else {
             let (folder, name) = self.target(change.path(), false)?;
-            return Ok(Staged { path: folder.join(name), folder, temp: None });
+            return Ok(Staged {
+                path: folder.join(name),
+                folder,
+                temp: None,
+            });
         };
         self.stage_file(&file.path, file.mode, file.text.as_bytes())
     }
@@ -227,10 +277,17 @@ impl Disk {
     fn stage_file(&self, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<Staged> {
         let (folder, name) = self.target(path, true)?;
         // The leading dot keeps it from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
-        let mut temp = tempfile::Builder::new().prefix(".eniroute-").tempfile_in(&folder)?;
+        let mut temp = tempfile::Builder::new()
+            .prefix(".eniroute-")
+            .tempfile_in(&folder)?;
         temp.write_all(bytes)?;
-        temp.as_file().set_permissions(Permissions::from_mode(mode))?;
-        Ok(Staged { path: folder.join(name), folder, temp: Some(temp) })
+        temp.as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
+        Ok(Staged {
+            path: folder.join(name),
+            folder,
+            temp: Some(temp),
+        })
     }
 
     /// The real folder of a file to be written or deleted, made when `make`, and the file's name.
@@ -239,9 +296,15 @@ impl Disk {
         let (Some(dir), Some(name)) = (full.parent(), path.file_name()) else {
             return Err(refused("not a file's path"));
         };
-        let dir = if make { self.make_folders(dir)? } else { self.inside(dir.canonicalize()?)? };
+        let dir = if make {
+            self.make_folders(dir)?
+        } else {
+            self.inside(dir.canonicalize()?)?
+        };
         if dir.join(name).is_symlink() {
-            return Err(refused("is a symbolic link, which eniroute does not replace; remove it"));
+            return Err(refused(
+                "is a symbolic link, which eniroute does not replace; remove it",
+            ));
         }
         Ok((dir, name))
     }
@@ -262,10 +325,15 @@ impl Disk {
 
     /// Where `path` really is; `None` when nothing is there.
     fn resolve(&self, path: &Path) -> Result<Option<PathBuf>> {
-        let real = self.below_root(path).and_then(|full| full.canonicalize()).and_then(|real| self.inside(real));
+        let real = self
+            .below_root(path)
+            .and_then(|full| full.canonicalize())
+            .and_then(|real| self.inside(real));
         match real {
             Ok(real) => Ok(Some(real)),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
             Err(e) => Err(Error::file(path, e)),
         }
     }
@@ -274,7 +342,9 @@ impl Disk {
         if path.components().any(|part| part == Component::ParentDir) {
             return Err(refused("a path with `..` could leave the root folder"));
         }
-        let relative = path.strip_prefix("/").map_err(|_| refused("not an absolute path"))?;
+        let relative = path
+            .strip_prefix("/")
+            .map_err(|_| refused("not an absolute path"))?;
         Ok(self.root.join(relative))
     }
 
@@ -282,13 +352,18 @@ impl Disk {
         if real.starts_with(&self.root) {
             return Ok(real);
         }
-        Err(refused(&format!("a symbolic link leads out of the root folder, to {}", real.display())))
+        Err(refused(&format!(
+            "a symbolic link leads out of the root folder, to {}",
+            real.display()
+        )))
     }
 }
 
 /// The last part of a path, where it is UTF-8.
 pub fn name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
 }
 
 /// A change that waits for its last step: a rename, or without a temporary file a deletion.
@@ -300,7 +375,9 @@ struct Staged {
 
 impl Staged {
     fn sync(self) -> io::Result<Self> {
-        self.temp.as_ref().map_or(Ok(()), |temp| temp.as_file().sync_all())?;
+        self.temp
+            .as_ref()
+            .map_or(Ok(()), |temp| temp.as_file().sync_all())?;
         Ok(self)
     }
 
@@ -311,10 +388,15 @@ impl Staged {
             None => fs::remove_file(self.path)?,
         }
         // systemd's drop-in folders are made for one file; an empty one has no other use. Not empty: it stays.
-        if !self.folder.to_string_lossy().ends_with(".network.d") || fs::remove_dir(&self.folder).is_err() {
+        if !self.folder.to_string_lossy().ends_with(".network.d")
+            || fs::remove_dir(&self.folder).is_err()
+        {
             return Ok(self.folder);
         }
-        Ok(self.folder.parent().map_or(self.folder.clone(), Path::to_path_buf))
+        Ok(self
+            .folder
+            .parent()
+            .map_or(self.folder.clone(), Path::to_path_buf))
     }
 }
 

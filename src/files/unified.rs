@@ -11,14 +11,22 @@ const CONTEXT: usize = 3;
 
 /// The lines that lead from `old` to `new`, under the two names; nothing when they are equal.
 pub fn diff(old_name: &str, new_name: &str, old: &str, new: &str) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
+    let (old, new): (Vec<&str>, Vec<&str>) = (
+        old.split_inclusive('\n').collect(),
+        new.split_inclusive('\n').collect(),
+    );
     let hunks = hunks(&old, &new);
     let mut text = String::new();
     if !hunks.is_empty() {
         let _ = writeln!(text, "--- {old_name}\n+++ {new_name}");
     }
     for hunk in hunks {
-        let _ = writeln!(text, "@@ -{} +{} @@", span(&hunk, DiffOp::old_range), span(&hunk, DiffOp::new_range));
+        let _ = writeln!(
+            text,
+            "@@ -{} +{} @@",
+            span(&hunk, DiffOp::old_range),
+            span(&hunk, DiffOp::new_range)
+        );
         for op in &hunk {
             let (before, after) = (&old[op.old_range()], &new[op.new_range()]);
             match op.tag() {
@@ -75,8 +83,10 @@ mod tests {
             file
         };
         let (old, new) = (file(old), file(new));
-        let out =
-            Command::new("diff").args(["-u", "--label", "a", "--label", "b"]).args([old.path(), new.path()]).output();
+        let out = Command::new("diff")
+            .args(["-u", "--label", "a", "--label", "b"])
+            .args([old.path(), new.path()])
+            .output();
         String::from_utf8(out.unwrap().stdout).unwrap()
     }
 
@@ -93,7 +103,11 @@ mod tests {
             (ten, &format!("0\n{ten}11")),
         ];
         for (old, new) in cases {
-            assert_eq!(diff("a", "b", old, new), oracle(old, new), "{old:?} -> {new:?}");
+            assert_eq!(
+                diff("a", "b", old, new),
+                oracle(old, new),
+                "{old:?} -> {new:?}"
+            );
         }
     }
 }

@@ -19,32 +19,62 @@ const FOR_EVER: u32 = u32::MAX;
 
 impl Kernel {
     /// Each with the seconds after which it ends, if it does.
-    pub(super) fn addresses(&mut self, links: &[Link]) -> Result<Vec<(Address, Option<u32>)>, Refusal> {
-        let every = builder(RtAddrFamily::Unspecified, 0, 0).build().map_err(Refusal::because)?;
+    pub(super) fn addresses(
+        &mut self,
+        links: &[Link],
+    ) -> Result<Vec<(Address, Option<u32>)>, Refusal> {
+        let every = builder(RtAddrFamily::Unspecified, 0, 0)
+            .build()
+            .map_err(Refusal::because)?;
         let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, every)?;
-        Ok(rows.iter().filter_map(|row| Some((decode(row, links)?, end(row)))).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| Some((decode(row, links)?, end(row))))
+            .collect())
     }
 
     /// One that is there and has an end is there for good from then on.
-    pub(super) fn add_address(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
+    pub(super) fn add_address(
+        &mut self,
+        address: &Address,
+        links: &[Link],
+    ) -> Result<bool, Refusal> {
         let index = index(links, &address.dev)?;
-        match self.socket.change(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, encode(address, index)?) {
+        match self.socket.change(
+            Rtm::Newaddr,
+            NlmF::CREATE | NlmF::EXCL,
+            encode(address, index)?,
+        ) {
             Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
-                let ends = self.addresses(links)?.iter().any(|(one, end)| one.is_same_ip(address) && end.is_some());
+                let ends = self
+                    .addresses(links)?
+                    .iter()
+                    .any(|(one, end)| one.is_same_ip(address) && end.is_some());
                 if !ends {
                     return Ok(false);
                 }
-                self.socket.change(Rtm::Newaddr, NlmF::REPLACE, encode(address, index)?)?;
+                self.socket
+                    .change(Rtm::Newaddr, NlmF::REPLACE, encode(address, index)?)?;
                 Ok(true)
             }
             added => added.map(|()| true),
         }
     }
 
-    pub(super) fn remove_address(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
-        let Ok(index) = index(links, &address.dev) else { return Ok(false) };
+    pub(super) fn remove_address(
+        &mut self,
+        address: &Address,
+        links: &[Link],
+    ) -> Result<bool, Refusal> {
+        let Ok(index) = index(links, &address.dev) else {
+            return Ok(false);
+        };
         let message = encode(address, index)?;
-        let routes = if self.is_last_ipv4(address, links)? { self.independent(address, index)? } else { Vec::new() };
+        let routes = if self.is_last_ipv4(address, links)? {
+            self.independent(address, index)?
+        } else {
+            Vec::new()
+        };
         let removed = self.socket.change(Rtm::Deladdr, NlmF::empty(), message);
         let removed = needless(removed.map(|()| true), &ABSENT)?;
         routes.iter().try_for_each(|route| self.put_back(route))?;
@@ -55,14 +85,21 @@ impl Kernel {
     /// made them did not ask for that.
     fn is_last_ipv4(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
         let is_v4 = |address: &Address| address.net.addr().is_ipv4();
-        let on_link = self.standing_addresses(links)?.iter().filter(|one| one.dev == address.dev && is_v4(one));
+        let on_link = self
+            .standing_addresses(links)?
+            .iter()
+            .filter(|one| one.dev == address.dev && is_v4(one));
         Ok(is_v4(address) && on_link.count() == 1)
     }
 
     fn standing_addresses(&mut self, links: &[Link]) -> Result<&[Address], Refusal> {
         let listed = match self.listed.addresses.take() {
             Some(listed) => listed,
-            None => self.addresses(links)?.into_iter().map(|(address, _)| address).collect(),
+            None => self
+                .addresses(links)?
+                .into_iter()
+                .map(|(address, _)| address)
+                .collect(),
         };
         Ok(self.listed.addresses.insert(listed))
     }
@@ -85,7 +122,11 @@ fn encode(address: &Address, index: u32) -> Result<Ifaddrmsg, Refusal> {
 }
 
 fn builder(family: RtAddrFamily, length: u8, index: u32) -> IfaddrmsgBuilder {
-    IfaddrmsgBuilder::default().ifa_family(family).ifa_prefixlen(length).ifa_scope(RtScope::Universe).ifa_index(index)
+    IfaddrmsgBuilder::default()
+        .ifa_family(family)
+        .ifa_prefixlen(length)
+        .ifa_scope(RtScope::Universe)
+        .ifa_index(index)
 }
 
 /// The link's own address (`IFA_LOCAL`; `IFA_ADDRESS` is the peer's on a point-to-point link). All states and
@@ -96,7 +137,10 @@ fn decode(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
     let attributes = message.rtattrs();
     let ip = ip(attributes, Ifa::Local).or_else(|| ip(attributes, Ifa::Address))?;
     let net = IpNet::new(ip, *message.ifa_prefixlen()).ok()?;
-    Some(Address { dev: name(links, *message.ifa_index())?, net })
+    Some(Address {
+        dev: name(links, *message.ifa_index())?,
+        net,
+    })
 }
 
 /// In how many seconds an address ends (`struct ifa_cacheinfo`: preferred, valid, two times of day); `None` for one that

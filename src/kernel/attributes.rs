@@ -19,10 +19,19 @@ const TYPE_MASK: u16 = 0x3fff;
 pub type Attributes<T> = RtBuffer<T, Buffer>;
 
 /// Those of `list` that have a value, for a request.
-pub fn attributes<T: RtaType>(list: impl IntoIterator<Item = (T, Option<Vec<u8>>)>) -> Result<Attributes<T>, Refusal> {
-    let present = list.into_iter().filter_map(|(kind, value)| Some((kind, value?)));
+pub fn attributes<T: RtaType>(
+    list: impl IntoIterator<Item = (T, Option<Vec<u8>>)>,
+) -> Result<Attributes<T>, Refusal> {
+    let present = list
+        .into_iter()
+        .filter_map(|(kind, value)| Some((kind, value?)));
     present
-        .map(|(kind, value)| RtattrBuilder::default().rta_type(kind).rta_payload(value).build())
+        .map(|(kind, value)| {
+            RtattrBuilder::default()
+                .rta_type(kind)
+                .rta_payload(value)
+                .build()
+        })
         .collect::<Result<_, _>>()
         .map_err(Refusal::because)
 }
@@ -45,7 +54,10 @@ pub fn is<T: RtaType>(attribute: &Rtattr<T, Buffer>, kind: u16) -> bool {
     found & TYPE_MASK == kind
 }
 
-pub fn find<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<&Rtattr<T, Buffer>> {
+pub fn find<T: RtaType>(
+    attributes: &Attributes<T>,
+    kind: impl Into<u16>,
+) -> Option<&Rtattr<T, Buffer>> {
     let kind = kind.into();
     attributes.iter().find(|attribute| is(attribute, kind))
 }
@@ -55,7 +67,9 @@ pub fn value<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Op
 }
 
 pub fn number<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<u32> {
-    Some(u32::from_ne_bytes(value(attributes, kind)?.try_into().ok()?))
+    Some(u32::from_ne_bytes(
+        value(attributes, kind)?.try_into().ok()?,
+    ))
 }
 
 pub fn ip<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<IpAddr> {
@@ -70,7 +84,8 @@ pub fn gateway(attributes: &Attributes<Rta>) -> Option<IpAddr> {
 /// The address in an attribute's value.
 pub fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|b| Ipv4Addr::from(b).into());
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|b| Ipv6Addr::from(b).into())).ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|b| Ipv6Addr::from(b).into()))
+        .ok()
 }
 
 /// The address in the value of [`RTA_VIA`] (`struct rtvia`): it stands behind a family of two bytes.
@@ -80,7 +95,9 @@ pub fn ip_of_via(bytes: &[u8]) -> Option<IpAddr> {
 
 /// The text in an attribute's value.
 pub fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
+    String::from_utf8_lossy(bytes)
+        .trim_end_matches('\0')
+        .to_owned()
 }
 
 /// The value of one attribute among those that `bytes` hold (`struct rtattr`: length, type, value, padding to 4).
@@ -114,11 +131,15 @@ pub fn family(af: RtAddrFamily) -> Option<Family> {
 
 /// The name of the interface `index`; `None` for one that came after `links` were listed.
 pub fn name(links: &[Link], index: u32) -> Option<Dev> {
-    links.iter().find(|link| link.index == index).map(|link| link.name.clone())
+    links
+        .iter()
+        .find(|link| link.index == index)
+        .map(|link| link.name.clone())
 }
 
 /// The index of the interface `dev`.
 pub fn index(links: &[Link], dev: &Dev) -> Result<u32, Refusal> {
     let link = links.iter().find(|link| link.name == *dev);
-    link.map(|link| link.index).ok_or_else(|| Refusal::because(format!("no interface is named `{dev}`")))
+    link.map(|link| link.index)
+        .ok_or_else(|| Refusal::because(format!("no interface is named `{dev}`")))
 }

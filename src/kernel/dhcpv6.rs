@@ -12,7 +12,11 @@ const PORT: &str = "0222";
 
 /// The addresses that such clients are bound to. None where the list cannot be read: a kernel without IPv6.
 pub fn clients() -> BTreeSet<Ipv6Addr> {
-    fs::read_to_string(SOCKETS).unwrap_or_default().lines().filter_map(client).collect()
+    fs::read_to_string(SOCKETS)
+        .unwrap_or_default()
+        .lines()
+        .filter_map(client)
+        .collect()
 }
 
 /// A line begins with the slot and the local address, `0: 000080FE000000000000000002000000:0222`: four numbers of 32
@@ -37,12 +41,18 @@ mod tests {
         let octets = address.octets();
         let word = |four: &[u8]| format!("{:08X}", u32::from_ne_bytes(four.try_into().unwrap()));
         let text: String = octets.chunks(4).map(word).collect();
-        let line = format!("  73: {text}:0222 {:032}:0000 07 00000000:00000000 00:00000000", 0);
+        let line = format!(
+            "  73: {text}:0222 {:032}:0000 07 00000000:00000000 00:00000000",
+            0
+        );
         assert_eq!(client(&line), Some(address));
         assert_eq!(client(&line.replace(":0222", ":0223")), None);
         for cut in 0..line.find(":0222").unwrap() + 5 {
             assert_eq!(client(&line[..cut]), None, "{}", &line[..cut]);
         }
-        assert_eq!(client("  sl  local_address                         remote_address"), None);
+        assert_eq!(
+            client("  sl  local_address                         remote_address"),
+            None
+        );
     }
 }

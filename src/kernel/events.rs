@@ -36,7 +36,9 @@ pub fn changed_links() -> Option<BTreeSet<u32>> {
         loop {
             match recv(stdin, &mut buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) | Err(Errno::EAGAIN) => break,
-                Ok(length) => changed.iter_mut().for_each(|all| all.extend(link_of(&buffer[..length]))),
+                Ok(length) => changed
+                    .iter_mut()
+                    .for_each(|all| all.extend(link_of(&buffer[..length]))),
                 Err(Errno::ENOBUFS) => changed = None,
                 Err(_) => return None,
             }
@@ -70,7 +72,11 @@ mod tests {
         assert_eq!(link_of(&message[..23]), None);
         for (kind, index) in [(17, None), (20, None), (21, Some(7)), (24, None)] {
             message[4] = kind;
-            assert_eq!(link_of(&message), index, "DELLINK, NEWADDR, DELADDR, NEWROUTE: {kind}");
+            assert_eq!(
+                link_of(&message),
+                index,
+                "DELLINK, NEWADDR, DELADDR, NEWROUTE: {kind}"
+            );
         }
     }
 }

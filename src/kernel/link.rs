@@ -22,7 +22,8 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::observe`].
     pub fn links(&mut self) -> Result<Vec<Link>> {
-        self.list_links().map_err(|refusal| refusal.of("list links"))
+        self.list_links()
+            .map_err(|refusal| refusal.of("list links"))
     }
 
     fn list_links(&mut self) -> Result<Vec<Link>, Refusal> {
@@ -51,7 +52,8 @@ impl Kernel {
         if self.link(index)?.is_some_and(|link| link.up == up) {
             return Ok(false);
         }
-        self.socket.change(Rtm::Newlink, NlmF::empty(), state(index, up)?)?;
+        self.socket
+            .change(Rtm::Newlink, NlmF::empty(), state(index, up)?)?;
         Ok(true)
     }
 }
@@ -70,7 +72,9 @@ fn state(index: u32, up: bool) -> Result<Ifinfomsg, Refusal> {
 
 fn builder(index: u32) -> Result<IfinfomsgBuilder, Refusal> {
     let index = i32::try_from(index).map_err(Refusal::because)?;
-    Ok(IfinfomsgBuilder::default().ifi_family(RtAddrFamily::Unspecified).ifi_index(index))
+    Ok(IfinfomsgBuilder::default()
+        .ifi_family(RtAddrFamily::Unspecified)
+        .ifi_index(index))
 }
 
 /// `None` for a message without index or name.
@@ -91,19 +95,35 @@ fn decode(message: &Ifinfomsg) -> Option<Link> {
 
 /// `None` unless it is an Ethernet address: `lo` reports zeros, a tunnel four bytes.
 fn mac(bytes: &[u8]) -> Option<Mac> {
-    <[u8; 6]>::try_from(bytes).ok().filter(|bytes| *bytes != [0; 6]).map(Mac)
+    <[u8; 6]>::try_from(bytes)
+        .ok()
+        .filter(|bytes| *bytes != [0; 6])
+        .map(Mac)
 }
 
 fn altnames(attributes: &Attributes<Ifla>) -> Vec<String> {
-    let Some(list) = find(attributes, Ifla::PropList) else { return Vec::new() };
-    let Ok(list) = list.get_attr_handle::<Ifla>() else { return Vec::new() };
-    let names = list.get_attrs().iter().filter(|a| is(a, Ifla::AltIfname.into()));
-    names.map(|name| text_of(name.rta_payload().as_ref())).collect()
+    let Some(list) = find(attributes, Ifla::PropList) else {
+        return Vec::new();
+    };
+    let Ok(list) = list.get_attr_handle::<Ifla>() else {
+        return Vec::new();
+    };
+    let names = list
+        .get_attrs()
+        .iter()
+        .filter(|a| is(a, Ifla::AltIfname.into()));
+    names
+        .map(|name| text_of(name.rta_payload().as_ref()))
+        .collect()
 }
 
 fn kind(attributes: &Attributes<Ifla>) -> Option<String> {
-    let info = find(attributes, Ifla::Linkinfo)?.get_attr_handle::<IflaInfo>().ok()?;
-    Some(text_of(info.get_attribute(IflaInfo::Kind)?.rta_payload().as_ref()))
+    let info = find(attributes, Ifla::Linkinfo)?
+        .get_attr_handle::<IflaInfo>()
+        .ok()?;
+    Some(text_of(
+        info.get_attribute(IflaInfo::Kind)?.rta_payload().as_ref(),
+    ))
 }
 
 /// What `IFLA_AF_SPEC` says: a link without IPv6 has no part for it, and one where it is off says so there.
@@ -121,7 +141,10 @@ mod tests {
     fn only_six_bytes_that_are_not_zero_are_a_mac() {
         assert_eq!(mac(&[0; 6]), None);
         assert_eq!(mac(&[10, 0, 0, 1]), None);
-        assert_eq!(mac(&[2, 0, 0, 0, 0, 1]).unwrap().to_string(), "02:00:00:00:00:01");
+        assert_eq!(
+            mac(&[2, 0, 0, 0, 0, 1]).unwrap().to_string(),
+            "02:00:00:00:00:01"
+        );
     }
 
     #[test]
@@ -131,8 +154,14 @@ mod tests {
             [&length.to_ne_bytes()[..], &kind.to_ne_bytes()[..], value].concat()
         };
         let inet6 = |off: u32| {
-            let conf: Vec<u8> = (0..30).flat_map(|n| if n == 26 { off } else { 7 }.to_ne_bytes()).collect();
-            [attribute(2, &[0; 4]), attribute(10, &[attribute(1, &[0; 4]), attribute(2, &conf)].concat())].concat()
+            let conf: Vec<u8> = (0..30)
+                .flat_map(|n| if n == 26 { off } else { 7 }.to_ne_bytes())
+                .collect();
+            [
+                attribute(2, &[0; 4]),
+                attribute(10, &[attribute(1, &[0; 4]), attribute(2, &conf)].concat()),
+            ]
+            .concat()
         };
         assert!(has_ipv6(&inet6(0)) && !has_ipv6(&inet6(1)));
         assert!(!has_ipv6(&attribute(2, &[0; 4])), "IPv4 only");

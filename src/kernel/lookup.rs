@@ -41,7 +41,12 @@ impl Kernel {
     /// # Errors
     /// [`crate::error::Error::Kernel`] for any other answer.
     pub fn route_get(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>> {
-        let what = || format!("ip route get {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
+        let what = || {
+            format!(
+                "ip route get {to}{}",
+                from.map(|ip| format!(" from {ip}")).unwrap_or_default()
+            )
+        };
         self.lookup(to, from).map_err(|refusal| refusal.of(what()))
     }
 
@@ -51,16 +56,36 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`Kernel::route_get`].
-    pub fn ways_out(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>> {
-        let what = || format!("ip route get fibmatch {to}{}", from.map(|ip| format!(" from {ip}")).unwrap_or_default());
-        self.matching(to, from, links).map_err(|refusal| refusal.of(what()))
+    pub fn ways_out(
+        &mut self,
+        to: IpAddr,
+        from: Option<IpAddr>,
+        links: &[Link],
+    ) -> Result<Vec<Dev>> {
+        let what = || {
+            format!(
+                "ip route get fibmatch {to}{}",
+                from.map(|ip| format!(" from {ip}")).unwrap_or_default()
+            )
+        };
+        self.matching(to, from, links)
+            .map_err(|refusal| refusal.of(what()))
     }
 
-    fn matching(&mut self, to: IpAddr, from: Option<IpAddr>, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
-        let Some(reply) = self.answer(request(to, from, FIB_MATCH)?)? else { return Ok(Vec::new()) };
+    fn matching(
+        &mut self,
+        to: IpAddr,
+        from: Option<IpAddr>,
+        links: &[Link],
+    ) -> Result<Vec<Dev>, Refusal> {
+        let Some(reply) = self.answer(request(to, from, FIB_MATCH)?)? else {
+            return Ok(Vec::new());
+        };
         let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
         let ways = nexthop::ways(&reply, links, &objects);
-        let ways = ways.ok_or_else(|| Refusal::because("an interface came or went away meanwhile; run again"))?;
+        let ways = ways.ok_or_else(|| {
+            Refusal::because("an interface came or went away meanwhile; run again")
+        })?;
         Ok(ways.into_iter().map(|way| way.dev).collect())
     }
 
@@ -77,9 +102,15 @@ impl Kernel {
         // IPv6 always names the table, and under strict checking refuses to be asked for it
         // (`inet6_rtm_valid_getroute_req`).
         let flags = if to.is_ipv4() { LOOKUP_TABLE } else { 0 };
-        let Some(reply) = self.answer(request(to, from, flags)?)? else { return Ok(None) };
-        let Some(index) = way(&reply) else { return Ok(None) };
-        let link = self.link(index)?.ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
+        let Some(reply) = self.answer(request(to, from, flags)?)? else {
+            return Ok(None);
+        };
+        let Some(index) = way(&reply) else {
+            return Ok(None);
+        };
+        let link = self
+            .link(index)?
+            .ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
         Ok(Some(decode(&reply, link.name)))
     }
 }
@@ -90,7 +121,10 @@ fn request(to: IpAddr, from: Option<IpAddr>, flags: u32) -> Result<Rtmsg, Refusa
         .rtm_dst_len(IpNet::from(to).prefix_len())
         .rtm_src_len(from.map_or(0, |ip| IpNet::from(ip).prefix_len()))
         .rtm_flags(RtmF::from_bits_retain(flags))
-        .rtattrs(attributes([(Rta::Dst, Some(ip_value(to))), (Rta::Src, from.map(ip_value))])?);
+        .rtattrs(attributes([
+            (Rta::Dst, Some(ip_value(to))),
+            (Rta::Src, from.map(ip_value)),
+        ])?);
     message.build().map_err(Refusal::because)
 }
 
@@ -102,5 +136,10 @@ fn way(reply: &Rtmsg) -> Option<u32> {
 
 fn decode(reply: &Rtmsg, dev: Dev) -> Lookup {
     let attributes = reply.rtattrs();
-    Lookup { dev, via: gateway(attributes), src: ip(attributes, Rta::Prefsrc), table: route::table(reply) }
+    Lookup {
+        dev,
+        via: gateway(attributes),
+        src: ip(attributes, Rta::Prefsrc),
+        table: route::table(reply),
+    }
 }

@@ -30,7 +30,12 @@ pub use lookup::Lookup;
 use socket::{Refusal, Socket};
 
 /// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
-const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENODEV];
+const ABSENT: [Errno; 4] = [
+    Errno::ENOENT,
+    Errno::ESRCH,
+    Errno::EADDRNOTAVAIL,
+    Errno::ENODEV,
+];
 
 /// One network namespace's view: use it in the namespace in which it was opened. Changes need `CAP_NET_ADMIN`; one
 /// request is under way at a time.
@@ -47,8 +52,13 @@ impl Kernel {
     /// # Errors
     /// No netlink socket: the process has too many files open, or is forbidden `AF_NETLINK` (`RestrictAddressFamilies=`).
     pub fn open() -> Result<Self> {
-        let socket = Socket::open().map_err(|error| Refusal::from(error).of("open an rtnetlink socket"))?;
-        Ok(Self { socket, listed: Listed::default(), keys: BTreeSet::new() })
+        let socket =
+            Socket::open().map_err(|error| Refusal::from(error).of("open an rtnetlink socket"))?;
+        Ok(Self {
+            socket,
+            listed: Listed::default(),
+            keys: BTreeSet::new(),
+        })
     }
 
     /// Every link, address, rule and DHCPv6 client, and the routes of the main table and of ours (10000 to 13199).
@@ -59,16 +69,33 @@ impl Kernel {
     /// interrupted ten times.
     pub fn observe(&mut self) -> Result<Observed> {
         let links = self.links()?;
-        let addresses = self.addresses(&links).map_err(|refusal| refusal.of("list addresses"))?;
-        let expiring = addresses.iter().filter_map(|(address, end)| Some((address.clone(), (*end)?))).collect();
+        let addresses = self
+            .addresses(&links)
+            .map_err(|refusal| refusal.of("list addresses"))?;
+        let expiring = addresses
+            .iter()
+            .filter_map(|(address, end)| Some((address.clone(), (*end)?)))
+            .collect();
         let addresses = addresses.into_iter().map(|(address, _)| address).collect();
         let (sysctls, dhcpv6_clients) = (self.sysctls(&links), dhcpv6::clients());
-        let mut observed = Observed { links, addresses, expiring, dhcpv6_clients, sysctls, ..Observed::default() };
+        let mut observed = Observed {
+            links,
+            addresses,
+            expiring,
+            dhcpv6_clients,
+            sysctls,
+            ..Observed::default()
+        };
         for family in [Family::Ipv4, Family::Ipv6] {
             let what = |list: &str| format!("list {list} ({})", family.flag());
-            let routes = self.routes(family, &observed.links).map_err(|refusal| refusal.of(what("routes")))?;
+            let routes = self
+                .routes(family, &observed.links)
+                .map_err(|refusal| refusal.of(what("routes")))?;
             observed.routes.extend(routes);
-            observed.rules.extend(self.rules(family).map_err(|refusal| refusal.of(what("rules")))?);
+            observed.rules.extend(
+                self.rules(family)
+                    .map_err(|refusal| refusal.of(what("rules")))?,
+            );
         }
         Ok(observed)
     }
@@ -91,7 +118,11 @@ impl Kernel {
 
     /// Does `changes` in their order, each as [`Kernel::apply`] does it, but looks the kernel's rules and routes up
     /// once for all of them: an instance can have thousands. Tells of each how it ended; none stops the others.
-    pub fn apply_all(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<(Change, Result<bool>)> {
+    pub fn apply_all(
+        &mut self,
+        changes: Vec<Change>,
+        links: &[Link],
+    ) -> Vec<(Change, Result<bool>)> {
         self.listed = Listed::default();
         let mut ended = Vec::with_capacity(changes.len());
         for change in changes {
@@ -155,7 +186,9 @@ impl Listed {
         match change {
             Change::Add(Object::Rule(_)) => self.rules.clear(),
             Change::Remove(Object::Rule(rule)) => forget(self.rules.get_mut(&rule.family), rule),
-            Change::Remove(Object::Route(route)) => forget(self.routes.get_mut(&route.family()), route),
+            Change::Remove(Object::Route(route)) => {
+                forget(self.routes.get_mut(&route.family()), route)
+            }
             Change::Add(Object::Route(_)) | Change::Replace { .. } => self.routes.clear(),
             // Routes go with an address or a link, and what comes with one is the kernel's to say.
             Change::Remove(Object::Address(address)) if address.is_host() => {

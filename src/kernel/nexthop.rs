@@ -42,8 +42,13 @@ impl Objects {
     /// From the messages of a dump: each a `struct nhmsg` and its attributes. One without a way (`blackhole`) is left out.
     pub fn of(messages: &[impl AsRef<[u8]>]) -> Self {
         let mut objects = Self::default();
-        for attributes in messages.iter().filter_map(|message| message.as_ref().get(NHMSG.len()..)) {
-            let Some(id) = number(attributes, NHA_ID) else { continue };
+        for attributes in messages
+            .iter()
+            .filter_map(|message| message.as_ref().get(NHMSG.len()..))
+        {
+            let Some(id) = number(attributes, NHA_ID) else {
+                continue;
+            };
             if let Some(group) = nested(attributes, NHA_GROUP) {
                 objects.groups.insert(id, members(group));
             } else if let Some(index) = number(attributes, NHA_OIF) {
@@ -60,9 +65,18 @@ impl Objects {
 
     /// The ways of an object, or of each member of a group.
     pub fn ways(&self, id: u32) -> Vec<Way> {
-        let way = |&(id, weight): &(u32, u16)| self.ways.get(&id).map(|&(via, index, _)| (via, index, weight));
+        let way = |&(id, weight): &(u32, u16)| {
+            self.ways
+                .get(&id)
+                .map(|&(via, index, _)| (via, index, weight))
+        };
         let alone = [(id, 1)];
-        self.groups.get(&id).map_or(&alone[..], Vec::as_slice).iter().filter_map(way).collect()
+        self.groups
+            .get(&id)
+            .map_or(&alone[..], Vec::as_slice)
+            .iter()
+            .filter_map(way)
+            .collect()
     }
 }
 
@@ -72,7 +86,9 @@ impl Kernel {
         if !rows.iter().any(|row| object(row).is_some()) {
             return Ok(Objects::default());
         }
-        let rows: Vec<Buffer> = self.socket.dump(Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()))?;
+        let rows: Vec<Buffer> = self
+            .socket
+            .dump(Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()))?;
         Ok(Objects::of(&rows))
     }
 }
@@ -81,11 +97,16 @@ impl Kernel {
 fn members(group: &[u8]) -> Vec<(u32, u16)> {
     let (entries, _) = group.as_chunks::<8>();
     let weight = |low, high| u16::from_le_bytes([low, high]).saturating_add(1);
-    entries.iter().map(|&[a, b, c, d, low, high, ..]| (u32::from_ne_bytes([a, b, c, d]), weight(low, high))).collect()
+    entries
+        .iter()
+        .map(|&[a, b, c, d, low, high, ..]| (u32::from_ne_bytes([a, b, c, d]), weight(low, high)))
+        .collect()
 }
 
 fn number(attributes: &[u8], kind: u16) -> Option<u32> {
-    Some(u32::from_ne_bytes(nested(attributes, kind)?.try_into().ok()?))
+    Some(u32::from_ne_bytes(
+        nested(attributes, kind)?.try_into().ok()?,
+    ))
 }
 
 /// The value of `RTA_MULTIPATH`: for each way a `struct rtnexthop` (length, flags, weight - 1, interface) and its
@@ -94,10 +115,16 @@ fn of_multipath(mut bytes: &[u8]) -> Vec<Way> {
     let mut ways = Vec::new();
     while let Some((&[a, b, _, weight, i, j, k, l], _)) = bytes.split_first_chunk::<8>() {
         let length = usize::from(u16::from_ne_bytes([a, b]));
-        let Some(attributes) = bytes.get(8..length) else { break };
+        let Some(attributes) = bytes.get(8..length) else {
+            break;
+        };
         let gateway = nested(attributes, Rta::Gateway.into()).and_then(ip_of);
         let other_family = || ip_of_via(nested(attributes, RTA_VIA)?);
-        ways.push((gateway.or_else(other_family), u32::from_ne_bytes([i, j, k, l]), u16::from(weight) + 1));
+        ways.push((
+            gateway.or_else(other_family),
+            u32::from_ne_bytes([i, j, k, l]),
+            u16::from(weight) + 1,
+        ));
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     ways
@@ -105,7 +132,10 @@ fn of_multipath(mut bytes: &[u8]) -> Vec<Way> {
 
 /// The value of `RTA_MULTIPATH` for these ways by the interfaces of `indexes`, which are in the same order.
 pub fn multipath(hops: &[NextHop], indexes: &[u32]) -> Vec<u8> {
-    hops.iter().zip(indexes).flat_map(|(hop, index)| next_hop(hop, *index)).collect()
+    hops.iter()
+        .zip(indexes)
+        .flat_map(|(hop, index)| next_hop(hop, *index))
+        .collect()
 }
 
 fn next_hop(hop: &NextHop, index: u32) -> Vec<u8> {
@@ -117,7 +147,13 @@ fn next_hop(hop: &NextHop, index: u32) -> Vec<u8> {
     let flags = if hop.via.is_some() { ONLINK } else { 0 };
     let weight = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
     let length = u16::try_from(8 + gateway.len()).unwrap_or_default();
-    [&length.to_ne_bytes()[..], &[flags, weight], &index.to_ne_bytes(), &gateway].concat()
+    [
+        &length.to_ne_bytes()[..],
+        &[flags, weight],
+        &index.to_ne_bytes(),
+        &gateway,
+    ]
+    .concat()
 }
 
 /// The values here are multiples of four bytes long, and need no padding.
@@ -134,7 +170,8 @@ fn object(message: &Rtmsg) -> Option<u32> {
 }
 
 pub fn is_multipath(message: &Rtmsg, objects: &Objects) -> bool {
-    find(message.rtattrs(), Rta::Multipath).is_some() || object(message).is_some_and(|id| objects.is_group(id))
+    find(message.rtattrs(), Rta::Multipath).is_some()
+        || object(message).is_some_and(|id| objects.is_group(id))
 }
 
 /// Every way of a route, or of the answer to a lookup; `None` where a link came after `links` were listed.
@@ -143,11 +180,20 @@ pub fn ways(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Vec<Ne
     let raw = match (value(attributes, Rta::Multipath), object(message)) {
         (Some(hops), _) => of_multipath(hops),
         (None, Some(id)) => objects.ways(id),
-        (None, None) => {
-            attributes::number(attributes, Rta::Oif).map(|index| (gateway(attributes), index, 1)).into_iter().collect()
-        }
+        (None, None) => attributes::number(attributes, Rta::Oif)
+            .map(|index| (gateway(attributes), index, 1))
+            .into_iter()
+            .collect(),
     };
-    raw.into_iter().map(|(via, index, weight)| Some(NextHop { via, dev: name(links, index)?, weight })).collect()
+    raw.into_iter()
+        .map(|(via, index, weight)| {
+            Some(NextHop {
+                via,
+                dev: name(links, index)?,
+                weight,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -155,15 +201,21 @@ mod tests {
     use super::*;
 
     fn ways() -> [NextHop; 2] {
-        let hop =
-            |via: Option<&str>, weight| NextHop { via: via.map(|ip| ip.parse().unwrap()), dev: "eth1".into(), weight };
+        let hop = |via: Option<&str>, weight| NextHop {
+            via: via.map(|ip| ip.parse().unwrap()),
+            dev: "eth1".into(),
+            weight,
+        };
         [hop(Some("fe80::1"), 1), hop(None, 256)]
     }
 
     #[test]
     fn a_message_that_is_cut_anywhere_has_fewer_ways_and_no_end_of_them() {
         let bytes = multipath(&ways(), &[2, 3]);
-        assert_eq!(of_multipath(&bytes), [(Some("fe80::1".parse().unwrap()), 2, 1), (None, 3, 256)]);
+        assert_eq!(
+            of_multipath(&bytes),
+            [(Some("fe80::1".parse().unwrap()), 2, 1), (None, 3, 256)]
+        );
         for cut in 0..bytes.len() {
             assert!(of_multipath(&bytes[..cut]).len() < 2);
         }
@@ -172,17 +224,37 @@ mod tests {
 
     #[test]
     fn a_group_has_the_ways_of_its_members_and_an_unknown_object_has_none() {
-        let object =
-            |id: u32, rest: &[Vec<u8>]| [&NHMSG[..], &attribute(NHA_ID, &id.to_ne_bytes()), &rest.concat()].concat();
+        let object = |id: u32, rest: &[Vec<u8>]| {
+            [
+                &NHMSG[..],
+                &attribute(NHA_ID, &id.to_ne_bytes()),
+                &rest.concat(),
+            ]
+            .concat()
+        };
         let oif = |index: u32| attribute(NHA_OIF, &index.to_ne_bytes());
         let member = |id: u32, weight: u8| [&id.to_ne_bytes()[..], &[weight, 0, 0, 0]].concat();
-        let group = attribute(NHA_GROUP, &[member(1, 0), member(2, 9), member(8, 0)].concat());
+        let group = attribute(
+            NHA_GROUP,
+            &[member(1, 0), member(2, 9), member(8, 0)].concat(),
+        );
         let via = attribute(NHA_GATEWAY, &[10, 0, 0, 1]);
-        let objects =
-            Objects::of(&[object(1, &[oif(7), via]), object(2, &[oif(8)]), object(3, &[group]), object(4, &[])]);
+        let objects = Objects::of(&[
+            object(1, &[oif(7), via]),
+            object(2, &[oif(8)]),
+            object(3, &[group]),
+            object(4, &[]),
+        ]);
         assert_eq!(objects.ways(1), [(Some("10.0.0.1".parse().unwrap()), 7, 1)]);
-        assert_eq!(objects.ways(3), [(Some("10.0.0.1".parse().unwrap()), 7, 1), (None, 8, 10)]);
+        assert_eq!(
+            objects.ways(3),
+            [(Some("10.0.0.1".parse().unwrap()), 7, 1), (None, 8, 10)]
+        );
         assert!(objects.is_group(3) && !objects.is_group(1));
-        assert_eq!((objects.ways(4), objects.ways(5)), (vec![], vec![]), "a blackhole, and one that is gone");
+        assert_eq!(
+            (objects.ways(4), objects.ways(5)),
+            (vec![], vec![]),
+            "a blackhole, and one that is gone"
+        );
     }
 }

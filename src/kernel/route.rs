@@ -29,18 +29,26 @@ impl Kernel {
         let objects = self.next_hop_objects(&rows)?;
         let routes = rows.iter().filter_map(|row| decode(row, links, &objects));
         Ok(routes
-            .filter(|r| r.family() == family && (r.table == MAIN || Number::of_table(r.table).is_some()))
+            .filter(|r| {
+                r.family() == family && (r.table == MAIN || Number::of_table(r.table).is_some())
+            })
             .collect())
     }
 
     fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {
-        self.socket.dump(Rtm::Getroute, builder(family).build().map_err(Refusal::because)?)
+        self.socket.dump(
+            Rtm::Getroute,
+            builder(family).build().map_err(Refusal::because)?,
+        )
     }
 
     /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
     pub(super) fn add_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
         let message = encode(route, &devices(links, route)?, Verb::Make)?;
-        match self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message) {
+        match self
+            .socket
+            .change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message)
+        {
             Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
                 let stands = self.standing_routes(route, links)?.contains(route);
                 if stands { Ok(false) } else { Err(refusal) }
@@ -54,7 +62,9 @@ impl Kernel {
         if !standing.iter().any(|present| is_same_way(route, present)) {
             return Ok(false);
         }
-        let mut taken = standing.iter().filter(|present| would_delete(route, present));
+        let mut taken = standing
+            .iter()
+            .filter(|present| would_delete(route, present));
         if let Some(other) = taken.find(|present| !is_same_way(route, present)) {
             return Err(instead(other));
         }
@@ -64,16 +74,24 @@ impl Kernel {
     }
 
     /// Refuses to push out what is not `old`: it was changed after it was looked at.
-    pub(super) fn replace_route(&mut self, old: &Route, new: &Route, links: &[Link]) -> Result<bool, Refusal> {
+    pub(super) fn replace_route(
+        &mut self,
+        old: &Route,
+        new: &Route,
+        links: &[Link],
+    ) -> Result<bool, Refusal> {
         let standing = self.standing_routes(new, links)?;
         if standing == std::slice::from_ref(new) {
             return Ok(false);
         }
         if let Some(other) = standing.iter().find(|present| *present != old) {
-            return Err(Refusal::because(format!("expected `{old}` alone in its place, found `{other}`; run again")));
+            return Err(Refusal::because(format!(
+                "expected `{old}` alone in its place, found `{other}`; run again"
+            )));
         }
         let message = encode(new, &devices(links, new)?, Verb::Make)?;
-        self.socket.change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
+        self.socket
+            .change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
         Ok(true)
     }
 
@@ -86,21 +104,38 @@ impl Kernel {
             self.listed.routes.insert(family, routes);
         }
         let routes = self.listed.routes.get(&family).into_iter().flatten();
-        Ok(routes.filter(|present| present.key() == key).cloned().collect())
+        Ok(routes
+            .filter(|present| present.key() == key)
+            .cloned()
+            .collect())
     }
 
     /// The IPv4 routes by the link `index` that could stand without `address`.
-    pub(super) fn independent(&mut self, address: &Address, index: u32) -> Result<Vec<Rtmsg>, Refusal> {
+    pub(super) fn independent(
+        &mut self,
+        address: &Address,
+        index: u32,
+    ) -> Result<Vec<Rtmsg>, Refusal> {
         let rows = self.route_messages(Family::Ipv4)?;
-        Ok(rows.into_iter().filter(|row| outlives(row, address, index)).collect())
+        Ok(rows
+            .into_iter()
+            .filter(|row| outlives(row, address, index))
+            .collect())
     }
 
     /// A gateway that only our routes led to is on the link all the same. What cannot stand any more is no loss to us.
     pub(super) fn put_back(&mut self, route: &Rtmsg) -> Result<(), Refusal> {
         let new = NlmF::CREATE | NlmF::EXCL;
         let same = self.socket.change(Rtm::Newroute, new, again(route, false)?);
-        if same.is_err() && self.socket.change(Rtm::Newroute, new, again(route, true)?).is_err() {
-            log::warn!("the kernel dropped a route of another hand with the last address of its interface: {route:?}");
+        if same.is_err()
+            && self
+                .socket
+                .change(Rtm::Newroute, new, again(route, true)?)
+                .is_err()
+        {
+            log::warn!(
+                "the kernel dropped a route of another hand with the last address of its interface: {route:?}"
+            );
         }
         Ok(())
     }
@@ -108,9 +143,14 @@ impl Kernel {
 
 /// A throw route has no device; a unicast one that has none applies to some packets only.
 fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
-    let indexes = route.ways().map(|(_, dev)| index(links, dev)).collect::<Result<Vec<u32>, Refusal>>()?;
+    let indexes = route
+        .ways()
+        .map(|(_, dev)| index(links, dev))
+        .collect::<Result<Vec<u32>, Refusal>>()?;
     if indexes.is_empty() && route.kind == RouteKind::Unicast {
-        return Err(Refusal::because("it has selectors that eniroute cannot write; it has to be made by hand"));
+        return Err(Refusal::because(
+            "it has selectors that eniroute cannot write; it has to be made by hand",
+        ));
     }
     Ok(indexes)
 }
@@ -124,7 +164,9 @@ fn is_same_way(a: &Route, b: &Route) -> bool {
 /// what is not asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
 fn would_delete(asked: &Route, present: &Route) -> bool {
     let is_asked = |(via, dev): (Option<IpAddr>, _)| {
-        present.ways().any(|(other, way)| way == dev && (via.is_none() || via == other))
+        present
+            .ways()
+            .any(|(other, way)| way == dev && (via.is_none() || via == other))
     };
     asked.ways().next().is_none() || asked.ways().any(is_asked)
 }
@@ -145,11 +187,18 @@ fn encode(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> 
         })
         .rtm_protocol(if make { Rtprot::Static } else { Rtprot::Unspec })
         .rtm_scope(scope(route, verb))
-        .rtm_flags(RtmF::from_bits_retain(if make && route.via.is_some() { ONLINK } else { 0 }))
+        .rtm_flags(RtmF::from_bits_retain(if make && route.via.is_some() {
+            ONLINK
+        } else {
+            0
+        }))
         .rtattrs(attributes([
             (Rta::Dst, Some(ip_value(route.dst.addr()))),
             (Rta::Oif, oif.map(number_value)),
-            (Rta::Multipath, has_many.then(|| nexthop::multipath(&route.next_hops, indexes))),
+            (
+                Rta::Multipath,
+                has_many.then(|| nexthop::multipath(&route.next_hops, indexes)),
+            ),
             (Rta::Gateway, route.via.map(ip_value)),
             (Rta::Prefsrc, route.src.filter(|_| make).map(ip_value)),
             (Rta::Priority, Some(number_value(metric(route)))),
@@ -221,8 +270,16 @@ fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
         Rtn::Throw => RouteKind::Throw,
         other => RouteKind::Other(other.into()),
     };
-    let mut ways = if kind == RouteKind::Throw { Vec::new() } else { ways(message, links, objects)? };
-    let only = if is_multipath(message, objects) { None } else { ways.pop() };
+    let mut ways = if kind == RouteKind::Throw {
+        Vec::new()
+    } else {
+        ways(message, links, objects)?
+    };
+    let only = if is_multipath(message, objects) {
+        None
+    } else {
+        ways.pop()
+    };
     Some(Route {
         table: table(message),
         kind,
@@ -239,8 +296,11 @@ fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
 /// not have it as its source.
 fn outlives(message: &Rtmsg, address: &Address, index: u32) -> bool {
     let attributes = message.rtattrs();
-    let is_by_link = number(attributes, Rta::Oif) == Some(index) && !message.rtm_flags().contains(RtmF::CLONED);
-    is_by_link && *message.rtm_protocol() != Rtprot::Kernel && ip(attributes, Rta::Prefsrc) != Some(address.net.addr())
+    let is_by_link =
+        number(attributes, Rta::Oif) == Some(index) && !message.rtm_flags().contains(RtmF::CLONED);
+    is_by_link
+        && *message.rtm_protocol() != Rtprot::Kernel
+        && ip(attributes, Rta::Prefsrc) != Some(address.net.addr())
 }
 
 fn destination(message: &Rtmsg) -> Option<IpNet> {

@@ -17,9 +17,19 @@ fn default_route(dst: &str, via: Option<&str>, metric: u32) -> Route {
 
 #[test]
 fn onlink_survives_because_it_is_no_flag_that_neli_knows() {
-    let made = encode(&default_route("0.0.0.0/0", Some("10.0.0.1"), 0), &[2], Verb::Make).unwrap();
+    let made = encode(
+        &default_route("0.0.0.0/0", Some("10.0.0.1"), 0),
+        &[2],
+        Verb::Make,
+    )
+    .unwrap();
     assert_eq!(made.rtm_flags().bits(), 4);
-    let deleted = encode(&default_route("0.0.0.0/0", Some("10.0.0.1"), 0), &[2], Verb::Delete).unwrap();
+    let deleted = encode(
+        &default_route("0.0.0.0/0", Some("10.0.0.1"), 0),
+        &[2],
+        Verb::Delete,
+    )
+    .unwrap();
     assert_eq!(deleted.rtm_flags().bits(), 0);
 }
 

@@ -25,22 +25,33 @@ impl Kernel {
     pub(super) fn rules(&mut self, family: Family) -> Result<Vec<Rule>, Refusal> {
         let changes = Changes::of(&GROUPS)?;
         let rows = settled(|| {
-            let rows: Vec<Fibmsg> = match self
-                .socket
-                .dump(Rtm::Getrule, builder(family).fib_action(FrAct::Unspec).build().map_err(Refusal::because)?)
-            {
+            let rows: Vec<Fibmsg> = match self.socket.dump(
+                Rtm::Getrule,
+                builder(family)
+                    .fib_action(FrAct::Unspec)
+                    .build()
+                    .map_err(Refusal::because)?,
+            ) {
                 // a kernel without IPv6
                 Err(refusal) if refusal.is(&[Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]) => Vec::new(),
                 rows => rows?,
             };
             Ok((!changes.any()?).then_some(rows))
         })?;
-        Ok(rows.iter().filter_map(decode).filter(|rule| rule.family == family).collect())
+        Ok(rows
+            .iter()
+            .filter_map(decode)
+            .filter(|rule| rule.family == family)
+            .collect())
     }
 
     pub(super) fn add_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
         ours_to_write(rule)?;
-        let added = self.socket.change(Rtm::Newrule, NlmF::CREATE | NlmF::EXCL, encode(rule, Verb::Make)?);
+        let added = self.socket.change(
+            Rtm::Newrule,
+            NlmF::CREATE | NlmF::EXCL,
+            encode(rule, Verb::Make)?,
+        );
         needless(added.map(|()| true), &[Errno::EEXIST])
     }
 
@@ -50,10 +61,16 @@ impl Kernel {
         if !rules.contains(rule) {
             return Ok(false);
         }
-        if let Some(first) = rules.iter().find(|present| would_delete(rule, present)).filter(|first| *first != rule) {
+        if let Some(first) = rules
+            .iter()
+            .find(|present| would_delete(rule, present))
+            .filter(|first| *first != rule)
+        {
             return Err(instead(first));
         }
-        let removed = self.socket.change(Rtm::Delrule, NlmF::empty(), encode(rule, Verb::Delete)?);
+        let removed = self
+            .socket
+            .change(Rtm::Delrule, NlmF::empty(), encode(rule, Verb::Delete)?);
         needless(removed.map(|()| true), &ABSENT)
     }
 
@@ -68,7 +85,9 @@ impl Kernel {
 
 fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
     if rule.foreign.is_some() {
-        return Err(Refusal::because("the rule has selectors that eniroute cannot write; change it by hand"));
+        return Err(Refusal::because(
+            "the rule has selectors that eniroute cannot write; change it by hand",
+        ));
     }
     Ok(())
 }
@@ -79,7 +98,8 @@ fn would_delete(asked: &Rule, present: &Rule) -> bool {
     (asked.priority, asked.table) == (present.priority, present.table)
         && (asked.from.is_none() || asked.from == present.from)
         && (asked.mark.is_none() || asked.mark == present.mark)
-        && (asked.suppress_prefixlength.is_none() || asked.suppress_prefixlength == present.suppress_prefixlength)
+        && (asked.suppress_prefixlength.is_none()
+            || asked.suppress_prefixlength == present.suppress_prefixlength)
 }
 
 /// To make it: protocol static. To delete it: any protocol.
@@ -92,16 +112,30 @@ fn encode(rule: &Rule, verb: Verb) -> Result<Fibmsg, Refusal> {
             (Frattr::Src, rule.from.map(|net| ip_value(net.addr()))),
             (Frattr::Priority, Some(number_value(rule.priority))),
             (Frattr::Table, Some(number_value(rule.table))),
-            (Frattr::Fwmark, rule.mark.map(|mark| number_value(mark.value))),
-            (Frattr::Fwmask, rule.mark.map(|mark| number_value(mark.mask))),
-            (Frattr::SuppressPrefixlen, rule.suppress_prefixlength.map(number_value)),
+            (
+                Frattr::Fwmark,
+                rule.mark.map(|mark| number_value(mark.value)),
+            ),
+            (
+                Frattr::Fwmask,
+                rule.mark.map(|mark| number_value(mark.mask)),
+            ),
+            (
+                Frattr::SuppressPrefixlen,
+                rule.suppress_prefixlength.map(number_value),
+            ),
             (Frattr::Protocol, protocol),
         ])?);
     message.build().map_err(Refusal::because)
 }
 
 fn builder(family: Family) -> FibmsgBuilder {
-    FibmsgBuilder::default().fib_family(af(family)).fib_dst_len(0).fib_src_len(0).fib_tos(0).fib_table(RtTable::Unspec)
+    FibmsgBuilder::default()
+        .fib_family(af(family))
+        .fib_dst_len(0)
+        .fib_src_len(0)
+        .fib_tos(0)
+        .fib_table(RtTable::Unspec)
 }
 
 /// `None` for another family's: without IPv6 the kernel may answer for all that it has.
@@ -109,13 +143,15 @@ fn decode(message: &Fibmsg) -> Option<Rule> {
     let attributes = message.rtattrs();
     let net = |kind, length| {
         let net = ip(attributes, kind).and_then(|ip: IpAddr| IpNet::new(ip, length).ok());
-        net.filter(|net| net.prefix_len() > 0).map(|net| net.trunc())
+        net.filter(|net| net.prefix_len() > 0)
+            .map(|net| net.trunc())
     };
     let mut rule = Rule {
         priority: number(attributes, Frattr::Priority).unwrap_or(0),
         family: family(*message.fib_family())?,
         from: net(Frattr::Src, *message.fib_src_len()),
-        table: number(attributes, Frattr::Table).unwrap_or_else(|| u8::from(*message.fib_table()).into()),
+        table: number(attributes, Frattr::Table)
+            .unwrap_or_else(|| u8::from(*message.fib_table()).into()),
         suppress_prefixlength: suppressed(attributes, Frattr::SuppressPrefixlen),
         mark: mark(attributes),
         to: net(Frattr::Dst, *message.fib_dst_len()),
@@ -127,9 +163,15 @@ fn decode(message: &Fibmsg) -> Option<Rule> {
 
 /// A value of 0 is not told by the kernel; its mask is.
 fn mark(attributes: &Attributes<Frattr>) -> Option<Mark> {
-    let (value, mask) = (number(attributes, Frattr::Fwmark), number(attributes, Frattr::Fwmask));
+    let (value, mask) = (
+        number(attributes, Frattr::Fwmark),
+        number(attributes, Frattr::Fwmask),
+    );
     value.or(mask)?;
-    Some(Mark { value: value.unwrap_or(0), mask: mask.unwrap_or(u32::MAX) })
+    Some(Mark {
+        value: value.unwrap_or(0),
+        mask: mask.unwrap_or(u32::MAX),
+    })
 }
 
 pub(super) fn suppressed(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<u32> {
@@ -139,15 +181,22 @@ pub(super) fn suppressed(attributes: &Attributes<Frattr>, kind: Frattr) -> Optio
 /// Anything but `from`, `fwmark`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
 /// has never heard of count too.
 fn is_foreign(message: &Fibmsg) -> bool {
-    let selective = *message.fib_dst_len() > 0 || *message.fib_tos() > 0 || message.fib_flags().contains(Frf::INVERT);
+    let selective = *message.fib_dst_len() > 0
+        || *message.fib_tos() > 0
+        || message.fib_flags().contains(Frf::INVERT);
     selective
         || *message.fib_action() != FrAct::FrActToTbl
-        || message.rtattrs().iter().any(|attribute| match *attribute.rta_type() {
-            Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
-            Frattr::SuppressPrefixlen | Frattr::Fwmark | Frattr::Fwmask | Frattr::Pad => false,
-            Frattr::SuppressIfgroup => *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes(),
-            _ => true,
-        })
+        || message
+            .rtattrs()
+            .iter()
+            .any(|attribute| match *attribute.rta_type() {
+                Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
+                Frattr::SuppressPrefixlen | Frattr::Fwmark | Frattr::Fwmask | Frattr::Pad => false,
+                Frattr::SuppressIfgroup => {
+                    *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes()
+                }
+                _ => true,
+            })
 }
 
 #[cfg(test)]

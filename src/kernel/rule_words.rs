@@ -13,17 +13,32 @@ pub fn words(message: &Fibmsg, rule: &Rule) -> String {
     let attributes = message.rtattrs();
     let tos = *message.fib_tos();
     let mut words: Vec<String> = Vec::new();
-    words.extend(message.fib_flags().contains(Frf::INVERT).then(|| "not".to_owned()));
+    words.extend(
+        message
+            .fib_flags()
+            .contains(Frf::INVERT)
+            .then(|| "not".to_owned()),
+    );
     words.push(net::From(rule.from).to_string());
     words.extend(rule.to.map(|to| format!("to {to}")));
     words.extend((tos > 0).then(|| format!("tos {tos:#04x}")));
     words.extend(rule.mark.map(|mark| format!("fwmark {mark}")));
     words.extend(SELECTORS.iter().filter_map(|(name, kind, form)| {
-        Some(format!("{name}{}{}", form(attributes, *kind)?, mask(attributes, *kind)))
+        Some(format!(
+            "{name}{}{}",
+            form(attributes, *kind)?,
+            mask(attributes, *kind)
+        ))
     }));
     words.extend(action(message, rule));
-    words.extend(rule.suppress_prefixlength.map(|length| format!("suppress_prefixlength {length}")));
-    words.extend(suppressed(attributes, Frattr::SuppressIfgroup).map(|group| format!("suppress_ifgroup {group}")));
+    words.extend(
+        rule.suppress_prefixlength
+            .map(|length| format!("suppress_prefixlength {length}")),
+    );
+    words.extend(
+        suppressed(attributes, Frattr::SuppressIfgroup)
+            .map(|group| format!("suppress_ifgroup {group}")),
+    );
     words.extend(has_nameless(attributes).then(|| "(and what `ip` has no word for)".to_owned()));
     words.join(" ")
 }
@@ -39,7 +54,10 @@ fn action(message: &Fibmsg, rule: &Rule) -> Option<String> {
         FrAct::FrActBlackhole => "blackhole".to_owned(),
         FrAct::FrActUnreachable => "unreachable".to_owned(),
         FrAct::FrActProhibit => "prohibit".to_owned(),
-        other => format!("(of action {}, which `ip` has no word for)", u8::from(other)),
+        other => format!(
+            "(of action {}, which `ip` has no word for)",
+            u8::from(other)
+        ),
     })
 }
 
@@ -49,7 +67,9 @@ type Form = fn(&Attributes<Frattr>, Frattr) -> Option<String>;
 const SELECTORS: [(&str, Frattr, Form); 11] = [
     ("iif", Frattr::Iifname, name),
     ("oif", Frattr::Oifname, name),
-    ("l3mdev", Frattr::L3mdev, |list, kind| value(list, kind).map(|_| String::new())),
+    ("l3mdev", Frattr::L3mdev, |list, kind| {
+        value(list, kind).map(|_| String::new())
+    }),
     ("uidrange", Frattr::UidRange, |list, kind| {
         range(value(list, kind)?, 4).map(|[low, high]| format!(" {low}-{high}"))
     }),
@@ -57,9 +77,15 @@ const SELECTORS: [(&str, Frattr, Form); 11] = [
     ("sport", Frattr::SportRange, ports),
     ("dport", Frattr::DportRange, ports),
     ("dscp", Frattr::Dscp, byte),
-    ("flowlabel", Frattr::Flowlabel, |list, kind| big_endian(value(list, kind)?).map(|label| format!(" {label:#x}"))),
-    ("tun_id", Frattr::TunId, |list, kind| big_endian(value(list, kind)?).map(|id| format!(" {id}"))),
-    ("realms", Frattr::Flow, |list, kind| number(list, kind).map(|flow| format!(" {}/{}", flow >> 16, flow & 0xffff))),
+    ("flowlabel", Frattr::Flowlabel, |list, kind| {
+        big_endian(value(list, kind)?).map(|label| format!(" {label:#x}"))
+    }),
+    ("tun_id", Frattr::TunId, |list, kind| {
+        big_endian(value(list, kind)?).map(|id| format!(" {id}"))
+    }),
+    ("realms", Frattr::Flow, |list, kind| {
+        number(list, kind).map(|flow| format!(" {}/{}", flow >> 16, flow & 0xffff))
+    }),
 ];
 
 /// Masks with the selectors that they are of. Newer kernels always tell them; `ip` says a whole one by no word.
@@ -105,11 +131,14 @@ const SAID: [Frattr; 15] = [
 
 fn has_nameless(attributes: &Attributes<Frattr>) -> bool {
     let is_said = |kind: Frattr| {
-        let in_words =
-            |(_, selector, form): &(&str, Frattr, Form)| *selector == kind && form(attributes, kind).is_some();
+        let in_words = |(_, selector, form): &(&str, Frattr, Form)| {
+            *selector == kind && form(attributes, kind).is_some()
+        };
         SAID.contains(&kind) || SELECTORS.iter().any(in_words)
     };
-    attributes.iter().any(|attribute| !is_said(*attribute.rta_type()))
+    attributes
+        .iter()
+        .any(|attribute| !is_said(*attribute.rta_type()))
 }
 
 fn name(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
@@ -117,18 +146,28 @@ fn name(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
 }
 
 fn byte(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
-    let [byte] = value(attributes, kind)? else { return None };
+    let [byte] = value(attributes, kind)? else {
+        return None;
+    };
     Some(format!(" {byte}"))
 }
 
 fn ports(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
     let [low, high] = range(value(attributes, kind)?, 2)?;
-    Some(if low == high { format!(" {low}") } else { format!(" {low}-{high}") })
+    Some(if low == high {
+        format!(" {low}")
+    } else {
+        format!(" {low}-{high}")
+    })
 }
 
 /// A number of any length.
 fn big_endian(bytes: &[u8]) -> Option<u64> {
-    (bytes.len() <= 8).then(|| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    (bytes.len() <= 8).then(|| {
+        bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    })
 }
 
 /// Two numbers of so many bytes each (`struct fib_rule_port_range`, `struct fib_rule_uid_range`).
@@ -137,6 +176,8 @@ fn range(bytes: &[u8], size: usize) -> Option<[u32; 2]> {
         2 => Some(u16::from_ne_bytes(bytes.try_into().ok()?).into()),
         _ => Some(u32::from_ne_bytes(bytes.try_into().ok()?)),
     };
-    let (low, high) = bytes.split_at_checked(size).filter(|(_, high)| high.len() == size)?;
+    let (low, high) = bytes
+        .split_at_checked(size)
+        .filter(|(_, high)| high.len() == size)?;
     Some([of(low)?, of(high)?])
 }

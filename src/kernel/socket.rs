@@ -51,17 +51,26 @@ impl Refusal {
 
     fn kernel<M>(error: &Nlmsgerr<M>) -> Option<Self> {
         let attributes = error.ext_ack().iter();
-        let mut words = attributes.filter(|a| *a.nla_type().nla_type() == NlmsgerrAttr::Msg).map(|a| {
-            let bytes: &[u8] = a.nla_payload().as_ref();
-            String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
-        });
+        let mut words = attributes
+            .filter(|a| *a.nla_type().nla_type() == NlmsgerrAttr::Msg)
+            .map(|a| {
+                let bytes: &[u8] = a.nla_payload().as_ref();
+                String::from_utf8_lossy(bytes)
+                    .trim_end_matches('\0')
+                    .to_owned()
+            });
         let code = *error.error();
-        (code != 0).then(|| Self { source: io::Error::from_raw_os_error(-code), ext_ack: words.next_back() })
+        (code != 0).then(|| Self {
+            source: io::Error::from_raw_os_error(-code),
+            ext_ack: words.next_back(),
+        })
     }
 
     /// The kernel's answer was one of `errnos`.
     pub fn is(&self, errnos: &[Errno]) -> bool {
-        self.source.raw_os_error().is_some_and(|code| errnos.contains(&Errno::from_raw(code)))
+        self.source
+            .raw_os_error()
+            .is_some_and(|code| errnos.contains(&Errno::from_raw(code)))
     }
 
     /// The kernel said more than a number.
@@ -71,13 +80,20 @@ impl Refusal {
 
     /// Names what was asked for: an `ip` command, or what was to be listed.
     pub fn of(self, what: impl Display) -> Error {
-        Error::Kernel { what: what.to_string(), source: self.source, ext_ack: self.ext_ack }
+        Error::Kernel {
+            what: what.to_string(),
+            source: self.source,
+            ext_ack: self.ext_ack,
+        }
     }
 }
 
 impl From<io::Error> for Refusal {
     fn from(source: io::Error) -> Self {
-        Self { source, ext_ack: None }
+        Self {
+            source,
+            ext_ack: None,
+        }
     }
 }
 
@@ -97,18 +113,32 @@ impl Socket {
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         // Linux before 4.12 knows no extended acknowledgement and before 4.20 no strict checking (which leaves
         // out cached routes): errors then come without words, and the decoder skips what is cached.
-        let options = [socket.enable_ext_ack(true), socket.enable_strict_checking(true)];
+        let options = [
+            socket.enable_ext_ack(true),
+            socket.enable_strict_checking(true),
+        ];
         for error in options.into_iter().filter_map(io::Result::err) {
             log::debug!("netlink socket option: {error}");
         }
-        Ok(Self { socket, seq: 0, buffer: vec![0; DATAGRAM] })
+        Ok(Self {
+            socket,
+            seq: 0,
+            buffer: vec![0; DATAGRAM],
+        })
     }
 
     /// A change, acknowledged by the kernel.
-    pub fn change<P: Size + ToBytes>(&mut self, kind: Rtm, flags: NlmF, payload: P) -> Result<(), Refusal> {
+    pub fn change<P: Size + ToBytes>(
+        &mut self,
+        kind: Rtm,
+        flags: NlmF,
+        payload: P,
+    ) -> Result<(), Refusal> {
         let request = self.request(kind, flags | NlmF::ACK, payload)?;
         self.send(&request)?;
-        self.answers(*request.nl_seq(), |answer| Ok(matches!(answer.nl_payload(), NlPayload::Ack(_))))?;
+        self.answers(*request.nl_seq(), |answer| {
+            Ok(matches!(answer.nl_payload(), NlPayload::Ack(_)))
+        })?;
         Ok(())
     }
 
@@ -125,7 +155,9 @@ impl Socket {
             reply = decode(&answer)?;
             Ok(true)
         })?;
-        reply.ok_or_else(|| Refusal::because("expected one reply from the kernel, got one without content"))
+        reply.ok_or_else(|| {
+            Refusal::because("expected one reply from the kernel, got one without content")
+        })
     }
 
     /// A list, whole and of one moment: a dump that was interrupted or lost a part is asked for again.
@@ -157,7 +189,12 @@ impl Socket {
         Ok((!lost && !interrupted).then_some(rows))
     }
 
-    fn request<P: Size>(&mut self, kind: Rtm, flags: NlmF, payload: P) -> Result<Nlmsghdr<Rtm, P>, Refusal> {
+    fn request<P: Size>(
+        &mut self,
+        kind: Rtm,
+        flags: NlmF,
+        payload: P,
+    ) -> Result<Nlmsghdr<Rtm, P>, Refusal> {
         self.seq = self.seq.wrapping_add(1);
         NlmsghdrBuilder::default()
             .nl_type(kind)
@@ -177,7 +214,11 @@ impl Socket {
 
     /// Hands the answers to `seq` to `take` until it says that it has all, and skips those to an earlier request
     /// that was given up. True when the kernel says that it dropped some (`ENOBUFS`).
-    fn answers(&mut self, seq: u32, mut take: impl FnMut(Message) -> Result<bool, Refusal>) -> Result<bool, Refusal> {
+    fn answers(
+        &mut self,
+        seq: u32,
+        mut take: impl FnMut(Message) -> Result<bool, Refusal>,
+    ) -> Result<bool, Refusal> {
         let deadline = Instant::now() + DEADLINE;
         let mut lost = false;
         loop {
@@ -205,7 +246,8 @@ impl Socket {
             match retry_interrupted(|| self.socket.recv(&mut self.buffer, flags)) {
                 Ok((size, _)) if size <= self.buffer.len() => return Ok(size),
                 Ok((size, _)) => {
-                    let why = format!("a netlink message of {size} bytes, expected at most {DATAGRAM}");
+                    let why =
+                        format!("a netlink message of {size} bytes, expected at most {DATAGRAM}");
                     return Err(io::Error::other(why));
                 }
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
@@ -237,7 +279,9 @@ pub struct Changes {
 impl Changes {
     /// From now on, in these multicast groups.
     pub fn of(groups: &[u32]) -> io::Result<Self> {
-        Ok(Self { socket: NlSocket::connect(NlFamily::Route, None, Groups::new_groups(groups))? })
+        Ok(Self {
+            socket: NlSocket::connect(NlFamily::Route, None, Groups::new_groups(groups))?,
+        })
     }
 
     /// Whether there were any since it was last asked. More than the buffer holds (`ENOBUFS`) are some too.
@@ -246,7 +290,9 @@ impl Changes {
         loop {
             match retry_interrupted(|| self.socket.recv([0; 64], Msg::DONTWAIT)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(any),
-                Err(error) if error.raw_os_error() != Some(Errno::ENOBUFS as i32) => return Err(error),
+                Err(error) if error.raw_os_error() != Some(Errno::ENOBUFS as i32) => {
+                    return Err(error);
+                }
                 _ => any = true,
             }
         }
@@ -274,7 +320,9 @@ fn refused(message: Message) -> Result<Message, Refusal> {
 
 /// The payload; `None` for an acknowledgement and for the end of a dump.
 fn decode<R: FromBytesWithInput<Input = usize>>(message: &Message) -> Result<Option<R>, Refusal> {
-    let NlPayload::Payload(bytes) = message.nl_payload() else { return Ok(None) };
+    let NlPayload::Payload(bytes) = message.nl_payload() else {
+        return Ok(None);
+    };
     let decoded = R::from_bytes_with_input(&mut Cursor::new(bytes.as_ref()), bytes.len());
     decoded.map(Some).map_err(Refusal::because)
 }
@@ -288,9 +336,13 @@ mod tests {
     #[test]
     fn the_answers_to_a_request_that_was_given_up_are_skipped() {
         let mut socket = Socket::open().unwrap();
-        let given_up = socket.request(Rtm::Getlink, NlmF::DUMP, link::request(0).unwrap()).unwrap();
+        let given_up = socket
+            .request(Rtm::Getlink, NlmF::DUMP, link::request(0).unwrap())
+            .unwrap();
         socket.send(&given_up).unwrap();
-        let missing = socket.get::<_, Ifinfomsg>(Rtm::Getlink, link::request(i32::MAX as u32).unwrap()).unwrap_err();
+        let missing = socket
+            .get::<_, Ifinfomsg>(Rtm::Getlink, link::request(i32::MAX as u32).unwrap())
+            .unwrap_err();
         assert!(missing.is(&[Errno::ENODEV]), "{missing:?}");
         let loopback: Ifinfomsg = socket.get(Rtm::Getlink, link::request(1).unwrap()).unwrap();
         assert_eq!(*loopback.ifi_index(), 1);
@@ -308,7 +360,12 @@ mod tests {
         let mut answers = [None, None, Some("list")].into_iter();
         assert_eq!(settled(|| Ok(answers.next().flatten())).unwrap(), "list");
         let refused = settled(|| Ok(None::<()>)).unwrap_err();
-        assert!(refused.of("list rules").to_string().starts_with("list rules: it changed during each of 10 dumps"));
+        assert!(
+            refused
+                .of("list rules")
+                .to_string()
+                .starts_with("list rules: it changed during each of 10 dumps")
+        );
         let failed = settled(|| Err::<Option<()>, _>(Refusal::because("no"))).unwrap_err();
         assert_eq!(failed.of("list rules").to_string(), "list rules: no");
     }

@@ -19,12 +19,15 @@ impl Kernel {
 
     /// Those that are there. A link without IPv6 has none of that family.
     pub(super) fn sysctls(&self, links: &[Link]) -> BTreeMap<Key, String> {
-        let of_links = nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
+        let of_links =
+            nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
         let of_host = OF_HOST.iter().map(|name| Key::of_host(name));
         let all = of_links.chain(of_host).chain(self.keys.iter().cloned());
         let keys = all.flat_map(|key| [key.of_new_links(), key]);
         let keys: BTreeSet<Key> = keys.collect();
-        keys.into_iter().filter_map(|key| read(&key).ok()?.map(|value| (key, value))).collect()
+        keys.into_iter()
+            .filter_map(|key| read(&key).ok()?.map(|value| (key, value)))
+            .collect()
     }
 }
 

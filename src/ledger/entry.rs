@@ -30,7 +30,11 @@ pub struct Entry {
     /// EC2 does not list it any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub gone: bool,
-    #[serde(default, alias = "no_router_advertisements", skip_serializing_if = "Settings::is_empty")]
+    #[serde(
+        default,
+        alias = "no_router_advertisements",
+        skip_serializing_if = "Settings::is_empty"
+    )]
     settings: Settings,
     /// The link was down, and we brought it up.
     link_up: bool,
@@ -101,15 +105,27 @@ impl Entry {
         if all.iter().any(|eni| **eni.dev == *self.dev) {
             self.dev.clear();
         }
-        self.number = self.number.filter(|number| !all.iter().any(|eni| eni.number == *number));
+        self.number = self
+            .number
+            .filter(|number| !all.iter().any(|eni| eni.number == *number));
     }
 
     /// What another ENI wants of what this one has: that one has its number now.
     pub(super) fn hand_over(&mut self, eni: &Wanted) -> Vec<Object> {
-        let rules = self.rules.iter().filter(|rule| is_rule_of(rule, eni.number)).cloned().map(Object::Rule);
-        let throws = self.routes.iter().filter(|route| route.throw && route.table == eni.number.table());
+        let rules = self
+            .rules
+            .iter()
+            .filter(|rule| is_rule_of(rule, eni.number))
+            .cloned()
+            .map(Object::Rule);
+        let throws = self
+            .routes
+            .iter()
+            .filter(|route| route.throw && route.table == eni.number.table());
         let objects = rules.chain(throws.map(|route| Object::Route(route.on(None))));
-        let handed: Vec<Object> = objects.filter(|object| eni.objects.contains(object)).collect();
+        let handed: Vec<Object> = objects
+            .filter(|object| eni.objects.contains(object))
+            .collect();
         handed.iter().for_each(|object| self.forget(object));
         handed
     }
@@ -117,12 +133,21 @@ impl Entry {
     /// What is listed, on an interface that is now called `dev`; without one only what needs none.
     pub(super) fn objects(&self, dev: Option<&Dev>) -> BTreeSet<Object> {
         let rules = self.rules.iter().cloned().map(Object::Rule);
-        let throws = self.routes.iter().filter(|route| route.throw).map(|route| Object::Route(route.on(None)));
+        let throws = self
+            .routes
+            .iter()
+            .filter(|route| route.throw)
+            .map(|route| Object::Route(route.on(None)));
         let mut objects: BTreeSet<Object> = rules.chain(throws).collect();
         if let Some(dev) = dev {
             let on_link = self.routes.iter().filter(|route| !route.throw);
             objects.extend(on_link.map(|route| Object::Route(route.on(Some(dev)))));
-            objects.extend(self.addresses.iter().map(|net| Object::Address(Address { dev: dev.clone(), net: *net })));
+            objects.extend(self.addresses.iter().map(|net| {
+                Object::Address(Address {
+                    dev: dev.clone(),
+                    net: *net,
+                })
+            }));
             objects.extend(self.link_up.then(|| Object::LinkUp(dev.clone())));
             objects.extend(self.settings.all(Some(dev)).map(Object::Sysctl));
         }
@@ -133,9 +158,9 @@ impl Entry {
     pub(super) fn is_its(&self, object: &Object) -> bool {
         match object {
             Object::Rule(rule) => self.number.is_some_and(|number| is_rule_of(rule, number)),
-            Object::Route(route) if route.dev.is_none() => {
-                self.number.is_some_and(|number| route.table == number.table())
-            }
+            Object::Route(route) if route.dev.is_none() => self
+                .number
+                .is_some_and(|number| route.table == number.table()),
             Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Route(_) => {
                 object.dev().is_some_and(|dev| *self.dev == **dev)
             }
@@ -159,8 +184,20 @@ impl Entry {
 
     /// The same ENI's, with these objects alone.
     pub(super) fn with_only(&self, objects: impl Iterator<Item = Object>) -> Self {
-        let Self { id, dev, number, gone, .. } = self.clone();
-        let mut entry = Self { id, dev, number, gone, ..Self::default() };
+        let Self {
+            id,
+            dev,
+            number,
+            gone,
+            ..
+        } = self.clone();
+        let mut entry = Self {
+            id,
+            dev,
+            number,
+            gone,
+            ..Self::default()
+        };
         objects.for_each(|object| entry.note(&object));
         entry
     }
@@ -196,10 +233,25 @@ impl Entry {
     /// What stands in this ENI's table in the form of ours.
     pub(super) fn take_by_form(&mut self, observed: &Observed) {
         let Some(number) = self.number else { return };
-        let rules = observed.rules.iter().filter(|rule| is_rule_of(rule, number)).cloned().map(Object::Rule);
-        let is_its = |route: &&Route| route.table == number.table() && has_our_form(route, &self.dev);
-        let routes = observed.routes.iter().filter(is_its).cloned().map(Object::Route);
-        rules.chain(routes).collect::<Vec<_>>().iter().for_each(|object| self.note(object));
+        let rules = observed
+            .rules
+            .iter()
+            .filter(|rule| is_rule_of(rule, number))
+            .cloned()
+            .map(Object::Rule);
+        let is_its =
+            |route: &&Route| route.table == number.table() && has_our_form(route, &self.dev);
+        let routes = observed
+            .routes
+            .iter()
+            .filter(is_its)
+            .cloned()
+            .map(Object::Route);
+        rules
+            .chain(routes)
+            .collect::<Vec<_>>()
+            .iter()
+            .for_each(|object| self.note(object));
     }
 }
 
@@ -215,7 +267,11 @@ fn has_our_form(route: &Route, dev: &str) -> bool {
         (RouteKind::Unicast, _) if route.dev.as_deref() != Some(dev) => false,
         (RouteKind::Unicast, None) => route.src.is_some() == v4,
         (RouteKind::Unicast, Some(via)) => {
-            let by_router = if v4 { route.src.is_some() } else { via == IpAddr::from(IPV6_ROUTER) };
+            let by_router = if v4 {
+                route.src.is_some()
+            } else {
+                via == IpAddr::from(IPV6_ROUTER)
+            };
             by_router || (v4 && route.dst.prefix_len() == 0)
         }
         (RouteKind::Other(_), _) => false,
@@ -226,7 +282,11 @@ impl MadeRoute {
     fn on(&self, dev: Option<&Dev>) -> Route {
         Route {
             table: self.table,
-            kind: if self.throw { RouteKind::Throw } else { RouteKind::Unicast },
+            kind: if self.throw {
+                RouteKind::Throw
+            } else {
+                RouteKind::Unicast
+            },
             dst: self.dst,
             via: self.via,
             dev: dev.cloned(),
@@ -240,6 +300,13 @@ impl MadeRoute {
 impl From<&Route> for MadeRoute {
     fn from(route: &Route) -> Self {
         let throw = route.kind == RouteKind::Throw;
-        Self { table: route.table, throw, dst: route.dst, via: route.via, src: route.src, metric: route.metric }
+        Self {
+            table: route.table,
+            throw,
+            dst: route.dst,
+            via: route.via,
+            src: route.src,
+            metric: route.metric,
+        }
     }
 }

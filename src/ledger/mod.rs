@@ -61,7 +61,13 @@ pub struct Made {
 impl Default for Ledger {
     /// As nothing was made yet.
     fn default() -> Self {
-        Self { version: LISTS_ALL, instance: None, primary: None, enis: BTreeMap::new(), host: HostEntry::default() }
+        Self {
+            version: LISTS_ALL,
+            instance: None,
+            primary: None,
+            enis: BTreeMap::new(),
+            host: HostEntry::default(),
+        }
     }
 }
 
@@ -82,7 +88,9 @@ impl Ledger {
     /// The ledger's text.
     pub fn text(&self) -> String {
         // Strings, numbers and maps with string keys: this cannot fail.
-        serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default()
+        serde_json::to_string(self)
+            .map(|text| text + "\n")
+            .unwrap_or_default()
     }
 
     /// How we know that it was written on another instance than this one, whose firmware says `instance` and whose
@@ -95,19 +103,27 @@ impl Ledger {
             return (then != now).then(|| format!("this disk was {then}'s, and this is {now}"));
         }
         let primary = self.primary?;
-        let mut nics = links.iter().filter(|link| link.is_nic() && link.kind.is_none()).peekable();
+        let mut nics = links
+            .iter()
+            .filter(|link| link.is_nic() && link.kind.is_none())
+            .peekable();
         let has = |mac: &Mac| link_of_mac(*mac, links).is_some();
         let is_another = nics.peek().is_some() && !has(&primary) && !self.enis.keys().any(has);
-        is_another.then(|| format!("this disk was another instance's, whose primary ENI was {primary}"))
+        is_another
+            .then(|| format!("this disk was another instance's, whose primary ENI was {primary}"))
     }
 
     /// Takes over what a ledger of an earlier version did not list: what stands in an ENI's table and has the form of
     /// one of ours. Names are those of `observed` from now on.
     pub fn bring_up_to_date(&mut self, observed: &Observed) {
         self.rename(&observed.links);
-        self.enis.values_mut().for_each(|entry| entry.complete(observed));
+        self.enis
+            .values_mut()
+            .for_each(|entry| entry.complete(observed));
         if self.version < LISTS_ALL {
-            self.enis.values_mut().for_each(|entry| entry.take_by_form(observed));
+            self.enis
+                .values_mut()
+                .for_each(|entry| entry.take_by_form(observed));
             self.version = LISTS_ALL;
         }
     }
@@ -115,7 +131,8 @@ impl Ledger {
     /// Takes what is there, exactly as it is wanted, of ENIs that were `configured` and have no entry: the ledger was
     /// lost.
     pub fn restore(&mut self, all: &[Wanted], observed: &Observed, configured: &BTreeSet<Mac>) {
-        let is_lost = |eni: &&Wanted| !self.enis.contains_key(&eni.mac) && configured.contains(&eni.mac);
+        let is_lost =
+            |eni: &&Wanted| !self.enis.contains_key(&eni.mac) && configured.contains(&eni.mac);
         let lost: Vec<&Wanted> = all.iter().filter(is_lost).collect();
         if lost.is_empty() {
             return;
@@ -123,7 +140,10 @@ impl Ledger {
         let there = Index::new(observed);
         for eni in lost {
             let mut entry = Entry::of(eni);
-            eni.objects.iter().filter(|object| there.has(object)).for_each(|object| entry.note(object));
+            eni.objects
+                .iter()
+                .filter(|object| there.has(object))
+                .for_each(|object| entry.note(object));
             self.enis.insert(eni.mac, entry);
         }
     }
@@ -140,11 +160,14 @@ impl Ledger {
         let there = Index::new(observed);
         for eni in all {
             let others = self.enis.iter_mut().filter(|(mac, _)| **mac != eni.mac);
-            let inherited: Vec<Object> = others.flat_map(|(_, entry)| entry.hand_over(eni)).collect();
+            let inherited: Vec<Object> =
+                others.flat_map(|(_, entry)| entry.hand_over(eni)).collect();
             let entry = self.enis.entry(eni.mac).or_default();
             entry.name(eni);
             let lacking = eni.objects.iter().filter(|object| !there.has(object));
-            lacking.chain(&inherited).for_each(|object| entry.note(object));
+            lacking
+                .chain(&inherited)
+                .for_each(|object| entry.note(object));
         }
     }
 
@@ -154,14 +177,18 @@ impl Ledger {
         for (mac, entry) in self.enis.iter_mut().filter(|(mac, _)| !is_listed(mac)) {
             entry.gone = true;
             let link = link_of_mac(*mac, &observed.links).map(|link| &link.name);
-            let left = entry.objects(link).into_iter().filter(|object| there.has(object));
+            let left = entry
+                .objects(link)
+                .into_iter()
+                .filter(|object| there.has(object));
             *entry = entry.with_only(left);
         }
         self.drop_done();
     }
 
     fn drop_done(&mut self) {
-        self.enis.retain(|_, entry| !entry.gone || !entry.is_empty());
+        self.enis
+            .retain(|_, entry| !entry.gone || !entry.is_empty());
     }
 
     /// Interfaces by their names now.
@@ -178,7 +205,9 @@ impl Ledger {
         match change {
             Change::Add(object) => self.note(object),
             Change::Remove(object) => {
-                self.enis.values_mut().for_each(|entry| entry.forget(object));
+                self.enis
+                    .values_mut()
+                    .for_each(|entry| entry.forget(object));
                 self.host.forget(object);
                 self.drop_done();
             }
@@ -199,8 +228,14 @@ impl Ledger {
 
     /// The ENIs that `selector` means, on a host that has these links.
     pub fn meant_by(&self, selector: &Selector, links: &[Link]) -> Vec<Mac> {
-        let is_meant = |(mac, entry): &(&Mac, &Entry)| entry.is_meant(selector, **mac, link_of_mac(**mac, links));
-        self.enis.iter().filter(is_meant).map(|(mac, _)| *mac).collect()
+        let is_meant = |(mac, entry): &(&Mac, &Entry)| {
+            entry.is_meant(selector, **mac, link_of_mac(**mac, links))
+        };
+        self.enis
+            .iter()
+            .filter(is_meant)
+            .map(|(mac, _)| *mac)
+            .collect()
     }
 
     /// The ENIs that have no interface here, and whose number no other one has that does.
@@ -208,7 +243,10 @@ impl Ledger {
         let is_there = |mac: &Mac| link_of_mac(*mac, links).is_some();
         let (there, gone): (Vec<_>, Vec<_>) = self.enis.iter().partition(|(mac, _)| is_there(mac));
         let is_free = |entry: &Entry| !there.iter().any(|(_, other)| other.number == entry.number);
-        gone.into_iter().filter(|(_, entry)| is_free(entry)).map(|(mac, _)| *mac).collect()
+        gone.into_iter()
+            .filter(|(_, entry)| is_free(entry))
+            .map(|(mac, _)| *mac)
+            .collect()
     }
 
     /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
@@ -218,11 +256,22 @@ impl Ledger {
     pub fn made(&self, links: &[Link]) -> Vec<Made> {
         let made = |(mac, entry): (&Mac, &Entry)| {
             let link = link_of_mac(*mac, links).map(|link| &link.name);
-            Made { owner: Owner::Eni(*mac), objects: entry.objects(link) }
+            Made {
+                owner: Owner::Eni(*mac),
+                objects: entry.objects(link),
+            }
         };
-        let host = Made { owner: Owner::Host, objects: self.host.objects().collect() };
-        let (primary, others): (Vec<_>, Vec<_>) = self.enis.iter().partition(|(mac, _)| Some(**mac) == self.primary);
-        std::iter::once(host).chain(others.into_iter().chain(primary).map(made)).collect()
+        let host = Made {
+            owner: Owner::Host,
+            objects: self.host.objects().collect(),
+        };
+        let (primary, others): (Vec<_>, Vec<_>) = self
+            .enis
+            .iter()
+            .partition(|(mac, _)| Some(**mac) == self.primary);
+        std::iter::once(host)
+            .chain(others.into_iter().chain(primary).map(made))
+            .collect()
     }
 }
 

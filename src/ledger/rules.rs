@@ -44,7 +44,9 @@ impl Rules {
 
 impl From<Vec<Group>> for Rules {
     fn from(groups: Vec<Group>) -> Self {
-        let rules = groups.iter().flat_map(|group| group.from.iter().map(|from| group.rule(*from)));
+        let rules = groups
+            .iter()
+            .flat_map(|group| group.from.iter().map(|from| group.rule(*from)));
         Self(rules.collect())
     }
 }
@@ -69,7 +71,12 @@ impl From<Rules> for Vec<Group> {
         let mut groups: BTreeMap<_, BTreeSet<IpNet>> = BTreeMap::new();
         for rule in &rules.0 {
             let from = rule.from.unwrap_or_else(|| rule.family.everything());
-            let common = (rule.priority, rule.table, rule.suppress_prefixlength, rule.mark);
+            let common = (
+                rule.priority,
+                rule.table,
+                rule.suppress_prefixlength,
+                rule.mark,
+            );
             groups.entry(common).or_default().insert(from);
         }
         let group = |((priority, table, suppress_prefixlength, mark), from)| Group {

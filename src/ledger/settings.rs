@@ -35,9 +35,16 @@ impl From<Written> for Settings {
     fn from(written: Written) -> Self {
         match written {
             Written::NoRouterAdvertisements(false) => Self::default(),
-            Written::NoRouterAdvertisements(true) => {
-                Self([(ACCEPT_RA.into(), Setting { value: "0".to_owned(), before: None })].into())
-            }
+            Written::NoRouterAdvertisements(true) => Self(
+                [(
+                    ACCEPT_RA.into(),
+                    Setting {
+                        value: "0".to_owned(),
+                        before: None,
+                    },
+                )]
+                .into(),
+            ),
             Written::All(all) => Self(all),
         }
     }
@@ -50,19 +57,26 @@ impl Settings {
 
     /// Each on the link `dev`, or the host's.
     pub fn all(&self, dev: Option<&Dev>) -> impl Iterator<Item = Sysctl> {
-        let key = move |name: &Arc<str>| Key { name: name.clone(), dev: dev.cloned() };
-        self.0.iter().map(move |(name, Setting { value, before })| Sysctl {
-            key: key(name),
-            value: value.clone(),
-            before: before.clone(),
-        })
+        let key = move |name: &Arc<str>| Key {
+            name: name.clone(),
+            dev: dev.cloned(),
+        };
+        self.0
+            .iter()
+            .map(move |(name, Setting { value, before })| Sysctl {
+                key: key(name),
+                value: value.clone(),
+                before: before.clone(),
+            })
     }
 
     /// What a value of ours takes the place of is what was before that one.
     pub fn note(&mut self, sysctl: &Sysctl) {
         let Sysctl { key, value, before } = sysctl.clone();
         let before = match self.0.get(&key.name) {
-            Some(ours) if before.is_none() || before.as_ref() == Some(&ours.value) => ours.before.clone(),
+            Some(ours) if before.is_none() || before.as_ref() == Some(&ours.value) => {
+                ours.before.clone()
+            }
             Some(_) | None => before,
         };
         self.0.insert(key.name, Setting { value, before });
@@ -74,7 +88,11 @@ impl Settings {
 
     /// Where it is not known what was before on the link `dev`: what new links get.
     pub fn complete(&mut self, dev: &Dev, observed: &Observed) {
-        for (name, setting) in self.0.iter_mut().filter(|(_, setting)| setting.before.is_none()) {
+        for (name, setting) in self
+            .0
+            .iter_mut()
+            .filter(|(_, setting)| setting.before.is_none())
+        {
             let of_new_links = Key::of_link(name, dev).of_new_links();
             setting.before = observed.sysctls.get(&of_new_links).cloned();
         }

@@ -7,7 +7,9 @@ use crate::net::sysctl::{Key, Sysctl};
 const THEN: &str = "i-0000000000000000a";
 
 fn ledger(instance: Option<&str>, primary: Option<u8>) -> Ledger {
-    let enis = [0, 1].map(|number| (Mac([2, 0, 0, 0, 0, number]), Entry::default())).into();
+    let enis = [0, 1]
+        .map(|number| (Mac([2, 0, 0, 0, 0, number]), Entry::default()))
+        .into();
     Ledger {
         instance: instance.map(str::to_owned),
         primary: primary.map(|n| Mac([2, 0, 0, 0, 0, n])),
@@ -35,8 +37,13 @@ fn link(number: u8, kind: Option<&str>) -> Link {
 fn the_instance_s_id_decides_where_there_is_one() {
     let ledger = ledger(Some(THEN), Some(0));
     assert_eq!(ledger.of_another(Some(THEN), &[link(9, None)]), None);
-    let why = ledger.of_another(Some("i-0000000000000000b"), &[link(0, None)]).unwrap();
-    assert!(why.contains(THEN) && why.contains("i-0000000000000000b"), "{why}");
+    let why = ledger
+        .of_another(Some("i-0000000000000000b"), &[link(0, None)])
+        .unwrap();
+    assert!(
+        why.contains(THEN) && why.contains("i-0000000000000000b"),
+        "{why}"
+    );
 }
 
 #[test]
@@ -46,7 +53,11 @@ fn without_an_id_another_instance_has_other_nics() {
         let why = of_xen.of_another(id, &[link(9, None)]).unwrap();
         assert!(why.contains("02:00:00:00:00:00"), "{why}");
     }
-    assert!(ledger(Some(THEN), Some(0)).of_another(None, &[link(9, None)]).is_some());
+    assert!(
+        ledger(Some(THEN), Some(0))
+            .of_another(None, &[link(9, None)])
+            .is_some()
+    );
 }
 
 #[test]
@@ -63,7 +74,11 @@ fn in_doubt_it_is_this_instance_s() {
         assert_eq!(ours.of_another(None, links), None, "{links:?}");
     }
     let old = Ledger::parse(r#"{"enis": {}}"#).unwrap();
-    assert_eq!(old.of_another(Some(THEN), &[link(9, None)]), None, "written by a version that noted neither");
+    assert_eq!(
+        old.of_another(Some(THEN), &[link(9, None)]),
+        None,
+        "written by a version that noted neither"
+    );
 }
 
 #[test]
@@ -72,21 +87,41 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
         let from: Option<ipnet::IpNet> = Some(from.parse().unwrap());
         let family = from.map(|net| crate::net::Family::of(net.addr())).unwrap();
         let from = from.filter(|net| net.prefix_len() > 0);
-        Object::Rule(Rule { priority, family, from, table, suppress_prefixlength, mark: None, to: None, foreign: None })
+        Object::Rule(Rule {
+            priority,
+            family,
+            from,
+            table,
+            suppress_prefixlength,
+            mark: None,
+            to: None,
+            foreign: None,
+        })
     };
     let mut entry = Entry::default();
     for n in 0..50 {
-        for (priority, table, suppress) in [(10001, 10001, Some(0)), (15001, 254, Some(0)), (20001, 10001, None)] {
+        for (priority, table, suppress) in [
+            (10001, 10001, Some(0)),
+            (15001, 254, Some(0)),
+            (20001, 10001, None),
+        ] {
             entry.note(&rule(&format!("10.0.0.{n}/32"), priority, table, suppress));
         }
     }
     for everything in ["0.0.0.0/0", "::/0", "2001:db8::/80"] {
         entry.note(&rule(everything, 10001, 10001, None));
     }
-    let ledger = Ledger { enis: [(Mac([2, 0, 0, 0, 0, 1]), entry.clone())].into(), ..Ledger::default() };
+    let ledger = Ledger {
+        enis: [(Mac([2, 0, 0, 0, 0, 1]), entry.clone())].into(),
+        ..Ledger::default()
+    };
     let text = ledger.text();
     assert_eq!(Ledger::parse(&text).unwrap(), ledger);
-    assert!(text.len() < 3 * 50 * 16 + 600, "{} bytes: {text}", text.len());
+    assert!(
+        text.len() < 3 * 50 * 16 + 600,
+        "{} bytes: {text}",
+        text.len()
+    );
     assert_eq!(entry.objects(None).len(), 153);
 }
 
@@ -94,7 +129,10 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
 fn what_a_value_of_ours_replaces_is_what_was_before_the_first_of_ours() {
     let set = |value: &str, before: &str| {
         let sysctl = Sysctl::new(Key::accept_ra(&"eth1".into()), value);
-        Object::Sysctl(Sysctl { before: Some(before.to_owned()), ..sysctl })
+        Object::Sysctl(Sysctl {
+            before: Some(before.to_owned()),
+            ..sysctl
+        })
     };
     let mut entry = Entry::default();
     entry.note(&set("0", "2"));
@@ -103,12 +141,19 @@ fn what_a_value_of_ours_replaces_is_what_was_before_the_first_of_ours() {
     assert_eq!(read.objects(Some(&"eth1".into())), [set("1", "2")].into());
     entry.note(&set("0", "7"));
     assert_eq!(entry.objects(Some(&"eth2".into())).len(), 1);
-    assert_eq!(entry.objects(Some(&"eth1".into())), [set("0", "7")].into(), "somebody has changed it meanwhile");
+    assert_eq!(
+        entry.objects(Some(&"eth1".into())),
+        [set("0", "7")].into(),
+        "somebody has changed it meanwhile"
+    );
 }
 
 #[test]
 fn what_belongs_to_no_eni_has_an_entry_of_its_own() {
-    let forward = Sysctl { before: Some("0".to_owned()), ..Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1") };
+    let forward = Sysctl {
+        before: Some("0".to_owned()),
+        ..Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1")
+    };
     let forward = Object::Sysctl(forward);
     let mut ledger = Ledger::default();
     let nobodys = Object::Sysctl(Sysctl::new(Key::accept_ra(&"eth9".into()), "0"));
@@ -118,7 +163,13 @@ fn what_belongs_to_no_eni_has_an_entry_of_its_own() {
     assert!(!ledger.is_empty());
     let read = Ledger::parse(&ledger.text()).unwrap();
     assert_eq!(read, ledger);
-    assert_eq!(read.made(&[]), [Made { owner: Owner::Host, objects: [forward.clone()].into() }]);
+    assert_eq!(
+        read.made(&[]),
+        [Made {
+            owner: Owner::Host,
+            objects: [forward.clone()].into()
+        }]
+    );
     ledger.record(&Change::Remove(forward));
     assert_eq!(ledger.text(), Ledger::default().text());
 }

@@ -46,14 +46,21 @@ impl Memory {
             enis: metadata.enis.clone(),
             refused: metadata.refused.clone(),
             recalled: metadata.recalled.clone(),
-            told: metadata.incomplete.iter().map(Incomplete::to_string).collect(),
+            told: metadata
+                .incomplete
+                .iter()
+                .map(Incomplete::to_string)
+                .collect(),
             forced: self.forced || force,
         }
     }
 
     /// What an earlier run of this boot left; nothing if there was none, or if it cannot be read.
     pub fn load(disk: &Disk) -> Self {
-        disk.read_own(PATH, Self::parse).ok().flatten().unwrap_or_default()
+        disk.read_own(PATH, Self::parse)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// Reads its text.
@@ -69,8 +76,17 @@ impl Memory {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let text = serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default();
-        let changes = disk.plan(&[File { path: PATH.into(), mode: MODE, text }], &[])?;
+        let text = serde_json::to_string(self)
+            .map(|text| text + "\n")
+            .unwrap_or_default();
+        let changes = disk.plan(
+            &[File {
+                path: PATH.into(),
+                mode: MODE,
+                text,
+            }],
+            &[],
+        )?;
         changes.iter().try_for_each(|change| disk.commit(change))
     }
 
@@ -79,7 +95,9 @@ impl Memory {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn erase(disk: &Disk) -> Result<()> {
-        disk.plan(&[], &[PATH.into()])?.iter().try_for_each(|change| disk.commit(change))
+        disk.plan(&[], &[PATH.into()])?
+            .iter()
+            .try_for_each(|change| disk.commit(change))
     }
 
     /// Whether the service said so in this boot, of these very interfaces.
@@ -89,8 +107,12 @@ impl Memory {
 
     /// Whether a run has dealt with this very interface, by what the service has said in this boot.
     pub fn has_served(&self, nic: &Link) -> bool {
-        let is_it = |eni: &Eni| nic.eni_mac() == Some(eni.mac) && self.nics.get(&eni.mac) == Some(&nic.index);
-        self.enis.iter().any(|eni| is_it(eni) && !self.recalled.contains(&eni.mac))
+        let is_it = |eni: &Eni| {
+            nic.eni_mac() == Some(eni.mac) && self.nics.get(&eni.mac) == Some(&nic.index)
+        };
+        self.enis
+            .iter()
+            .any(|eni| is_it(eni) && !self.recalled.contains(&eni.mac))
     }
 
     /// Every ENI that was all there.
@@ -115,5 +137,7 @@ impl Memory {
 
 /// What may be an ENI, by its MAC.
 fn nics(links: &[Link]) -> BTreeMap<Mac, u32> {
-    net::nics(links).filter_map(|link| Some((link.eni_mac()?, link.index))).collect()
+    net::nics(links)
+        .filter_map(|link| Some((link.eni_mac()?, link.index)))
+        .collect()
 }

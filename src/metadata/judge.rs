@@ -37,21 +37,35 @@ pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
     let is_recalled = |eni: &Eni| recalled.contains(&eni.mac);
     read.sort_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
     let sound = || read.iter().filter(|eni| own(eni).is_none());
-    let (all, told) = (count(sound()), count(sound().filter(|eni| !is_recalled(eni))));
+    let (all, told) = (
+        count(sound()),
+        count(sound().filter(|eni| !is_recalled(eni))),
+    );
     let primary = read.iter().find(|eni| eni.primary).map(|eni| eni.mac);
-    let mut metadata = Metadata { primary, ..Metadata::default() };
+    let mut metadata = Metadata {
+        primary,
+        ..Metadata::default()
+    };
     let mut taken = Taken::default();
     for eni in read {
         let numbers = if is_recalled(&eni) { &all } else { &told };
         let is_shared = !eni.primary && numbers.get(&eni.number()).is_some_and(|count| *count > 1);
-        let finding = own(&eni).or_else(|| is_shared.then(|| shared_number(&eni))).or_else(|| taken.clash(&eni));
+        let finding = own(&eni)
+            .or_else(|| is_shared.then(|| shared_number(&eni)))
+            .or_else(|| taken.clash(&eni));
         let Some((key, why)) = finding else {
             taken.insert(&eni);
-            metadata.recalled.extend(is_recalled(&eni).then_some(eni.mac));
+            metadata
+                .recalled
+                .extend(is_recalled(&eni).then_some(eni.mac));
             metadata.enis.push(eni);
             continue;
         };
-        metadata.incomplete.push(Incomplete { mac: eni.mac, key: key.to_owned(), why });
+        metadata.incomplete.push(Incomplete {
+            mac: eni.mac,
+            key: key.to_owned(),
+            why,
+        });
         if eni.primary {
             // Whatever is wrong with it: no other ENI has its addresses.
             taken.insert(&only_addresses(&eni));
@@ -66,7 +80,10 @@ pub fn overlapping(read: &[Eni]) -> BTreeSet<Mac> {
     let mut taken = Taken::default();
     let mut found = BTreeSet::new();
     for eni in read.iter().filter(|eni| own(eni).is_none()) {
-        let others = taken.overlaps(eni).into_iter().filter(|overlap| overlap.mine != overlap.theirs);
+        let others = taken
+            .overlaps(eni)
+            .into_iter()
+            .filter(|overlap| overlap.mine != overlap.theirs);
         let others: Vec<Mac> = others.map(|overlap| overlap.owner.mac).collect();
         if !others.is_empty() {
             found.insert(eni.mac);
@@ -79,15 +96,30 @@ pub fn overlapping(read: &[Eni]) -> BTreeSet<Mac> {
 
 fn only_addresses(eni: &Eni) -> Eni {
     let (ipv4_prefixes, ipv6_prefixes, subnet_ipv6) = (Vec::new(), Vec::new(), Vec::new());
-    Eni { ipv4_prefixes, ipv6_prefixes, subnet_ipv4: None, subnet_ipv6, ..eni.clone() }
+    Eni {
+        ipv4_prefixes,
+        ipv6_prefixes,
+        subnet_ipv4: None,
+        subnet_ipv6,
+        ..eni.clone()
+    }
 }
 
 /// What is wrong with an ENI whatever the others are.
 fn own(eni: &Eni) -> Option<Finding> {
-    let named = || (!is_id(&eni.id)).then(|| ("interface-id", format!("`{}` is not an ENI id", eni.id.escape_debug())));
-    let placed = || (!is_place(eni)).then(|| ("device-number", format!("{} is out of range", place(eni))));
+    let named = || {
+        (!is_id(&eni.id)).then(|| {
+            (
+                "interface-id",
+                format!("`{}` is not an ENI id", eni.id.escape_debug()),
+            )
+        })
+    };
+    let placed =
+        || (!is_place(eni)).then(|| ("device-number", format!("{} is out of range", place(eni))));
     let subnets = || subnets(eni).find_map(|(key, subnet)| Some((key, not_a_subnet(subnet)?)));
-    let claims = || claims(eni).find_map(|(key, claim)| Some((key, not_of_the_subnet(eni, key, claim)?)));
+    let claims =
+        || claims(eni).find_map(|(key, claim)| Some((key, not_of_the_subnet(eni, key, claim)?)));
     named().or_else(placed).or_else(subnets).or_else(claims)
 }
 
@@ -105,15 +137,19 @@ fn is_place(eni: &Eni) -> bool {
 }
 
 fn place(eni: &Eni) -> String {
-    format!("device {} on network card {}", eni.device_number, eni.network_card)
+    format!(
+        "device {} on network card {}",
+        eni.device_number, eni.network_card
+    )
 }
 
 fn not_a_subnet(subnet: IpNet) -> Option<String> {
     let (is_size, sizes) = match subnet {
         IpNet::V4(net) => ((16..=28).contains(&net.prefix_len()), "/16 to /28"),
-        IpNet::V6(net) => {
-            ((44..=64).contains(&net.prefix_len()) && net.prefix_len() % 4 == 0, "/44 to /64 in steps of 4")
-        }
+        IpNet::V6(net) => (
+            (44..=64).contains(&net.prefix_len()) && net.prefix_len() % 4 == 0,
+            "/44 to /64 in steps of 4",
+        ),
     };
     if !is_size {
         return Some(format!("{subnet} is no subnet of a VPC, which has {sizes}"));
@@ -125,25 +161,43 @@ fn not_a_subnet(subnet: IpNet) -> Option<String> {
 fn not_of_the_subnet(eni: &Eni, key: &str, claim: IpNet) -> Option<String> {
     let length = delegated(claim);
     if key.ends_with("-prefix") && (claim.prefix_len() != length || claim != claim.trunc()) {
-        return Some(format!("{claim} is no delegated prefix of EC2, which has /{length}"));
+        return Some(format!(
+            "{claim} is no delegated prefix of EC2, which has /{length}"
+        ));
     }
     let shown = shown(claim);
     if !is_unicast(claim) {
         return Some(format!("{shown} is no unicast address of a VPC"));
     }
-    let mut around = subnets(eni).map(|(_, subnet)| subnet).filter(|subnet| subnet.contains(&claim)).peekable();
+    let mut around = subnets(eni)
+        .map(|(_, subnet)| subnet)
+        .filter(|subnet| subnet.contains(&claim))
+        .peekable();
     if around.peek().is_none() {
-        let of_family = subnets(eni).filter(|(_, subnet)| subnet.max_prefix_len() == claim.max_prefix_len());
-        let list = of_family.map(|(_, subnet)| subnet.to_string()).collect::<Vec<_>>().join(", ");
-        return Some(format!("{shown} is not in the ENI's subnet ({})", if list.is_empty() { "none" } else { &list }));
+        let of_family =
+            subnets(eni).filter(|(_, subnet)| subnet.max_prefix_len() == claim.max_prefix_len());
+        let list = of_family
+            .map(|(_, subnet)| subnet.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Some(format!(
+            "{shown} is not in the ENI's subnet ({})",
+            if list.is_empty() { "none" } else { &list }
+        ));
     }
     let subnet = around.find(|subnet| reserved(*subnet).any(|ip| claim.contains(&ip)))?;
-    Some(format!("{shown} is reserved in the subnet {subnet}: its first four addresses and its last one are EC2's own"))
+    Some(format!(
+        "{shown} is reserved in the subnet {subnet}: its first four addresses and its last one are EC2's own"
+    ))
 }
 
 /// The length of a delegated prefix of the same family.
 fn delegated(net: IpNet) -> u8 {
-    if net.max_prefix_len() == 32 { PREFIX_IPV4 } else { PREFIX_IPV6 }
+    if net.max_prefix_len() == 32 {
+        PREFIX_IPV4
+    } else {
+        PREFIX_IPV6
+    }
 }
 
 fn is_unicast(net: IpNet) -> bool {
@@ -172,21 +226,37 @@ fn reserved(subnet: IpNet) -> impl Iterator<Item = IpAddr> {
 
 /// It happens while EC2 has published a device number but not yet the network card; neither is trusted then.
 fn shared_number(eni: &Eni) -> Finding {
-    let why = format!("{} is claimed by another ENI too; EC2 is probably still publishing it", place(eni));
+    let why = format!(
+        "{} is claimed by another ENI too; EC2 is probably still publishing it",
+        place(eni)
+    );
     ("device-number", why)
 }
 
 fn subnets(eni: &Eni) -> impl Iterator<Item = (&'static str, IpNet)> {
-    let v4 = eni.subnet_ipv4.iter().map(|net| (SUBNET_IPV4, IpNet::V4(*net)));
-    v4.chain(eni.subnet_ipv6.iter().map(|net| (SUBNET_IPV6, IpNet::V6(*net))))
+    let v4 = eni
+        .subnet_ipv4
+        .iter()
+        .map(|net| (SUBNET_IPV4, IpNet::V4(*net)));
+    v4.chain(
+        eni.subnet_ipv6
+            .iter()
+            .map(|net| (SUBNET_IPV6, IpNet::V6(*net))),
+    )
 }
 
 /// What traffic is sent out by: addresses and delegated prefixes.
 fn claims(eni: &Eni) -> impl Iterator<Item = (&'static str, IpNet)> {
     let key = |ip: &IpAddr| if ip.is_ipv4() { "local-ipv4s" } else { "ipv6s" };
     let addresses = eni.addresses().map(move |ip| (key(&ip), IpNet::from(ip)));
-    let v4 = eni.ipv4_prefixes.iter().map(|net| ("ipv4-prefix", IpNet::V4(*net)));
-    let v6 = eni.ipv6_prefixes.iter().map(|net| ("ipv6-prefix", IpNet::V6(*net)));
+    let v4 = eni
+        .ipv4_prefixes
+        .iter()
+        .map(|net| ("ipv4-prefix", IpNet::V4(*net)));
+    let v6 = eni
+        .ipv6_prefixes
+        .iter()
+        .map(|net| ("ipv6-prefix", IpNet::V6(*net)));
     addresses.chain(v4).chain(v6)
 }
 
@@ -217,23 +287,57 @@ struct Overlap<'a> {
 impl Taken {
     fn insert(&mut self, eni: &Eni) {
         for (_, claim) in claims(eni) {
-            self.claims.entry((claim.network(), claim.prefix_len())).or_default().push(self.owners.len());
+            self.claims
+                .entry((claim.network(), claim.prefix_len()))
+                .or_default()
+                .push(self.owners.len());
         }
         let subnets = subnets(eni).map(|(_, subnet)| subnet).collect();
-        let Eni { mac, id, primary, vpc, .. } = eni.clone();
-        self.owners.push(Owner { mac, id, primary, vpc, subnets });
+        let Eni {
+            mac,
+            id,
+            primary,
+            vpc,
+            ..
+        } = eni.clone();
+        self.owners.push(Owner {
+            mac,
+            id,
+            primary,
+            vpc,
+            subnets,
+        });
     }
 
     fn clash(&self, eni: &Eni) -> Option<Finding> {
-        if let Some(other) = self.owners.iter().find(|other| other.id == eni.id || other.primary && eni.primary) {
-            return Some(("interface-id", format!("`{}` is in the place of ENI {}", eni.id, other.mac)));
+        if let Some(other) = self
+            .owners
+            .iter()
+            .find(|other| other.id == eni.id || other.primary && eni.primary)
+        {
+            return Some((
+                "interface-id",
+                format!("`{}` is in the place of ENI {}", eni.id, other.mac),
+            ));
         }
         let overlaps = self.overlaps(eni);
         let overlap = overlaps.iter().find(|overlap| overlap.is_wrong(eni))?;
-        let Overlap { key, mine, theirs, owner } = overlap;
+        let Overlap {
+            key,
+            mine,
+            theirs,
+            owner,
+        } = overlap;
         let (mine, theirs) = (shown(*mine), shown(*theirs));
-        let what = if mine == theirs { "belongs to".to_owned() } else { format!("overlaps with {theirs} of") };
-        Some((key, format!("{mine} {what} another ENI, {} ({})", owner.id, owner.mac)))
+        let what = if mine == theirs {
+            "belongs to".to_owned()
+        } else {
+            format!("overlaps with {theirs} of")
+        };
+        Some((
+            key,
+            format!("{mine} {what} another ENI, {} ({})", owner.id, owner.mac),
+        ))
     }
 
     /// Addresses and prefixes first. Subnets that are the same do not overlap: two ENIs may be in one.
@@ -241,13 +345,26 @@ impl Taken {
         let mut found = Vec::new();
         for (key, mine) in claims(eni) {
             for (theirs, owner) in self.touching(mine) {
-                found.push(Overlap { key, mine, theirs, owner });
+                found.push(Overlap {
+                    key,
+                    mine,
+                    theirs,
+                    owner,
+                });
             }
         }
         for (key, mine) in subnets(eni) {
             for owner in &self.owners {
-                let theirs = owner.subnets.iter().filter(|theirs| **theirs != mine && touch(mine, **theirs));
-                found.extend(theirs.map(|theirs| Overlap { key, mine, theirs: *theirs, owner }));
+                let theirs = owner
+                    .subnets
+                    .iter()
+                    .filter(|theirs| **theirs != mine && touch(mine, **theirs));
+                found.extend(theirs.map(|theirs| Overlap {
+                    key,
+                    mine,
+                    theirs: *theirs,
+                    owner,
+                }));
             }
         }
         found
@@ -256,15 +373,21 @@ impl Taken {
     /// Addresses and prefixes that lie in `claim`, and a prefix that it lies in: there is only one length of those.
     fn touching(&self, claim: IpNet) -> impl Iterator<Item = (IpNet, &Owner)> {
         let length = delegated(claim);
-        let around = IpNet::new(claim.addr(), length).ok().filter(|around| around.prefix_len() < claim.prefix_len());
+        let around = IpNet::new(claim.addr(), length)
+            .ok()
+            .filter(|around| around.prefix_len() < claim.prefix_len());
         let around = around.map(|around| (around.network(), length));
         let around = around.and_then(|key| self.claims.get_key_value(&key));
-        let inside = self.claims.range((claim.network(), 0)..=(claim.broadcast(), u8::MAX));
+        let inside = self
+            .claims
+            .range((claim.network(), 0)..=(claim.broadcast(), u8::MAX));
         let inside = inside.filter(move |((_, length), _)| *length >= claim.prefix_len());
-        inside.chain(around).flat_map(move |((ip, length), owners)| {
-            let net = IpNet::new(*ip, *length).unwrap_or_else(|_| IpNet::from(*ip));
-            owners.iter().map(move |owner| (net, &self.owners[*owner]))
-        })
+        inside
+            .chain(around)
+            .flat_map(move |((ip, length), owners)| {
+                let net = IpNet::new(*ip, *length).unwrap_or_else(|_| IpNet::from(*ip));
+                owners.iter().map(move |owner| (net, &self.owners[*owner]))
+            })
     }
 }
 
@@ -273,7 +396,8 @@ impl Overlap<'_> {
     /// another ENI's prefix would take away.
     fn is_wrong(&self, eni: &Eni) -> bool {
         let is_claim = self.key != SUBNET_IPV4 && self.key != SUBNET_IPV6;
-        let differ = matches!((&eni.vpc, &self.owner.vpc), (Some(mine), Some(theirs)) if mine != theirs);
+        let differ =
+            matches!((&eni.vpc, &self.owner.vpc), (Some(mine), Some(theirs)) if mine != theirs);
         is_claim && (self.mine == self.theirs || self.owner.primary) || !differ
     }
 }
@@ -285,7 +409,11 @@ fn touch(a: IpNet, b: IpNet) -> bool {
 /// An address without its length.
 fn shown(claim: IpNet) -> String {
     let is_address = claim.prefix_len() == claim.max_prefix_len();
-    if is_address { claim.addr().to_string() } else { claim.to_string() }
+    if is_address {
+        claim.addr().to_string()
+    } else {
+        claim.to_string()
+    }
 }
 
 fn count<'a>(enis: impl Iterator<Item = &'a Eni>) -> BTreeMap<Number, usize> {

@@ -32,7 +32,11 @@ pub struct Reader<'a, S> {
 
 impl<'a, S: Source> Reader<'a, S> {
     pub fn new(source: &'a mut S, mac: Mac) -> Self {
-        Self { source, mac, keys: BTreeSet::new() }
+        Self {
+            source,
+            mac,
+            keys: BTreeSet::new(),
+        }
     }
 
     /// The whole ENI; `public` also reads its public addresses, which cost one request each.
@@ -41,7 +45,9 @@ impl<'a, S: Source> Reader<'a, S> {
     /// [`Error::Metadata`] for what concerns this ENI alone; else the service has failed.
     pub fn eni(mut self, primary: bool, public: bool) -> Result<Eni> {
         let listing = self.get("")?.ok_or_else(|| self.late(""))?;
-        self.keys = lines(&listing).map(|key| key.trim_end_matches('/').to_owned()).collect();
+        self.keys = lines(&listing)
+            .map(|key| key.trim_end_matches('/').to_owned())
+            .collect();
         let (device_number, network_card) = if primary { (0, 0) } else { self.position()? };
         let eni = Eni {
             mac: self.mac,
@@ -51,16 +57,38 @@ impl<'a, S: Source> Reader<'a, S> {
             network_card,
             ipv4: self.list("local-ipv4s")?,
             ipv6: self.list("ipv6s")?,
-            ipv4_prefixes: self.list::<Ipv4Net>("ipv4-prefix")?.iter().map(Ipv4Net::trunc).collect(),
-            ipv6_prefixes: self.list::<Ipv6Net>("ipv6-prefix")?.iter().map(Ipv6Net::trunc).collect(),
-            subnet_ipv4: self.optional::<Ipv4Net>("subnet-ipv4-cidr-block")?.map(|net| net.trunc()),
+            ipv4_prefixes: self
+                .list::<Ipv4Net>("ipv4-prefix")?
+                .iter()
+                .map(Ipv4Net::trunc)
+                .collect(),
+            ipv6_prefixes: self
+                .list::<Ipv6Net>("ipv6-prefix")?
+                .iter()
+                .map(Ipv6Net::trunc)
+                .collect(),
+            subnet_ipv4: self
+                .optional::<Ipv4Net>("subnet-ipv4-cidr-block")?
+                .map(|net| net.trunc()),
             subnet_ipv6: Vec::new(),
             vpc: None,
             public: BTreeMap::new(),
         };
-        let subnet_ipv6 = if eni.has_ipv6() { self.list::<Ipv6Net>("subnet-ipv6-cidr-blocks")? } else { Vec::new() };
-        let public = if public { self.public()? } else { BTreeMap::new() };
-        let eni = Eni { subnet_ipv6: subnet_ipv6.iter().map(Ipv6Net::trunc).collect(), public, ..eni };
+        let subnet_ipv6 = if eni.has_ipv6() {
+            self.list::<Ipv6Net>("subnet-ipv6-cidr-blocks")?
+        } else {
+            Vec::new()
+        };
+        let public = if public {
+            self.public()?
+        } else {
+            BTreeMap::new()
+        };
+        let eni = Eni {
+            subnet_ipv6: subnet_ipv6.iter().map(Ipv6Net::trunc).collect(),
+            public,
+            ..eni
+        };
         self.demand_complete(&eni)?;
         Ok(eni)
     }
@@ -68,8 +96,14 @@ impl<'a, S: Source> Reader<'a, S> {
     /// Whether the service still says of this ENI what it said when `known` was read, by two requests at most: its
     /// addresses each time, and in turns its listing, which tells of anything new, and the other values.
     pub fn still_says(mut self, known: &Eni, turn: u64) -> Result<bool> {
-        let first = if known.ipv4.is_empty() { ASSIGNED[1] } else { ASSIGNED[0] };
-        let others = ASSIGNED.iter().filter(|key| **key != first && known.has(key));
+        let first = if known.ipv4.is_empty() {
+            ASSIGNED[1]
+        } else {
+            ASSIGNED[0]
+        };
+        let others = ASSIGNED
+            .iter()
+            .filter(|key| **key != first && known.has(key));
         let others: Vec<&str> = std::iter::once("").chain(others.copied()).collect();
         let in_turn = others[usize::try_from(turn).unwrap_or_default() % others.len()];
         Ok(self.says(first, known)? && self.says(in_turn, known)?)
@@ -77,7 +111,9 @@ impl<'a, S: Source> Reader<'a, S> {
 
     /// Whether one key still has the value that was read. Of what is never asked again, the answer is no.
     pub fn says(&mut self, key: &str, known: &Eni) -> Result<bool> {
-        let Some(text) = self.get(key)? else { return Ok(false) };
+        let Some(text) = self.get(key)? else {
+            return Ok(false);
+        };
         let listed = |key: &&str| lines(&text).any(|line| line.trim_end_matches('/') == *key);
         Ok(match key {
             "" => ASSIGNED.iter().all(|key| listed(key) == known.has(key)),
@@ -91,28 +127,48 @@ impl<'a, S: Source> Reader<'a, S> {
         })
     }
 
-    fn is_list<T: FromStr<Err: Display> + PartialEq>(&self, key: &str, text: &str, known: &[T]) -> bool {
-        self.parse::<T>(key, text).is_ok_and(|values| values == known)
+    fn is_list<T: FromStr<Err: Display> + PartialEq>(
+        &self,
+        key: &str,
+        text: &str,
+        known: &[T],
+    ) -> bool {
+        self.parse::<T>(key, text)
+            .is_ok_and(|values| values == known)
     }
 
     /// Device number and network card. EC2 answers 0 for a device number that has not propagated yet, and only
     /// the primary ENI is device 0 of card 0 (amazon-ec2-net-utils #90); single-card types have no card key.
     fn position(&mut self) -> Result<(u32, u32)> {
-        let device = self.optional::<u32>("device-number")?.ok_or_else(|| self.late("device-number"))?;
+        let device = self
+            .optional::<u32>("device-number")?
+            .ok_or_else(|| self.late("device-number"))?;
         let card = match self.optional::<u32>("network-card")? {
             Some(card) => card,
             None => self.optional::<u32>("network-card-index")?.unwrap_or(0),
         };
         match (device, card) {
-            (0, 0) => Err(self.wrong("device-number", "is 0, which only the primary ENI has: not propagated yet")),
+            (0, 0) => Err(self.wrong(
+                "device-number",
+                "is 0, which only the primary ENI has: not propagated yet",
+            )),
             (0..100, 0..32) => Ok((device, card)),
-            _ => Err(self.wrong("device-number", format!("device {device} on card {card} is out of range"))),
+            _ => Err(self.wrong(
+                "device-number",
+                format!("device {device} on card {card} is out of range"),
+            )),
         }
     }
 
     fn id(&mut self) -> Result<String> {
-        let id: String = self.optional("interface-id")?.ok_or_else(|| self.late("interface-id"))?;
-        if is_id(&id) { Ok(id) } else { Err(self.wrong("interface-id", format!("`{}` is not an ENI id", shown(&id)))) }
+        let id: String = self
+            .optional("interface-id")?
+            .ok_or_else(|| self.late("interface-id"))?;
+        if is_id(&id) {
+            Ok(id)
+        } else {
+            Err(self.wrong("interface-id", format!("`{}` is not an ENI id", shown(&id))))
+        }
     }
 
     /// Keys propagate one by one after an attach: a family is there with its subnet and an address, or not at all.
@@ -154,7 +210,9 @@ impl<'a, S: Source> Reader<'a, S> {
             return Ok(Vec::new());
         }
         let slash = if key == "ipv4-associations" { "/" } else { "" };
-        let text = self.get(&format!("{key}{slash}"))?.ok_or_else(|| self.late(key))?;
+        let text = self
+            .get(&format!("{key}{slash}"))?
+            .ok_or_else(|| self.late(key))?;
         self.parse(key, &text)
     }
 
@@ -167,17 +225,26 @@ impl<'a, S: Source> Reader<'a, S> {
     }
 
     fn parse<T: FromStr<Err: Display>>(&self, key: &str, text: &str) -> Result<Vec<T>> {
-        let value =
-            |line: &str| line.parse().map_err(|why: T::Err| self.wrong(key, format!("`{}`: {why}", shown(line))));
+        let value = |line: &str| {
+            line.parse()
+                .map_err(|why: T::Err| self.wrong(key, format!("`{}`: {why}", shown(line))))
+        };
         lines(text).map(value).collect()
     }
 
     fn late(&self, key: &str) -> Error {
-        self.wrong(key, "not published yet; it may take EC2 half a minute after an attach")
+        self.wrong(
+            key,
+            "not published yet; it may take EC2 half a minute after an attach",
+        )
     }
 
     fn wrong(&self, key: &str, why: impl Into<String>) -> Error {
-        Error::Metadata { mac: self.mac, key: key.to_owned(), why: why.into() }
+        Error::Metadata {
+            mac: self.mac,
+            key: key.to_owned(),
+            why: why.into(),
+        }
     }
 }
 
@@ -195,5 +262,8 @@ impl Eni {
 
 /// Foreign text as it may stand in a message: short, and without control characters.
 fn shown(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_default).collect()
+    text.chars()
+        .take(60)
+        .flat_map(char::escape_default)
+        .collect()
 }

@@ -88,8 +88,16 @@ impl Reading {
     pub fn start(source: &mut impl Source, public: bool) -> Result<Self> {
         let primary = mac(&required(source, "mac")?)?;
         let macs = list(source)?;
-        let mut reading = Self { primary, public, found: Vec::new(), seen: BTreeMap::new() };
-        for (mac, read) in macs.iter().zip(each(source, &macs, |source, mac| reading.one(source, mac))) {
+        let mut reading = Self {
+            primary,
+            public,
+            found: Vec::new(),
+            seen: BTreeMap::new(),
+        };
+        for (mac, read) in macs
+            .iter()
+            .zip(each(source, &macs, |source, mac| reading.one(source, mac)))
+        {
             reading.found.push((*mac, outcome(read)?));
         }
         reading.tell_apart(source)?;
@@ -103,7 +111,10 @@ impl Reading {
     /// As [`Reading::start`].
     pub fn go_on(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<bool> {
         let before = self.metadata();
-        if wanted.iter().any(|mac| !self.found.iter().any(|(known, _)| known == mac)) {
+        if wanted
+            .iter()
+            .any(|mac| !self.found.iter().any(|(known, _)| known == mac))
+        {
             self.look_for_new_ones(source)?;
         }
         for Incomplete { mac, key, .. } in before.incomplete {
@@ -111,7 +122,10 @@ impl Reading {
             if self.seen.get(&mac) != Some(&now) || self.is_in_conflict(mac, &key) {
                 self.seen.insert(mac, now);
                 let read = outcome(self.one(source, mac))?;
-                self.found.iter_mut().filter(|(known, _)| *known == mac).for_each(|(_, found)| *found = read.clone());
+                self.found
+                    .iter_mut()
+                    .filter(|(known, _)| *known == mac)
+                    .for_each(|(_, found)| *found = read.clone());
             }
         }
         self.tell_apart(source)?;
@@ -127,7 +141,10 @@ impl Reading {
                 Err(why) => incomplete.push(why),
             }
         }
-        let mut metadata = Metadata { primary: Some(self.primary), ..judge(read, &BTreeSet::new()) };
+        let mut metadata = Metadata {
+            primary: Some(self.primary),
+            ..judge(read, &BTreeSet::new())
+        };
         metadata.incomplete.splice(0..0, incomplete);
         metadata
     }
@@ -150,9 +167,17 @@ impl Reading {
 
     /// Asks for the VPCs of those ENIs whose ranges overlap: two VPCs may have the same.
     fn tell_apart(&mut self, source: &mut impl Source) -> Result<()> {
-        let read: Vec<Eni> = self.found.iter().filter_map(|(_, found)| found.as_ref().ok()).cloned().collect();
+        let read: Vec<Eni> = self
+            .found
+            .iter()
+            .filter_map(|(_, found)| found.as_ref().ok())
+            .cloned()
+            .collect();
         let overlapping = overlapping(&read);
-        let found = self.found.iter_mut().filter_map(|(_, found)| found.as_mut().ok());
+        let found = self
+            .found
+            .iter_mut()
+            .filter_map(|(_, found)| found.as_mut().ok());
         for eni in found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac)) {
             eni.vpc = Reader::new(source, eni.mac).get("vpc-id")?;
         }
@@ -161,7 +186,11 @@ impl Reading {
 
     /// It is complete, and yet cannot be: another ENI has its number, and its network card may not be listed yet.
     fn is_in_conflict(&self, mac: Mac, key: &str) -> bool {
-        key == "device-number" && self.found.iter().any(|(known, found)| *known == mac && found.is_ok())
+        key == "device-number"
+            && self
+                .found
+                .iter()
+                .any(|(known, found)| *known == mac && found.is_ok())
     }
 }
 
@@ -176,7 +205,12 @@ pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result
     if macs != known.iter().map(|eni| eni.mac).collect() {
         return Ok(false);
     }
-    let Metadata { enis, incomplete, refused, .. } = judge(known.to_vec(), &BTreeSet::new());
+    let Metadata {
+        enis,
+        incomplete,
+        refused,
+        ..
+    } = judge(known.to_vec(), &BTreeSet::new());
     if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
         return Ok(false);
     }
@@ -215,7 +249,11 @@ fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
 }
 
 /// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
-fn each<S: Source>(source: &mut S, macs: &[Mac], one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync) -> Vec<Result<Eni>> {
+fn each<S: Source>(
+    source: &mut S,
+    macs: &[Mac],
+    one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync,
+) -> Vec<Result<Eni>> {
     let all = |source: &mut S, macs: &[Mac]| {
         let mut read = Vec::new();
         for mac in macs {
@@ -227,28 +265,44 @@ fn each<S: Source>(source: &mut S, macs: &[Mac], one: impl Fn(&mut S, Mac) -> Re
         }
         read
     };
-    let second = if macs.len() < CROWD { None } else { source.second() };
-    let Some(mut second) = second else { return all(source, macs) };
+    let second = if macs.len() < CROWD {
+        None
+    } else {
+        source.second()
+    };
+    let Some(mut second) = second else {
+        return all(source, macs);
+    };
     let (first_half, second_half) = macs.split_at(macs.len() / 2);
     thread::scope(|scope| {
         let other = scope.spawn(|| all(&mut second, second_half));
         let mut read = all(source, first_half);
-        let failed = |_| vec![Err(Error::Failed("a thread that read metadata ended early".to_owned()))];
+        let failed = |_| {
+            vec![Err(Error::Failed(
+                "a thread that read metadata ended early".to_owned(),
+            ))]
+        };
         read.extend(other.join().unwrap_or_else(failed));
         read
     })
 }
 
 fn mac(text: &str) -> Result<Mac> {
-    text.parse().map_err(|why| not_ec2(MACS, format!("{why}: is this EC2?")))
+    text.parse()
+        .map_err(|why| not_ec2(MACS, format!("{why}: is this EC2?")))
 }
 
 fn required(source: &mut impl Source, path: &str) -> Result<String> {
-    source.get(path)?.ok_or_else(|| not_ec2(path, "404: this is not an EC2 instance in a VPC".to_owned()))
+    source
+        .get(path)?
+        .ok_or_else(|| not_ec2(path, "404: this is not an EC2 instance in a VPC".to_owned()))
 }
 
 fn not_ec2(path: &str, why: String) -> Error {
-    Error::Refused { url: format!("/latest/meta-data/{path}"), why }
+    Error::Refused {
+        url: format!("/latest/meta-data/{path}"),
+        why,
+    }
 }
 
 #[cfg(test)]

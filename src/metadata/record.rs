@@ -40,20 +40,32 @@ impl Record {
 
     /// What an earlier run left; nothing if there was none, or if it cannot be read.
     pub fn load(disk: &Disk) -> Self {
-        disk.read_own(PATH, Self::parse).ok().flatten().unwrap_or_default()
+        disk.read_own(PATH, Self::parse)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// What is known once the service has said `metadata` on `instance`. Of an ENI that it does not tell all of, or does
     /// not list while its interface is there, the last word stands.
     #[must_use]
     pub fn after(self, metadata: &Metadata, instance: Option<String>, links: &[Link]) -> Self {
-        let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
+        let primary = metadata
+            .enis
+            .iter()
+            .find(|eni| eni.primary)
+            .map(|eni| eni.mac);
         let is_this = self.instance == instance && (primary.is_none() || self.primary == primary);
         let is_told = |mac: Mac| metadata.enis.iter().any(|eni| eni.mac == mac);
-        let stands = |eni: &Eni| is_this && !is_told(eni.mac) && link_of_mac(eni.mac, links).is_some();
+        let stands =
+            |eni: &Eni| is_this && !is_told(eni.mac) && link_of_mac(eni.mac, links).is_some();
         let mut enis = metadata.enis.clone();
         enis.extend(self.enis.into_iter().filter(stands));
-        Self { instance, primary: primary.or(self.primary.filter(|_| is_this)), enis }
+        Self {
+            instance,
+            primary: primary.or(self.primary.filter(|_| is_this)),
+            enis,
+        }
     }
 
     /// What it says of the ENIs that have an interface among `links`, judged anew; `None` where that is nothing, or
@@ -64,7 +76,11 @@ impl Record {
             (Some(then), Some(now)) => then == now,
             _ => self.primary.as_ref().is_some_and(is_there),
         };
-        let present: Vec<Eni> = self.enis.into_iter().filter(|eni| is_there(&eni.mac)).collect();
+        let present: Vec<Eni> = self
+            .enis
+            .into_iter()
+            .filter(|eni| is_there(&eni.mac))
+            .collect();
         let recalled = present.iter().map(|eni| eni.mac).collect();
         (is_this && !present.is_empty()).then(|| judge(present, &recalled))
     }
@@ -73,19 +89,43 @@ impl Record {
     /// while its interface is among `links`. That stays incomplete. What does not go with what was said now is left out.
     pub fn beside(self, said: Metadata, instance: Option<&str>, links: &[Link]) -> Metadata {
         let is_this = self.primary.is_none() || self.primary == said.primary;
-        let Some(last) = self.recall(instance, links).filter(|_| is_this) else { return said };
-        let is_told = |mac: &Mac| said.enis.iter().chain(&said.refused).any(|eni| eni.mac == *mac);
-        let (known, late): (Vec<Eni>, Vec<Eni>) = last.enis.into_iter().partition(|eni| is_told(&eni.mac));
+        let Some(last) = self.recall(instance, links).filter(|_| is_this) else {
+            return said;
+        };
+        let is_told = |mac: &Mac| {
+            said.enis
+                .iter()
+                .chain(&said.refused)
+                .any(|eni| eni.mac == *mac)
+        };
+        let (known, late): (Vec<Eni>, Vec<Eni>) =
+            last.enis.into_iter().partition(|eni| is_told(&eni.mac));
         if late.is_empty() {
             return said;
         }
         let recalled = late.iter().map(|eni| eni.mac).collect();
-        let Metadata { primary, enis, incomplete, refused, .. } = said;
-        let late_still = incomplete.into_iter().filter(|late| !refused.iter().any(|eni| eni.mac == late.mac));
+        let Metadata {
+            primary,
+            enis,
+            incomplete,
+            refused,
+            ..
+        } = said;
+        let late_still = incomplete
+            .into_iter()
+            .filter(|late| !refused.iter().any(|eni| eni.mac == late.mac));
         let late_still: Vec<_> = late_still.collect();
-        let told = enis.into_iter().chain(refused).map(|eni| with_vpc(eni, &known));
-        let mut metadata = Metadata { primary, ..judge(told.chain(late).collect(), &recalled) };
-        metadata.incomplete.retain(|wrong| !recalled.contains(&wrong.mac));
+        let told = enis
+            .into_iter()
+            .chain(refused)
+            .map(|eni| with_vpc(eni, &known));
+        let mut metadata = Metadata {
+            primary,
+            ..judge(told.chain(late).collect(), &recalled)
+        };
+        metadata
+            .incomplete
+            .retain(|wrong| !recalled.contains(&wrong.mac));
         metadata.refused.retain(|eni| !recalled.contains(&eni.mac));
         metadata.incomplete.splice(0..0, late_still);
         metadata
@@ -96,11 +136,20 @@ impl Record {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let text = serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default();
+        let text = serde_json::to_string(self)
+            .map(|text| text + "\n")
+            .unwrap_or_default();
         let changes = if self.enis.is_empty() {
             disk.plan(&[], &[PATH.into()])?
         } else {
-            disk.plan(&[File { path: PATH.into(), mode: MODE, text }], &[])?
+            disk.plan(
+                &[File {
+                    path: PATH.into(),
+                    mode: MODE,
+                    text,
+                }],
+                &[],
+            )?
         };
         changes.iter().try_for_each(|change| disk.commit(change))
     }
@@ -117,7 +166,9 @@ impl Record {
 
     /// For how long EC2 has said nothing else, in words.
     pub fn age(disk: &Disk) -> String {
-        let stamp = disk.stamp(PATH).and_then(|stamp| stamp.changed.elapsed().ok());
+        let stamp = disk
+            .stamp(PATH)
+            .and_then(|stamp| stamp.changed.elapsed().ok());
         stamp.map_or_else(|| "an unknown time".to_owned(), in_words)
     }
 }
@@ -125,7 +176,13 @@ impl Record {
 /// The service is asked for an ENI's VPC, which never changes, only where ranges of those that it tells overlap.
 fn with_vpc(eni: Eni, known: &[Eni]) -> Eni {
     let same = known.iter().find(|known| known.id == eni.id);
-    Eni { vpc: eni.vpc.clone().or_else(|| same.and_then(|known| known.vpc.clone())), ..eni }
+    Eni {
+        vpc: eni
+            .vpc
+            .clone()
+            .or_else(|| same.and_then(|known| known.vpc.clone())),
+        ..eni
+    }
 }
 
 fn in_words(age: Duration) -> String {

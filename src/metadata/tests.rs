@@ -17,14 +17,24 @@ struct Fake {
 impl Source for Fake {
     fn get(&mut self, path: &str) -> Result<Option<String>> {
         self.asked.push(path.to_owned());
-        if self.patience.is_some_and(|patience| self.asked.len() > patience) {
-            return Err(Error::Unreachable { url: "http://fake".to_owned(), why: "silent".to_owned() });
+        if self
+            .patience
+            .is_some_and(|patience| self.asked.len() > patience)
+        {
+            return Err(Error::Unreachable {
+                url: "http://fake".to_owned(),
+                why: "silent".to_owned(),
+            });
         }
         Ok(self.values.get(path).cloned())
     }
 
     fn second(&self) -> Option<Self> {
-        let second = Self { values: self.values.clone(), patience: self.patience, ..Self::default() };
+        let second = Self {
+            values: self.values.clone(),
+            patience: self.patience,
+            ..Self::default()
+        };
         self.lines.then_some(second)
     }
 }
@@ -62,7 +72,11 @@ impl Fake {
 
     fn eni(&mut self, mac: &str, device: u32, ipv4: &str) {
         self.key(mac, "device-number", &device.to_string());
-        self.key(mac, "interface-id", &format!("eni-{}", mac.replace(':', "")));
+        self.key(
+            mac,
+            "interface-id",
+            &format!("eni-{}", mac.replace(':', "")),
+        );
         self.key(mac, "local-ipv4s", ipv4);
         self.key(mac, "subnet-ipv4-cidr-block", "172.31.32.0/20");
     }
@@ -75,7 +89,9 @@ impl Fake {
     fn complaint(&mut self) -> String {
         let metadata = self.read();
         assert_eq!(metadata.enis.len(), 1, "the primary ENI must not suffer");
-        let [incomplete] = &metadata.incomplete[..] else { panic!("{:?}", metadata.incomplete) };
+        let [incomplete] = &metadata.incomplete[..] else {
+            panic!("{:?}", metadata.incomplete)
+        };
         assert_eq!(incomplete.mac.to_string(), SECOND);
         incomplete.to_string()
     }
@@ -85,10 +101,21 @@ impl Fake {
 fn reads_both_enis_the_primary_first_with_addresses_in_order() {
     let metadata = Fake::s1().read();
     assert!(metadata.incomplete.is_empty());
-    let [first, second] = &metadata.enis[..] else { panic!("{metadata:?}") };
+    let [first, second] = &metadata.enis[..] else {
+        panic!("{metadata:?}")
+    };
     assert!(first.primary && !second.primary);
-    assert_eq!((first.number().table(), second.number().table()), (10000, 10001));
-    assert_eq!(second.ipv4, ["172.31.41.29".parse::<Ipv4Addr>().unwrap(), "172.31.41.30".parse().unwrap()]);
+    assert_eq!(
+        (first.number().table(), second.number().table()),
+        (10000, 10001)
+    );
+    assert_eq!(
+        second.ipv4,
+        [
+            "172.31.41.29".parse::<Ipv4Addr>().unwrap(),
+            "172.31.41.30".parse().unwrap()
+        ]
+    );
     assert_eq!(second.subnet_ipv4, Some("172.31.32.0/20".parse().unwrap()));
 }
 
@@ -131,7 +158,12 @@ fn device_zero_of_a_further_card_is_a_device_of_its_own() {
 
 #[test]
 fn every_key_that_is_late_is_named() {
-    for key in ["device-number", "interface-id", "local-ipv4s", "subnet-ipv4-cidr-block"] {
+    for key in [
+        "device-number",
+        "interface-id",
+        "local-ipv4s",
+        "subnet-ipv4-cidr-block",
+    ] {
         let mut fake = Fake::s1();
         fake.drop_key(SECOND, key);
         let complaint = fake.complaint();
@@ -145,7 +177,10 @@ fn a_listing_ahead_of_its_keys_is_late_not_empty() {
     let mut fake = Fake::s1();
     fake.key(SECOND, "ipv4-prefix", "172.31.40.16/28");
     fake.values.remove(&format!("{MACS}{SECOND}/ipv4-prefix"));
-    assert!(fake.complaint().contains("`ipv4-prefix`: not published yet"));
+    assert!(
+        fake.complaint()
+            .contains("`ipv4-prefix`: not published yet")
+    );
 }
 
 #[test]
@@ -154,7 +189,9 @@ fn an_eni_that_is_listed_before_its_directory_is_late() {
     fake.values.remove(&format!("{MACS}{SECOND}/"));
     let complaint = fake.complaint();
     assert!(
-        complaint.starts_with(&format!("ENI {SECOND}: its folder in the metadata: not published yet")),
+        complaint.starts_with(&format!(
+            "ENI {SECOND}: its folder in the metadata: not published yet"
+        )),
         "{complaint}"
     );
 }
@@ -203,15 +240,23 @@ fn an_eni_of_an_ipv6_only_subnet_is_complete_without_ipv4() {
 fn public_addresses_are_told_by_private_address() {
     let mut fake = Fake::s1();
     fake.key(SECOND, "ipv4-associations/", "3.104.193.180");
-    fake.set(&format!("{MACS}{SECOND}/ipv4-associations/3.104.193.180"), "172.31.41.29");
+    fake.set(
+        &format!("{MACS}{SECOND}/ipv4-associations/3.104.193.180"),
+        "172.31.41.29",
+    );
     let metadata = Reading::start(&mut fake, true).unwrap().metadata();
     let private: Ipv4Addr = "172.31.41.29".parse().unwrap();
-    assert_eq!(metadata.enis[1].public[&private], ["3.104.193.180".parse::<Ipv4Addr>().unwrap()]);
+    assert_eq!(
+        metadata.enis[1].public[&private],
+        ["3.104.193.180".parse::<Ipv4Addr>().unwrap()]
+    );
 }
 
 #[test]
 fn no_list_of_enis_is_not_ec2() {
-    let Err(error) = Reading::start(&mut Fake::default(), false) else { panic!() };
+    let Err(error) = Reading::start(&mut Fake::default(), false) else {
+        panic!()
+    };
     assert!(error.to_string().contains("not an EC2 instance"), "{error}");
     assert_eq!(error.exit_code(), 4, "nothing was changed");
 }
@@ -219,7 +264,9 @@ fn no_list_of_enis_is_not_ec2() {
 /// A primary ENI and 20 more.
 fn crowd() -> Fake {
     let mut fake = Fake::s1();
-    let macs: Vec<String> = (1..=20).map(|n| format!("06:00:00:00:00:{n:02x}")).collect();
+    let macs: Vec<String> = (1..=20)
+        .map(|n| format!("06:00:00:00:00:{n:02x}"))
+        .collect();
     fake.set(MACS, &(macs.join("/\n") + "/\n" + PRIMARY + "/"));
     for (n, mac) in macs.iter().enumerate() {
         fake.eni(mac, n as u32 + 1, &format!("172.31.32.{}", n + 10));
@@ -233,7 +280,11 @@ fn crowd() -> Fake {
 fn many_enis_are_read_by_two_lines_with_the_same_result() {
     let mut fake = crowd();
     let by_two = fake.read();
-    assert!(fake.asked.len() < 2 + 11 * 5, "the first line asked for half of them: {}", fake.asked.len());
+    assert!(
+        fake.asked.len() < 2 + 11 * 5,
+        "the first line asked for half of them: {}",
+        fake.asked.len()
+    );
     fake.lines = false;
     let by_one = fake.read();
     assert_eq!(by_two.enis, by_one.enis);
@@ -244,8 +295,14 @@ fn many_enis_are_read_by_two_lines_with_the_same_result() {
 #[test]
 fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
     for lines in [false, true] {
-        let mut fake = Fake { patience: Some(20), lines, ..crowd() };
-        let Err(error) = Reading::start(&mut fake, false) else { panic!() };
+        let mut fake = Fake {
+            patience: Some(20),
+            lines,
+            ..crowd()
+        };
+        let Err(error) = Reading::start(&mut fake, false) else {
+            panic!()
+        };
         assert_eq!(error.exit_code(), 4);
         assert_eq!(fake.asked.len(), 21);
     }
@@ -284,7 +341,12 @@ fn a_reading_goes_on_with_the_list_while_an_interface_is_not_on_it() {
     assert!(reading.go_on(&mut fake, &wanted).unwrap());
     assert_eq!(reading.metadata().enis.len(), 2);
     fake.set(MACS, &format!("{SECOND}/"));
-    assert!(reading.go_on(&mut fake, &["02:00:00:00:00:09".parse().unwrap()]).unwrap(), "one has gone from the list");
+    assert!(
+        reading
+            .go_on(&mut fake, &["02:00:00:00:00:09".parse().unwrap()])
+            .unwrap(),
+        "one has gone from the list"
+    );
 }
 
 #[test]
@@ -320,11 +382,21 @@ fn noticed(change: impl Fn(&mut Fake)) -> Vec<bool> {
 #[test]
 fn any_change_is_noticed_within_its_turns_and_a_change_of_ipv4_at_once() {
     assert_eq!(noticed(|_| ()), [false; 6]);
-    assert_eq!(noticed(|fake| fake.key(SECOND, "local-ipv4s", "172.31.41.29")), [true; 6]);
-    assert_eq!(noticed(|fake| fake.set(MACS, &format!("{PRIMARY}/"))), [true; 6]);
-    assert_eq!(noticed(|fake| fake.drop_key(SECOND, "local-ipv4s")), [true; 6]);
+    assert_eq!(
+        noticed(|fake| fake.key(SECOND, "local-ipv4s", "172.31.41.29")),
+        [true; 6]
+    );
+    assert_eq!(
+        noticed(|fake| fake.set(MACS, &format!("{PRIMARY}/"))),
+        [true; 6]
+    );
+    assert_eq!(
+        noticed(|fake| fake.drop_key(SECOND, "local-ipv4s")),
+        [true; 6]
+    );
     for change in [
-        (|fake: &mut Fake| fake.key(SECOND, "ipv6s", "2001:db8::11\n2001:db8::12")) as fn(&mut Fake),
+        (|fake: &mut Fake| fake.key(SECOND, "ipv6s", "2001:db8::11\n2001:db8::12"))
+            as fn(&mut Fake),
         |fake| fake.drop_key(SECOND, "ipv6s"),
         |fake| fake.key(SECOND, "ipv4-prefix", "172.31.48.32/28"),
         |fake| fake.drop_key(SECOND, "ipv4-prefix"),
@@ -332,7 +404,10 @@ fn any_change_is_noticed_within_its_turns_and_a_change_of_ipv4_at_once() {
         |fake| fake.key(PRIMARY, "ipv6s", "2001:db8::9"),
     ] {
         let turns = noticed(change);
-        assert!(turns[..3].contains(&true) && turns[3..].contains(&true), "{turns:?}");
+        assert!(
+            turns[..3].contains(&true) && turns[3..].contains(&true),
+            "{turns:?}"
+        );
     }
 }
 
@@ -351,7 +426,10 @@ fn an_eni_that_cannot_be_true_is_not_read_in_full_each_time_and_its_repair_is_no
         fake.asked.clear();
         assert!(still_holds(&mut fake, &known, 1).unwrap(), "{key}");
         assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
-        assert!((2..10).any(|turn| !still_holds(&mut fake, &known, turn).unwrap()), "another ENI may be at fault");
+        assert!(
+            (2..10).any(|turn| !still_holds(&mut fake, &known, turn).unwrap()),
+            "another ENI may be at fault"
+        );
         fake.key(SECOND, key, good);
         assert!(!still_holds(&mut fake, &known, 1).unwrap(), "{key}");
     }
@@ -363,11 +441,18 @@ fn the_vpc_is_asked_for_only_where_ranges_overlap() {
     fake.key(SECOND, "vpc-id", "vpc-b");
     fake.key(PRIMARY, "vpc-id", "vpc-a");
     fake.read();
-    assert!(!fake.asked.iter().any(|path| path.ends_with("vpc-id")), "{:?}", fake.asked);
+    assert!(
+        !fake.asked.iter().any(|path| path.ends_with("vpc-id")),
+        "{:?}",
+        fake.asked
+    );
     fake.key(SECOND, "subnet-ipv4-cidr-block", "172.31.32.0/19");
     assert_eq!(fake.read().enis.len(), 2);
     fake.key(SECOND, "vpc-id", "vpc-a");
-    assert!(fake.complaint().contains("172.31.32.0/19 overlaps with 172.31.32.0/20"));
+    assert!(
+        fake.complaint()
+            .contains("172.31.32.0/19 overlaps with 172.31.32.0/20")
+    );
 }
 
 #[test]

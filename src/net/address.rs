@@ -48,7 +48,10 @@ pub struct Address {
 impl Address {
     /// A /32 or /128, the only kind of address that eniroute adds.
     pub fn host(dev: &Dev, ip: IpAddr) -> Self {
-        Self { dev: dev.clone(), net: IpNet::from(ip) }
+        Self {
+            dev: dev.clone(),
+            net: IpNet::from(ip),
+        }
     }
 
     /// It is a /32 or /128: no other address on the link has to do with it.

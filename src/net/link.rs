@@ -38,8 +38,12 @@ impl Link {
 /// The links that may be ENIs. A veth may lead to a container: it counts only on a host without a physical interface,
 /// which is a container itself.
 pub fn nics(links: &[Link]) -> impl Iterator<Item = &Link> {
-    let has_physical = links.iter().any(|link| link.is_nic() && link.kind.is_none());
-    links.iter().filter(move |link| link.is_nic() && (link.kind.is_none() || !has_physical))
+    let has_physical = links
+        .iter()
+        .any(|link| link.is_nic() && link.kind.is_none());
+    links
+        .iter()
+        .filter(move |link| link.is_nic() && (link.kind.is_none() || !has_physical))
 }
 
 /// The NIC that carries an ENI's MAC: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the

@@ -43,7 +43,11 @@ impl fmt::Display for NextHop {
         if self.weight > 1 {
             write!(f, " weight {}", self.weight)?;
         }
-        if self.via.is_some() { write!(f, " onlink") } else { Ok(()) }
+        if self.via.is_some() {
+            write!(f, " onlink")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -133,7 +137,9 @@ impl fmt::Display for Route {
         }
         match (self.kind, self.via, self.family()) {
             (RouteKind::Unicast, Some(_), _) => write!(f, " onlink")?,
-            (RouteKind::Unicast, None, Family::Ipv4) if self.next_hops.is_empty() => write!(f, " scope link")?,
+            (RouteKind::Unicast, None, Family::Ipv4) if self.next_hops.is_empty() => {
+                write!(f, " scope link")?
+            }
             _ => {}
         }
         if let Some(src) = self.src {
@@ -149,6 +155,8 @@ impl fmt::Display for Route {
             write!(f, " proto static")?;
         }
         // `ip` takes nothing after them.
-        self.next_hops.iter().try_for_each(|hop| write!(f, " nexthop {hop}"))
+        self.next_hops
+            .iter()
+            .try_for_each(|hop| write!(f, " nexthop {hop}"))
     }
 }

@@ -69,7 +69,9 @@ pub struct From(pub Option<IpNet>);
 impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.0 {
-            Some(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "from {}", net.addr()),
+            Some(net) if net.prefix_len() == net.max_prefix_len() => {
+                write!(f, "from {}", net.addr())
+            }
             Some(net) => write!(f, "from {net}"),
             None => write!(f, "from all"),
         }

@@ -31,12 +31,18 @@ pub struct Key {
 impl Key {
     /// A link's.
     pub fn of_link(name: &str, dev: &Dev) -> Self {
-        Self { name: name.into(), dev: Some(dev.clone()) }
+        Self {
+            name: name.into(),
+            dev: Some(dev.clone()),
+        }
     }
 
     /// The host's.
     pub fn of_host(name: &str) -> Self {
-        Self { name: name.into(), dev: None }
+        Self {
+            name: name.into(),
+            dev: None,
+        }
     }
 
     /// Whether `dev` takes routes from router advertisements.
@@ -51,7 +57,10 @@ impl Key {
 
     /// Where the value lies that a new link gets; for the host's own settings, the same.
     pub fn of_new_links(&self) -> Self {
-        Self { name: self.name.clone(), dev: self.dev.as_ref().map(|_| DEFAULT.into()) }
+        Self {
+            name: self.name.clone(),
+            dev: self.dev.as_ref().map(|_| DEFAULT.into()),
+        }
     }
 }
 
@@ -78,6 +87,10 @@ pub struct Sysctl {
 impl Sysctl {
     /// A value that is wanted.
     pub fn new(key: Key, value: &str) -> Self {
-        Self { key, value: value.to_owned(), before: None }
+        Self {
+            key,
+            value: value.to_owned(),
+            before: None,
+        }
     }
 }

@@ -17,7 +17,12 @@ impl<'a> Index<'a> {
     pub fn new(observed: &'a Observed) -> Self {
         Self {
             observed,
-            up: observed.links.iter().filter(|link| link.up).map(|link| &link.name).collect(),
+            up: observed
+                .links
+                .iter()
+                .filter(|link| link.up)
+                .map(|link| &link.name)
+                .collect(),
             addresses: observed.addresses.iter().collect(),
             routes: observed.routes.iter().collect(),
             rules: observed.rules.iter().collect(),

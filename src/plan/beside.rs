@@ -20,8 +20,14 @@ pub(super) struct Beside {
 
 impl Beside {
     pub fn of(enis: &[Eni], skipped: &[Skipped], observed: &Observed) -> Self {
-        let left_alone = skipped.iter().filter_map(|skipped| left_alone(&skipped.eni, &observed.links)).collect();
-        Self { left_alone, subnets: unpublished(enis, observed) }
+        let left_alone = skipped
+            .iter()
+            .filter_map(|skipped| left_alone(&skipped.eni, &observed.links))
+            .collect();
+        Self {
+            left_alone,
+            subnets: unpublished(enis, observed),
+        }
     }
 }
 
@@ -35,7 +41,9 @@ fn left_alone(eni: &Eni, links: &[Link]) -> Option<Eni> {
 /// The interfaces by which ENIs other than `own`'s are reached: the NICs, and what they are ports of.
 pub(super) fn others<'a>(own: &Dev, links: &'a [Link]) -> BTreeSet<&'a Dev> {
     let nics = nics(links).filter(|nic| nic.name != *own);
-    nics.flat_map(|nic| std::iter::once(nic).chain(holders(nic, links))).map(|link| &link.name).collect()
+    nics.flat_map(|nic| std::iter::once(nic).chain(holders(nic, links)))
+        .map(|link| &link.name)
+        .collect()
 }
 
 /// The subnets of NICs that are none of `enis`, as main has them on their links: EC2 has not said all of them yet. On a
@@ -43,14 +51,23 @@ pub(super) fn others<'a>(own: &Dev, links: &'a [Link]) -> BTreeSet<&'a Dev> {
 fn unpublished(enis: &[Eni], observed: &Observed) -> Vec<IpNet> {
     let links = &observed.links;
     let is_known = |nic: &Link| enis.iter().any(|eni| Some(eni.mac) == nic.eni_mac());
-    let nics = nics(links).filter(|nic| !is_known(nic) && (nic.kind.is_none() || nic.master.is_none()));
-    let devs: BTreeSet<&Dev> =
-        nics.flat_map(|nic| std::iter::once(nic).chain(holders(nic, links))).map(|link| &link.name).collect();
+    let nics =
+        nics(links).filter(|nic| !is_known(nic) && (nic.kind.is_none() || nic.master.is_none()));
+    let devs: BTreeSet<&Dev> = nics
+        .flat_map(|nic| std::iter::once(nic).chain(holders(nic, links)))
+        .map(|link| &link.name)
+        .collect();
     let on_link = observed.routes.iter().filter(|route| {
-        route.table == MAIN && route.kind == RouteKind::Unicast && route.ways().all(|(via, _)| via.is_none())
+        route.table == MAIN
+            && route.kind == RouteKind::Unicast
+            && route.ways().all(|(via, _)| via.is_none())
     });
-    let theirs = on_link.filter(|route| route.ways().any(|(_, dev)| devs.contains(dev))).map(|route| route.dst);
-    theirs.filter(|dst| (1..dst.max_prefix_len()).contains(&dst.prefix_len()) && !is_link_local(dst)).collect()
+    let theirs = on_link
+        .filter(|route| route.ways().any(|(_, dev)| devs.contains(dev)))
+        .map(|route| route.dst);
+    theirs
+        .filter(|dst| (1..dst.max_prefix_len()).contains(&dst.prefix_len()) && !is_link_local(dst))
+        .collect()
 }
 
 fn is_link_local(net: &IpNet) -> bool {
@@ -61,12 +78,14 @@ fn is_link_local(net: &IpNet) -> bool {
 }
 
 /// The addresses of `eni`, which is left alone, that main leads to one by one: a container on this host has them.
-pub(super) fn handed_on<'a>(eni: &'a Eni, observed: &'a Observed) -> impl Iterator<Item = IpNet> + 'a {
+pub(super) fn handed_on<'a>(
+    eni: &'a Eni,
+    observed: &'a Observed,
+) -> impl Iterator<Item = IpNet> + 'a {
     let is_led = |host: &IpNet| {
-        observed
-            .routes
-            .iter()
-            .any(|route| route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == *host)
+        observed.routes.iter().any(|route| {
+            route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == *host
+        })
     };
     eni.addresses().map(IpNet::from).filter(is_led)
 }
@@ -111,17 +130,30 @@ mod tests {
             link(7, "docker0", Some("bridge"), None),
             link(8, "tun0", Some("tun"), None),
         ];
-        let found: Vec<&str> = others(&"eth0".into(), &links).into_iter().map(|dev| &**dev).collect();
+        let found: Vec<&str> = others(&"eth0".into(), &links)
+            .into_iter()
+            .map(|dev| &**dev)
+            .collect();
         assert_eq!(found, ["bond0", "br0", "eth1"]);
         let circle = [link(2, "eth0", None, None), link(3, "eth1", None, Some(3))];
-        assert_eq!(others(&"eth0".into(), &circle).len(), 1, "and what cannot be ends, too");
+        assert_eq!(
+            others(&"eth0".into(), &circle).len(),
+            1,
+            "and what cannot be ends, too"
+        );
     }
 
     #[test]
     fn of_a_nic_that_ec2_has_not_published_main_tells_the_subnets() {
-        let links =
-            vec![link(2, "eth0", None, None), link(3, "eth1", None, None), link(7, "docker0", Some("bridge"), None)];
-        let via = Route { via: Some("10.1.0.1".parse().unwrap()), ..on_link("192.0.2.0/24", "eth1") };
+        let links = vec![
+            link(2, "eth0", None, None),
+            link(3, "eth1", None, None),
+            link(7, "docker0", Some("bridge"), None),
+        ];
+        let via = Route {
+            via: Some("10.1.0.1".parse().unwrap()),
+            ..on_link("192.0.2.0/24", "eth1")
+        };
         let routes = vec![
             on_link("10.1.0.0/20", "eth1"),
             on_link("2001:db8:0:b::/64", "eth1"),
@@ -129,11 +161,21 @@ mod tests {
             on_link("10.1.0.2/32", "eth1"),
             on_link("169.254.0.0/16", "eth1"),
             on_link("fe80::/64", "eth1"),
-            Route { dst: Family::Ipv4.everything(), ..on_link("10.1.0.0/20", "eth1") },
+            Route {
+                dst: Family::Ipv4.everything(),
+                ..on_link("10.1.0.0/20", "eth1")
+            },
             via,
         ];
-        let observed = Observed { links, routes, ..Observed::default() };
-        let found: Vec<String> = unpublished(&[], &observed).iter().map(ToString::to_string).collect();
+        let observed = Observed {
+            links,
+            routes,
+            ..Observed::default()
+        };
+        let found: Vec<String> = unpublished(&[], &observed)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(found, ["10.1.0.0/20", "2001:db8:0:b::/64"]);
     }
 }

@@ -33,7 +33,10 @@ pub struct Desired {
 impl Desired {
     /// Every object, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        self.host.iter().cloned().chain(self.enis.iter().flat_map(Planned::objects))
+        self.host
+            .iter()
+            .cloned()
+            .chain(self.enis.iter().flat_map(Planned::objects))
     }
 }
 
@@ -63,20 +66,35 @@ impl Planned {
         let link = link.into_iter().filter(|_| !self.eni.primary);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
-        link.chain(addresses).chain(routes).chain(self.rules.iter().cloned().map(Object::Rule))
+        link.chain(addresses)
+            .chain(routes)
+            .chain(self.rules.iter().cloned().map(Object::Rule))
     }
 
     /// The same where no owner is left that would keep any route: as a whole definition of ours has it.
     pub fn without_owner(&self) -> Self {
-        let routes = self.routes.iter().chain(&self.left_to_owner).cloned().collect();
-        Self { routes, left_to_owner: Vec::new(), ..self.clone() }
+        let routes = self
+            .routes
+            .iter()
+            .chain(&self.left_to_owner)
+            .cloned()
+            .collect();
+        Self {
+            routes,
+            left_to_owner: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// What EC2 assigned to the ENI, and is neither up nor for us to bring: a DHCP client has to.
     pub fn lacking(&self, observed: &Observed) -> Vec<IpAddr> {
         let is_up = |ip: &IpAddr| {
             let wanted = Address::host(&self.dev, *ip);
-            observed.addresses.iter().chain(&self.addresses).any(|up| up.is_same_ip(&wanted))
+            observed
+                .addresses
+                .iter()
+                .chain(&self.addresses)
+                .any(|up| up.is_same_ip(&wanted))
         };
         self.eni.addresses().filter(|ip| !is_up(ip)).collect()
     }
@@ -128,7 +146,11 @@ impl fmt::Display for Why {
 /// DHCP client's subnets and defaults first of all, and a Kubernetes CNI's rules.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
-    let exclude: Vec<Selector> = config.exclude.iter().map(|text| Selector::new(text)).collect();
+    let exclude: Vec<Selector> = config
+        .exclude
+        .iter()
+        .map(|text| Selector::new(text))
+        .collect();
     let mut present = Vec::new();
     for (eni, cni) in enis.iter().zip(cni::evidence(enis, &observed.rules)) {
         let link = link_of(eni, &observed.links);
@@ -143,10 +165,22 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
                 continue;
             }
         };
-        desired.skipped.push(Skipped { eni: eni.clone(), dev, why });
+        desired.skipped.push(Skipped {
+            eni: eni.clone(),
+            dev,
+            why,
+        });
     }
-    let host = Host { present: &present, beside: Beside::of(enis, &desired.skipped, observed), observed, config };
-    desired.enis = present.iter().map(|(eni, dev)| host.planned(eni, dev)).collect();
+    let host = Host {
+        present: &present,
+        beside: Beside::of(enis, &desired.skipped, observed),
+        observed,
+        config,
+    };
+    desired.enis = present
+        .iter()
+        .map(|(eni, dev)| host.planned(eni, dev))
+        .collect();
     desired
 }
 

@@ -38,12 +38,28 @@ impl Host<'_> {
                 self.primary_default(dev).into_iter().collect(),
             )
         } else {
-            (eni.addresses().map(host).collect(), self.table(eni, dev), self.main(eni, dev))
+            (
+                eni.addresses().map(host).collect(),
+                self.table(eni, dev),
+                self.main(eni, dev),
+            )
         };
-        let (left_to_owner, main): (Vec<_>, Vec<_>) = main.into_iter().partition(|route| self.owner_keeps(route));
-        let rules = if table.is_empty() { Vec::new() } else { self.rules(eni, dev) };
+        let (left_to_owner, main): (Vec<_>, Vec<_>) =
+            main.into_iter().partition(|route| self.owner_keeps(route));
+        let rules = if table.is_empty() {
+            Vec::new()
+        } else {
+            self.rules(eni, dev)
+        };
         let routes = [table, main].concat();
-        Planned { eni: eni.clone(), dev: dev.clone(), addresses, routes, left_to_owner, rules }
+        Planned {
+            eni: eni.clone(),
+            dev: dev.clone(),
+            addresses,
+            routes,
+            left_to_owner,
+            rules,
+        }
     }
 
     /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and
@@ -51,9 +67,16 @@ impl Host<'_> {
     fn unleased<'a>(&'a self, eni: &'a Eni, dev: &'a Dev) -> impl Iterator<Item = Ipv6Addr> + 'a {
         let is_up = |ip: &Ipv6Addr| {
             let wanted = Address::host(dev, (*ip).into());
-            self.observed.addresses.iter().any(|up| up.is_same_ip(&wanted))
+            self.observed
+                .addresses
+                .iter()
+                .any(|up| up.is_same_ip(&wanted))
         };
-        let ipv6 = eni.ipv6.iter().copied().filter(|_| !self.observed.has_dhcpv6_client(dev));
+        let ipv6 = eni
+            .ipv6
+            .iter()
+            .copied()
+            .filter(|_| !self.observed.has_dhcpv6_client(dev));
         let ipv6 = ipv6.filter(move |ip| !self.observed.is_starting || is_up(ip));
         ipv6.filter(|ip| !self.observed.is_expiring(dev, (*ip).into()))
     }
@@ -63,13 +86,18 @@ impl Host<'_> {
     fn primary_default(&self, dev: &Dev) -> Option<Route> {
         let (eni, _) = self.present.iter().find(|(eni, _)| eni.primary)?;
         let everything = Family::Ipv6.everything();
-        let ours =
-            Route { via: Some(IPV6_ROUTER.into()), metric: eni.number().metric(), ..route(MAIN, everything, dev) };
+        let ours = Route {
+            via: Some(IPV6_ROUTER.into()),
+            metric: eni.number().metric(),
+            ..route(MAIN, everything, dev)
+        };
         let mut defaults = self.observed.routes.iter().filter(|route| {
-            (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, everything) && route.leaves_by(dev)
+            (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, everything)
+                && route.leaves_by(dev)
         });
-        let is_only =
-            eni.has_ipv6() && defaults.clone().any(|route| *route == ours) && defaults.all(|route| *route == ours);
+        let is_only = eni.has_ipv6()
+            && defaults.clone().any(|route| *route == ours)
+            && defaults.all(|route| *route == ours);
         let wanted = self.unleased(eni, dev).next().is_some() || is_only;
         (self.config.main_route && wanted).then_some(ours)
     }
@@ -77,17 +105,30 @@ impl Host<'_> {
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
     /// and all else (containers, VPN) falls through to main as before. No other ENI, no table.
     fn narrow_table(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
-        let defaults = [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| self.is_usurped(dev, *family));
-        let defaults: Vec<Route> = defaults.filter_map(|family| default(eni, dev, family)).collect();
+        let defaults = [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .filter(|family| self.is_usurped(dev, *family));
+        let defaults: Vec<Route> = defaults
+            .filter_map(|family| default(eni, dev, family))
+            .collect();
         if self.all().count() < 2 && self.beside.subnets.is_empty() && defaults.is_empty() {
             return Vec::new();
         }
-        [self.own_subnets(eni, dev), self.other_subnets(eni, dev), self.throws(eni), defaults].concat()
+        [
+            self.own_subnets(eni, dev),
+            self.other_subnets(eni, dev),
+            self.throws(eni),
+            defaults,
+        ]
+        .concat()
     }
 
     /// Every ENI that has an interface here.
     fn all(&self) -> impl Iterator<Item = &Eni> {
-        self.present.iter().map(|(eni, _)| eni).chain(&self.beside.left_alone)
+        self.present
+            .iter()
+            .map(|(eni, _)| eni)
+            .chain(&self.beside.left_alone)
     }
 
     /// Another ENI's default in main is as good as the primary's or better: what the primary sends would leave by that
@@ -95,13 +136,26 @@ impl Host<'_> {
     /// has left the primary without any: Debian's dhclient gives main one default only, whichever lease comes first.
     fn is_usurped(&self, dev: &Dev, family: Family) -> bool {
         let defaults = self.observed.routes.iter().filter(|route| {
-            route.table == MAIN && route.kind == RouteKind::Unicast && route.dst == family.everything()
+            route.table == MAIN
+                && route.kind == RouteKind::Unicast
+                && route.dst == family.everything()
         });
         let elsewhere = beside::others(dev, &self.observed.links);
-        let others = defaults.clone().filter(|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
-        let others = others.filter(|route| !self.is_ours(route)).map(|route| route.metric);
-        let ours = self.primary_default(dev).filter(|route| route.family() == family);
-        let own = defaults.clone().filter(|route| route.leaves_by(dev)).chain(&ours).map(|route| route.metric).min();
+        let others = defaults
+            .clone()
+            .filter(|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
+        let others = others
+            .filter(|route| !self.is_ours(route))
+            .map(|route| route.metric);
+        let ours = self
+            .primary_default(dev)
+            .filter(|route| route.family() == family);
+        let own = defaults
+            .clone()
+            .filter(|route| route.leaves_by(dev))
+            .chain(&ours)
+            .map(|route| route.metric)
+            .min();
         let others = others.chain(self.our_default(dev, family)).min();
         others.is_some_and(|other| own.is_none_or(|own| other <= own))
     }
@@ -109,21 +163,29 @@ impl Host<'_> {
     /// By its metric, and by an ENI that we configure: what was left on another one stays there.
     fn is_ours(&self, default: &Route) -> bool {
         let is_present = |dev: &Dev| self.present.iter().any(|(_, present)| *present == dev);
-        Number::of_metric(default.metric).is_some() && default.ways().all(|(_, dev)| is_present(dev))
+        Number::of_metric(default.metric).is_some()
+            && default.ways().all(|(_, dev)| is_present(dev))
     }
 
     /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
     /// is under way, and its default with it.
     fn our_default(&self, dev: &Dev, family: Family) -> Option<u32> {
-        let own = self.present.iter().find(|(eni, _)| eni.primary).and_then(|(eni, _)| eni.ipv4.first());
-        let is_own = |address: &Address| own.is_some_and(|ip| address.is_same_ip(&Address::host(dev, (*ip).into())));
+        let own = self
+            .present
+            .iter()
+            .find(|(eni, _)| eni.primary)
+            .and_then(|(eni, _)| eni.ipv4.first());
+        let is_own = |address: &Address| {
+            own.is_some_and(|ip| address.is_same_ip(&Address::host(dev, (*ip).into())))
+        };
         let has_lease = self.observed.addresses.iter().any(is_own);
         let ours = self
             .present
             .iter()
             .filter(|(eni, _)| !eni.primary && has(eni, family))
             .map(|(eni, _)| eni.number().metric());
-        ours.min().filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
+        ours.min()
+            .filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
     }
 
     /// A secondary ENI's table: its subnets, then its default routes.
@@ -134,20 +196,34 @@ impl Host<'_> {
             routes.extend(self.other_subnets(eni, dev));
         }
         routes.extend(self.throws(eni));
-        routes.extend([Family::Ipv4, Family::Ipv6].into_iter().filter_map(|family| default(eni, dev, family)));
+        routes.extend(
+            [Family::Ipv4, Family::Ipv6]
+                .into_iter()
+                .filter_map(|family| default(eni, dev, family)),
+        );
         routes
     }
 
     fn own_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let subnets = eni.subnets().filter(|subnet| has(eni, family(subnet)));
-        subnets.map(|subnet| Route { src: source(eni, &subnet), ..route(eni.number().table(), subnet, dev) }).collect()
+        subnets
+            .map(|subnet| Route {
+                src: source(eni, &subnet),
+                ..route(eni.number().table(), subnet, dev)
+            })
+            .collect()
     }
 
     /// The subnets of the other ENIs, as seen from `eni`: by its own router.
     fn other_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let mut routes: Vec<Route> = Vec::new();
-        for subnet in self.all().flat_map(Eni::subnets).chain(self.beside.subnets.iter().copied()) {
-            let own = eni.subnets().any(|mine| mine == subnet) || routes.iter().any(|route| route.dst == subnet);
+        for subnet in self
+            .all()
+            .flat_map(Eni::subnets)
+            .chain(self.beside.subnets.iter().copied())
+        {
+            let own = eni.subnets().any(|mine| mine == subnet)
+                || routes.iter().any(|route| route.dst == subnet);
             if own || !has(eni, family(&subnet)) {
                 continue;
             }
@@ -155,7 +231,11 @@ impl Host<'_> {
                 Family::Ipv4 => eni.subnet_ipv4.map(|mine| router(mine).into()),
                 Family::Ipv6 => Some(IPV6_ROUTER.into()),
             };
-            routes.push(Route { via, src: source(eni, &subnet), ..route(eni.number().table(), subnet, dev) });
+            routes.push(Route {
+                via,
+                src: source(eni, &subnet),
+                ..route(eni.number().table(), subnet, dev)
+            });
         }
         routes
     }
@@ -163,8 +243,16 @@ impl Host<'_> {
     /// Delegated prefixes are often used for containers on the host: traffic to them falls through to main, where
     /// the bridge's route is. So may be single addresses of an ENI that is left alone.
     fn throws(&self, eni: &Eni) -> Vec<Route> {
-        let handed_on = self.beside.left_alone.iter().flat_map(|other| beside::handed_on(other, self.observed));
-        let seen = self.all().flat_map(Eni::prefixes).chain(handed_on).filter(|prefix| has(eni, family(prefix)));
+        let handed_on = self
+            .beside
+            .left_alone
+            .iter()
+            .flat_map(|other| beside::handed_on(other, self.observed));
+        let seen = self
+            .all()
+            .flat_map(Eni::prefixes)
+            .chain(handed_on)
+            .filter(|prefix| has(eni, family(prefix)));
         seen.map(|dst| Route {
             table: eni.number().table(),
             kind: RouteKind::Throw,
@@ -182,7 +270,10 @@ impl Host<'_> {
     /// alone, or that EC2 has not published yet, has no table of its own: its answers to another subnet than its own would
     /// leave by this ENI, so that one is not put into main.
     fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
-        let (Some(subnet), true) = (eni.subnet_ipv4, has(eni, Family::Ipv4) && self.config.main_route) else {
+        let (Some(subnet), true) = (
+            eni.subnet_ipv4,
+            has(eni, Family::Ipv4) && self.config.main_route,
+        ) else {
             return Vec::new();
         };
         let subnet_route = Route {
@@ -219,15 +310,28 @@ impl Host<'_> {
 
     fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
         let sources = eni.addresses().map(IpNet::from).chain(eni.prefixes());
-        sources.flat_map(|from| self.bands(eni, dev, from)).collect()
+        sources
+            .flat_map(|from| self.bands(eni, dev, from))
+            .collect()
     }
 
     /// The rules of one source. The primary's narrow table needs no bands while it has no default; when it has one,
     /// main's specific routes go before it in any case, as they did without us.
     fn bands(&self, eni: &Eni, dev: &Dev, from: IpNet) -> Vec<Rule> {
-        let banded = if eni.primary { self.is_usurped(dev, family(&from)) } else { self.config.main_routes_first };
-        let bands: &[Band] = if banded { &[Band::OwnSpecific, Band::Main, Band::Default] } else { &[Band::Own] };
-        bands.iter().map(|band| numbering::rule(*band, eni.number(), from)).collect()
+        let banded = if eni.primary {
+            self.is_usurped(dev, family(&from))
+        } else {
+            self.config.main_routes_first
+        };
+        let bands: &[Band] = if banded {
+            &[Band::OwnSpecific, Band::Main, Band::Default]
+        } else {
+            &[Band::Own]
+        };
+        bands
+            .iter()
+            .map(|band| numbering::rule(*band, eni.number(), from))
+            .collect()
     }
 }
 
@@ -237,7 +341,10 @@ fn default(eni: &Eni, dev: &Dev, family: Family) -> Option<Route> {
         Family::Ipv4 => eni.subnet_ipv4.map(|subnet| router(subnet).into()),
         Family::Ipv6 => Some(IPV6_ROUTER.into()),
     };
-    has(eni, family).then(|| Route { via, ..route(eni.number().table(), family.everything(), dev) })
+    has(eni, family).then(|| Route {
+        via,
+        ..route(eni.number().table(), family.everything(), dev)
+    })
 }
 
 /// An on-link unicast route, to be completed by the caller.
@@ -277,5 +384,8 @@ fn has(eni: &Eni, family: Family) -> bool {
 /// Every IPv4 subnet route names the ENI's primary address, so that source selection does not depend on the order
 /// of addresses.
 fn source(eni: &Eni, subnet: &IpNet) -> Option<IpAddr> {
-    eni.ipv4.first().filter(|_| family(subnet) == Family::Ipv4).map(|ip| (*ip).into())
+    eni.ipv4
+        .first()
+        .filter(|_| family(subnet) == Family::Ipv4)
+        .map(|ip| (*ip).into())
 }

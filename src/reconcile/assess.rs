@@ -49,13 +49,23 @@ impl Assessment {
     }
 
     /// The same where these routes of others are on their way back: the plan counts on them.
-    pub fn expecting(host: &mut Host, metadata: Metadata, selected: &Selected, expected: Vec<Route>) -> Result<Self> {
+    pub fn expecting(
+        host: &mut Host,
+        metadata: Metadata,
+        selected: &Selected,
+        expected: Vec<Route>,
+    ) -> Result<Self> {
         let ledger = read_ledger(&host.disk);
         host.kernel.observe_also(ledger.host.keys());
-        let mut observed = Observed { is_starting: host.is_starting, ..host.kernel.observe()? };
+        let mut observed = Observed {
+            is_starting: host.is_starting,
+            ..host.kernel.observe()?
+        };
         let count = observed.routes.len();
         let there: BTreeSet<Route> = observed.routes.iter().cloned().collect();
-        observed.routes.extend(expected.into_iter().filter(|route| !there.contains(route)));
+        observed
+            .routes
+            .extend(expected.into_iter().filter(|route| !there.contains(route)));
         let desired = plan(&metadata.enis, &observed, &host.config);
         observed.routes.truncate(count);
         log_decisions(&desired);
@@ -63,13 +73,32 @@ impl Assessment {
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
-        let complete = metadata.incomplete.is_empty() && unlisted.is_empty() && metadata.recalled.is_empty();
-        let scope = Scope { complete, made, ..reach(&metadata, &desired, chosen.as_ref()) };
+        let complete =
+            metadata.incomplete.is_empty() && unlisted.is_empty() && metadata.recalled.is_empty();
+        let scope = Scope {
+            complete,
+            made,
+            ..reach(&metadata, &desired, chosen.as_ref())
+        };
         let keep = unlisted.clone();
-        let idle = if complete { idle(&host.config, &metadata, &observed.links) } else { Vec::new() };
+        let idle = if complete {
+            idle(&host.config, &metadata, &observed.links)
+        } else {
+            Vec::new()
+        };
         let conflicts = conflicts(&desired, &observed, &scope);
-        let mut assessment =
-            Self { metadata, observed, desired, ledger, scope, unlisted, keep, idle, conflicts, chosen };
+        let mut assessment = Self {
+            metadata,
+            observed,
+            desired,
+            ledger,
+            scope,
+            unlisted,
+            keep,
+            idle,
+            conflicts,
+            chosen,
+        };
         assessment.narrow();
         Ok(assessment)
     }
@@ -85,9 +114,19 @@ impl Assessment {
         let ledger = brought_up_to_date(ledger, disk, &remembered, &observed)?;
         let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
         let made = ledger.made(&observed.links);
-        let scope = Scope { only: chosen.clone(), complete: true, made, ..Scope::default() };
+        let scope = Scope {
+            only: chosen.clone(),
+            complete: true,
+            made,
+            ..Scope::default()
+        };
         let keep = match &chosen {
-            Some(chosen) => ledger.enis.keys().filter(|mac| !chosen.contains(mac)).copied().collect(),
+            Some(chosen) => ledger
+                .enis
+                .keys()
+                .filter(|mac| !chosen.contains(mac))
+                .copied()
+                .collect(),
             None => BTreeSet::new(),
         };
         let metadata = Metadata::default();
@@ -107,15 +146,35 @@ impl Assessment {
 
     /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
     fn narrow(&mut self) {
-        self.keep.extend(self.metadata.incomplete.iter().map(|incomplete| incomplete.mac));
-        self.keep.extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
-        self.keep.retain(|mac| !self.metadata.recalled.contains(mac));
+        self.keep.extend(
+            self.metadata
+                .incomplete
+                .iter()
+                .map(|incomplete| incomplete.mac),
+        );
+        self.keep
+            .extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
+        self.keep
+            .retain(|mac| !self.metadata.recalled.contains(mac));
         let Some(chosen) = &self.chosen else { return };
         let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
-        self.keep.extend(self.metadata.enis.iter().filter(|eni| !meant(eni)).map(|eni| eni.mac));
-        self.keep.extend(self.ledger.enis.keys().filter(|mac| !chosen.contains(mac)));
+        self.keep.extend(
+            self.metadata
+                .enis
+                .iter()
+                .filter(|eni| !meant(eni))
+                .map(|eni| eni.mac),
+        );
+        self.keep
+            .extend(self.ledger.enis.keys().filter(|mac| !chosen.contains(mac)));
         self.desired.enis.retain(|planned| meant(&planned.eni));
-        self.keep.retain(|mac| !self.desired.enis.iter().any(|planned| planned.eni.mac == *mac));
+        self.keep.retain(|mac| {
+            !self
+                .desired
+                .enis
+                .iter()
+                .any(|planned| planned.eni.mac == *mac)
+        });
     }
 
     /// Nothing is wanted: this run takes away what we made.
@@ -130,30 +189,55 @@ impl Assessment {
 
     /// Whether this run is about this ENI.
     pub fn is_meant(&self, mac: Mac) -> bool {
-        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&mac))
+        self.chosen
+            .as_ref()
+            .is_none_or(|chosen| chosen.contains(&mac))
     }
 }
 
 /// What of `exclude` means no ENI that the metadata lists.
 fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
     let excluded = config.exclude.iter().map(|text| Selector::new(text));
-    let means_one = |selector: &Selector| metadata.enis.iter().any(|eni| selector.matches(eni, link_of(eni, links)));
+    let means_one = |selector: &Selector| {
+        metadata
+            .enis
+            .iter()
+            .any(|eni| selector.matches(eni, link_of(eni, links)))
+    };
     excluded.filter(|selector| !means_one(selector)).collect()
 }
 
 fn log_decisions(desired: &Desired) {
     for planned in &desired.enis {
-        info!("{} is {} ({}), table {}", planned.dev, planned.eni.id, planned.eni.mac, planned.eni.number().table());
+        info!(
+            "{} is {} ({}), table {}",
+            planned.dev,
+            planned.eni.id,
+            planned.eni.mac,
+            planned.eni.number().table()
+        );
     }
     for skipped in &desired.skipped {
-        info!("{} ({}) is left alone: {}", skipped.eni.id, skipped.eni.mac, skipped.why);
+        info!(
+            "{} ({}) is left alone: {}",
+            skipped.eni.id, skipped.eni.mac, skipped.why
+        );
     }
 }
 
 /// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
-fn brought_up_to_date(mut ledger: Ledger, disk: &Disk, desired: &Desired, observed: &Observed) -> Result<Ledger> {
+fn brought_up_to_date(
+    mut ledger: Ledger,
+    disk: &Disk,
+    desired: &Desired,
+    observed: &Observed,
+) -> Result<Ledger> {
     ledger.bring_up_to_date(observed);
-    if desired.enis.iter().any(|planned| !ledger.enis.contains_key(&planned.eni.mac)) {
+    if desired
+        .enis
+        .iter()
+        .any(|planned| !ledger.enis.contains_key(&planned.eni.mac))
+    {
         ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);
     }
     Ok(ledger)
@@ -164,12 +248,22 @@ fn brought_up_to_date(mut ledger: Ledger, disk: &Disk, desired: &Desired, observ
 pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
     let objects = |planned: &Planned| {
         let left = planned.left_to_owner.iter().cloned().map(Object::Route);
-        planned.objects().filter(Object::is_lasting).chain(left).collect()
+        planned
+            .objects()
+            .filter(Object::is_lasting)
+            .chain(left)
+            .collect()
     };
     let enis = desired.enis.iter();
     enis.map(|planned| {
         let Planned { eni, dev, .. } = planned;
-        Wanted { mac: eni.mac, id: &eni.id, dev, number: eni.number(), objects: objects(planned) }
+        Wanted {
+            mac: eni.mac,
+            id: &eni.id,
+            dev,
+            number: eni.number(),
+            objects: objects(planned),
+        }
     })
     .collect()
 }
@@ -177,8 +271,14 @@ pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
 /// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
 /// primary's rules stand in the others' files, too.
 fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
-    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?.into_iter().filter_map(|file| file.mac()).collect();
-    let primary = desired.enis.iter().find(|planned| planned.eni.primary && !macs.is_empty());
+    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?
+        .into_iter()
+        .filter_map(|file| file.mac())
+        .collect();
+    let primary = desired
+        .enis
+        .iter()
+        .find(|planned| planned.eni.primary && !macs.is_empty());
     macs.extend(primary.map(|planned| planned.eni.mac));
     macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
     Ok(macs)
@@ -197,31 +297,62 @@ pub fn read_ledger(disk: &Disk) -> Ledger {
 /// detachment the interface goes, too.
 fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
     let is_listed = |mac: &Mac| {
-        metadata.enis.iter().any(|eni| eni.mac == *mac && !metadata.recalled.contains(mac))
-            || metadata.incomplete.iter().any(|incomplete| incomplete.mac == *mac)
+        metadata
+            .enis
+            .iter()
+            .any(|eni| eni.mac == *mac && !metadata.recalled.contains(mac))
+            || metadata
+                .incomplete
+                .iter()
+                .any(|incomplete| incomplete.mac == *mac)
     };
-    ledger.enis.keys().filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some()).copied().collect()
+    ledger
+        .enis
+        .keys()
+        .filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some())
+        .copied()
+        .collect()
 }
 
 /// Which ENIs a run may change, and of which it takes nothing away.
 fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>) -> Scope {
-    let primary = metadata.enis.iter().find(|eni| eni.primary).map(|eni| eni.mac);
-    let left_alone = desired.skipped.iter().filter(|skipped| skipped.why != Why::NoLink);
+    let primary = metadata
+        .enis
+        .iter()
+        .find(|eni| eni.primary)
+        .map(|eni| eni.mac);
+    let left_alone = desired
+        .skipped
+        .iter()
+        .filter(|skipped| skipped.why != Why::NoLink);
     Scope {
         only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
-        keep: left_alone.map(|skipped| skipped.eni.mac).chain(metadata.recalled.iter().copied()).collect(),
+        keep: left_alone
+            .map(|skipped| skipped.eni.mac)
+            .chain(metadata.recalled.iter().copied())
+            .collect(),
         ..Scope::default()
     }
 }
 
 /// The ENIs that the selectors mean; `None` without selectors: all.
-fn choose(selectors: &[Selector], metadata: &Metadata, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
+fn choose(
+    selectors: &[Selector],
+    metadata: &Metadata,
+    links: &[Link],
+) -> Result<Option<BTreeSet<Mac>>> {
     let mut chosen = BTreeSet::new();
     for selector in selectors {
         let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
         let known = metadata.enis.iter().chain(&metadata.refused);
         let mut macs: Vec<Mac> = known.filter(meant).map(|eni| eni.mac).collect();
-        macs.extend(metadata.incomplete.iter().map(|incomplete| incomplete.mac).filter(|mac| selector.is_mac(*mac)));
+        macs.extend(
+            metadata
+                .incomplete
+                .iter()
+                .map(|incomplete| incomplete.mac)
+                .filter(|mac| selector.is_mac(*mac)),
+        );
         if macs.is_empty() {
             let known = metadata.enis.iter().map(|eni| describe(eni, links));
             return Err(no_such_eni(selector, known.collect()));
@@ -233,17 +364,32 @@ fn choose(selectors: &[Selector], metadata: &Metadata, links: &[Link]) -> Result
 
 fn describe(eni: &Eni, links: &[Link]) -> String {
     let name = link_of(eni, links).map_or("no interface", |link| &*link.name);
-    let address = eni.addresses().next().map_or("no address".to_owned(), |ip| ip.to_string());
-    format!("{name} {} {} device {} {address}", eni.id, eni.mac, eni.number())
+    let address = eni
+        .addresses()
+        .next()
+        .map_or("no address".to_owned(), |ip| ip.to_string());
+    format!(
+        "{name} {} {} device {} {address}",
+        eni.id,
+        eni.mac,
+        eni.number()
+    )
 }
 
 /// As [`choose`], among the ENIs that the ledger knows.
-fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Result<Option<BTreeSet<Mac>>> {
+fn choose_made(
+    selectors: &[Selector],
+    ledger: &Ledger,
+    links: &[Link],
+) -> Result<Option<BTreeSet<Mac>>> {
     let mut chosen = BTreeSet::new();
     for selector in selectors {
         let meant = ledger.meant_by(selector, links);
         if meant.is_empty() {
-            let known = ledger.enis.iter().map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
+            let known = ledger
+                .enis
+                .iter()
+                .map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
             return Err(no_such_eni(selector, known.collect()));
         }
         chosen.extend(meant);
@@ -252,6 +398,10 @@ fn choose_made(selectors: &[Selector], ledger: &Ledger, links: &[Link]) -> Resul
 }
 
 fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {
-    let list = if known.is_empty() { "  (none)".to_owned() } else { format!("  {}", known.join("\n  ")) };
+    let list = if known.is_empty() {
+        "  (none)".to_owned()
+    } else {
+        format!("  {}", known.join("\n  "))
+    };
     Error::Usage(format!("no ENI matches `{selector}`; there are:\n{list}"))
 }

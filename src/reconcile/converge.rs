@@ -26,7 +26,12 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
     }
     if let Some(kept) = run.round()? {
         // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
-        let again = Assessment::expecting(run.host, run.assessment.metadata.clone(), &how.selected, kept)?;
+        let again = Assessment::expecting(
+            run.host,
+            run.assessment.metadata.clone(),
+            &how.selected,
+            kept,
+        )?;
         if again.desired != run.assessment.desired {
             run.assessment = again;
             run.round()?;
@@ -44,7 +49,10 @@ impl Run<'_> {
     fn round(&mut self) -> Result<Option<Vec<Route>>> {
         let files = self.plan_files();
         let kept = leases::kept(&self.assessment, &files.complete);
-        let before = Before { units: files.units.clone(), kept };
+        let before = Before {
+            units: files.units.clone(),
+            kept,
+        };
         if self.how.live {
             self.change_kernel()?;
         }
@@ -65,10 +73,20 @@ impl Run<'_> {
         let (metadata, links) = (&self.assessment.metadata, &self.assessment.observed.links);
         let known = Memory::load(disk).after(metadata, links, self.how.force);
         let mut ended = vec![known.save(disk)];
-        if self.how.persist && metadata.enis.iter().any(|eni| !metadata.recalled.contains(&eni.mac)) {
+        if self.how.persist
+            && metadata
+                .enis
+                .iter()
+                .any(|eni| !metadata.recalled.contains(&eni.mac))
+        {
             let record = Record::load(disk).after(metadata, platform::instance(disk), links);
             ended.push(record.save(disk));
         }
-        self.report.errors.extend(ended.into_iter().filter_map(Result::err).map(|error| error.to_string()));
+        self.report.errors.extend(
+            ended
+                .into_iter()
+                .filter_map(Result::err)
+                .map(|error| error.to_string()),
+        );
     }
 }

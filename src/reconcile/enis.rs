@@ -10,15 +10,25 @@ use crate::report::{AddressReport, EniReport, Finding, State};
 
 /// Every ENI, the primary one first; those that EC2 tells late stand last. Their states are the summary of `findings`.
 pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
-    let Assessment { desired, metadata, observed, .. } = assessment;
+    let Assessment {
+        desired,
+        metadata,
+        observed,
+        ..
+    } = assessment;
     let state = |mac: Mac| State::of(findings, mac);
     let planned = desired.enis.iter().map(|planned| {
         // As EC2 has it, also where the link cannot have all of it.
-        let listed = metadata.enis.iter().find(|eni| eni.mac == planned.eni.mac).unwrap_or(&planned.eni);
+        let listed = metadata
+            .enis
+            .iter()
+            .find(|eni| eni.mac == planned.eni.mac)
+            .unwrap_or(&planned.eni);
         report(listed, Some(&planned.dev), state(listed.mac))
     });
     let skipped = desired.skipped.iter();
-    let skipped = skipped.map(|skipped| report(&skipped.eni, skipped.dev.as_ref(), state(skipped.eni.mac)));
+    let skipped =
+        skipped.map(|skipped| report(&skipped.eni, skipped.dev.as_ref(), state(skipped.eni.mac)));
     let mut reports: Vec<EniReport> = planned.chain(skipped).collect();
     reports.sort_by_key(|report| (!report.primary, report.table));
     let refused = metadata.refused.iter().map(|eni| {
@@ -27,7 +37,13 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
     });
     reports.extend(refused);
     let late = metadata.incomplete.iter().map(|late| late.mac);
-    let late = late.filter(|mac| !metadata.enis.iter().chain(&metadata.refused).any(|eni| eni.mac == *mac));
+    let late = late.filter(|mac| {
+        !metadata
+            .enis
+            .iter()
+            .chain(&metadata.refused)
+            .any(|eni| eni.mac == *mac)
+    });
     reports.extend(late.map(|mac| incomplete(assessment, mac, state(mac))));
     reports
 }
@@ -46,14 +62,26 @@ fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {
         device_number: Some(eni.device_number),
         network_card: Some(eni.network_card),
         table: Some(eni.number().table()),
-        addresses: eni.addresses().map(|address| AddressReport { address, public: public(address) }).collect(),
-        prefixes: prefixes.chain(eni.ipv6_prefixes.iter().map(ToString::to_string)).collect(),
+        addresses: eni
+            .addresses()
+            .map(|address| AddressReport {
+                address,
+                public: public(address),
+            })
+            .collect(),
+        prefixes: prefixes
+            .chain(eni.ipv6_prefixes.iter().map(ToString::to_string))
+            .collect(),
         state,
     }
 }
 
 fn incomplete(assessment: &Assessment, mac: Mac, state: State) -> EniReport {
-    let link = assessment.observed.links.iter().find(|link| link.mac == Some(mac));
+    let link = assessment
+        .observed
+        .links
+        .iter()
+        .find(|link| link.mac == Some(mac));
     EniReport {
         interface: link.map(|link| link.name.to_string()),
         eni: None,

@@ -39,7 +39,13 @@ pub struct Executor<'a> {
 impl<'a> Executor<'a> {
     /// The metadata service has to answer after a change where it has been asked before. `wait` bounds the proof.
     pub fn of(host: &'a mut Host, wait: Duration, report: &'a mut Report) -> Self {
-        Self { kernel: &mut host.kernel, disk: &host.disk, service: host.imds.as_mut(), wait, report }
+        Self {
+            kernel: &mut host.kernel,
+            disk: &host.disk,
+            service: host.imds.as_mut(),
+            wait,
+            report,
+        }
     }
 
     /// Makes `changes`, which `ledger` has an entry for, and keeps them only if they are proven. `assessment` has then
@@ -48,7 +54,12 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// The host would no longer be reached: everything that was made here has been taken back. Or nothing was changed:
     /// what worked before cannot be asked, or the changes cannot be written down.
-    pub fn execute(&mut self, assessment: &mut Assessment, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
+    pub fn execute(
+        &mut self,
+        assessment: &mut Assessment,
+        ledger: Ledger,
+        changes: Vec<Change>,
+    ) -> Result<()> {
         if self.disk.exists(unproven::PATH) {
             let why = "another run was interrupted meanwhile; nothing was changed, run again";
             return Err(Error::Failed(why.to_owned()));
@@ -61,23 +72,39 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    fn change(&mut self, assessment: &mut Assessment, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
-        let baseline = Baseline::take(self.kernel, assessment, &ledger, self.service.as_deref_mut())?;
+    fn change(
+        &mut self,
+        assessment: &mut Assessment,
+        ledger: Ledger,
+        changes: Vec<Change>,
+    ) -> Result<()> {
+        let baseline = Baseline::take(
+            self.kernel,
+            assessment,
+            &ledger,
+            self.service.as_deref_mut(),
+        )?;
         let stretch = Stretch::begin();
         let mark = Unproven::new(&changes, baseline, &ledger, &assessment.ledger);
         self.write_down(&mark)?;
         let done = self.make(changes, &assessment.observed.links);
         match self.prove(&mark, &done) {
-            Ok(observed) => assessment.observed = observed.unwrap_or_else(|| std::mem::take(&mut assessment.observed)),
+            Ok(observed) => {
+                assessment.observed =
+                    observed.unwrap_or_else(|| std::mem::take(&mut assessment.observed))
+            }
             Err(error) => {
                 let outcome = self.roll_back(&mark, &done, &assessment.observed.links);
                 stretch.until_the_end();
                 let files = "and the files are as they were before it";
-                return Err(Error::Failed(format!("after the change {error}; {outcome}, {files}")));
+                return Err(Error::Failed(format!(
+                    "after the change {error}; {outcome}, {files}"
+                )));
             }
         }
         assessment.ledger = ledger;
-        done.iter().for_each(|change| assessment.ledger.record(change));
+        done.iter()
+            .for_each(|change| assessment.ledger.record(change));
         self.end(&assessment.ledger);
         self.report.kernel.extend(done);
         Ok(())
@@ -108,19 +135,25 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// [`Error::Kernel`]: it cannot be known what there is.
     pub fn settle(&mut self) -> Result<()> {
-        let Some(mark) = Unproven::left(self.disk) else { return Ok(()) };
+        let Some(mark) = Unproven::left(self.disk) else {
+            return Ok(());
+        };
         if mark.is_void() {
             info!("what an interrupted run changed in another boot went with that");
             self.end(mark.before());
             return Ok(());
         }
         let _stretch = Stretch::begin();
-        self.kernel.observe_also(mark.changes.iter().filter_map(Change::key).cloned());
+        self.kernel
+            .observe_also(mark.changes.iter().filter_map(Change::key).cloned());
         let observed = self.kernel.observe()?;
         let standing = standing(&mark.changes, &observed);
         match mark.baseline.prove(self.kernel, &standing, self.wait) {
             Ok(_) => {
-                info!("{} changes of an interrupted run are proven now", standing.len());
+                info!(
+                    "{} changes of an interrupted run are proven now",
+                    standing.len()
+                );
                 let mut ledger = mark.ledger;
                 standing.iter().for_each(|change| ledger.record(change));
                 self.end(&ledger);
@@ -138,16 +171,20 @@ impl<'a> Executor<'a> {
             return;
         }
         let outcome = outcome(undone.len(), left.len());
-        self.report
-            .notes
-            .push(format!("a run was interrupted before its changes were proven, and now {error}; {outcome}"));
+        self.report.notes.push(format!(
+            "a run was interrupted before its changes were proven, and now {error}; {outcome}"
+        ));
         self.report.kernel.extend(undone);
     }
 
     /// The ledger first: without the mark, nothing else tells what is ours.
     fn end(&mut self, ledger: &Ledger) {
         self.save(ledger);
-        self.report.errors.extend(Unproven::clear(self.disk).err().map(|error| error.to_string()));
+        self.report.errors.extend(
+            Unproven::clear(self.disk)
+                .err()
+                .map(|error| error.to_string()),
+        );
     }
 
     /// Writes the ledger, if it differs from what is there; an empty one is no file. What fails is reported, once.
@@ -155,9 +192,20 @@ impl<'a> Executor<'a> {
         let saved = if ledger.is_empty() {
             self.disk.plan(&[], &[ledger::PATH.into()])
         } else {
-            self.disk.plan(&[File { path: ledger::PATH.into(), mode: LEDGER_MODE, text: ledger.text() }], &[])
+            self.disk.plan(
+                &[File {
+                    path: ledger::PATH.into(),
+                    mode: LEDGER_MODE,
+                    text: ledger.text(),
+                }],
+                &[],
+            )
         };
-        let saved = saved.and_then(|changes| changes.iter().try_for_each(|change| self.disk.commit(change)));
+        let saved = saved.and_then(|changes| {
+            changes
+                .iter()
+                .try_for_each(|change| self.disk.commit(change))
+        });
         if let Err(error) = saved {
             let error = error.to_string();
             if !self.report.errors.contains(&error) {
@@ -169,13 +217,17 @@ impl<'a> Executor<'a> {
     /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
     /// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
     fn make(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<Change> {
-        let (removals, additions): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| matches!(c, Change::Remove(_)));
+        let (removals, additions): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .partition(|c| matches!(c, Change::Remove(_)));
         let failed_before = self.report.errors.len();
         let mut done = self.pass(additions, links);
         if self.report.errors.len() == failed_before {
             done.extend(self.pass(removals, links));
         } else if !removals.is_empty() {
-            self.report.notes.push("nothing was taken away, because not everything could be made".to_owned());
+            self.report
+                .notes
+                .push("nothing was taken away, because not everything could be made".to_owned());
         }
         done
     }
@@ -230,7 +282,10 @@ struct Stretch {
 
 impl Stretch {
     fn begin() -> Self {
-        Self { signals: signals::hold(), _log: logger::hold() }
+        Self {
+            signals: signals::hold(),
+            _log: logger::hold(),
+        }
     }
 
     fn until_the_end(self) {
@@ -261,6 +316,9 @@ fn intended(ledger: &Ledger, changes: &[Change]) -> Ledger {
 fn outcome(undone: usize, left: usize) -> String {
     match (undone, left) {
         (undone, 0) => format!("all {undone} changes were taken back"),
-        (undone, left) => format!("{undone} of {} changes were taken back, {left} could not be", undone + left),
+        (undone, left) => format!(
+            "{undone} of {} changes were taken back, {left} could not be",
+            undone + left
+        ),
     }
 }

@@ -34,25 +34,51 @@ pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<F
         }
     }
     findings.extend(rivals(assessment));
-    findings.extend(assessment.desired.enis.iter().filter_map(|planned| without_ipv6(assessment, planned)));
-    findings.extend(unlisted(assessment).chain(idle(assessment)).chain(conflicts(assessment)));
+    findings.extend(
+        assessment
+            .desired
+            .enis
+            .iter()
+            .filter_map(|planned| without_ipv6(assessment, planned)),
+    );
+    findings.extend(
+        unlisted(assessment)
+            .chain(idle(assessment))
+            .chain(conflicts(assessment)),
+    );
     Ok(findings)
 }
 
 /// What a run has to leave for a later one, in words.
 pub fn notes(assessment: &Assessment) -> Vec<String> {
     let enis = || assessment.desired.enis.iter();
-    let waiting = enis().filter_map(|planned| missing_lease(assessment, planned)).map(|finding| finding.to_string());
+    let waiting = enis()
+        .filter_map(|planned| missing_lease(assessment, planned))
+        .map(|finding| finding.to_string());
     let waiting = waiting.chain(enis().filter_map(|planned| leased_note(assessment, planned)));
     let without_ipv6 = enis().filter_map(|planned| without_ipv6(assessment, planned));
-    waiting.chain(without_ipv6.chain(unlisted(assessment)).map(|finding| finding.to_string())).collect()
+    waiting
+        .chain(
+            without_ipv6
+                .chain(unlisted(assessment))
+                .map(|finding| finding.to_string()),
+        )
+        .collect()
 }
 
 /// What the configuration and others have made of this host, in words.
 pub fn notes_of_others(assessment: &Assessment) -> Vec<String> {
     let is_cni = |skipped: &&Skipped| matches!(skipped.why, Why::Cni(_));
-    let cni = assessment.desired.skipped.iter().filter(is_cni).map(left_alone);
-    cni.chain(idle(assessment)).chain(conflicts(assessment)).map(|finding| finding.to_string()).collect()
+    let cni = assessment
+        .desired
+        .skipped
+        .iter()
+        .filter(is_cni)
+        .map(left_alone);
+    cni.chain(idle(assessment))
+        .chain(conflicts(assessment))
+        .map(|finding| finding.to_string())
+        .collect()
 }
 
 /// Rules of others for addresses of ours, in words.
@@ -63,21 +89,26 @@ pub fn notes_of_rivals(assessment: &Assessment) -> Vec<String> {
 fn incomplete(assessment: &Assessment) -> Vec<Finding> {
     let remedy = "eniroute refresh reads it again, each minute";
     let late = assessment.metadata.incomplete.iter();
-    late.map(|late| Finding::new(Code::M2, Owner::Eni(late.mac), late.to_string(), remedy)).collect()
+    late.map(|late| Finding::new(Code::M2, Owner::Eni(late.mac), late.to_string(), remedy))
+        .collect()
 }
 
 fn left_alone(skipped: &Skipped) -> Finding {
     let (code, remedy) = match skipped.why {
-        Why::NoLink => {
-            (Code::L1, Some("see whether its driver is loaded, and whether another network namespace has it"))
-        }
+        Why::NoLink => (
+            Code::L1,
+            Some("see whether its driver is loaded, and whether another network namespace has it"),
+        ),
         Why::Excluded => (Code::O5, None),
         Why::Enslaved => (Code::O5, None),
         Why::Cni(_) => (Code::O1, None),
     };
     let name = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
     let what = format!("{name} is left alone: {}", skipped.why);
-    Finding { remedy: remedy.map(str::to_owned), ..Finding::told(code, Owner::Eni(skipped.eni.mac), what) }
+    Finding {
+        remedy: remedy.map(str::to_owned),
+        ..Finding::told(code, Owner::Eni(skipped.eni.mac), what)
+    }
 }
 
 /// What each ENI should have and has not. Some of the primary ENI's addresses are its DHCP client's business, but they
@@ -96,25 +127,43 @@ fn lacking(assessment: &Assessment) -> Vec<Finding> {
 fn absent(planned: &Planned, object: &Object) -> Finding {
     let dev = &planned.dev;
     let (code, what) = match object {
-        Object::Sysctl(setting) => (Code::R9, format!("the setting {} is not {}", setting.key, setting.value)),
+        Object::Sysctl(setting) => (
+            Code::R9,
+            format!("the setting {} is not {}", setting.key, setting.value),
+        ),
         Object::LinkUp(_) => (Code::L3, format!("{dev} is down")),
-        Object::Address(address) => (Code::A1, format!("{dev} lacks {}, which EC2 has assigned", address.net.addr())),
+        Object::Address(address) => (
+            Code::A1,
+            format!("{dev} lacks {}, which EC2 has assigned", address.net.addr()),
+        ),
         Object::Route(route) => (Code::R4, format!("{dev} lacks the route `{route}`")),
         Object::Rule(rule) => (Code::R2, format!("{dev} lacks the rule `{rule}`")),
     };
     let command = Change::Add(object.clone());
-    Finding::new(code, Owner::Eni(planned.eni.mac), what, format!("{APPLY} (it does `{command}`)"))
+    Finding::new(
+        code,
+        Owner::Eni(planned.eni.mac),
+        what,
+        format!("{APPLY} (it does `{command}`)"),
+    )
 }
 
 /// What a DHCP client has to bring.
 fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
-    let own = planned.missing_lease(&assessment.observed).map(IpAddr::from);
+    let own = planned
+        .missing_lease(&assessment.observed)
+        .map(IpAddr::from);
     let lacking = planned.lacking(&assessment.observed).into_iter();
     let each = lacking.map(|ip| match missing_lease(assessment, planned) {
         Some(finding) if own == Some(ip) => finding,
         _ => {
             let what = format!("{} lacks {ip}, which EC2 has assigned", planned.dev);
-            Finding::new(Code::A1, Owner::Eni(planned.eni.mac), what, who_brings_it(assessment, &planned.dev))
+            Finding::new(
+                Code::A1,
+                Owner::Eni(planned.eni.mac),
+                what,
+                who_brings_it(assessment, &planned.dev),
+            )
         }
     });
     each.collect()
@@ -122,14 +171,28 @@ fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
 
 fn missing_lease(assessment: &Assessment, planned: &Planned) -> Option<Finding> {
     let ip = planned.missing_lease(&assessment.observed)?;
-    let what = format!("{} lacks its own address {ip}, which its DHCP client brings", planned.dev);
-    Some(Finding::new(Code::A1, Owner::Eni(planned.eni.mac), what, "nothing is added to it until then"))
+    let what = format!(
+        "{} lacks its own address {ip}, which its DHCP client brings",
+        planned.dev
+    );
+    Some(Finding::new(
+        Code::A1,
+        Owner::Eni(planned.eni.mac),
+        what,
+        "nothing is added to it until then",
+    ))
 }
 
 /// All the IPv6 addresses that a client has to bring, as one note.
 fn leased_note(assessment: &Assessment, planned: &Planned) -> Option<String> {
-    let lacking = planned.lacking(&assessment.observed).into_iter().filter(IpAddr::is_ipv6);
-    let lacking = lacking.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ");
+    let lacking = planned
+        .lacking(&assessment.observed)
+        .into_iter()
+        .filter(IpAddr::is_ipv6);
+    let lacking = lacking
+        .map(|ip| ip.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
     let dev = &planned.dev;
     let who = who_brings_it(assessment, dev);
     (!lacking.is_empty()).then(|| format!("{dev} lacks {lacking}, which EC2 has assigned: {who}"))
@@ -145,14 +208,29 @@ fn who_brings_it(assessment: &Assessment, dev: &Dev) -> &'static str {
 
 /// The ENI's addresses that would leave by another interface, be it some flows only. Without a way out at all only a
 /// secondary ENI is at fault: its table should have a default.
-fn misrouted(assessment: &Assessment, planned: &Planned, kernel: &mut Kernel) -> Result<Vec<Finding>> {
+fn misrouted(
+    assessment: &Assessment,
+    planned: &Planned,
+    kernel: &mut Kernel,
+) -> Result<Vec<Finding>> {
     let observed = &assessment.observed;
     let mut findings = Vec::new();
     for ip in planned.eni.addresses() {
-        let is_up = observed.addresses.iter().any(|up| up.dev == planned.dev && up.net.addr() == ip);
-        let outside = if ip.is_ipv4() { OUTSIDE_IPV4 } else { OUTSIDE_IPV6 };
+        let is_up = observed
+            .addresses
+            .iter()
+            .any(|up| up.dev == planned.dev && up.net.addr() == ip);
+        let outside = if ip.is_ipv4() {
+            OUTSIDE_IPV4
+        } else {
+            OUTSIDE_IPV6
+        };
         let ways = kernel.ways_out(outside, Some(ip), &observed.links)?;
-        let right = if ways.is_empty() { planned.eni.primary } else { ways.iter().all(|dev| *dev == planned.dev) };
+        let right = if ways.is_empty() {
+            planned.eni.primary
+        } else {
+            ways.iter().all(|dev| *dev == planned.dev)
+        };
         if is_up && !right {
             findings.push(stray(planned, ip, &ways));
         }
@@ -161,15 +239,27 @@ fn misrouted(assessment: &Assessment, planned: &Planned, kernel: &mut Kernel) ->
 }
 
 fn stray(planned: &Planned, ip: IpAddr, ways: &[Dev]) -> Finding {
-    let now = if ways.is_empty() { "not at all".to_owned() } else { format!("by {}", ways.join(" and ")) };
-    let what = format!("packets from {ip} would leave {now}, and should leave by {}", planned.dev);
+    let now = if ways.is_empty() {
+        "not at all".to_owned()
+    } else {
+        format!("by {}", ways.join(" and "))
+    };
+    let what = format!(
+        "packets from {ip} would leave {now}, and should leave by {}",
+        planned.dev
+    );
     let remedy = "`ip rule` shows which rule comes before eniroute's; take that away, or give it a higher number";
     Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy)
 }
 
 /// Rules not created by eniroute for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
 fn rivals(assessment: &Assessment) -> Vec<Finding> {
-    assessment.desired.enis.iter().flat_map(|planned| rivals_of(assessment, planned)).collect()
+    assessment
+        .desired
+        .enis
+        .iter()
+        .flat_map(|planned| rivals_of(assessment, planned))
+        .collect()
 }
 
 fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
@@ -192,12 +282,17 @@ fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
         let order = if first { "they come before eniroute's, which are never asked" } else { "eniroute's come first" };
         format!("rules not created by eniroute send traffic from {dev}'s addresses to table {table} ({count} of them): {order}")
     });
-    told.map(|what| Finding::told(Code::R3, Owner::Eni(planned.eni.mac), what)).collect()
+    told.map(|what| Finding::told(Code::R3, Owner::Eni(planned.eni.mac), what))
+        .collect()
 }
 
 fn without_ipv6(assessment: &Assessment, planned: &Planned) -> Option<Finding> {
     let (dev, mac) = (&planned.dev, planned.eni.mac);
-    let wants = assessment.metadata.enis.iter().any(|eni| eni.mac == mac && eni.has_ipv6());
+    let wants = assessment
+        .metadata
+        .enis
+        .iter()
+        .any(|eni| eni.mac == mac && eni.has_ipv6());
     let what = format!(
         "IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl net.ipv6.conf.{dev}.disable_ipv6)"
     );
@@ -215,17 +310,33 @@ fn unlisted(assessment: &Assessment) -> impl Iterator<Item = Finding> {
 
 fn idle(assessment: &Assessment) -> impl Iterator<Item = Finding> {
     let told = |selector| format!("`exclude` in the configuration: no ENI is `{selector}`");
-    assessment.idle.iter().map(move |selector| Finding::told(Code::M6, Owner::Host, told(selector)))
+    assessment
+        .idle
+        .iter()
+        .map(move |selector| Finding::told(Code::M6, Owner::Host, told(selector)))
 }
 
 fn conflicts(assessment: &Assessment) -> impl Iterator<Item = Finding> {
     assessment.conflicts.iter().map(conflict)
 }
 
-fn conflict(Conflict { owner, wanted, standing }: &Conflict) -> Finding {
-    let what = format!("the route `{standing}` is not eniroute's, and was left in the place of `{wanted}`");
+fn conflict(
+    Conflict {
+        owner,
+        wanted,
+        standing,
+    }: &Conflict,
+) -> Finding {
+    let what = format!(
+        "the route `{standing}` is not eniroute's, and was left in the place of `{wanted}`"
+    );
     let away = Change::Remove(Object::Route(standing.clone()));
-    Finding::new(Code::R11, Owner::Eni(*owner), what, format!("to have that instead: {away}, then {APPLY}"))
+    Finding::new(
+        Code::R11,
+        Owner::Eni(*owner),
+        what,
+        format!("to have that instead: {away}, then {APPLY}"),
+    )
 }
 
 #[cfg(test)]
@@ -234,7 +345,8 @@ mod tests {
     use crate::net::{Mac, Route, RouteKind};
 
     #[test]
-    fn a_route_of_others_is_named_with_the_one_that_it_keeps_out_and_the_command_that_takes_it_away() {
+    fn a_route_of_others_is_named_with_the_one_that_it_keeps_out_and_the_command_that_takes_it_away()
+     {
         let route = |via: &str| Route {
             table: 10001,
             kind: RouteKind::Unicast,
@@ -246,7 +358,11 @@ mod tests {
             metric: 0,
         };
         let owner = Mac([2, 0, 0, 0, 0, 1]);
-        let found = conflict(&Conflict { owner, wanted: route("10.0.0.1"), standing: route("10.0.0.2") });
+        let found = conflict(&Conflict {
+            owner,
+            wanted: route("10.0.0.1"),
+            standing: route("10.0.0.2"),
+        });
         assert_eq!((found.code, found.owner), (Code::R11, Owner::Eni(owner)));
         assert_eq!(
             found.to_string(),

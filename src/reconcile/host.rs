@@ -45,10 +45,24 @@ impl Host {
 
     fn with(common: &Common, config: Config) -> Result<Self> {
         let disk = Disk::new(&common.root)?;
-        let urls = common.imds.clone().map_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec(), |url| vec![url]);
-        let service = imds::Options { urls, wait: common.wait };
+        let urls = common.imds.clone().map_or_else(
+            || imds::DEFAULT_URLS.map(str::to_owned).to_vec(),
+            |url| vec![url],
+        );
+        let service = imds::Options {
+            urls,
+            wait: common.wait,
+        };
         let is_ec2 = is_certain(common, &disk);
-        Ok(Self { disk, config, kernel: Kernel::open()?, service, imds: None, is_ec2, is_starting: false })
+        Ok(Self {
+            disk,
+            config,
+            kernel: Kernel::open()?,
+            service,
+            imds: None,
+            is_ec2,
+            is_starting: false,
+        })
     }
 
     /// The metadata service. Where no route leads to it, every NIC is asked.
@@ -79,7 +93,11 @@ impl Host {
 
     /// Whether public addresses have to be read, because somebody has named an ENI by one.
     pub fn needs_public(&self, selected: &Selected) -> bool {
-        let excluded = self.config.exclude.iter().any(|text| Selector::new(text).is_address());
+        let excluded = self
+            .config
+            .exclude
+            .iter()
+            .any(|text| Selector::new(text).is_address());
         excluded || selected.enis.iter().any(Selector::is_address)
     }
 }

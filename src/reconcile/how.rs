@@ -43,12 +43,19 @@ impl How {
 
     /// The same, as systemd and udev ask for it again and again.
     pub fn repeated(command: &'static str, common: &Common) -> Self {
-        Self { is_repeated: true, ..Self::all(command, common) }
+        Self {
+            is_repeated: true,
+            ..Self::all(command, common)
+        }
     }
 
     /// `apply`, with its flags.
     pub fn apply(common: &Common, options: &Apply) -> Self {
-        Self { command: "apply", force: options.force, ..Self::plan(common, &options.selected, &options.parts) }
+        Self {
+            command: "apply",
+            force: options.force,
+            ..Self::plan(common, &options.selected, &options.parts)
+        }
     }
 
     /// `plan`, with its flags.
@@ -64,6 +71,10 @@ impl How {
 
     /// `remove`, with its flags.
     pub fn remove(common: &Common, wanted: &Remove) -> Self {
-        Self { selected: wanted.selected.clone(), live: !wanted.no_kernel, ..Self::all("remove", common) }
+        Self {
+            selected: wanted.selected.clone(),
+            live: !wanted.no_kernel,
+            ..Self::all("remove", common)
+        }
     }
 }

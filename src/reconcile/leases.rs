@@ -20,8 +20,14 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// from their clients.
 pub fn kept(assessment: &Assessment, taken: &BTreeSet<Dev>) -> Vec<Route> {
     let is_taken = |route: &Route| route.ways().any(|(_, dev)| taken.contains(dev));
-    let main = assessment.observed.routes.iter().filter(|route| route.table == MAIN && !is_taken(route));
-    main.filter(|route| !assessment.scope.has_made(&Object::Route((*route).clone()))).cloned().collect()
+    let main = assessment
+        .observed
+        .routes
+        .iter()
+        .filter(|route| route.table == MAIN && !is_taken(route));
+    main.filter(|route| !assessment.scope.has_made(&Object::Route((*route).clone())))
+        .cloned()
+        .collect()
 }
 
 /// Waits until all of them are there, for as long as a client may need, but for `wait` at most.

@@ -64,9 +64,14 @@ fn set_aside_unreadable(disk: &Disk) {
 }
 
 fn is_sound<T>(disk: &Disk, path: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> bool {
-    let Err(error) = disk.read_own(path, parse) else { return true };
+    let Err(error) = disk.read_own(path, parse) else {
+        return true;
+    };
     match disk.set_aside(path) {
-        Ok(bad) => warn!("{error}; it was set aside as {}, and is written anew", bad.display()),
+        Ok(bad) => warn!(
+            "{error}; it was set aside as {}, and is written anew",
+            bad.display()
+        ),
         Err(other) => warn!("{error}; and it cannot be set aside: {other}"),
     }
     false

@@ -43,13 +43,28 @@ impl<'a> Run<'a> {
     }
 
     fn begin(host: &'a mut Host, how: &'a How, assessment: Assessment) -> Self {
-        let errors = assessment.metadata.incomplete.iter().map(Incomplete::to_string).collect();
+        let errors = assessment
+            .metadata
+            .incomplete
+            .iter()
+            .map(Incomplete::to_string)
+            .collect();
         let mut notes = findings::notes(&assessment);
         if !how.is_repeated {
             notes.extend(findings::notes_of_others(&assessment));
         }
-        let report = Report { command: how.command, errors, notes, ..Report::default() };
-        Self { host, how, assessment, report }
+        let report = Report {
+            command: how.command,
+            errors,
+            notes,
+            ..Report::default()
+        };
+        Self {
+            host,
+            how,
+            assessment,
+            report,
+        }
     }
 
     /// Reports how each ENI is now, by what is found.
@@ -60,13 +75,20 @@ impl<'a> Run<'a> {
 
     /// Adds what was found to the report, and to its notes.
     pub fn note(&mut self, found: Option<Finding>) {
-        self.report.notes.extend(found.as_ref().map(Finding::to_string));
+        self.report
+            .notes
+            .extend(found.as_ref().map(Finding::to_string));
         self.report.findings.extend(found);
     }
 
     /// The changes of the kernel that are to be made now.
     pub fn changes(&self) -> Vec<Change> {
-        let Assessment { desired, observed, scope, .. } = &self.assessment;
+        let Assessment {
+            desired,
+            observed,
+            scope,
+            ..
+        } = &self.assessment;
         diff(desired, observed, scope)
     }
 
@@ -75,7 +97,12 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As [`Executor::execute`].
     pub fn execute(&mut self, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
-        let Self { host, how, assessment, report } = self;
+        let Self {
+            host,
+            how,
+            assessment,
+            report,
+        } = self;
         Executor::of(host, how.wait, report).execute(assessment, ledger, changes)
     }
 }

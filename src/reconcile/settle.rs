@@ -27,14 +27,24 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
     if !cli.command.may_change() || !geteuid().is_root() || !disk.exists(unproven::PATH) {
         return work();
     }
-    let mut report = Report { command: cli.command.name(), ..Report::default() };
+    let mut report = Report {
+        command: cli.command.name(),
+        ..Report::default()
+    };
     let Some(lock) = turn(&disk, &cli.command, cli.common.wait)? else {
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
     };
     let mut kernel = Kernel::open()?;
     let wait = cli.common.wait;
-    Executor { kernel: &mut kernel, disk: &disk, service: None, wait, report: &mut report }.settle()?;
+    Executor {
+        kernel: &mut kernel,
+        disk: &disk,
+        service: None,
+        wait,
+        report: &mut report,
+    }
+    .settle()?;
     drop(lock);
     let is_called = matches!(cli.command, Command::Refresh | Command::Hotplug(_));
     if is_called && !disk.exists(cache::PATH) {
@@ -48,5 +58,9 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
 
 /// A refresh does not wait for another run, as ever.
 fn turn(disk: &Disk, command: &Command, wait: Duration) -> Result<Option<Lock>> {
-    if matches!(command, Command::Refresh) { try_lock(disk) } else { lock(disk, wait).map(Some) }
+    if matches!(command, Command::Refresh) {
+        try_lock(disk)
+    } else {
+        lock(disk, wait).map(Some)
+    }
 }

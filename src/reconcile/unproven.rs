@@ -42,7 +42,13 @@ impl Unproven {
     /// What is about to be changed in this boot.
     pub fn new(changes: &[Change], baseline: Baseline, ledger: &Ledger, before: &Ledger) -> Self {
         let before = (before != ledger).then(|| before.clone());
-        Self { boot: boot(), changes: changes.to_vec(), baseline, ledger: ledger.clone(), before }
+        Self {
+            boot: boot(),
+            changes: changes.to_vec(),
+            baseline,
+            ledger: ledger.clone(),
+            before,
+        }
     }
 
     /// The ledger as it was before the changes.
@@ -60,8 +66,17 @@ impl Unproven {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let text = serde_json::to_string(self).map(|text| text + "\n").unwrap_or_default();
-        let changes = disk.plan(&[File { path: PATH.into(), mode: MODE, text }], &[])?;
+        let text = serde_json::to_string(self)
+            .map(|text| text + "\n")
+            .unwrap_or_default();
+        let changes = disk.plan(
+            &[File {
+                path: PATH.into(),
+                mode: MODE,
+                text,
+            }],
+            &[],
+        )?;
         changes.iter().try_for_each(|change| disk.commit(change))
     }
 
@@ -76,7 +91,9 @@ impl Unproven {
             |other| format!("cannot be set aside: {other}"),
             |bad| format!("was set aside as {}", bad.display()),
         );
-        warn!("{error}; it {aside}, so what an earlier run changed last is neither proven nor taken back");
+        warn!(
+            "{error}; it {aside}, so what an earlier run changed last is neither proven nor taken back"
+        );
         None
     }
 
@@ -85,7 +102,9 @@ impl Unproven {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn clear(disk: &Disk) -> Result<()> {
-        disk.plan(&[], &[PATH.into()])?.iter().try_for_each(|change| disk.commit(change))
+        disk.plan(&[], &[PATH.into()])?
+            .iter()
+            .try_for_each(|change| disk.commit(change))
     }
 }
 
@@ -93,16 +112,22 @@ impl Unproven {
 pub fn finding(disk: &Disk) -> Option<Finding> {
     let left = read(disk).ok().flatten().filter(|left| !left.is_void())?;
     let count = left.changes.len();
-    let what = format!("{count} changes of a run that is at work, or was interrupted, are not proven yet");
+    let what =
+        format!("{count} changes of a run that is at work, or was interrupted, are not proven yet");
     let remedy = "the next `eniroute apply` proves them or takes them back";
     Some(Finding::new(Code::R12, Owner::Host, what, remedy))
 }
 
 fn read(disk: &Disk) -> Result<Option<Unproven>> {
-    disk.read_own(PATH, |text| serde_json::from_str(text).map_err(|error| error.to_string()))
+    disk.read_own(PATH, |text| {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    })
 }
 
 /// Empty where the kernel does not tell.
 fn boot() -> String {
-    fs::read_to_string(BOOT).unwrap_or_default().trim().to_owned()
+    fs::read_to_string(BOOT)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }

@@ -73,22 +73,38 @@ pub enum Severity {
 impl Finding {
     /// One with a remedy.
     pub fn new(code: Code, owner: Owner, what: String, remedy: impl Into<String>) -> Self {
-        Self { remedy: Some(remedy.into()), ..Self::told(code, owner, what) }
+        Self {
+            remedy: Some(remedy.into()),
+            ..Self::told(code, owner, what)
+        }
     }
 
     /// One about which nothing is to be done, or `what` says all of it.
     pub fn told(code: Code, owner: Owner, what: String) -> Self {
-        Self { code, severity: code.severity(), owner, what, remedy: None }
+        Self {
+            code,
+            severity: code.severity(),
+            owner,
+            what,
+            remedy: None,
+        }
     }
 }
 
 impl Code {
     fn severity(self) -> Severity {
         match self {
-            Self::A1 | Self::R1 | Self::R2 | Self::R4 | Self::L1 | Self::L3 | Self::L5 => Severity::Error,
-            Self::R3 | Self::R9 | Self::R11 | Self::R12 | Self::L2 | Self::O1 | Self::M2 | Self::M6 => {
-                Severity::Warning
+            Self::A1 | Self::R1 | Self::R2 | Self::R4 | Self::L1 | Self::L3 | Self::L5 => {
+                Severity::Error
             }
+            Self::R3
+            | Self::R9
+            | Self::R11
+            | Self::R12
+            | Self::L2
+            | Self::O1
+            | Self::M2
+            | Self::M6 => Severity::Warning,
             Self::O5 => Severity::Hint,
         }
     }
@@ -97,7 +113,9 @@ impl Code {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.what)?;
-        self.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+        self.remedy
+            .as_ref()
+            .map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
     }
 }
 

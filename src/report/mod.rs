@@ -110,10 +110,19 @@ pub enum State {
 impl State {
     /// The summary of one ENI's findings.
     pub fn of(findings: &[Finding], mac: Mac) -> Self {
-        let codes = || findings.iter().filter(|finding| finding.owner == Owner::Eni(mac)).map(|finding| finding.code);
+        let codes = || {
+            findings
+                .iter()
+                .filter(|finding| finding.owner == Owner::Eni(mac))
+                .map(|finding| finding.code)
+        };
         let has = |code| codes().any(|found| found == code);
-        let is_missing = |code: &Code| matches!(code, Code::A1 | Code::R2 | Code::R4 | Code::R9 | Code::L3);
-        match (codes().filter(is_missing).count(), codes().filter(|code| *code == Code::R1).count()) {
+        let is_missing =
+            |code: &Code| matches!(code, Code::A1 | Code::R2 | Code::R4 | Code::R9 | Code::L3);
+        match (
+            codes().filter(is_missing).count(),
+            codes().filter(|code| *code == Code::R1).count(),
+        ) {
             _ if has(Code::M2) => Self::Incomplete,
             _ if has(Code::L1) => Self::NoLink,
             _ if has(Code::O1) || has(Code::O5) => Self::Unmanaged,
@@ -140,12 +149,21 @@ impl std::fmt::Display for State {
 impl Report {
     /// Nothing was done, and one line says why.
     pub fn one_line(command: &'static str, why: String) -> Self {
-        Self { command, notes: vec![why.clone()], voice: Voice::Line(why), ..Self::default() }
+        Self {
+            command,
+            notes: vec![why.clone()],
+            voice: Voice::Line(why),
+            ..Self::default()
+        }
     }
 
     /// Nothing was done, and nobody needs to know.
     pub fn silent(command: &'static str) -> Self {
-        Self { command, voice: Voice::Silent, ..Self::default() }
+        Self {
+            command,
+            voice: Voice::Silent,
+            ..Self::default()
+        }
     }
 
     /// What this run has done is told although `error` has ended it.
@@ -167,12 +185,21 @@ impl Report {
 
     /// One JSON document, with a newline at its end.
     pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
+        serde_json::to_string_pretty(self)
+            .map(|text| text + "\n")
+            .unwrap_or_default()
     }
 
     /// For what runs every minute: silent, unless something has changed.
     pub fn silent_unless_changed(self) -> Self {
-        if self.changes_anything() { self } else { Self { voice: Voice::Silent, ..self } }
+        if self.changes_anything() {
+            self
+        } else {
+            Self {
+                voice: Voice::Silent,
+                ..self
+            }
+        }
     }
 
     /// For what runs for each interface: only the notes, unless something has changed.
@@ -181,14 +208,21 @@ impl Report {
             return self.silent_unless_changed();
         }
         let notes = self.remarks("note: ");
-        Self { voice: Voice::Line(notes.trim_end().to_owned()), ..self }
+        Self {
+            voice: Voice::Line(notes.trim_end().to_owned()),
+            ..self
+        }
     }
 
     /// This run's changes and those of `next`, which came after it and knows how things stand.
     pub fn followed_by(mut self, next: Self) -> Self {
         self.kernel.extend(next.kernel);
         self.files.extend(next.files);
-        Self { kernel: self.kernel, files: self.files, ..next }
+        Self {
+            kernel: self.kernel,
+            files: self.files,
+            ..next
+        }
     }
 
     /// This run's outcome, and that of `first`, which it began with. Where that has something to tell, the whole is told.
@@ -199,7 +233,12 @@ impl Report {
         first.kernel.append(&mut self.kernel);
         first.notes.append(&mut self.notes);
         first.errors.append(&mut self.errors);
-        Self { kernel: first.kernel, notes: first.notes, errors: first.errors, ..self }
+        Self {
+            kernel: first.kernel,
+            notes: first.notes,
+            errors: first.errors,
+            ..self
+        }
     }
 
     /// The kernel or a file was changed (`plan`: would be).

@@ -13,7 +13,10 @@ fn eni(number: u8, state: State) -> EniReport {
         device_number: Some(number.into()),
         network_card: Some(0),
         table: Some(10_000 + u32::from(number)),
-        addresses: vec![AddressReport { address: format!("10.0.0.{number}").parse().unwrap(), public: Vec::new() }],
+        addresses: vec![AddressReport {
+            address: format!("10.0.0.{number}").parse().unwrap(),
+            public: Vec::new(),
+        }],
         prefixes: Vec::new(),
         state,
     }
@@ -32,7 +35,10 @@ fn changes() -> Vec<Change> {
     };
     vec![
         Change::Add(Object::LinkUp("eth1".into())),
-        Change::Add(Object::Address(Address::host(&"eth1".into(), "10.0.0.1".parse().unwrap()))),
+        Change::Add(Object::Address(Address::host(
+            &"eth1".into(),
+            "10.0.0.1".parse().unwrap(),
+        ))),
         Change::Add(Object::Rule(rule("10.0.0.1/32"))),
         Change::Add(Object::Rule(rule("10.0.0.2/32"))),
         Change::Remove(Object::Rule(rule("10.0.0.3/32"))),
@@ -40,12 +46,20 @@ fn changes() -> Vec<Change> {
 }
 
 fn report(command: &'static str) -> Report {
-    Report { command, enis: vec![eni(0, State::Ok), eni(1, State::Ok)], ..Report::default() }
+    Report {
+        command,
+        enis: vec![eni(0, State::Ok), eni(1, State::Ok)],
+        ..Report::default()
+    }
 }
 
 #[test]
 fn apply_counts_what_it_did_and_names_files_exceptions_and_notes() {
-    let file = FileReport { path: "/etc/netplan/60-eniroute-eth1.yaml".into(), action: "create", diff: String::new() };
+    let file = FileReport {
+        path: "/etc/netplan/60-eniroute-eth1.yaml".into(),
+        action: "create",
+        diff: String::new(),
+    };
     let report = Report {
         enis: vec![eni(0, State::Ok), eni(1, State::Missing(2))],
         kernel: changes(),
@@ -64,47 +78,105 @@ fn apply_counts_what_it_did_and_names_files_exceptions_and_notes() {
 
 #[test]
 fn a_run_with_nothing_to_do_counts_only_what_is_right() {
-    assert_eq!(report("apply").text(), "nothing to do: 2 ENIs are as EC2 describes them\n");
-    let report = Report { enis: vec![eni(0, State::Ok), eni(1, State::Unmanaged)], ..report("apply") };
-    assert_eq!(report.text(), "nothing to do: 1 ENI is as EC2 describes it\neth1: unmanaged\n");
-    let report = Report { errors: vec!["it failed".into()], ..report };
-    assert_eq!((report.text().as_str(), report.exit_code()), ("nothing was changed\neth1: unmanaged\n", 1));
+    assert_eq!(
+        report("apply").text(),
+        "nothing to do: 2 ENIs are as EC2 describes them\n"
+    );
+    let report = Report {
+        enis: vec![eni(0, State::Ok), eni(1, State::Unmanaged)],
+        ..report("apply")
+    };
+    assert_eq!(
+        report.text(),
+        "nothing to do: 1 ENI is as EC2 describes it\neth1: unmanaged\n"
+    );
+    let report = Report {
+        errors: vec!["it failed".into()],
+        ..report
+    };
+    assert_eq!(
+        (report.text().as_str(), report.exit_code()),
+        ("nothing was changed\neth1: unmanaged\n", 1)
+    );
 }
 
 #[test]
 fn what_runs_again_and_again_speaks_only_of_changes_and_notes() {
-    let told = || Report { notes: vec!["a remark".into(), "another".into()], ..report("refresh") };
+    let told = || Report {
+        notes: vec!["a remark".into(), "another".into()],
+        ..report("refresh")
+    };
     assert_eq!(told().silent_unless_changed().text(), "");
-    assert_eq!(told().notes_unless_changed().text(), "note: a remark\nnote: another\n");
+    assert_eq!(
+        told().notes_unless_changed().text(),
+        "note: a remark\nnote: another\n"
+    );
     assert_eq!(report("hotplug").notes_unless_changed().text(), "");
     for changed in [Report::silent_unless_changed, Report::notes_unless_changed] {
-        let text = changed(Report { kernel: changes(), ..told() }).text();
-        assert!(text.starts_with("kernel: 1 link, ") && text.ends_with("note: a remark\nnote: another\n"), "{text}");
+        let text = changed(Report {
+            kernel: changes(),
+            ..told()
+        })
+        .text();
+        assert!(
+            text.starts_with("kernel: 1 link, ")
+                && text.ends_with("note: a remark\nnote: another\n"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_run_that_had_nothing_to_say_tells_what_it_began_with() {
-    let first = || Report { kernel: changes(), notes: vec!["taken back".into()], ..report("refresh") };
-    assert_eq!(Report::silent("refresh").after(report("refresh")).text(), "");
+    let first = || Report {
+        kernel: changes(),
+        notes: vec!["taken back".into()],
+        ..report("refresh")
+    };
+    assert_eq!(
+        Report::silent("refresh").after(report("refresh")).text(),
+        ""
+    );
     let text = Report::silent("refresh").after(first()).text();
-    assert!(text.starts_with("kernel: 1 link, ") && text.ends_with("note: taken back\n"), "{text}");
+    assert!(
+        text.starts_with("kernel: 1 link, ") && text.ends_with("note: taken back\n"),
+        "{text}"
+    );
     let line = Report::one_line("apply", "another tool is in charge".into());
     assert_eq!(line.text(), "another tool is in charge\n");
-    assert!(line.after(first()).text().ends_with("note: taken back\nnote: another tool is in charge\n"));
+    assert!(
+        line.after(first())
+            .text()
+            .ends_with("note: taken back\nnote: another tool is in charge\n")
+    );
 }
 
 #[test]
 fn a_plan_is_a_script_whose_remarks_are_comments() {
-    let file = FileReport { path: "/x".into(), action: "create", diff: "--- /dev/null\n+++ /x\n".into() };
+    let file = FileReport {
+        path: "/x".into(),
+        action: "create",
+        diff: "--- /dev/null\n+++ /x\n".into(),
+    };
     let notes = vec!["a remark".into()];
-    let report =
-        Report { kernel: changes(), backend: Some("netplan".into()), files: vec![file], notes, ..report("plan") };
+    let report = Report {
+        kernel: changes(),
+        backend: Some("netplan".into()),
+        files: vec![file],
+        notes,
+        ..report("plan")
+    };
     let text = report.text();
-    let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("ip ")).collect();
+    let commands: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("ip "))
+        .collect();
     assert_eq!(commands.len(), 5);
     assert_eq!(commands[1], "ip -4 address replace 10.0.0.1/32 dev eth1");
-    assert!(text.starts_with("# kernel: ") && text.ends_with("--- /dev/null\n+++ /x\n# a remark\n"), "{text}");
+    assert!(
+        text.starts_with("# kernel: ") && text.ends_with("--- /dev/null\n+++ /x\n# a remark\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -121,7 +193,10 @@ fn status_is_one_aligned_table_with_a_row_for_each_address() {
         addresses: vec![],
         ..eni(2, State::Incomplete)
     };
-    let report = Report { enis: vec![eni(0, State::Ok), second, late], ..report("status") };
+    let report = Report {
+        enis: vec![eni(0, State::Ok), second, late],
+        ..report("status")
+    };
     assert_eq!(
         report.text(),
         "\
@@ -136,13 +211,19 @@ eth1       eni-00000000000000001  2/1     10001  10.0.0.1      203.0.113.9  misr
 
 #[test]
 fn json_has_the_documented_names() {
-    let report =
-        Report { kernel: changes(), enis: vec![eni(0, State::NoLink), eni(1, State::Missing(3))], ..report("apply") };
+    let report = Report {
+        kernel: changes(),
+        enis: vec![eni(0, State::NoLink), eni(1, State::Missing(3))],
+        ..report("apply")
+    };
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(json["command"], "apply");
     assert_eq!(json["kernel"][0], "ip link set dev eth1 up");
     assert_eq!(json["enis"][0]["state"], "no link");
-    assert_eq!((&json["enis"][1]["state"], &json["enis"][1]["count"]), (&"missing".into(), &3.into()));
+    assert_eq!(
+        (&json["enis"][1]["state"], &json["enis"][1]["count"]),
+        (&"missing".into(), &3.into())
+    );
     assert_eq!(json["enis"][1]["addresses"][0]["address"], "10.0.0.1");
     assert_eq!(json["errors"], serde_json::json!([]));
 }
@@ -151,30 +232,60 @@ fn json_has_the_documented_names() {
 fn the_state_of_an_eni_is_the_summary_of_its_findings() {
     let mac = |number| Mac([2, 0, 0, 0, 0, number]);
     let state = |codes: &[Code]| {
-        let mut findings: Vec<_> =
-            codes.iter().map(|code| Finding::told(*code, Owner::Eni(mac(1)), String::new())).collect();
-        findings.push(Finding::told(Code::A1, Owner::Eni(mac(2)), "another ENI's".into()));
+        let mut findings: Vec<_> = codes
+            .iter()
+            .map(|code| Finding::told(*code, Owner::Eni(mac(1)), String::new()))
+            .collect();
+        findings.push(Finding::told(
+            Code::A1,
+            Owner::Eni(mac(2)),
+            "another ENI's".into(),
+        ));
         findings.push(Finding::told(Code::O1, Owner::Host, "the host's".into()));
         State::of(&findings, mac(1))
     };
     assert_eq!(state(&[]), State::Ok);
     assert_eq!(state(&[Code::R3, Code::R11, Code::L5, Code::L2]), State::Ok);
-    assert_eq!(state(&[Code::A1, Code::R2, Code::R4, Code::R9, Code::L3, Code::R1]), State::Missing(5));
+    assert_eq!(
+        state(&[Code::A1, Code::R2, Code::R4, Code::R9, Code::L3, Code::R1]),
+        State::Missing(5)
+    );
     assert_eq!(state(&[Code::R1, Code::R1]), State::Misrouted(2));
-    assert_eq!((state(&[Code::O1]), state(&[Code::O5])), (State::Unmanaged, State::Unmanaged));
-    assert_eq!((state(&[Code::L1]), state(&[Code::M2, Code::A1])), (State::NoLink, State::Incomplete));
+    assert_eq!(
+        (state(&[Code::O1]), state(&[Code::O5])),
+        (State::Unmanaged, State::Unmanaged)
+    );
+    assert_eq!(
+        (state(&[Code::L1]), state(&[Code::M2, Code::A1])),
+        (State::NoLink, State::Incomplete)
+    );
 }
 
 #[test]
 fn a_finding_says_what_it_is_about_how_bad_it_is_and_what_to_do() {
     let mac = Mac([2, 0, 0, 0, 0, 1]);
     let findings = vec![
-        Finding::new(Code::A1, Owner::Eni(mac), "eth1 lacks 10.0.0.1".into(), "eniroute apply"),
+        Finding::new(
+            Code::A1,
+            Owner::Eni(mac),
+            "eth1 lacks 10.0.0.1".into(),
+            "eniroute apply",
+        ),
         Finding::told(Code::M6, Owner::Host, "no ENI is `eth9`".into()),
     ];
-    assert_eq!(findings[0].to_string(), "eth1 lacks 10.0.0.1; eniroute apply");
+    assert_eq!(
+        findings[0].to_string(),
+        "eth1 lacks 10.0.0.1; eniroute apply"
+    );
     assert_eq!(findings[1].to_string(), "no ENI is `eth9`");
-    let json: serde_json::Value = serde_json::from_str(&Report { findings, ..report("status") }.json()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(
+        &Report {
+            findings,
+            ..report("status")
+        }
+        .json(),
+    )
+    .unwrap();
     assert_eq!(
         json["findings"],
         serde_json::json!([

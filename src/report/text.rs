@@ -20,7 +20,15 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let header = ["INTERFACE", "ENI", "DEVICE", "TABLE", "ADDRESS", "PUBLIC", "STATE"];
+        let header = [
+            "INTERFACE",
+            "ENI",
+            "DEVICE",
+            "TABLE",
+            "ADDRESS",
+            "PUBLIC",
+            "STATE",
+        ];
         let mut rows = vec![header.map(str::to_owned)];
         rows.extend(self.enis.iter().flat_map(EniReport::rows));
         aligned(&rows) + &self.remarks("note: ")
@@ -37,7 +45,11 @@ impl Report {
             let _ = writeln!(text, "{command}");
         }
         if let Some(backend) = &self.backend {
-            let _ = writeln!(text, "\n# files for {backend}: {} to change", self.files.len());
+            let _ = writeln!(
+                text,
+                "\n# files for {backend}: {} to change",
+                self.files.len()
+            );
         }
         for file in &self.files {
             text.push_str(&file.diff);
@@ -60,42 +72,69 @@ impl Report {
     }
 
     fn nothing_to_do(&self) -> String {
-        let ok = self.enis.iter().filter(|eni| eni.state == State::Ok).count();
+        let ok = self
+            .enis
+            .iter()
+            .filter(|eni| eni.state == State::Ok)
+            .count();
         let text = match (self.command, self.errors.is_empty(), ok) {
             ("remove", true, _) => "nothing to remove\n".to_owned(),
             (_, false, _) => "nothing was changed\n".to_owned(),
             (_, _, 1) => "nothing to do: 1 ENI is as EC2 describes it\n".to_owned(),
             _ => format!("nothing to do: {ok} ENIs are as EC2 describes them\n"),
         };
-        let (state, note) = if self.command == "plan" { ("# ", "# ") } else { ("", "note: ") };
+        let (state, note) = if self.command == "plan" {
+            ("# ", "# ")
+        } else {
+            ("", "note: ")
+        };
         text + &self.exceptions(state) + &self.remarks(note)
     }
 
     /// The ENIs that are not all right, one a line.
     fn exceptions(&self, lead: &str) -> String {
         let told = self.enis.iter().filter(|eni| eni.state != State::Ok);
-        told.map(|eni| format!("{lead}{}: {}\n", eni.name(), eni.state)).collect()
+        told.map(|eni| format!("{lead}{}: {}\n", eni.name(), eni.state))
+            .collect()
     }
 
     pub(super) fn remarks(&self, lead: &str) -> String {
-        self.notes.iter().map(|note| format!("{lead}{note}\n")).collect()
+        self.notes
+            .iter()
+            .map(|note| format!("{lead}{note}\n"))
+            .collect()
     }
 
     /// `3 addresses, 7 routes, 2 rules set; 1 rule removed`
     fn tally(&self) -> String {
-        let (removed, set): (Vec<_>, Vec<_>) =
-            self.kernel.iter().partition(|change| matches!(change, Change::Remove(_)));
-        let parts = [(set, "set"), (removed, "removed")].into_iter().filter(|(changes, _)| !changes.is_empty());
-        let parts: Vec<String> = parts.map(|(changes, done)| format!("{} {done}", counted(&changes))).collect();
-        if parts.is_empty() { "nothing to change".to_owned() } else { parts.join("; ") }
+        let (removed, set): (Vec<_>, Vec<_>) = self
+            .kernel
+            .iter()
+            .partition(|change| matches!(change, Change::Remove(_)));
+        let parts = [(set, "set"), (removed, "removed")]
+            .into_iter()
+            .filter(|(changes, _)| !changes.is_empty());
+        let parts: Vec<String> = parts
+            .map(|(changes, done)| format!("{} {done}", counted(&changes)))
+            .collect();
+        if parts.is_empty() {
+            "nothing to change".to_owned()
+        } else {
+            parts.join("; ")
+        }
     }
 }
 
 /// `1 link, 3 addresses, 7 routes`
 fn counted(changes: &[&Change]) -> String {
     let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
-    changes.iter().for_each(|change| *counts.entry(change.kind()).or_default() += 1);
-    let parts: Vec<String> = counts.into_iter().map(|(kind, count)| kind.counted(count)).collect();
+    changes
+        .iter()
+        .for_each(|change| *counts.entry(change.kind()).or_default() += 1);
+    let parts: Vec<String> = counts
+        .into_iter()
+        .map(|(kind, count)| kind.counted(count))
+        .collect();
     parts.join(", ")
 }
 
@@ -117,27 +156,66 @@ impl EniReport {
         let eni = self.eni.clone().unwrap_or_else(|| self.mac.to_string());
         let table = self.table.map_or("-".to_owned(), |table| table.to_string());
         let mut cells = self.cells();
-        let (address, public) = if cells.is_empty() { Default::default() } else { cells.remove(0) };
-        let first = [or_dash(&self.interface), eni, number, table, address, public, self.state.to_string()];
+        let (address, public) = if cells.is_empty() {
+            Default::default()
+        } else {
+            cells.remove(0)
+        };
+        let first = [
+            or_dash(&self.interface),
+            eni,
+            number,
+            table,
+            address,
+            public,
+            self.state.to_string(),
+        ];
         let blank = String::new;
-        let more = |(address, public)| [blank(), blank(), blank(), blank(), address, public, blank()];
-        std::iter::once(first).chain(cells.into_iter().map(more)).collect()
+        let more =
+            |(address, public)| [blank(), blank(), blank(), blank(), address, public, blank()];
+        std::iter::once(first)
+            .chain(cells.into_iter().map(more))
+            .collect()
     }
 
     fn cells(&self) -> Vec<(String, String)> {
         let public = |list: &[Ipv4Addr]| match list {
             [] => "-".to_owned(),
-            list => list.iter().map(Ipv4Addr::to_string).collect::<Vec<_>>().join(","),
+            list => list
+                .iter()
+                .map(Ipv4Addr::to_string)
+                .collect::<Vec<_>>()
+                .join(","),
         };
-        let addresses = self.addresses.iter().map(|one| (one.address.to_string(), public(&one.public)));
-        addresses.chain(self.prefixes.iter().map(|prefix| (prefix.clone(), "-".to_owned()))).collect()
+        let addresses = self
+            .addresses
+            .iter()
+            .map(|one| (one.address.to_string(), public(&one.public)));
+        addresses
+            .chain(
+                self.prefixes
+                    .iter()
+                    .map(|prefix| (prefix.clone(), "-".to_owned())),
+            )
+            .collect()
     }
 }
 
 fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: Vec<usize> = (0..N).map(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..N)
+        .map(|i| {
+            rows.iter()
+                .map(|row| row[i].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     let line = |row: &[String; N]| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         cells.join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()

@@ -24,7 +24,11 @@ pub struct Stacks {
 /// One stack for all, as `--backend` wants it.
 impl From<&'static Stack> for Stacks {
     fn from(host: &'static Stack) -> Self {
-        Self { host, each: BTreeMap::new(), reasons: Vec::new() }
+        Self {
+            host,
+            each: BTreeMap::new(),
+            reasons: Vec::new(),
+        }
     }
 }
 
@@ -33,15 +37,31 @@ impl Stacks {
     pub fn find(disk: &Disk, desired: &Desired, links: &[Link]) -> Result<Self> {
         let mut stacks = Self::detect(disk)?;
         let own = own_files(disk)?;
-        let host = Host { disk, links, stack: stacks.host, own: &own };
-        let witnesses = STACKS.iter().map(|stack| (stack.witness)(host)).collect::<Result<Vec<_>>>()?;
+        let host = Host {
+            disk,
+            links,
+            stack: stacks.host,
+            own: &own,
+        };
+        let witnesses = STACKS
+            .iter()
+            .map(|stack| (stack.witness)(host))
+            .collect::<Result<Vec<_>>>()?;
         for planned in &desired.enis {
-            let claims = witnesses.iter().map(|witness| witness.claims(planned)).collect::<Result<Vec<_>>>()?;
+            let claims = witnesses
+                .iter()
+                .map(|witness| witness.claims(planned))
+                .collect::<Result<Vec<_>>>()?;
             let (stack, why) = match claims.into_iter().flatten().min_by_key(|claim| claim.sure) {
                 Some(Claim { stack, why, .. }) => (stack, why),
-                None => (host.stack, "no stack has a record of it, and that one configures the host".to_owned()),
+                None => (
+                    host.stack,
+                    "no stack has a record of it, and that one configures the host".to_owned(),
+                ),
             };
-            stacks.reasons.push(format!("{} is for {stack}: {why}", planned.dev));
+            stacks
+                .reasons
+                .push(format!("{} is for {stack}: {why}", planned.dev));
             stacks.each.insert(planned.eni.mac, stack);
         }
         Ok(stacks)
@@ -57,23 +77,36 @@ impl Stacks {
             let found = (stack.runs_host)(disk)?;
             reasons.push(format!("{stack}: {}", found.why));
             if found.yes {
-                return Ok(Self { reasons, ..Self::from(stack) });
+                return Ok(Self {
+                    reasons,
+                    ..Self::from(stack)
+                });
             }
         }
         reasons.push(NO_FILES.to_owned());
-        Ok(Self { reasons, ..Self::from(&super::NONE) })
+        Ok(Self {
+            reasons,
+            ..Self::from(&super::NONE)
+        })
     }
 
     /// The stack of this ENI's interface.
     pub fn of(&self, planned: &Planned) -> &'static Stack {
-        self.each.get(&planned.eni.mac).copied().unwrap_or(self.host)
+        self.each
+            .get(&planned.eni.mac)
+            .copied()
+            .unwrap_or(self.host)
     }
 
     /// Those that files are for, each once, in the order of the list; the host's where there is no ENI.
     pub fn used(&self, desired: &Desired) -> Vec<&'static Stack> {
         let is_used = |stack: &Stack| desired.enis.iter().any(|planned| self.of(planned) == stack);
         let used: Vec<_> = super::all().filter(|stack| is_used(stack)).collect();
-        if used.is_empty() { vec![self.host] } else { used }
+        if used.is_empty() {
+            vec![self.host]
+        } else {
+            used
+        }
     }
 }
 
@@ -84,7 +117,10 @@ pub struct Renderers(pub Vec<(&'static Stack, Box<dyn Renderer>)>);
 impl Renderers {
     /// The renderer of this stack; `None` where no files are written for it.
     pub fn of(&self, stack: &Stack) -> Option<&dyn Renderer> {
-        self.0.iter().find(|(other, _)| *other == stack).map(|(_, renderer)| &**renderer)
+        self.0
+            .iter()
+            .find(|(other, _)| *other == stack)
+            .map(|(_, renderer)| &**renderer)
     }
 }
 
@@ -92,11 +128,22 @@ impl Renderers {
 /// main, too: else the primary's answers to their neighbours would leave by the wrong ENI until eniroute runs.
 pub fn for_the_boot(desired: &Desired, stacks: &Stacks, renderers: &Renderers) -> Desired {
     let mut desired = desired.clone();
-    let holds = |primary: &Planned| renderers.of(stacks.of(primary)).is_some_and(|r| r.holds_routes(primary));
-    let waits = desired.enis.iter().any(|planned| planned.eni.primary && !planned.routes.is_empty() && !holds(planned));
+    let holds = |primary: &Planned| {
+        renderers
+            .of(stacks.of(primary))
+            .is_some_and(|r| r.holds_routes(primary))
+    };
+    let waits = desired
+        .enis
+        .iter()
+        .any(|planned| planned.eni.primary && !planned.routes.is_empty() && !holds(planned));
     if waits {
         let is_subnet = |route: &Route| route.table == MAIN && route.via.is_none();
-        for planned in desired.enis.iter_mut().filter(|planned| !planned.eni.primary) {
+        for planned in desired
+            .enis
+            .iter_mut()
+            .filter(|planned| !planned.eni.primary)
+        {
             planned.routes.retain(|route| !is_subnet(route));
             planned.left_to_owner.retain(|route| !is_subnet(route));
         }
@@ -110,14 +157,32 @@ pub fn divide<'a>(desired: &'a Desired, stacks: &Stacks, renderers: &Renderers) 
     let host = primary_with_rules(desired).map(|primary| {
         let own = stacks.of(primary);
         let holds = |stack: &&'static Stack| {
-            let mut enis = desired.enis.iter().filter(|planned| stacks.of(planned) == *stack);
-            renderers.of(stack).is_some_and(|renderer| enis.any(|planned| renderer.holds_rules(planned)))
+            let mut enis = desired
+                .enis
+                .iter()
+                .filter(|planned| stacks.of(planned) == *stack);
+            renderers
+                .of(stack)
+                .is_some_and(|renderer| enis.any(|planned| renderer.holds_rules(planned)))
         };
-        (primary, [own].into_iter().chain(stacks.used(desired)).find(holds).unwrap_or(own))
+        (
+            primary,
+            [own]
+                .into_iter()
+                .chain(stacks.used(desired))
+                .find(holds)
+                .unwrap_or(own),
+        )
     });
     let share = |stack: &'static Stack| Share {
-        enis: desired.enis.iter().filter(|planned| stacks.of(planned) == stack).collect(),
-        rules_of: host.filter(|(_, host)| *host == stack).map(|(primary, _)| primary),
+        enis: desired
+            .enis
+            .iter()
+            .filter(|planned| stacks.of(planned) == stack)
+            .collect(),
+        rules_of: host
+            .filter(|(_, host)| *host == stack)
+            .map(|(primary, _)| primary),
     };
     renderers.0.iter().map(|(stack, _)| share(stack)).collect()
 }

@@ -4,20 +4,29 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::files::{File, FileChange};
-use crate::stacks::{Rendered, guest, netplan, network_manager, networkd as networkd_stack, render};
+use crate::stacks::{
+    Rendered, guest, netplan, network_manager, networkd as networkd_stack, render,
+};
 
 type Files<'a> = &'a [(&'a str, &'a str)];
 
 const NETPLAN: (&str, &str) = ("/usr/sbin/netplan", "");
-const CLOUD_INIT: (&str, &str) =
-    ("/etc/netplan/50-cloud-init.yaml", "network:\n  ethernets:\n    eth0: {dhcp4: true}\n");
+const CLOUD_INIT: (&str, &str) = (
+    "/etc/netplan/50-cloud-init.yaml",
+    "network:\n  ethernets:\n    eth0: {dhcp4: true}\n",
+);
 
 /// NetworkManager's and networkd's records of eth1, whose index is 3.
-const BY_PROFILE: (&str, &str) =
-    ("/run/NetworkManager/devices/3", "[device]\nmanaged=true\nconnection-uuid=1dd9a779-d327-56e1-8454-c65e2556c12c\n");
+const BY_PROFILE: (&str, &str) = (
+    "/run/NetworkManager/devices/3",
+    "[device]\nmanaged=true\nconnection-uuid=1dd9a779-d327-56e1-8454-c65e2556c12c\n",
+);
 const MANAGED: (&str, &str) = ("/run/NetworkManager/devices/3", "[device]\nmanaged=true\n");
 /// A version that knows every type of route.
-const NEW: (&str, &str) = ("/usr/lib/x86_64-linux-gnu/NetworkManager/1.42.4/plugin.so", "");
+const NEW: (&str, &str) = (
+    "/usr/lib/x86_64-linux-gnu/NetworkManager/1.42.4/plugin.so",
+    "",
+);
 const UNMANAGED: (&str, &str) = ("/run/NetworkManager/devices/3", "[device]\nmanaged=false\n");
 const KEYFILE: (&str, &str) = (
     "/etc/NetworkManager/system-connections/eniroute-eni-1.nmconnection",
@@ -28,14 +37,21 @@ const KEYFILE: (&str, &str) = (
 fn networkd(unit: &str) -> [(String, String); 2] {
     let path = format!("/run/systemd/network/{unit}");
     let record = format!("ADMIN_STATE=configured\nNETWORK_FILE={path}\n");
-    [(path, String::new()), ("/run/systemd/netif/links/3".to_owned(), record)]
+    [
+        (path, String::new()),
+        ("/run/systemd/netif/links/3".to_owned(), record),
+    ]
 }
 
 fn disk(files: Files) -> (tempfile::TempDir, Disk) {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::new(root.path()).unwrap();
     for (path, text) in files {
-        let file = File { path: path.into(), mode: 0o600, text: (*text).into() };
+        let file = File {
+            path: path.into(),
+            mode: 0o600,
+            text: (*text).into(),
+        };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
     (root, disk)
@@ -54,8 +70,13 @@ fn names(stacks: &Stacks) -> [String; 3] {
 fn the_stack_that_runs_an_interface_is_found_by_its_record() {
     let other = networkd("05-vpn.network");
     let theirs = networkd("10-netplan-eth1.network");
-    fn with<'a>(record: &'a [(String, String); 2], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-        let record = record.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    fn with<'a>(
+        record: &'a [(String, String); 2],
+        more: &[(&'a str, &'a str)],
+    ) -> Vec<(&'a str, &'a str)> {
+        let record = record
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()));
         record.chain(more.iter().copied()).collect()
     }
     let interfaces = ("/etc/network/interfaces", "");
@@ -69,18 +90,46 @@ fn the_stack_that_runs_an_interface_is_found_by_its_record() {
         (with(&theirs, &[NETPLAN, CLOUD_INIT, BY_PROFILE]), "netplan"),
         (with(&other, &[NETPLAN, CLOUD_INIT, BY_PROFILE]), "networkd"),
         (
-            with(&theirs, &[NETPLAN, ("/etc/netplan/01-a.yaml", "network: {renderer: NetworkManager}")]),
+            with(
+                &theirs,
+                &[
+                    NETPLAN,
+                    (
+                        "/etc/netplan/01-a.yaml",
+                        "network: {renderer: NetworkManager}",
+                    ),
+                ],
+            ),
             "network-manager",
         ),
         (with(&other, &[NETPLAN, CLOUD_INIT]), "networkd"),
         (with(&other, &[NETPLAN, CLOUD_INIT, MANAGED]), "networkd"),
         (with(&other, &[interfaces]), "networkd"),
-        (vec![NETPLAN, CLOUD_INIT, ("/run/network/ifstate", "lo=lo\neth1=eth1\n")], "ifupdown"),
-        (vec![NETPLAN, CLOUD_INIT, ("/run/network/ifstate", "lo=lo\neth10=eth10\n")], "netplan"),
+        (
+            vec![
+                NETPLAN,
+                CLOUD_INIT,
+                ("/run/network/ifstate", "lo=lo\neth1=eth1\n"),
+            ],
+            "ifupdown",
+        ),
+        (
+            vec![
+                NETPLAN,
+                CLOUD_INIT,
+                ("/run/network/ifstate", "lo=lo\neth10=eth10\n"),
+            ],
+            "netplan",
+        ),
     ];
     for (files, expected) in stories {
         let stacks = find(&files);
-        assert_eq!(names(&stacks)[1], expected, "{files:?}: {:#?}", stacks.reasons);
+        assert_eq!(
+            names(&stacks)[1],
+            expected,
+            "{files:?}: {:#?}",
+            stacks.reasons
+        );
     }
 }
 
@@ -88,7 +137,10 @@ fn the_stack_that_runs_an_interface_is_found_by_its_record() {
 fn netplan_s_renderer_decides_for_all_or_for_one() {
     let renderer = |text: &str| names(&find(&[NETPLAN, ("/etc/netplan/01-a.yaml", text)]));
     let (netplan, manager) = ("netplan", "network-manager");
-    assert_eq!(renderer("network: {renderer: NetworkManager}"), [manager; 3]);
+    assert_eq!(
+        renderer("network: {renderer: NetworkManager}"),
+        [manager; 3]
+    );
     let one = "network: {ethernets: {eth0: {dhcp4: true}, eth1: {renderer: NetworkManager}}}";
     assert_eq!(renderer(one), [netplan, manager, netplan]);
     let other = "network: {renderer: NetworkManager, ethernets: {eth0: {renderer: networkd}}}";
@@ -98,18 +150,33 @@ fn netplan_s_renderer_decides_for_all_or_for_one() {
 #[test]
 fn without_a_record_an_earlier_choice_stands_while_its_stack_is_there() {
     let installed = ("/usr/sbin/NetworkManager", "");
-    assert_eq!(names(&find(&[NETPLAN, CLOUD_INIT, KEYFILE, installed])), ["netplan", "network-manager", "netplan"]);
-    assert_eq!(names(&find(&[NETPLAN, CLOUD_INIT, KEYFILE])), ["netplan"; 3]);
+    assert_eq!(
+        names(&find(&[NETPLAN, CLOUD_INIT, KEYFILE, installed])),
+        ["netplan", "network-manager", "netplan"]
+    );
+    assert_eq!(
+        names(&find(&[NETPLAN, CLOUD_INIT, KEYFILE])),
+        ["netplan"; 3]
+    );
     let unit = ("/etc/systemd/network/10-eniroute-eth1.network", KEYFILE.1);
     assert_eq!(names(&find(&[NETPLAN, CLOUD_INIT, unit]))[1], "networkd");
-    assert_eq!(names(&find(&[("/etc/network/interfaces", ""), unit]))[1], "ifupdown");
+    assert_eq!(
+        names(&find(&[("/etc/network/interfaces", ""), unit]))[1],
+        "ifupdown"
+    );
 }
 
 #[test]
 fn the_backend_flag_holds_for_all_and_the_reasons_name_each_interface() {
-    assert_eq!(names(&Stacks::from(&networkd_stack::STACK)), ["networkd"; 3]);
+    assert_eq!(
+        names(&Stacks::from(&networkd_stack::STACK)),
+        ["networkd"; 3]
+    );
     let stacks = find(&[NETPLAN, CLOUD_INIT, BY_PROFILE]);
-    assert_eq!(stacks.used(&guest::desired()), [&netplan::STACK, &network_manager::STACK]);
+    assert_eq!(
+        stacks.used(&guest::desired()),
+        [&netplan::STACK, &network_manager::STACK]
+    );
     assert_eq!(stacks.used(&Desired::default()), [&netplan::STACK]);
     let last = &stacks.reasons[stacks.reasons.len() - 2..];
     assert_eq!(
@@ -124,13 +191,20 @@ fn the_backend_flag_holds_for_all_and_the_reasons_name_each_interface() {
 /// What is rendered for `enis` on a host with these files.
 fn rendered(files: Files, enis: Vec<Planned>) -> Rendered {
     let (_root, disk) = disk(files);
-    let desired = Desired { enis, ..Desired::default() };
+    let desired = Desired {
+        enis,
+        ..Desired::default()
+    };
     let stacks = Stacks::find(&disk, &desired, &guest::links()).unwrap();
     render(&disk, &stacks, &desired, &guest::links(), &BTreeSet::new()).unwrap()
 }
 
 fn paths(rendered: &Rendered) -> Vec<&str> {
-    rendered.wanted.iter().map(|file| file.path.to_str().unwrap()).collect()
+    rendered
+        .wanted
+        .iter()
+        .map(|file| file.path.to_str().unwrap())
+        .collect()
 }
 
 const DROP_IN: &str = "/etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf";
@@ -138,23 +212,39 @@ const DROP_IN: &str = "/etc/systemd/network/10-netplan-eth0.network.d/60-enirout
 #[test]
 fn two_stacks_each_get_their_interface_and_one_the_primary_s_rules() {
     let alone = rendered(&[NETPLAN, CLOUD_INIT], guest::desired().enis);
-    let mixed = rendered(&[NETPLAN, CLOUD_INIT, NEW, BY_PROFILE], guest::desired().enis);
+    let mixed = rendered(
+        &[NETPLAN, CLOUD_INIT, NEW, BY_PROFILE],
+        guest::desired().enis,
+    );
     let [rules, eth2] = ["eth0", "eth2"].map(|dev| format!("/etc/netplan/60-eniroute-{dev}.yaml"));
     assert_eq!(paths(&mixed), [DROP_IN, &rules, &eth2, KEYFILE.0]);
     assert_eq!(mixed.wanted[0], alone.wanted[0]);
     assert_eq!(
         mixed.wanted[1].text,
-        alone.wanted[1].text.replace("eniroute-eth1:", "eniroute-eth2:").replace("00:02", "00:03")
+        alone.wanted[1]
+            .text
+            .replace("eniroute-eth1:", "eniroute-eth2:")
+            .replace("00:02", "00:03")
     );
     assert_eq!(mixed.wanted[2], alone.wanted[3]);
-    assert!(!mixed.wanted[3].text.contains("table 10000"), "{}", mixed.wanted[3].text);
-    assert_eq!(mixed.units, [("eth2".into(), "10-netplan-eniroute-eth2.network".to_owned())].into());
+    assert!(
+        !mixed.wanted[3].text.contains("table 10000"),
+        "{}",
+        mixed.wanted[3].text
+    );
+    assert_eq!(
+        mixed.units,
+        [("eth2".into(), "10-netplan-eniroute-eth2.network".to_owned())].into()
+    );
     assert_eq!(mixed.notes, [""; 0]);
 }
 
 #[test]
 fn the_primary_s_rules_go_to_another_stack_where_its_own_has_no_secondary() {
-    let mixed = rendered(&[NETPLAN, CLOUD_INIT, NEW, BY_PROFILE], vec![guest::primary(), guest::eth1()]);
+    let mixed = rendered(
+        &[NETPLAN, CLOUD_INIT, NEW, BY_PROFILE],
+        vec![guest::primary(), guest::eth1()],
+    );
     assert_eq!(paths(&mixed), [DROP_IN, KEYFILE.0]);
     assert!(mixed.wanted[1].text.contains(
         "routing-rule4=priority 10000 from 10.0.0.10/32 table 10000\n\
@@ -163,27 +253,51 @@ fn the_primary_s_rules_go_to_another_stack_where_its_own_has_no_secondary() {
     assert_eq!(mixed.notes, [""; 0]);
 
     let by_manager = ("/run/NetworkManager/devices/2", BY_PROFILE.1);
-    let mixed = rendered(&[NETPLAN, CLOUD_INIT, by_manager], vec![guest::primary(), guest::eth1()]);
+    let mixed = rendered(
+        &[NETPLAN, CLOUD_INIT, by_manager],
+        vec![guest::primary(), guest::eth1()],
+    );
     let [rules, eth1] = ["eth0", "eth1"].map(|dev| format!("/etc/netplan/60-eniroute-{dev}.yaml"));
     assert_eq!(paths(&mixed), [&rules, &eth1]);
-    assert!(mixed.wanted[0].text.contains("        - {from: 10.0.0.10, table: 10000, priority: 10000}\n"));
-    assert!(mixed.notes[0].contains("the primary never changes owner"), "{:?}", mixed.notes);
+    assert!(
+        mixed.wanted[0]
+            .text
+            .contains("        - {from: 10.0.0.10, table: 10000, priority: 10000}\n")
+    );
+    assert!(
+        mixed.notes[0].contains("the primary never changes owner"),
+        "{:?}",
+        mixed.notes
+    );
     // The primary's own table is not in a file, so eth1's subnet must not be in main before eniroute runs.
     let text = &mixed.wanted[1].text;
-    assert!(text.contains("- {to: 0.0.0.0/0, via: 10.0.0.1, metric: 10001"), "{text}");
-    assert!(!text.contains("- {to: 10.0.0.0/20, scope: link, metric: 10001"), "{text}");
+    assert!(
+        text.contains("- {to: 0.0.0.0/0, via: 10.0.0.1, metric: 10001"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("- {to: 10.0.0.0/20, scope: link, metric: 10001"),
+        "{text}"
+    );
 }
 
 #[test]
-fn ifupdown_holds_the_primary_s_rules_in_a_secondary_s_stanza_where_another_stack_runs_the_primary() {
+fn ifupdown_holds_the_primary_s_rules_in_a_secondary_s_stanza_where_another_stack_runs_the_primary()
+{
     let files = [
         NETPLAN,
         CLOUD_INIT,
-        ("/etc/network/interfaces", "source-directory /etc/network/interfaces.d\n"),
+        (
+            "/etc/network/interfaces",
+            "source-directory /etc/network/interfaces.d\n",
+        ),
         ("/run/network/ifstate", "eth1=eth1\n"),
     ];
     let mixed = rendered(&files, vec![guest::primary(), guest::eth1()]);
-    assert_eq!(paths(&mixed), [DROP_IN, "/etc/network/interfaces.d/60-eniroute-eth1"]);
+    assert_eq!(
+        paths(&mixed),
+        [DROP_IN, "/etc/network/interfaces.d/60-eniroute-eth1"]
+    );
     let text = &mixed.wanted[1].text;
     assert!(
         text.contains(
@@ -196,6 +310,9 @@ fn ifupdown_holds_the_primary_s_rules_in_a_secondary_s_stanza_where_another_stac
 #[test]
 fn a_file_of_an_eni_that_changes_its_stack_is_obsolete() {
     let yaml = ("/etc/netplan/60-eniroute-eth1.yaml", KEYFILE.1);
-    let mixed = rendered(&[NETPLAN, CLOUD_INIT, BY_PROFILE, yaml], guest::desired().enis);
+    let mixed = rendered(
+        &[NETPLAN, CLOUD_INIT, BY_PROFILE, yaml],
+        guest::desired().enis,
+    );
     assert_eq!(mixed.obsolete, [std::path::PathBuf::from(yaml.0)]);
 }

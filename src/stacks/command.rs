@@ -35,23 +35,40 @@ pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
 ///
 /// # Errors
 /// As for [`run`].
-pub fn run_in(environment: &[(&str, &str)], program: &str, args: &[&str], wait: Duration) -> Result<()> {
+pub fn run_in(
+    environment: &[(&str, &str)],
+    program: &str,
+    args: &[&str],
+    wait: Duration,
+) -> Result<()> {
     info!("{program} {}", args.join(" "));
     let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
     let mut command = Command::new(program);
-    command.args(args).env("PATH", PATH).env("LC_ALL", "C").envs(environment.iter().copied());
+    command
+        .args(args)
+        .env("PATH", PATH)
+        .env("LC_ALL", "C")
+        .envs(environment.iter().copied());
     match try_run(&mut command, wait).map_err(|e| failed(e.to_string()))? {
         Some((status, _)) if status.success() => Ok(()),
         Some((status, words)) => Err(failed(format!("{status}: {}", words.trim()))),
-        None => Err(failed(format!("did not end within {wait:?} and was killed (--wait bounds it)"))),
+        None => Err(failed(format!(
+            "did not end within {wait:?} and was killed (--wait bounds it)"
+        ))),
     }
 }
 
 /// How it ended, and what it said; `None` when it had to be killed. It writes to a file: a pipe could fill up.
 fn try_run(command: &mut Command, wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
     let mut said = tempfile::tempfile()?;
-    command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?).process_group(0);
-    let Some(status) = end(&mut command.spawn()?, wait)? else { return Ok(None) };
+    command
+        .stdin(Stdio::null())
+        .stdout(said.try_clone()?)
+        .stderr(said.try_clone()?)
+        .process_group(0);
+    let Some(status) = end(&mut command.spawn()?, wait)? else {
+        return Ok(None);
+    };
     let mut words = Vec::new();
     said.rewind()?;
     said.take(WORDS).read_to_end(&mut words)?;
@@ -66,7 +83,10 @@ fn end(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>> {
             return Ok(Some(status));
         }
         if Instant::now() >= deadline {
-            killpg(Pid::from_raw(child.id().try_into().map_err(io::Error::other)?), Signal::SIGKILL)?;
+            killpg(
+                Pid::from_raw(child.id().try_into().map_err(io::Error::other)?),
+                Signal::SIGKILL,
+            )?;
             child.wait()?;
             return Ok(None);
         }

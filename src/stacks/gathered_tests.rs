@@ -21,72 +21,161 @@ struct Owners {
 }
 
 const fn owners(backend: &'static Stack, primary: bool, files: Files) -> Owners {
-    Owners { backend, files, primary }
+    Owners {
+        backend,
+        files,
+        primary,
+    }
 }
 
 const ROUTES: &str = "routes: [{to: 10.9.0.0/16, via: 10.0.0.1, table: 101}]";
 
 fn all_owners() -> Vec<Owners> {
-    const ETH0: (&str, &str) = ("/etc/netplan/50-a.yaml", "network: {ethernets: {eth0: {dhcp4: true}}}");
-    const UNIT0: (&str, &str) = ("/etc/systemd/network/20-eth0.network", "[Match]\nName=eth0\n");
-    const SCRIPT0: (&str, &str) = ("/etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\n");
-    const DEBIAN: (&str, &str) =
-        ("/etc/network/interfaces", "iface eth0 inet dhcp\nsource-directory /etc/network/interfaces.d\n");
-    const NM: (&str, &str) = ("/usr/lib/x86_64-linux-gnu/NetworkManager/1.42.4/plugin.so", "");
+    const ETH0: (&str, &str) = (
+        "/etc/netplan/50-a.yaml",
+        "network: {ethernets: {eth0: {dhcp4: true}}}",
+    );
+    const UNIT0: (&str, &str) = (
+        "/etc/systemd/network/20-eth0.network",
+        "[Match]\nName=eth0\n",
+    );
+    const SCRIPT0: (&str, &str) = (
+        "/etc/sysconfig/network-scripts/ifcfg-eth0",
+        "DEVICE=eth0\nBOOTPROTO=dhcp\n",
+    );
+    const DEBIAN: (&str, &str) = (
+        "/etc/network/interfaces",
+        "iface eth0 inet dhcp\nsource-directory /etc/network/interfaces.d\n",
+    );
+    const NM: (&str, &str) = (
+        "/usr/lib/x86_64-linux-gnu/NetworkManager/1.42.4/plugin.so",
+        "",
+    );
     vec![
         owners(&netplan::STACK, true, &[ETH0]),
         owners(
             &netplan::STACK,
             true,
-            &[ETH0, ("/etc/netplan/60-z.yaml", "network: {ethernets: {eth1: {dhcp4: true}}}")],
-        ),
-        owners(&netplan::STACK, true, &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}}}")]),
-        owners(
-            &netplan::STACK,
-            true,
-            &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}, eth2: {ROUTES}}}")],
-        ),
-        owners(
-            &netplan::STACK,
-            true,
-            &[ETH0, ("/etc/netplan/51.yaml", "network: {ethernets: {eth1: {ROUTES}, eth2: {}}}")],
+            &[
+                ETH0,
+                (
+                    "/etc/netplan/60-z.yaml",
+                    "network: {ethernets: {eth1: {dhcp4: true}}}",
+                ),
+            ],
         ),
         owners(
             &netplan::STACK,
             true,
-            &[("/etc/netplan/5.yaml", "network: {ethernets: {eth0: {ROUTES}, eth1: {ROUTES}}}")],
+            &[
+                ETH0,
+                (
+                    "/etc/netplan/51.yaml",
+                    "network: {ethernets: {eth1: {ROUTES}}}",
+                ),
+            ],
+        ),
+        owners(
+            &netplan::STACK,
+            true,
+            &[
+                ETH0,
+                (
+                    "/etc/netplan/51.yaml",
+                    "network: {ethernets: {eth1: {ROUTES}, eth2: {ROUTES}}}",
+                ),
+            ],
+        ),
+        owners(
+            &netplan::STACK,
+            true,
+            &[
+                ETH0,
+                (
+                    "/etc/netplan/51.yaml",
+                    "network: {ethernets: {eth1: {ROUTES}, eth2: {}}}",
+                ),
+            ],
+        ),
+        owners(
+            &netplan::STACK,
+            true,
+            &[(
+                "/etc/netplan/5.yaml",
+                "network: {ethernets: {eth0: {ROUTES}, eth1: {ROUTES}}}",
+            )],
         ),
         owners(
             &netplan::STACK,
             false,
-            &[("/etc/netplan/5.yaml", "network: {ethernets: {all: {match: {name: 'e*'}}}}")],
+            &[(
+                "/etc/netplan/5.yaml",
+                "network: {ethernets: {all: {match: {name: 'e*'}}}}",
+            )],
         ),
         owners(
             &netplan::STACK,
             false,
-            &[("/etc/netplan/5.yaml", "network: {ethernets: {all: {match: {name: 'e*'}, ROUTES}}}")],
+            &[(
+                "/etc/netplan/5.yaml",
+                "network: {ethernets: {all: {match: {name: 'e*'}, ROUTES}}}",
+            )],
         ),
         owners(&networkd::STACK, true, &[UNIT0]),
-        owners(&networkd::STACK, true, &[UNIT0, ("/etc/systemd/network/21.network", "[Match]\nName=eth1\n")]),
         owners(
             &networkd::STACK,
             true,
             &[
                 UNIT0,
                 ("/etc/systemd/network/21.network", "[Match]\nName=eth1\n"),
-                ("/etc/systemd/network/22.network", "[Match]\nMACAddress=02:00:00:00:00:03\n"),
             ],
         ),
-        owners(&networkd::STACK, false, &[("/etc/systemd/network/20.network", "[Match]\nName=eth0\nName=eth1\n")]),
-        owners(&networkd::STACK, false, &[("/etc/systemd/network/20.network", "[Match]\nName=e*\n")]),
+        owners(
+            &networkd::STACK,
+            true,
+            &[
+                UNIT0,
+                ("/etc/systemd/network/21.network", "[Match]\nName=eth1\n"),
+                (
+                    "/etc/systemd/network/22.network",
+                    "[Match]\nMACAddress=02:00:00:00:00:03\n",
+                ),
+            ],
+        ),
+        owners(
+            &networkd::STACK,
+            false,
+            &[(
+                "/etc/systemd/network/20.network",
+                "[Match]\nName=eth0\nName=eth1\n",
+            )],
+        ),
+        owners(
+            &networkd::STACK,
+            false,
+            &[("/etc/systemd/network/20.network", "[Match]\nName=e*\n")],
+        ),
         owners(&network_manager::STACK, false, &[NM]),
         owners(&ifupdown::STACK, true, &[DEBIAN]),
-        owners(&ifupdown::STACK, true, &[DEBIAN, ("/etc/network/interfaces.d/a", "iface eth1 inet manual\n")]),
+        owners(
+            &ifupdown::STACK,
+            true,
+            &[
+                DEBIAN,
+                ("/etc/network/interfaces.d/a", "iface eth1 inet manual\n"),
+            ],
+        ),
         owners(&network_scripts::STACK, true, &[SCRIPT0]),
         owners(
             &network_scripts::STACK,
             true,
-            &[SCRIPT0, ("/etc/sysconfig/network-scripts/ifcfg-eth1", "DEVICE=eth1\nBOOTPROTO=none\n")],
+            &[
+                SCRIPT0,
+                (
+                    "/etc/sysconfig/network-scripts/ifcfg-eth1",
+                    "DEVICE=eth1\nBOOTPROTO=none\n",
+                ),
+            ],
         ),
     ]
 }
@@ -95,21 +184,33 @@ fn all_owners() -> Vec<Owners> {
 fn desired(numbers: &[usize], main_routes_first: bool) -> Desired {
     let all = guest::desired().enis;
     let mut enis: Vec<Planned> = numbers.iter().map(|number| all[*number].clone()).collect();
-    for planned in enis.iter_mut().filter(|planned| main_routes_first && !planned.eni.primary) {
+    for planned in enis
+        .iter_mut()
+        .filter(|planned| main_routes_first && !planned.eni.primary)
+    {
         let bands = |rule: &crate::net::Rule| {
             let from = rule.from.map(|net| net.to_string()).unwrap_or_default();
             guest::bands(&from, rule.table)
         };
         planned.rules = planned.rules.iter().flat_map(bands).collect();
     }
-    Desired { enis, ..Desired::default() }
+    Desired {
+        enis,
+        ..Desired::default()
+    }
 }
 
 #[test]
 fn no_two_files_have_one_path_and_each_object_stands_in_one_of_them() {
-    for (owners, main_routes_first) in all_owners().iter().flat_map(|owners| [(owners, false), (owners, true)]) {
+    for (owners, main_routes_first) in all_owners()
+        .iter()
+        .flat_map(|owners| [(owners, false), (owners, true)])
+    {
         for numbers in [&[0, 1][..], &[0, 1, 2], &[1], &[1, 2]] {
-            let case = format!("{} {:?} {main_routes_first} {numbers:?}", owners.backend, owners.files);
+            let case = format!(
+                "{} {:?} {main_routes_first} {numbers:?}",
+                owners.backend, owners.files
+            );
             assert_each_once(owners, &desired(numbers, main_routes_first), &case);
         }
     }
@@ -120,29 +221,73 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
     let disk = Disk::new(root.path()).unwrap();
     for (path, text) in owners.files {
         let text = text.replace("ROUTES", ROUTES);
-        disk.commit(&FileChange::Create(File { path: path.into(), mode: 0o600, text })).unwrap();
+        disk.commit(&FileChange::Create(File {
+            path: path.into(),
+            mode: 0o600,
+            text,
+        }))
+        .unwrap();
     }
-    let rendered = render(&disk, &owners.backend.into(), desired, &guest::links(), &BTreeSet::new()).unwrap();
-    assert_eq!(rendered.errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0], "{case}");
+    let rendered = render(
+        &disk,
+        &owners.backend.into(),
+        desired,
+        &guest::links(),
+        &BTreeSet::new(),
+    )
+    .unwrap();
+    assert_eq!(
+        rendered
+            .errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        [""; 0],
+        "{case}"
+    );
     let paths: BTreeSet<_> = rendered.wanted.iter().map(|file| &file.path).collect();
     assert_eq!(paths.len(), rendered.wanted.len(), "{case}: {paths:#?}");
 
     let mut held: BTreeMap<String, usize> = BTreeMap::new();
     let all = rendered.wanted.iter().flat_map(objects);
     all.for_each(|object| *held.entry(format!("{object:?}")).or_default() += 1);
-    let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary).count();
+    let secondaries = desired
+        .enis
+        .iter()
+        .filter(|planned| !planned.eni.primary)
+        .count();
     let mut expected: BTreeMap<String, usize> = BTreeMap::new();
     for planned in &desired.enis {
-        for object in planned.objects().filter(|object| is_for_a_file(object, planned, owners, desired)) {
+        for object in planned
+            .objects()
+            .filter(|object| is_for_a_file(object, planned, owners, desired))
+        {
             // NetworkManager takes a rule away with the last profile that has it.
             let everywhere = planned.eni.primary && owners.backend == &network_manager::STACK;
-            expected.insert(format!("{object:?}"), if everywhere { secondaries } else { 1 });
+            expected.insert(
+                format!("{object:?}"),
+                if everywhere { secondaries } else { 1 },
+            );
         }
     }
     assert_eq!(held, expected, "{case}");
-    disk.plan(&rendered.wanted, &rendered.obsolete).unwrap().iter().for_each(|change| disk.commit(change).unwrap());
-    let again = render(&disk, &owners.backend.into(), desired, &guest::links(), &BTreeSet::new()).unwrap();
-    assert_eq!(disk.plan(&again.wanted, &again.obsolete).unwrap(), [], "{case}: a second run changes nothing");
+    disk.plan(&rendered.wanted, &rendered.obsolete)
+        .unwrap()
+        .iter()
+        .for_each(|change| disk.commit(change).unwrap());
+    let again = render(
+        &disk,
+        &owners.backend.into(),
+        desired,
+        &guest::links(),
+        &BTreeSet::new(),
+    )
+    .unwrap();
+    assert_eq!(
+        disk.plan(&again.wanted, &again.obsolete).unwrap(),
+        [],
+        "{case}: a second run changes nothing"
+    );
 }
 
 /// Where the primary's own file takes nothing, its table is the boot service's, and the others' subnets stay out of
@@ -151,7 +296,9 @@ fn is_for_a_file(object: &Object, planned: &Planned, owners: &Owners, desired: &
     let waits = !owners.primary && desired.enis.iter().any(|planned| planned.eni.primary);
     match object {
         Object::Address(_) => !planned.eni.primary || owners.primary,
-        Object::Route(route) if waits => !planned.eni.primary && (route.table != MAIN || route.via.is_some()),
+        Object::Route(route) if waits => {
+            !planned.eni.primary && (route.table != MAIN || route.via.is_some())
+        }
         Object::Route(_) | Object::Rule(_) => true,
         Object::LinkUp(_) | Object::Sysctl(_) => false,
     }
@@ -165,21 +312,32 @@ fn objects(file: &File) -> Vec<Object> {
         Some("yaml") => yaml(text, dev),
         Some("network" | "conf") => sections(text, dev),
         Some("nmconnection") => keyfile(text, dev),
-        _ => text.lines().filter(|line| !line.trim().starts_with("down")).flat_map(|line| command(line, dev)).collect(),
+        _ => text
+            .lines()
+            .filter(|line| !line.trim().starts_with("down"))
+            .flat_map(|line| command(line, dev))
+            .collect(),
     }
 }
 
 fn address(net: &str, dev: &str) -> Object {
     let net: ipnet::IpNet = net.parse().unwrap();
     assert_eq!(net.prefix_len(), net.max_prefix_len(), "{net}");
-    Object::Address(crate::net::Address { dev: dev.into(), net })
+    Object::Address(crate::net::Address {
+        dev: dev.into(),
+        net,
+    })
 }
 
 /// A route from keys in the notation of either netplan or networkd.
 fn route(keys: &BTreeMap<&str, &str>, dev: &str) -> Object {
     let get = |names: [&str; 2]| names.iter().find_map(|name| keys.get(name).copied());
-    let dst = get(["to", "Destination"]).filter(|dst| !dst.ends_with("/0")).unwrap_or("default");
-    let words = |key: &str, value: Option<&str>| value.map_or(String::new(), |value| format!(" {key} {value}"));
+    let dst = get(["to", "Destination"])
+        .filter(|dst| !dst.ends_with("/0"))
+        .unwrap_or("default");
+    let words = |key: &str, value: Option<&str>| {
+        value.map_or(String::new(), |value| format!(" {key} {value}"))
+    };
     let throw = get(["type", "Type"]) == Some("throw");
     let words = [
         format!("{}{dst}", if throw { "throw " } else { "" }),
@@ -193,20 +351,47 @@ fn route(keys: &BTreeMap<&str, &str>, dev: &str) -> Object {
 }
 
 fn rule(keys: &BTreeMap<&str, &str>) -> Object {
-    let get = |names: [&str; 2]| names.iter().find_map(|name| keys.get(name).copied()).unwrap();
-    let suppress = keys.get("SuppressPrefixLength").map(|n| format!(" suppress_prefixlength {n}")).unwrap_or_default();
-    let [from, table, priority] = [["from", "From"], ["table", "Table"], ["priority", "Priority"]].map(get);
-    Object::Rule(guest::rule(&format!("from {from} lookup {table} priority {priority}{suppress}")))
+    let get = |names: [&str; 2]| {
+        names
+            .iter()
+            .find_map(|name| keys.get(name).copied())
+            .unwrap()
+    };
+    let suppress = keys
+        .get("SuppressPrefixLength")
+        .map(|n| format!(" suppress_prefixlength {n}"))
+        .unwrap_or_default();
+    let [from, table, priority] = [
+        ["from", "From"],
+        ["table", "Table"],
+        ["priority", "Priority"],
+    ]
+    .map(get);
+    Object::Rule(guest::rule(&format!(
+        "from {from} lookup {table} priority {priority}{suppress}"
+    )))
 }
 
 fn yaml(text: &str, dev: &str) -> Vec<Object> {
     let mut found = Vec::new();
     for line in text.lines().map(|line| line.trim().replace('"', "")) {
         if let Some(list) = line.strip_prefix("addresses: [") {
-            found.extend(list.trim_end_matches(']').split(", ").map(|net| address(net, dev)));
+            found.extend(
+                list.trim_end_matches(']')
+                    .split(", ")
+                    .map(|net| address(net, dev)),
+            );
         } else if let Some(map) = line.strip_prefix("- {") {
-            let keys = map.trim_end_matches('}').split(", ").map(|pair| pair.split_once(": ").unwrap()).collect();
-            found.push(if line.contains("priority") { rule(&keys) } else { route(&keys, dev) });
+            let keys = map
+                .trim_end_matches('}')
+                .split(", ")
+                .map(|pair| pair.split_once(": ").unwrap())
+                .collect();
+            found.push(if line.contains("priority") {
+                rule(&keys)
+            } else {
+                route(&keys, dev)
+            });
         }
     }
     found
@@ -216,8 +401,16 @@ fn sections(text: &str, dev: &str) -> Vec<Object> {
     let mut found = Vec::new();
     for section in text.split('[').skip(1) {
         let (name, lines) = section.split_once("]\n").unwrap();
-        let pairs: Vec<_> = lines.lines().map(|line| line.split_once('=').unwrap()).collect();
-        found.extend(pairs.iter().filter(|(key, _)| *key == "Address").map(|(_, net)| address(net, dev)));
+        let pairs: Vec<_> = lines
+            .lines()
+            .map(|line| line.split_once('=').unwrap())
+            .collect();
+        found.extend(
+            pairs
+                .iter()
+                .filter(|(key, _)| *key == "Address")
+                .map(|(_, net)| address(net, dev)),
+        );
         let keys = pairs.into_iter().collect();
         match name {
             "Route" => found.push(route(&keys, dev)),
@@ -229,7 +422,10 @@ fn sections(text: &str, dev: &str) -> Vec<Object> {
 }
 
 fn keyfile(text: &str, dev: &str) -> Vec<Object> {
-    let pairs: Vec<_> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let pairs: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
     let mut found = Vec::new();
     for (number, (key, value)) in pairs.iter().enumerate() {
         if key.starts_with("address") {
@@ -237,10 +433,19 @@ fn keyfile(text: &str, dev: &str) -> Vec<Object> {
         } else if key.starts_with("routing-rule") {
             found.push(Object::Rule(guest::rule(&value.replace("table", "lookup"))));
         } else if key.starts_with("route") && !key.ends_with("_options") {
-            let options = pairs.get(number + 1).filter(|(next, _)| *next == format!("{key}_options"));
-            let options = options.map(|(_, options)| options.replace("src=", "from=")).unwrap_or_default();
-            let mut keys: BTreeMap<&str, &str> = options.split(',').filter_map(|pair| pair.split_once('=')).collect();
-            let [to, via, metric] = value.split(',').collect::<Vec<_>>()[..] else { panic!("{value}") };
+            let options = pairs
+                .get(number + 1)
+                .filter(|(next, _)| *next == format!("{key}_options"));
+            let options = options
+                .map(|(_, options)| options.replace("src=", "from="))
+                .unwrap_or_default();
+            let mut keys: BTreeMap<&str, &str> = options
+                .split(',')
+                .filter_map(|pair| pair.split_once('='))
+                .collect();
+            let [to, via, metric] = value.split(',').collect::<Vec<_>>()[..] else {
+                panic!("{value}")
+            };
             keys.extend([("to", to), ("metric", metric)]);
             keys.extend(Some(("via", via)).filter(|_| !["0.0.0.0", "::"].contains(&via)));
             found.push(route(&keys, dev));
@@ -257,7 +462,13 @@ fn command(line: &str, dev: &str) -> Vec<Object> {
         .replace(" proto static", "")
         .replace(" protocol static", "");
     let words = |verb: &str| {
-        line.split_once(verb).map(|(_, words)| words.split(" ||").next().unwrap().replace(" 2>/dev/null", ""))
+        line.split_once(verb).map(|(_, words)| {
+            words
+                .split(" ||")
+                .next()
+                .unwrap()
+                .replace(" 2>/dev/null", "")
+        })
     };
     if let Some(words) = words(" address replace ") {
         return vec![address(words.split(' ').next().unwrap(), dev)];
@@ -268,8 +479,14 @@ fn command(line: &str, dev: &str) -> Vec<Object> {
     if let Some(words) = words(" rule add ") {
         return vec![Object::Rule(guest::rule(&words))];
     }
-    if let Some((_, list)) = line.split_once('=').filter(|(key, _)| key.starts_with("IP")) {
-        let hosts = list.trim_matches('"').split(' ').map(|net| net.split('/').next().unwrap());
+    if let Some((_, list)) = line
+        .split_once('=')
+        .filter(|(key, _)| key.starts_with("IP"))
+    {
+        let hosts = list
+            .trim_matches('"')
+            .split(' ')
+            .map(|net| net.split('/').next().unwrap());
         return hosts
             .flat_map(str::parse::<std::net::IpAddr>)
             .map(|ip| address(&ipnet::IpNet::from(ip).to_string(), dev))
@@ -277,7 +494,9 @@ fn command(line: &str, dev: &str) -> Vec<Object> {
     }
     match line.split(' ').next() {
         Some("from") => vec![Object::Rule(guest::rule(&line))],
-        Some(_) if line.contains(" table ") || line.contains(" metric ") => vec![Object::Route(guest::route(&line))],
+        Some(_) if line.contains(" table ") || line.contains(" metric ") => {
+            vec![Object::Route(guest::route(&line))]
+        }
         _ => Vec::new(),
     }
 }
@@ -290,14 +509,35 @@ fn two_files_with_one_path_are_an_error_that_names_both_and_what_is_there_stays(
     let mut desired = desired(&[0, 1, 2], false);
     let path = Path::new("/etc/NetworkManager/system-connections/eniroute-eni-1.nmconnection");
     let text = marker::marker(&desired.enis[1]);
-    disk.commit(&FileChange::Create(File { path: path.into(), mode: 0o600, text })).unwrap();
+    disk.commit(&FileChange::Create(File {
+        path: path.into(),
+        mode: 0o600,
+        text,
+    }))
+    .unwrap();
     desired.enis[2].eni.id = desired.enis[1].eni.id.clone();
-    let rendered =
-        render(&disk, &Stacks::from(&network_manager::STACK), &desired, &guest::links(), &BTreeSet::new()).unwrap();
-    assert_eq!((rendered.wanted.as_slice(), rendered.obsolete.as_slice()), (&[][..], &[][..]));
-    let [error] = &rendered.errors[..] else { panic!("{:?}", rendered.errors) };
+    let rendered = render(
+        &disk,
+        &Stacks::from(&network_manager::STACK),
+        &desired,
+        &guest::links(),
+        &BTreeSet::new(),
+    )
+    .unwrap();
+    assert_eq!(
+        (rendered.wanted.as_slice(), rendered.obsolete.as_slice()),
+        (&[][..], &[][..])
+    );
+    let [error] = &rendered.errors[..] else {
+        panic!("{:?}", rendered.errors)
+    };
     let error = error.to_string();
-    for word in [path.to_str().unwrap(), "eni-1 (02:00:00:00:00:02)", "eni-1 (02:00:00:00:00:03)", "exclude"] {
+    for word in [
+        path.to_str().unwrap(),
+        "eni-1 (02:00:00:00:00:02)",
+        "eni-1 (02:00:00:00:00:03)",
+        "exclude",
+    ] {
         assert!(error.contains(word), "{word} is not in {error}");
     }
 }

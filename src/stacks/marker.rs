@@ -63,11 +63,21 @@ pub(super) fn is_own(text: &str) -> bool {
 /// Reads a file's first line; `None` when the file is not ours.
 pub(super) fn owner(path: &Path, first_line: &str) -> Option<OwnFile> {
     let rest = first_line.strip_prefix(WRITTEN_BY)?;
-    let words = rest.strip_prefix(" for ").and_then(|rest| rest.split_once(" ("));
+    let words = rest
+        .strip_prefix(" for ")
+        .and_then(|rest| rest.split_once(" ("));
     let (eni, mac) = words.unwrap_or_default();
     let of_eni = |rest: &str| Some(Owner::Eni(rest.split(')').next()?.parse().ok()?));
-    let owner = if rest.starts_with(FOR_HOST) { Some(Owner::Host) } else { of_eni(mac) };
-    Some(OwnFile { path: path.to_owned(), eni: eni.to_owned(), owner })
+    let owner = if rest.starts_with(FOR_HOST) {
+        Some(Owner::Host)
+    } else {
+        of_eni(mac)
+    };
+    Some(OwnFile {
+        path: path.to_owned(),
+        eni: eni.to_owned(),
+        owner,
+    })
 }
 
 /// Every file of ours in these folders and their drop-ins, sorted by folder and name.

@@ -32,14 +32,20 @@ pub use stack::{Before, Changes, HandOver, Prepared, Rendering, Stack, Told};
 
 /// Every stack, in the order in which a host is asked for them: netplan drives networkd, NetworkManager may drive ifcfg
 /// files.
-pub static STACKS: &[&Stack] =
-    &[&netplan::STACK, &network_scripts::STACK, &network_manager::STACK, &networkd::STACK, &ifupdown::STACK];
+pub static STACKS: &[&Stack] = &[
+    &netplan::STACK,
+    &network_scripts::STACK,
+    &network_manager::STACK,
+    &networkd::STACK,
+    &ifupdown::STACK,
+];
 
 /// For a host without a stack.
 pub static NONE: Stack = Stack::NONE;
 
 /// What that means.
-const NO_FILES: &str = "no files are written: kernel only, the boot service repeats it at every boot";
+const NO_FILES: &str =
+    "no files are written: kernel only, the boot service repeats it at every boot";
 
 /// Those, and the one for a host without.
 pub fn all() -> impl Iterator<Item = &'static Stack> {
@@ -113,15 +119,30 @@ pub fn render(
     if renderers.0.is_empty() {
         return Ok(rendered);
     }
-    let without = desired.enis.iter().filter(|planned| renderers.of(stacks.of(planned)).is_none());
-    let keep: BTreeSet<Mac> = keep.iter().copied().chain(without.map(|planned| planned.eni.mac)).collect();
+    let without = desired
+        .enis
+        .iter()
+        .filter(|planned| renderers.of(stacks.of(planned)).is_none());
+    let keep: BTreeSet<Mac> = keep
+        .iter()
+        .copied()
+        .chain(without.map(|planned| planned.eni.mac))
+        .collect();
     let desired = &assign::for_the_boot(desired, stacks, &renderers);
     let mut all = Vec::new();
     let shares = assign::divide(desired, stacks, &renderers);
     for ((_, renderer), share) in renderers.0.iter().zip(&shares) {
-        let Rendering { mut files, units, complete, catch_all, notes } = renderer.render(share);
+        let Rendering {
+            mut files,
+            units,
+            complete,
+            catch_all,
+            notes,
+        } = renderer.render(share);
         if let Some(catch_all) = catch_all {
-            files.extend(networkd::hold::file(disk, desired, links, &catch_all, &units)?);
+            files.extend(networkd::hold::file(
+                disk, desired, links, &catch_all, &units,
+            )?);
         }
         rendered.units.extend(units);
         rendered.complete.extend(complete);
@@ -131,7 +152,9 @@ pub fn render(
     all.extend(host::files(&desired.host));
     let (single, doubles) = once_each(all);
     rendered.errors.extend(doubles.iter().map(doubled));
-    single.into_iter().try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
+    single
+        .into_iter()
+        .try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
     rendered.obsolete = obsolete(disk, &keep, &rendered.wanted)?;
     rendered.obsolete.retain(|path| !doubles.contains_key(path));
     Ok(rendered)
@@ -144,28 +167,47 @@ pub fn render(
 /// A stack refuses them: they must not be put in place.
 pub fn prepare<'a>(about: &HandOver<'a>) -> Result<Vec<Box<dyn Prepared + 'a>>> {
     let is_for_this_host = about.disk.is_host() && !about.changes.files.is_empty();
-    STACKS.iter().filter(|_| is_for_this_host).map(|stack| (stack.prepare)(about)).collect()
+    STACKS
+        .iter()
+        .filter(|_| is_for_this_host)
+        .map(|stack| (stack.prepare)(about))
+        .collect()
 }
 
 /// What the stacks have failed to take away in loading files of ours.
 pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec<Change> {
-    STACKS.iter().flat_map(|stack| (stack.leftovers)(before, desired, observed)).collect()
+    STACKS
+        .iter()
+        .flat_map(|stack| (stack.leftovers)(before, desired, observed))
+        .collect()
 }
 
 /// Files that are alone at their path, and the others. Of two, only one could be on the disk: the other one's part
 /// would be missing at a boot, and each run would write what it finds to be different.
 fn once_each(files: Vec<File>) -> (Vec<File>, BTreeMap<PathBuf, Vec<File>>) {
     let mut count: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    files.iter().for_each(|file| *count.entry(file.path.clone()).or_default() += 1);
-    let (single, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| count.get(&file.path) == Some(&1));
+    files
+        .iter()
+        .for_each(|file| *count.entry(file.path.clone()).or_default() += 1);
+    let (single, others): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|file| count.get(&file.path) == Some(&1));
     let mut doubles: BTreeMap<PathBuf, Vec<File>> = BTreeMap::new();
-    others.into_iter().for_each(|file| doubles.entry(file.path.clone()).or_default().push(file));
+    others
+        .into_iter()
+        .for_each(|file| doubles.entry(file.path.clone()).or_default().push(file));
     (single, doubles)
 }
 
 fn doubled((path, files): (&PathBuf, &Vec<File>)) -> Error {
     let owner = |file: &File| marker::owner(path, file.text.lines().next()?);
-    let name = |own: OwnFile| format!("{} ({})", own.eni, own.mac().map_or_else(String::new, |mac| mac.to_string()));
+    let name = |own: OwnFile| {
+        format!(
+            "{} ({})",
+            own.eni,
+            own.mac().map_or_else(String::new, |mac| mac.to_string())
+        )
+    };
     let owners: Vec<_> = files.iter().filter_map(owner).map(name).collect();
     Error::Failed(format!(
         "{}: {} files are to stand at this path: of {}. None was written, and what is there was left alone; exclude one \
@@ -179,7 +221,9 @@ fn doubled((path, files): (&PathBuf, &Vec<File>)) -> Error {
 /// Files of ours that are not `wanted`, those of ENIs to be kept left out.
 fn obsolete(disk: &Disk, keep: &BTreeSet<Mac>, wanted: &[File]) -> Result<Vec<PathBuf>> {
     let wanted: BTreeSet<_> = wanted.iter().map(|file| &file.path).collect();
-    let old = own_files(disk)?.into_iter().filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
+    let old = own_files(disk)?
+        .into_iter()
+        .filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
     Ok(old.map(|own| own.path).collect())
 }
 
@@ -193,9 +237,10 @@ fn admit(disk: &Disk, file: File, keep: &BTreeSet<Mac>, rendered: &mut Rendered)
                 "{path} is not eniroute's (its first line does not say so) and was left alone; \
                  move it away, or exclude the ENI in /etc/eniroute.toml"
             ))),
-            Some(own) if own.is_kept(keep) => rendered
-                .notes
-                .push(format!("{path} was left as it is: it belongs to {}, whose metadata could not be read", own.eni)),
+            Some(own) if own.is_kept(keep) => rendered.notes.push(format!(
+                "{path} was left as it is: it belongs to {}, whose metadata could not be read",
+                own.eni
+            )),
             Some(_) => rendered.wanted.push(file),
         },
     }

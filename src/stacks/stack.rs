@@ -85,7 +85,10 @@ impl Finding {
 
     /// It does not.
     pub fn no(why: &str) -> Self {
-        Self { yes: false, why: why.to_owned() }
+        Self {
+            yes: false,
+            why: why.to_owned(),
+        }
     }
 
     /// By a path that is there only where the stack runs.
@@ -111,9 +114,19 @@ pub struct Host<'a> {
 
 impl<'a> Host<'a> {
     /// A file of ours for this ENI of which `is_its` says that it is the stack's.
-    pub fn own_file(&self, planned: &Planned, is_its: impl Fn(&str) -> bool) -> Option<&'a OwnFile> {
-        let name = |own: &OwnFile| own.path.file_name().is_some_and(|name| is_its(&name.to_string_lossy()));
-        self.own.iter().find(|own| own.mac() == Some(planned.eni.mac) && name(own))
+    pub fn own_file(
+        &self,
+        planned: &Planned,
+        is_its: impl Fn(&str) -> bool,
+    ) -> Option<&'a OwnFile> {
+        let name = |own: &OwnFile| {
+            own.path
+                .file_name()
+                .is_some_and(|name| is_its(&name.to_string_lossy()))
+        };
+        self.own
+            .iter()
+            .find(|own| own.mac() == Some(planned.eni.mac) && name(own))
     }
 
     /// The interface of this ENI.
@@ -167,21 +180,34 @@ pub struct Share<'a> {
 impl<'a> Share<'a> {
     /// Everything, where one stack runs the whole host.
     pub fn whole(desired: &'a Desired) -> Self {
-        Self { enis: desired.enis.iter().collect(), rules_of: primary_with_rules(desired) }
+        Self {
+            enis: desired.enis.iter().collect(),
+            rules_of: primary_with_rules(desired),
+        }
     }
 
     /// `planned` with those rules that its own files are to hold: a secondary ENI's its own, and the primary's,
     /// too, if it is the one that `carries` them.
     pub fn with_rules(&self, planned: &Planned, carries: bool) -> Planned {
         let own = planned.rules.iter().filter(|_| !planned.eni.primary);
-        let guests = self.rules_of.iter().filter(|_| carries).flat_map(|guest| &guest.rules);
-        Planned { rules: own.chain(guests).cloned().collect(), ..planned.clone() }
+        let guests = self
+            .rules_of
+            .iter()
+            .filter(|_| carries)
+            .flat_map(|guest| &guest.rules);
+        Planned {
+            rules: own.chain(guests).cloned().collect(),
+            ..planned.clone()
+        }
     }
 }
 
 /// The primary ENI, if it has rules.
 pub fn primary_with_rules(desired: &Desired) -> Option<&Planned> {
-    desired.enis.iter().find(|planned| planned.eni.primary && !planned.rules.is_empty())
+    desired
+        .enis
+        .iter()
+        .find(|planned| planned.eni.primary && !planned.rules.is_empty())
 }
 
 /// The renderer of a stack that files are written for.

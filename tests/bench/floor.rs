@@ -10,12 +10,18 @@ use crate::vpc::{Host, IMDS};
 pub fn read_metadata(guest: &Host, macs: &[String]) -> io::Result<()> {
     guest.enter(|| {
         let mut client = Client::connect()?;
-        let token = client.ask("PUT /latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 60")?;
+        let token = client.ask(
+            "PUT /latest/api/token",
+            "X-aws-ec2-metadata-token-ttl-seconds: 60",
+        )?;
         let header = format!("X-aws-ec2-metadata-token: {token}");
         client.ask("GET /latest/meta-data/mac", &header)?;
         for mac in macs {
             for key in ["device-number", "local-ipv4s", "subnet-ipv4-cidr-block"] {
-                client.ask(&format!("GET /latest/meta-data/network/interfaces/macs/{mac}/{key}"), &header)?;
+                client.ask(
+                    &format!("GET /latest/meta-data/network/interfaces/macs/{mac}/{key}"),
+                    &header,
+                )?;
             }
         }
         Ok(())
@@ -30,7 +36,9 @@ impl Client {
     fn connect() -> io::Result<Self> {
         let stream = TcpStream::connect((IMDS, 80))?;
         stream.set_nodelay(true)?;
-        Ok(Self { reader: BufReader::new(stream) })
+        Ok(Self {
+            reader: BufReader::new(stream),
+        })
     }
 
     /// The body of the answer, which must be a 200.
@@ -53,7 +61,9 @@ impl Client {
             let mut line = String::new();
             self.reader.read_line(&mut line)?;
             match line.trim().split_once(": ") {
-                Some(("Content-Length", value)) => length = value.parse().map_err(io::Error::other)?,
+                Some(("Content-Length", value)) => {
+                    length = value.parse().map_err(io::Error::other)?
+                }
                 Some(_) => {}
                 None => return Ok(length),
             }
@@ -76,7 +86,10 @@ impl Objects {
         let lines: Vec<_> = commands.map(|command| batch_line(command)).collect();
         let back = lines.iter().rev().map(|line| inverse(line));
         let (v6, other): (Vec<_>, Vec<_>) = back.partition(|line| line.starts_with("-6 "));
-        Self { make: lines.join("\n"), take_back: [v6.join("\n"), other.join("\n")] }
+        Self {
+            make: lines.join("\n"),
+            take_back: [v6.join("\n"), other.join("\n")],
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -88,7 +101,9 @@ impl Objects {
     }
 
     pub fn take_back(&self, guest: &Host) {
-        self.take_back.iter().for_each(|lines| guest.ip_batch(lines));
+        self.take_back
+            .iter()
+            .for_each(|lines| guest.ip_batch(lines));
     }
 }
 
@@ -101,5 +116,6 @@ fn batch_line(command: &str) -> String {
 fn inverse(line: &str) -> String {
     let line = line.replace(" add ", " del ").replace(" replace ", " del ");
     let line = line.strip_suffix(" nodad noprefixroute").unwrap_or(&line);
-    line.strip_suffix(" up").map_or(line.to_owned(), |link| format!("{link} down"))
+    line.strip_suffix(" up")
+        .map_or(line.to_owned(), |link| format!("{link} down"))
 }

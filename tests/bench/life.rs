@@ -33,7 +33,11 @@ pub fn rows() -> Vec<Vec<String>> {
         "detached: link gone to the end of `hotplug remove`",
         "moved to a stand-by: attached to first answered ping",
     ];
-    names.iter().zip(times).map(|(name, times)| vec![(*name).to_owned(), min_median(&times)]).collect()
+    names
+        .iter()
+        .zip(times)
+        .map(|(name, times)| vec![(*name).to_owned(), min_median(&times)])
+        .collect()
 }
 
 struct Life {
@@ -60,8 +64,19 @@ impl Life {
         let (guest, neighbour) = (vpc.guest(), vpc.neighbour(b));
         // The VPC itself answers for every address that it has assigned; nobody waits for a second ARP request.
         let link = neighbour.sh("ip -o route show 10.1.0.0/20 | sed 's/.* dev //; s/ .*//'");
-        neighbour.ip(&format!("neigh replace {ADDRESS} lladdr {MAC} dev {} nud permanent", link.trim()));
-        Self { vpc, guest, neighbour, root, standby, standby_root, eni }
+        neighbour.ip(&format!(
+            "neigh replace {ADDRESS} lladdr {MAC} dev {} nud permanent",
+            link.trim()
+        ));
+        Self {
+            vpc,
+            guest,
+            neighbour,
+            root,
+            standby,
+            standby_root,
+            eni,
+        }
     }
 
     fn round(&mut self) -> [f64; 6] {
@@ -91,13 +106,20 @@ impl Life {
         let (program, root) = (binary(), self.root.path().display().to_string());
         let run = self.guest.enter(move || {
             let arguments = ["--root", &root, "hotplug", "add", "eth1", "--wait", "10"];
-            Command::new(program).args(arguments).stdout(Stdio::null()).spawn().expect("start eniroute")
+            Command::new(program)
+                .args(arguments)
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("start eniroute")
         });
         sleep(Duration::from_millis(500));
         let complete = now();
         self.vpc.imds().heal();
         self.vpc.imds().fault(Fault::Slow(IMDS_TAKES));
-        assert!(run.wait_with_output().expect("its end").status.success(), "eniroute hotplug add failed");
+        assert!(
+            run.wait_with_output().expect("its end").status.success(),
+            "eniroute hotplug add failed"
+        );
         self.first_answer(&pings, complete)
     }
 
@@ -122,14 +144,28 @@ impl Life {
     }
 
     fn pings(&self) -> Background {
-        self.neighbour.command("ping").args(["-D", "-n", "-W", "1", "-i", EVERY, ADDRESS]).background()
+        self.neighbour
+            .command("ping")
+            .args(["-D", "-n", "-W", "1", "-i", EVERY, ADDRESS])
+            .background()
     }
 
     /// Milliseconds from `since`, in seconds, to the first answer; every answer before that is another host's.
     fn first_answer(&self, pings: &Background, since: f64) -> f64 {
-        let stamp = |line: &str| line.strip_prefix('[')?.split(']').next()?.parse::<f64>().ok();
+        let stamp = |line: &str| {
+            line.strip_prefix('[')?
+                .split(']')
+                .next()?
+                .parse::<f64>()
+                .ok()
+        };
         let answers = || -> Vec<f64> {
-            pings.log().lines().filter(|line| line.contains("bytes from")).filter_map(stamp).collect()
+            pings
+                .log()
+                .lines()
+                .filter(|line| line.contains("bytes from"))
+                .filter_map(stamp)
+                .collect()
         };
         let first = || answers().into_iter().find(|stamp| *stamp > since);
         let patient = (0..100).find_map(|_| {
@@ -138,7 +174,8 @@ impl Life {
                 None
             })
         });
-        (patient.unwrap_or_else(|| panic!("no ping is answered: {}", self.guest.dump())) - since) * 1e3
+        (patient.unwrap_or_else(|| panic!("no ping is answered: {}", self.guest.dump())) - since)
+            * 1e3
     }
 
     /// Milliseconds of wall time.
@@ -147,13 +184,21 @@ impl Life {
     }
 
     fn on_standby(&self, arguments: &str) -> f64 {
-        run(&self.vpc.guest_of(self.standby), &self.standby_root, arguments)
+        run(
+            &self.vpc.guest_of(self.standby),
+            &self.standby_root,
+            arguments,
+        )
     }
 }
 
 fn run(host: &Host, root: &TempDir, arguments: &str) -> f64 {
     let begin = Instant::now();
-    host.command(&binary()).arg("--root").arg(root.path().display()).args(arguments.split(' ')).run();
+    host.command(&binary())
+        .arg("--root")
+        .arg(root.path().display())
+        .args(arguments.split(' '))
+        .run();
     begin.elapsed().as_secs_f64() * 1e3
 }
 
@@ -165,7 +210,10 @@ fn disk() -> TempDir {
 
 /// Seconds since 1970, as `ping -D` prints them.
 fn now() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the time").as_secs_f64()
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("the time")
+        .as_secs_f64()
 }
 
 /// A disk by whose look the network stack is netplan; none runs.

@@ -22,7 +22,8 @@ pub struct Ran {
 
 impl Agent {
     pub fn connect(path: &Path, deadline: Deadline) -> Self {
-        let stream = connect(path, deadline).unwrap_or_else(|e| panic!("the agent's port at {}: {e}", path.display()));
+        let stream = connect(path, deadline)
+            .unwrap_or_else(|e| panic!("the agent's port at {}: {e}", path.display()));
         let reader = Reader::new(&stream);
         Self { stream, reader }
     }
@@ -40,7 +41,11 @@ impl Agent {
 
     /// Runs a bash script as root.
     pub fn run(&mut self, script: &str, deadline: Deadline) -> io::Result<Ran> {
-        self.ask(&format!("RUN {}", script.len()), script.as_bytes(), deadline)
+        self.ask(
+            &format!("RUN {}", script.len()),
+            script.as_bytes(),
+            deadline,
+        )
     }
 
     /// Has a script run that ends this boot: nobody may be left to answer.
@@ -49,18 +54,31 @@ impl Agent {
     }
 
     /// Writes a file, with an octal mode, and the folders above it.
-    pub fn put(&mut self, content: &[u8], mode: &str, path: &str, deadline: Deadline) -> io::Result<Ran> {
-        self.ask(&format!("PUT {} {mode} {path}", content.len()), content, deadline)
+    pub fn put(
+        &mut self,
+        content: &[u8],
+        mode: &str,
+        path: &str,
+        deadline: Deadline,
+    ) -> io::Result<Ran> {
+        self.ask(
+            &format!("PUT {} {mode} {path}", content.len()),
+            content,
+            deadline,
+        )
     }
 
     fn ask(&mut self, head: &str, body: &[u8], deadline: Deadline) -> io::Result<Ran> {
         self.stream.write_all(format!("{head}\n").as_bytes())?;
         self.stream.write_all(body)?;
         let line = self.reader.line(deadline)?;
-        let (status, length) =
-            answer_head(&line).ok_or_else(|| io::Error::other(format!("not an answer: `{line}`")))?;
+        let (status, length) = answer_head(&line)
+            .ok_or_else(|| io::Error::other(format!("not an answer: `{line}`")))?;
         let output = self.reader.bytes(length, deadline)?;
-        Ok(Ran { status, output: String::from_utf8_lossy(&output).into_owned() })
+        Ok(Ran {
+            status,
+            output: String::from_utf8_lossy(&output).into_owned(),
+        })
     }
 }
 

@@ -24,25 +24,35 @@ pub struct Site {
 impl Site {
     pub fn new() -> Self {
         let mut vpc = Vpc::new();
-        let subnets = [("10.0.1.0/24", "a"), ("10.0.2.0/24", "b"), ("10.0.3.0/24", "c")]
-            .map(|(ipv4, letter)| vpc.subnet(ipv4, Some(&format!("2001:db8:1:{letter}::/64"))));
+        let subnets = [
+            ("10.0.1.0/24", "a"),
+            ("10.0.2.0/24", "b"),
+            ("10.0.3.0/24", "c"),
+        ]
+        .map(|(ipv4, letter)| vpc.subnet(ipv4, Some(&format!("2001:db8:1:{letter}::/64"))));
         Self { vpc, subnets }
     }
 
     pub fn primary(&self) -> EniSpec {
         let eni = EniSpec::new(self.subnets[0], "ens5").mac("06:1a:2b:00:01:0a");
-        eni.ipv4([PRIMARY[0]]).ipv6([PRIMARY[1]]).public(PRIMARY[0], PUBLIC)
+        eni.ipv4([PRIMARY[0]])
+            .ipv6([PRIMARY[1]])
+            .public(PRIMARY[0], PUBLIC)
     }
 
     pub fn second(&self) -> EniSpec {
         let eni = EniSpec::new(self.subnets[1], "").mac("06:1a:2b:00:02:14");
-        eni.ipv4(["10.0.2.20", "10.0.2.21"]).ipv6(["2001:db8:1:b::20"]).public("10.0.2.20", "54.178.197.195")
+        eni.ipv4(["10.0.2.20", "10.0.2.21"])
+            .ipv6(["2001:db8:1:b::20"])
+            .public("10.0.2.20", "54.178.197.195")
     }
 
     /// The ENI that is hot-plugged.
     pub fn late(&self) -> EniSpec {
         let eni = EniSpec::new(self.subnets[2], "").mac("06:1a:2b:00:03:28");
-        eni.ipv4(["10.0.3.40", "10.0.3.41"]).ipv6(["2001:db8:1:c::40"]).public("10.0.3.40", "3.104.193.180")
+        eni.ipv4(["10.0.3.40", "10.0.3.41"])
+            .ipv6(["2001:db8:1:c::40"])
+            .public("10.0.3.40", "3.104.193.180")
     }
 
     /// How the Internet knows an address of ours: itself if IPv6, an Elastic IP or not at all if IPv4.
@@ -60,23 +70,42 @@ pub fn run(image: Image, steps: &mut Steps) {
     let mut site = Site::new();
     let primary = site.primary();
     let vpc = &mut site.vpc;
-    let Some(mut guest) = steps.essential("boots", || Guest::boot(vpc, image, [primary])) else { return };
+    let Some(mut guest) = steps.essential("boots", || Guest::boot(vpc, image, [primary])) else {
+        return;
+    };
     steps.step("is up", || ready(&mut guest));
     steps.note(&versions(&mut guest));
-    steps.step("the primary ENI answers", || primary_answers(&mut site, &mut guest));
-    steps.step("the metadata service answers inside", || metadata_answers(&mut guest));
-    steps.step("an ENI is plugged in and out", || plug_and_unplug(&mut site, &mut guest, image));
-    steps.step("the primary ENI still answers", || primary_answers(&mut site, &mut guest));
+    steps.step("the primary ENI answers", || {
+        primary_answers(&mut site, &mut guest)
+    });
+    steps.step("the metadata service answers inside", || {
+        metadata_answers(&mut guest)
+    });
+    steps.step("an ENI is plugged in and out", || {
+        plug_and_unplug(&mut site, &mut guest, image)
+    });
+    steps.step("the primary ENI still answers", || {
+        primary_answers(&mut site, &mut guest)
+    });
     if steps.essential("reboots", || guest.reboot()).is_none() {
         return;
     }
     steps.step("is up again", || ready(&mut guest));
-    steps.step("the primary ENI answers after the reboot", || primary_answers(&mut site, &mut guest));
+    steps.step("the primary ENI answers after the reboot", || {
+        primary_answers(&mut site, &mut guest)
+    });
 }
 
 pub fn ready(guest: &mut Guest) {
     let verdict = guest.wait_ready();
-    assert_eq!(verdict, "running", "{}", guest.try_run("journalctl -b -p warning --no-pager | tail -40").output);
+    assert_eq!(
+        verdict,
+        "running",
+        "{}",
+        guest
+            .try_run("journalctl -b -p warning --no-pager | tail -40")
+            .output
+    );
 }
 
 /// From the Internet and from its subnet, in both families.
@@ -108,9 +137,17 @@ fn plug_and_unplug(site: &mut Site, guest: &mut Guest, image: Image) {
 
 fn comes_and_goes(site: &mut Site, guest: &mut Guest, eni: EniId, interface: &str) {
     let link = format!("/sys/class/net/{interface}");
-    assert!(guest.comes_true(&format!("grep 06:1a:2b:00:03:28 {link}/address"), 30), "{}", guest.run("ip link"));
+    assert!(
+        guest.comes_true(&format!("grep 06:1a:2b:00:03:28 {link}/address"), 30),
+        "{}",
+        guest.run("ip link")
+    );
     guest.unplug(&mut site.vpc, eni);
-    assert!(guest.comes_true(&format!("! [ -e {link} ]"), 30), "{}", guest.run("ip link"));
+    assert!(
+        guest.comes_true(&format!("! [ -e {link} ]"), 30),
+        "{}",
+        guest.run("ip link")
+    );
 }
 
 pub fn state(guest: &mut Guest) -> String {
@@ -121,7 +158,11 @@ pub fn state(guest: &mut Guest) -> String {
 
 fn versions(guest: &mut Guest) -> String {
     let packages = "systemd netplan.io cloud-init network-manager ifupdown isc-dhcp-client";
-    let query = format!("dpkg-query -W -f '${{Package}} ${{Version}}\\n' {packages} 2>/dev/null | awk NF==2");
+    let query = format!(
+        "dpkg-query -W -f '${{Package}} ${{Version}}\\n' {packages} 2>/dev/null | awk NF==2"
+    );
     let boot = "systemd-analyze time | head -1";
-    guest.try_run(&format!("echo kernel $(uname -r); {query}; {boot}")).output
+    guest
+        .try_run(&format!("echo kernel $(uname -r); {query}; {boot}"))
+        .output
 }

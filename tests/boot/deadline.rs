@@ -20,7 +20,11 @@ impl Deadline {
 
     fn left(self) -> io::Result<Duration> {
         let left = self.0.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+        if left.is_zero() {
+            Err(ErrorKind::TimedOut.into())
+        } else {
+            Ok(left)
+        }
     }
 }
 
@@ -29,7 +33,11 @@ pub struct Reader(BufReader<UnixStream>);
 
 impl Reader {
     pub fn new(stream: &UnixStream) -> Self {
-        Self(BufReader::new(stream.try_clone().expect("a copy of the socket's descriptor")))
+        Self(BufReader::new(
+            stream
+                .try_clone()
+                .expect("a copy of the socket's descriptor"),
+        ))
     }
 
     /// A line without its end.

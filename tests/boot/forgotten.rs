@@ -17,7 +17,10 @@ pub fn run(image: Image, steps: &mut Steps) {
     let mut site = Site::new();
     let enis = [site.primary(), site.second()];
     let vpc = &mut site.vpc;
-    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
+    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis))
+    else {
+        return;
+    };
     steps.step("is up", || ready(&mut guest));
     if image.has_cloud_init() {
         by_files(steps, &mut site, &mut guest);
@@ -28,7 +31,10 @@ pub fn run(image: Image, steps: &mut Steps) {
 
 /// Real cloud-init. What eniroute wrote stands without cloud-init's file, and before any run.
 fn by_files(steps: &mut Steps, site: &mut Site, guest: &mut Guest) {
-    if steps.essential("eniroute is copied in", || install(guest)).is_none() {
+    if steps
+        .essential("eniroute is copied in", || install(guest))
+        .is_none()
+    {
         return;
     }
     applies(steps, site, guest, &two());
@@ -38,12 +44,21 @@ fn by_files(steps: &mut Steps, site: &mut Site, guest: &mut Guest) {
     }
     steps.step("is up again, all but cloud-init", || {
         let failed = guest.wait_ready();
-        let failed: Vec<_> = failed.split(' ').filter(|word| word.ends_with(".service")).collect();
-        assert!(failed.iter().all(|unit| unit.starts_with("cloud-init")), "{failed:?}");
+        let failed: Vec<_> = failed
+            .split(' ')
+            .filter(|word| word.ends_with(".service"))
+            .collect();
+        assert!(
+            failed.iter().all(|unit| unit.starts_with("cloud-init")),
+            "{failed:?}"
+        );
     });
     steps.step("cloud-init has forgotten the second ENI", || {
         let yaml = guest.run("cat /etc/netplan/50-cloud-init.yaml");
-        assert!(yaml.contains("06:1a:2b:00:01:0a") && !yaml.contains("06:1a:2b:00:02:14"), "{yaml}");
+        assert!(
+            yaml.contains("06:1a:2b:00:01:0a") && !yaml.contains("06:1a:2b:00:02:14"),
+            "{yaml}"
+        );
     });
     before_any_run(steps, site, guest, &two());
     site.vpc.imds().heal();
@@ -53,26 +68,47 @@ fn by_files(steps: &mut Steps, site: &mut Site, guest: &mut Guest) {
 
 /// The file of the second ENI is written and taken away as cloud-init does it. eniroute's own units do the rest.
 fn by_units(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image) {
-    steps.step("the owner's file has the second ENI", || drop(guest.run(&remember(image))));
-    if steps.essential("the package is installed", || installed::install(site, guest, &two())).is_none() {
+    steps.step("the owner's file has the second ENI", || {
+        drop(guest.run(&remember(image)))
+    });
+    if steps
+        .essential("the package is installed", || {
+            installed::install(site, guest, &two())
+        })
+        .is_none()
+    {
         return;
     }
-    steps.step("the owner's file forgets it", || drop(guest.run(&forget(image))));
+    steps.step("the owner's file forgets it", || {
+        drop(guest.run(&forget(image)))
+    });
     site.vpc.imds().fault(Fault::REFUSE);
     if steps.essential("reboots", || guest.reboot()).is_none() {
         return;
     }
-    steps.step("every address answers before the metadata service does", || all_answer(site, guest, &two()));
+    steps.step(
+        "every address answers before the metadata service does",
+        || all_answer(site, guest, &two()),
+    );
     steps.step("is up again", || ready(guest));
-    println!("{}", guest.run("journalctl -b -u 'eniroute*' -o cat --no-pager"));
+    println!(
+        "{}",
+        guest.run("journalctl -b -u 'eniroute*' -o cat --no-pager")
+    );
     site.vpc.imds().heal();
-    steps.step("the metadata service is back: every address answers", || {
-        guest.run("eniroute refresh --wait 15");
-        all_answer(site, guest, &two());
-    });
+    steps.step(
+        "the metadata service is back: every address answers",
+        || {
+            guest.run("eniroute refresh --wait 15");
+            all_answer(site, guest, &two());
+        },
+    );
     steps.step("nothing changes any more", || {
         settled(guest);
-        assert_eq!(guest.run("eniroute apply --wait 15").split(':').next(), Some("nothing to do"));
+        assert_eq!(
+            guest.run("eniroute apply --wait 15").split(':').next(),
+            Some("nothing to do")
+        );
     });
 }
 
@@ -89,7 +125,9 @@ fn remember(image: Image) -> String {
             PROFILE.replace("ens6", "ens5")
         ),
         Image::BullseyeIfupdown => {
-            format!("cp {INTERFACES} /root/primary; printf '\\nauto eth1\\niface eth1 inet dhcp\\n' >> {INTERFACES}")
+            format!(
+                "cp {INTERFACES} /root/primary; printf '\\nauto eth1\\niface eth1 inet dhcp\\n' >> {INTERFACES}"
+            )
         }
         _ => ":".to_owned(),
     }

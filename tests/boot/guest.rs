@@ -38,15 +38,35 @@ impl Guest {
     /// Attaches the ENIs to the VPC's first instance and boots it. Returns as soon as commands can be
     /// run, which is long before the network is up: see [`Guest::wait_ready`].
     pub fn boot(vpc: &mut Vpc, image: Image, enis: impl IntoIterator<Item = EniSpec>) -> Self {
-        let enis: Vec<_> = enis.into_iter().map(|spec| Some(vpc.attach(spec.machine()))).collect();
+        let enis: Vec<_> = enis
+            .into_iter()
+            .map(|spec| Some(vpc.attach(spec.machine())))
+            .collect();
         let folder = TempDir::new().expect("a folder for the guest's sockets");
-        let nics = enis.iter().flatten().enumerate().flat_map(|(n, &eni)| nic_arguments(vpc, n, eni));
-        let arguments: Vec<_> = machine_arguments(image, folder.path()).into_iter().chain(nics).collect();
-        let nice = vpc.router().command("nice").args(["-n", "10", "qemu-system-x86_64"]);
+        let nics = enis
+            .iter()
+            .flatten()
+            .enumerate()
+            .flat_map(|(n, &eni)| nic_arguments(vpc, n, eni));
+        let arguments: Vec<_> = machine_arguments(image, folder.path())
+            .into_iter()
+            .chain(nics)
+            .collect();
+        let nice = vpc
+            .router()
+            .command("nice")
+            .args(["-n", "10", "qemu-system-x86_64"]);
         let qemu = nice.args(arguments).background();
         let monitor = Qmp::connect(&folder.path().join("monitor"));
         let agent = Agent::connect(&folder.path().join("agent"), Deadline::after(COMMAND));
-        let mut guest = Self { qemu, folder, monitor, agent, boot_id: String::new(), enis };
+        let mut guest = Self {
+            qemu,
+            folder,
+            monitor,
+            agent,
+            boot_id: String::new(),
+            enis,
+        };
         guest.await_boot();
         guest
     }
@@ -56,7 +76,12 @@ impl Guest {
     pub fn wait_ready(&mut self) -> String {
         let script = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend";
         let ran = self.agent.run(script, Deadline::after(BOOT));
-        let ran = ran.unwrap_or_else(|e| panic!("the guest is not up after {BOOT} s: {e}\n{}", self.console()));
+        let ran = ran.unwrap_or_else(|e| {
+            panic!(
+                "the guest is not up after {BOOT} s: {e}\n{}",
+                self.console()
+            )
+        });
         ran.output.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -88,9 +113,18 @@ impl Guest {
     /// Copies a program into the guest, root's own, mode 0755.
     pub fn push(&mut self, from: &Path, to: &str) {
         let content = fs::read(from).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
-        let ran = self.agent.put(&content, "0755", to, Deadline::after(COMMAND));
-        let ran = ran.unwrap_or_else(|e| panic!("copy {} to the guest's {to}: {e}", from.display()));
-        assert_eq!(ran.status, 0, "copy {} to the guest's {to}: {}", from.display(), ran.output);
+        let ran = self
+            .agent
+            .put(&content, "0755", to, Deadline::after(COMMAND));
+        let ran =
+            ran.unwrap_or_else(|e| panic!("copy {} to the guest's {to}: {e}", from.display()));
+        assert_eq!(
+            ran.status,
+            0,
+            "copy {} to the guest's {to}: {}",
+            from.display(),
+            ran.output
+        );
     }
 
     /// Hot-plugs an ENI. It has the next device number, and the PCI slot that goes with it.
@@ -124,11 +158,18 @@ impl Guest {
 
     /// Unplugs an ENI and detaches it from the instance.
     pub fn unplug(&mut self, vpc: &mut Vpc, eni: EniId) {
-        let n = self.enis.iter().position(|&e| e == Some(eni)).expect("an ENI of this guest");
+        let n = self
+            .enis
+            .iter()
+            .position(|&e| e == Some(eni))
+            .expect("an ENI of this guest");
         let (nic, cable) = (format!("nic{n}"), format!("cable{n}"));
         self.monitor.execute("device_del", json!({ "id": nic }));
         // The guest's kernel has to let go of it.
-        assert!(self.monitor.saw("DEVICE_DELETED", &nic, COMMAND), "the guest does not give {nic} back");
+        assert!(
+            self.monitor.saw("DEVICE_DELETED", &nic, COMMAND),
+            "the guest does not give {nic} back"
+        );
         self.monitor.execute("netdev_del", json!({ "id": cable }));
         vpc.detach(eni);
         self.enis[n] = None;
@@ -136,7 +177,9 @@ impl Guest {
 
     /// Reboots as an administrator would, and returns as soon as commands can be run again.
     pub fn reboot(&mut self) {
-        self.agent.tell("systemctl --no-block reboot").expect("the agent's port is open");
+        self.agent
+            .tell("systemctl --no-block reboot")
+            .expect("the agent's port is open");
         self.await_boot();
     }
 
@@ -150,14 +193,22 @@ impl Guest {
         let begin = Instant::now();
         match self.agent.greeting(&self.boot_id, Deadline::after(BOOT)) {
             Ok(id) => self.boot_id = id,
-            Err(e) => panic!("no sign of life after {} s: {e}\n{}", begin.elapsed().as_secs(), self.console()),
+            Err(e) => panic!(
+                "no sign of life after {} s: {e}\n{}",
+                begin.elapsed().as_secs(),
+                self.console()
+            ),
         }
     }
 }
 
 fn machine_arguments(image: Image, folder: &Path) -> Vec<String> {
     let files = image.files();
-    let (root, kernel, initrd) = (files.root.display(), files.kernel.display(), files.initrd.display());
+    let (root, kernel, initrd) = (
+        files.root.display(),
+        files.kernel.display(),
+        files.initrd.display(),
+    );
     let folder = folder.display();
     // udev would load drivers for all that an emulated CPU can do; the disk controller is never used.
     let append = format!(

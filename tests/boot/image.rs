@@ -68,7 +68,11 @@ impl Image {
 
     /// What the kernel must be told, beside what all are told.
     pub fn kernel_options(self) -> &'static str {
-        if self == Self::BullseyeIfupdown { "net.ifnames=0" } else { "" }
+        if self == Self::BullseyeIfupdown {
+            "net.ifnames=0"
+        } else {
+            ""
+        }
     }
 
     /// cloud-init writes the network's configuration.
@@ -84,12 +88,24 @@ impl Image {
     /// Builds it unless it is cached. Takes a minute or two, once.
     pub fn files(self) -> Files {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/images/build");
-        let out = Command::new(script).arg(self.name()).stderr(Stdio::inherit()).output();
+        let out = Command::new(script)
+            .arg(self.name())
+            .stderr(Stdio::inherit())
+            .output();
         let out = out.unwrap_or_else(|e| panic!("{script}: {e}"));
-        assert!(out.status.success(), "{script} {}: {}: run tests/setup-boot first", self.name(), out.status);
+        assert!(
+            out.status.success(),
+            "{script} {}: {}: run tests/setup-boot first",
+            self.name(),
+            out.status
+        );
         let folder = PathBuf::from(String::from_utf8_lossy(&out.stdout).trim());
         let file = |name| folder.join(name);
-        Files { root: file("root.ext4"), kernel: file("vmlinuz"), initrd: file("initrd") }
+        Files {
+            root: file("root.ext4"),
+            kernel: file("vmlinuz"),
+            initrd: file("initrd"),
+        }
     }
 }
 

@@ -25,13 +25,18 @@ pub fn run(image: Image, steps: &mut Steps) {
     let mut site = Site::new();
     let enis = [site.primary(), site.second()];
     let vpc = &mut site.vpc;
-    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
+    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis))
+    else {
+        return;
+    };
     steps.step("is up", || ready(&mut guest));
     let before = settled(&mut guest);
     let two = [&PRIMARY[..], &SECOND].concat();
     let three = [&two[..], &THIRD].concat();
     if steps
-        .essential("the package is installed: every address answers", || install(&mut site, &mut guest, &two))
+        .essential("the package is installed: every address answers", || {
+            install(&mut site, &mut guest, &two)
+        })
         .is_none()
     {
         return;
@@ -42,35 +47,59 @@ pub fn run(image: Image, steps: &mut Steps) {
         late
     });
     let Some(late) = late else { return };
-    steps.step("a link goes down and up: its routes are back", || down_and_up(&mut site, &mut guest, image, &three));
+    steps.step("a link goes down and up: its routes are back", || {
+        down_and_up(&mut site, &mut guest, image, &three)
+    });
     steps.step("no unit has failed", || ready(&mut guest));
     if !reboots(steps, &mut guest) {
         return;
     }
-    steps.step("every address answers after the reboot", || all_answer(&mut site, &mut guest, &three));
+    steps.step("every address answers after the reboot", || {
+        all_answer(&mut site, &mut guest, &three)
+    });
     steps.step("the units run", || units_run(&mut guest));
-    steps.step("the ENI is unplugged and forgotten", || unplug(&mut site, &mut guest, late, &two));
+    steps.step("the ENI is unplugged and forgotten", || {
+        unplug(&mut site, &mut guest, late, &two)
+    });
     steps.step("still no unit has failed", || ready(&mut guest));
-    steps.step("the package is removed: every address answers", || removed(&mut site, &mut guest, &two));
+    steps.step("the package is removed: every address answers", || {
+        removed(&mut site, &mut guest, &two)
+    });
     steps.step("the package is purged", || purge(&mut guest));
     if reboots(steps, &mut guest) {
-        steps.step("the host is as it was", || same(&before, &settled(&mut guest)));
+        steps.step("the host is as it was", || {
+            same(&before, &settled(&mut guest))
+        });
     }
 }
 
 fn deb() -> PathBuf {
-    let name = concat!("/target/dist/eniroute_", env!("CARGO_PKG_VERSION"), "_amd64.deb");
+    let name = concat!(
+        "/target/dist/eniroute_",
+        env!("CARGO_PKG_VERSION"),
+        "_amd64.deb"
+    );
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR").to_owned() + name);
-    assert!(path.is_file(), "{} is not there: make packages", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there: make packages",
+        path.display()
+    );
     path
 }
 
 /// What dpkg says, which must succeed. Emulated, its many small programs take minutes.
 fn dpkg(guest: &mut Guest, words: &str) -> String {
-    guest.run(&format!("rm -f /root/ended; (dpkg {words}; echo $? >/root/ended) </dev/null >/root/log 2>&1 &"));
+    guest.run(&format!(
+        "rm -f /root/ended; (dpkg {words}; echo $? >/root/ended) </dev/null >/root/log 2>&1 &"
+    ));
     let ended = guest.comes_true("test -s /root/ended", 600);
     let said = guest.run("cat /root/log");
-    assert!(ended, "dpkg {words} has not ended: {said}{}", guest.try_run("ps axf").output);
+    assert!(
+        ended,
+        "dpkg {words} has not ended: {said}{}",
+        guest.try_run("ps axf").output
+    );
     assert_eq!(guest.run("cat /root/ended").trim(), "0", "{said}");
     said
 }
@@ -102,12 +131,10 @@ fn units_run(guest: &mut Guest) {
     let log = guest.run("journalctl -b -u 'eniroute*' -o cat --no-pager");
     println!("{log}");
     assert!(!log.contains("Failed"), "{log}");
-    assert!(
-        guest.comes_true(
-            "systemctl show -P ExecMainExitTimestampMonotonic eniroute-refresh.service | grep -v '^0$'",
-            120
-        )
-    );
+    assert!(guest.comes_true(
+        "systemctl show -P ExecMainExitTimestampMonotonic eniroute-refresh.service | grep -v '^0$'",
+        120
+    ));
 }
 
 fn unplug(site: &mut Site, guest: &mut Guest, eni: EniId, others: &[&str]) {
@@ -115,14 +142,15 @@ fn unplug(site: &mut Site, guest: &mut Guest, eni: EniId, others: &[&str]) {
     assert!(
         guest.comes_true(FORGOTTEN, 20),
         "{}",
-        guest.try_run(&format!("{FORGOTTEN}; journalctl -b -u 'eniroute*'")).output
+        guest
+            .try_run(&format!("{FORGOTTEN}; journalctl -b -u 'eniroute*'"))
+            .output
     );
     all_answer(site, guest, others);
 }
 
 fn removed(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
-    let kernel =
-        "ip rule; ip -6 rule; ip -4 route show table 10001; ip -6 route show table 10001 | sed 's/ expires.*//'";
+    let kernel = "ip rule; ip -6 rule; ip -4 route show table 10001; ip -6 route show table 10001 | sed 's/ expires.*//'";
     let before = guest.run(kernel);
     let said = dpkg(guest, "--remove eniroute");
     assert!(said.contains("until the next boot"), "{said}");

@@ -37,20 +37,44 @@ const STORIES: [Story; 5] = [
     ("plugged", plugged::run),
 ];
 /// What is told of one image alone.
-const BINARY: (Image, Story) = (Image::BookwormNetplan, ("user-data-binary", user_data::of_binary));
-const PACKAGE: (Image, Story) = (Image::BookwormNetplan, ("user-data-package", user_data::of_package));
+const BINARY: (Image, Story) = (
+    Image::BookwormNetplan,
+    ("user-data-binary", user_data::of_binary),
+);
+const PACKAGE: (Image, Story) = (
+    Image::BookwormNetplan,
+    ("user-data-package", user_data::of_package),
+);
 
 fn main() -> ExitCode {
-    let wanted: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let all = Image::ALL.into_iter().flat_map(|image| STORIES.map(|story| (image, story))).chain([BINARY]);
+    let wanted: Vec<_> = env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let is_wanted =
+        |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    let all = Image::ALL
+        .into_iter()
+        .flat_map(|image| STORIES.map(|story| (image, story)))
+        .chain([BINARY]);
     let all = all.chain(user_data::deb().map(|_| PACKAGE));
     let all = all.map(|(image, (name, story))| (format!("{image}/{name}"), image, story));
     let chosen: Vec<_> = all.filter(|(name, ..)| is_wanted(name)).collect();
-    assert!(!chosen.is_empty(), "nothing is called {wanted:?}: images are {:?}", Image::ALL.map(Image::name));
-    let failed: usize = chosen.into_iter().map(|(name, image, story)| tell(name, image, story)).sum();
+    assert!(
+        !chosen.is_empty(),
+        "nothing is called {wanted:?}: images are {:?}",
+        Image::ALL.map(Image::name)
+    );
+    let failed: usize = chosen
+        .into_iter()
+        .map(|(name, image, story)| tell(name, image, story))
+        .sum();
     println!("{failed} steps failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// In a thread of its own, as a VPC wants it. Gives the number of steps that failed.

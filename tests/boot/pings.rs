@@ -14,7 +14,8 @@ pub struct Pings([(&'static str, Background); 2]);
 impl Pings {
     pub fn start(vpc: &Vpc) -> Self {
         let inet = vpc.inet();
-        let pings = [PUBLIC, PRIMARY[1]].map(|target| (target, inet.command("ping").args(["-i", "0.02", target])));
+        let pings = [PUBLIC, PRIMARY[1]]
+            .map(|target| (target, inet.command("ping").args(["-i", "0.02", target])));
         Self(pings.map(|(target, ping)| (target, ping.background())))
     }
 
@@ -23,7 +24,9 @@ impl Pings {
     pub fn lost(&self) -> [(&'static str, usize); 2] {
         // An emulated guest takes its time.
         thread::sleep(Duration::from_secs(2));
-        self.0.each_ref().map(|(target, ping)| (*target, missing(&ping.log())))
+        self.0
+            .each_ref()
+            .map(|(target, ping)| (*target, missing(&ping.log())))
     }
 }
 
@@ -32,9 +35,23 @@ const STEADY: usize = 50;
 
 /// How many numbers are missing among the answers that ping has printed, once they are steady.
 fn missing(log: &str) -> usize {
-    let number = |line: &str| line.split_once("icmp_seq=")?.1.split(' ').next()?.parse().ok();
-    let answered: BTreeSet<usize> = log.lines().filter(|line| line.contains("bytes from")).filter_map(number).collect();
+    let number = |line: &str| {
+        line.split_once("icmp_seq=")?
+            .1
+            .split(' ')
+            .next()?
+            .parse()
+            .ok()
+    };
+    let answered: BTreeSet<usize> = log
+        .lines()
+        .filter(|line| line.contains("bytes from"))
+        .filter_map(number)
+        .collect();
     let is_steady = |first: &&usize| answered.range(**first..**first + STEADY).count() == STEADY;
-    let steady = answered.iter().find(is_steady).unwrap_or_else(|| panic!("too few answers to tell anything:\n{log}"));
+    let steady = answered
+        .iter()
+        .find(is_steady)
+        .unwrap_or_else(|| panic!("too few answers to tell anything:\n{log}"));
     answered.last().map_or(0, |last| last + 1 - steady) - answered.range(steady..).count()
 }

@@ -17,20 +17,34 @@ pub fn run(image: Image, steps: &mut Steps) {
     let mut site = Site::new();
     let primary = site.primary();
     let vpc = &mut site.vpc;
-    let Some(mut guest) = steps.essential("boots with one ENI", || Guest::boot(vpc, image, [primary])) else { return };
+    let Some(mut guest) =
+        steps.essential("boots with one ENI", || Guest::boot(vpc, image, [primary]))
+    else {
+        return;
+    };
     steps.step("is up", || ready(&mut guest));
-    let installed = steps.essential("the package is installed", || installed::install(&mut site, &mut guest, &PRIMARY));
+    let installed = steps.essential("the package is installed", || {
+        installed::install(&mut site, &mut guest, &PRIMARY)
+    });
     if installed.is_none() {
         return;
     }
     if !reboots(steps, &mut guest) {
         return;
     }
-    steps.step("the primary ENI answers", || all_answer(&mut site, &mut guest, &PRIMARY));
+    steps.step("the primary ENI answers", || {
+        all_answer(&mut site, &mut guest, &PRIMARY)
+    });
     let pings = Pings::start(&site.vpc);
-    steps.step("an ENI is plugged in: every address answers", || plug(&mut site, &mut guest, image));
-    steps.step("meanwhile the primary ENI lost no ping", || assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)]));
-    steps.step("networkd has loaded its unit, and the lock is free", || loaded(&mut guest, image));
+    steps.step("an ENI is plugged in: every address answers", || {
+        plug(&mut site, &mut guest, image)
+    });
+    steps.step("meanwhile the primary ENI lost no ping", || {
+        assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)])
+    });
+    steps.step("networkd has loaded its unit, and the lock is free", || {
+        loaded(&mut guest, image)
+    });
     steps.step("networkd starts again: every address answers", || {
         guest.run("systemctl restart systemd-networkd");
         all_answer(&mut site, &mut guest, &two());
@@ -44,18 +58,35 @@ fn two() -> Vec<&'static str> {
 fn plug(site: &mut Site, guest: &mut Guest, image: Image) {
     let spec = site.second();
     guest.plug(&mut site.vpc, spec);
-    assert!(guest.comes_true(&format!("ip link show {}", image.interface(1)), 30), "{}", guest.run("ip link"));
+    assert!(
+        guest.comes_true(&format!("ip link show {}", image.interface(1)), 30),
+        "{}",
+        guest.run("ip link")
+    );
     all_answer(site, guest, &two());
 }
 
 /// The kernel answers before the hand-over ends; that may take as long as networkd takes in an emulated guest.
 fn loaded(guest: &mut Guest, image: Image) {
     let dev = image.interface(1);
-    let ended = format!("systemctl show -P ActiveState eniroute-hotplug@{dev}.service | grep -qx inactive");
-    assert!(guest.comes_true(&ended, 60), "{}", guest.run("systemctl status 'eniroute*'"));
-    println!("{}", guest.run(&format!("journalctl -b -u eniroute-hotplug@{dev} -o short-precise --no-pager")));
+    let ended =
+        format!("systemctl show -P ActiveState eniroute-hotplug@{dev}.service | grep -qx inactive");
+    assert!(
+        guest.comes_true(&ended, 60),
+        "{}",
+        guest.run("systemctl status 'eniroute*'")
+    );
+    println!(
+        "{}",
+        guest.run(&format!(
+            "journalctl -b -u eniroute-hotplug@{dev} -o short-precise --no-pager"
+        ))
+    );
     let status = guest.run(&format!("networkctl status {dev}"));
-    let file = status.lines().find(|line| line.trim_start().starts_with("Network File:")).unwrap_or_default();
+    let file = status
+        .lines()
+        .find(|line| line.trim_start().starts_with("Network File:"))
+        .unwrap_or_default();
     assert!(file.contains("eniroute-"), "{status}");
     guest.run("flock --nonblock /run/eniroute.lock true");
 }

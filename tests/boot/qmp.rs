@@ -20,9 +20,14 @@ pub struct Qmp {
 impl Qmp {
     pub fn connect(path: &Path) -> Self {
         let deadline = Deadline::after(PATIENCE);
-        let stream = connect(path, deadline).unwrap_or_else(|e| panic!("the monitor at {}: {e}", path.display()));
+        let stream = connect(path, deadline)
+            .unwrap_or_else(|e| panic!("the monitor at {}: {e}", path.display()));
         let reader = Reader::new(&stream);
-        let mut qmp = Self { stream, reader, events: vec![] };
+        let mut qmp = Self {
+            stream,
+            reader,
+            events: vec![],
+        };
         // The greeting.
         qmp.message(deadline);
         qmp.execute("qmp_capabilities", json!({}));
@@ -50,7 +55,9 @@ impl Qmp {
         let is_it = |e: &Value| e["event"] == event && e["data"]["device"] == device;
         let deadline = Deadline::after(seconds);
         while !self.events.iter().any(is_it) {
-            let Some(message) = self.try_message(deadline) else { return false };
+            let Some(message) = self.try_message(deadline) else {
+                return false;
+            };
             self.events.push(message);
         }
         self.events.retain(|e| !is_it(e));
@@ -58,7 +65,8 @@ impl Qmp {
     }
 
     fn message(&mut self, deadline: Deadline) -> Value {
-        self.try_message(deadline).expect("the emulator is alive and answers")
+        self.try_message(deadline)
+            .expect("the emulator is alive and answers")
     }
 
     fn try_message(&mut self, deadline: Deadline) -> Option<Value> {

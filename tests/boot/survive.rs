@@ -44,15 +44,23 @@ pub fn run(image: Image, steps: &mut Steps) {
     let mut site = Site::new();
     let enis = [site.primary(), site.second()];
     let vpc = &mut site.vpc;
-    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis)) else { return };
+    let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis))
+    else {
+        return;
+    };
     steps.step("is up", || ready(&mut guest));
     let before = settled(&mut guest);
-    if steps.essential("eniroute is copied in", || install(&mut guest)).is_none() {
+    if steps
+        .essential("eniroute is copied in", || install(&mut guest))
+        .is_none()
+    {
         return;
     }
     let two = [&PRIMARY[..], &SECOND].concat();
     applies(steps, &mut site, &mut guest, &two);
-    let late = steps.essential("an ENI is plugged in", || plug(&mut site, &mut guest, image));
+    let late = steps.essential("an ENI is plugged in", || {
+        plug(&mut site, &mut guest, image)
+    });
     let Some(late) = late else { return };
     let three = [&two[..], &THIRD].concat();
     applies(steps, &mut site, &mut guest, &three);
@@ -62,14 +70,20 @@ pub fn run(image: Image, steps: &mut Steps) {
     }
     before_any_run(steps, &mut site, &mut guest, &three);
     applies(steps, &mut site, &mut guest, &three);
-    steps.step("no frame is dropped as spoofed", || unspoofed(&mut site, &mut guest, &three));
+    steps.step("no frame is dropped as spoofed", || {
+        unspoofed(&mut site, &mut guest, &three)
+    });
     restarts(steps, &mut site, &mut guest, image, &three);
     steps.step("remove", || remove(&mut site, &mut guest, late));
     if reboots(steps, &mut guest) {
-        steps.step("the host is as it was", || same(&before, &settled(&mut guest)));
+        steps.step("the host is as it was", || {
+            same(&before, &settled(&mut guest))
+        });
         // Without eniroute that is all that a host with two ENIs promises.
         let neighbour = site.vpc.neighbour(site.subnets[0]);
-        steps.step("the primary ENI answers its subnet", || assert!(neighbour.ping(&PRIMARY[..1]).is_empty()));
+        steps.step("the primary ENI answers its subnet", || {
+            assert!(neighbour.ping(&PRIMARY[..1]).is_empty())
+        });
     }
 }
 
@@ -77,14 +91,21 @@ pub fn run(image: Image, steps: &mut Steps) {
 /// are left out, so that nothing runs but what the story says.
 pub fn install(guest: &mut Guest) {
     guest.push(&binary(), INSTALLED);
-    guest.push(concat!(env!("CARGO_MANIFEST_DIR"), "/system/99-eniroute.rules").as_ref(), UDEV_RULE);
+    guest.push(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/system/99-eniroute.rules").as_ref(),
+        UDEV_RULE,
+    );
     guest.run(&format!("chmod 644 {UDEV_RULE}"));
 }
 
 pub fn binary() -> PathBuf {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/eniroute");
     let path = PathBuf::from(env::var("ENIROUTE_BINARY").unwrap_or(default.to_owned()));
-    assert!(path.is_file(), "{} is not there: `make build`, or set ENIROUTE_BINARY", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there: `make build`, or set ENIROUTE_BINARY",
+        path.display()
+    );
     path
 }
 
@@ -95,7 +116,9 @@ pub fn applies(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses:
         println!("{}", guest.run(&format!("{INSTALLED} apply -v {WAIT}")));
         all_answer(site, guest, addresses);
     });
-    steps.step("meanwhile the primary ENI lost no ping", || assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)]));
+    steps.step("meanwhile the primary ENI lost no ping", || {
+        assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)])
+    });
 }
 
 /// Neither the report nor the kernel nor the disk shows a second run.
@@ -116,7 +139,11 @@ pub fn settled(guest: &mut Guest) -> String {
         if now == last {
             return now;
         }
-        assert!(!deadline.passed(), "the guest is never at rest:\n{}", diff(&last, &now));
+        assert!(
+            !deadline.passed(),
+            "the guest is never at rest:\n{}",
+            diff(&last, &now)
+        );
         last = now;
     }
 }
@@ -126,13 +153,20 @@ pub fn same(expected: &str, actual: &str) {
 }
 
 fn diff(old: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new).unified_diff().context_radius(0).to_string()
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(0)
+        .to_string()
 }
 
 pub fn plug(site: &mut Site, guest: &mut Guest, image: Image) -> EniId {
     let spec = site.late();
     let eni = guest.plug(&mut site.vpc, spec);
-    assert!(guest.comes_true(&format!("ip link show {}", image.interface(2)), 30), "{}", guest.run("ip link"));
+    assert!(
+        guest.comes_true(&format!("ip link show {}", image.interface(2)), 30),
+        "{}",
+        guest.run("ip link")
+    );
     eni
 }
 
@@ -155,29 +189,61 @@ pub fn all_answer(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
 
 /// Who asked in vain, and whom.
 fn silent(site: &mut Site, addresses: &[&str]) -> Vec<(String, IpAddr)> {
-    let public: Vec<_> = addresses.iter().filter_map(|address| Site::from_the_internet(address)).collect();
+    let public: Vec<_> = addresses
+        .iter()
+        .filter_map(|address| Site::from_the_internet(address))
+        .collect();
     let neighbours = site.subnets.map(|subnet| site.vpc.neighbour(subnet));
-    let asked = |host: &Host, of: &[&str]| host.ping(of).into_iter().map(|to| (host.name().to_owned(), to)).collect();
+    let asked = |host: &Host, of: &[&str]| {
+        host.ping(of)
+            .into_iter()
+            .map(|to| (host.name().to_owned(), to))
+            .collect()
+    };
     let inet: Vec<_> = asked(&site.vpc.inet(), &public);
-    inet.into_iter().chain(neighbours.iter().flat_map(|host| -> Vec<_> { asked(host, addresses) })).collect()
+    inet.into_iter()
+        .chain(
+            neighbours
+                .iter()
+                .flat_map(|host| -> Vec<_> { asked(host, addresses) }),
+        )
+        .collect()
 }
 
 pub fn before_any_run(steps: &mut Steps, site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
-    steps.step("every address answers before any run", || all_answer(site, guest, addresses));
-    steps.step("no frame is dropped as spoofed", || unspoofed(site, guest, addresses));
+    steps.step("every address answers before any run", || {
+        all_answer(site, guest, addresses)
+    });
+    steps.step("no frame is dropped as spoofed", || {
+        unspoofed(site, guest, addresses)
+    });
 }
 
 fn unspoofed(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
     let before = (site.vpc.spoofed(), site.vpc.wrong_arp());
     all_answer(site, guest, addresses);
-    assert_eq!((site.vpc.spoofed(), site.vpc.wrong_arp()), before, "{}", state(guest));
+    assert_eq!(
+        (site.vpc.spoofed(), site.vpc.wrong_arp()),
+        before,
+        "{}",
+        state(guest)
+    );
 }
 
-fn restarts(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image, addresses: &[&str]) {
-    steps.step("the network manager restarts: every address answers", || {
-        guest.run(&format!("systemctl restart {}", image.manager()));
-        all_answer(site, guest, addresses);
-    });
+fn restarts(
+    steps: &mut Steps,
+    site: &mut Site,
+    guest: &mut Guest,
+    image: Image,
+    addresses: &[&str],
+) {
+    steps.step(
+        "the network manager restarts: every address answers",
+        || {
+            guest.run(&format!("systemctl restart {}", image.manager()));
+            all_answer(site, guest, addresses);
+        },
+    );
     applies(steps, site, guest, addresses);
 }
 

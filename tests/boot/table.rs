@@ -23,7 +23,11 @@ impl Steps {
     pub fn essential<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> Option<T> {
         let begin = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(work));
-        self.row(name, if result.is_ok() { "ok" } else { "FAILED" }, begin.elapsed());
+        self.row(
+            name,
+            if result.is_ok() { "ok" } else { "FAILED" },
+            begin.elapsed(),
+        );
         self.failed += usize::from(result.is_err());
         result.ok()
     }
@@ -38,6 +42,10 @@ impl Steps {
     }
 
     fn row(&self, name: &str, result: &str, time: Duration) {
-        println!("{:<26} {name:<56} {result:<7} {:>7.1} s", self.story, time.as_secs_f64());
+        println!(
+            "{:<26} {name:<56} {result:<7} {:>7.1} s",
+            self.story,
+            time.as_secs_f64()
+        );
     }
 }

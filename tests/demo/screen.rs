@@ -21,12 +21,19 @@ impl Screen {
     /// Colours only for a person at a terminal who has not set `NO_COLOR`.
     pub fn new() -> Self {
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: io::stdout().is_terminal() && !unwanted, sections: 0, failures: 0 }
+        Self {
+            colour: io::stdout().is_terminal() && !unwanted,
+            sections: 0,
+            failures: 0,
+        }
     }
 
     pub fn heading(&mut self, text: &str) {
         self.sections += 1;
-        println!("\n\n{}", self.paint(BOLD, &format!("{}. {text}", self.sections)));
+        println!(
+            "\n\n{}",
+            self.paint(BOLD, &format!("{}. {text}", self.sections))
+        );
     }
 
     pub fn say(&self, text: &str) {
@@ -56,7 +63,10 @@ impl Screen {
             println!("{} {words}", self.paint(colour, mark));
         } else {
             self.failures += 1;
-            println!("{}", self.paint(RED, &format!("!! NOT AS TOLD. Expected: {words}")));
+            println!(
+                "{}",
+                self.paint(RED, &format!("!! NOT AS TOLD. Expected: {words}"))
+            );
         }
     }
 
@@ -65,6 +75,10 @@ impl Screen {
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }

@@ -14,7 +14,11 @@ const MEMORY: &str = "run/eniroute/metadata.json";
 const COMMENT: &[u8] = b"# gr\xfcn\n";
 
 /// Its name, its files by path, and the beginning of the path of a file of ours on it.
-type Stack = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+type Stack = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
 
 /// Each stack as its disk shows it.
 const STACKS: [Stack; 5] = [
@@ -22,7 +26,10 @@ const STACKS: [Stack; 5] = [
         "netplan",
         &[
             ("usr/sbin/netplan", ""),
-            ("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n"),
+            (
+                "etc/netplan/50-cloud-init.yaml",
+                "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
+            ),
         ],
         "etc/netplan/60-eniroute-eth1.yaml",
     ),
@@ -30,9 +37,18 @@ const STACKS: [Stack; 5] = [
         "networkd",
         &[
             ("run/systemd/netif/state", ""),
-            ("etc/systemd/network/20-eth0.network", "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n"),
-            ("etc/systemd/network/20-eth0.network.d/mine.conf", "[Network]\nLLDP=no\n"),
-            ("etc/systemd/network/20-eth1.network", "[Match]\nName=eth1\n[Network]\nDHCP=ipv4\n"),
+            (
+                "etc/systemd/network/20-eth0.network",
+                "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n",
+            ),
+            (
+                "etc/systemd/network/20-eth0.network.d/mine.conf",
+                "[Network]\nLLDP=no\n",
+            ),
+            (
+                "etc/systemd/network/20-eth1.network",
+                "[Match]\nName=eth1\n[Network]\nDHCP=ipv4\n",
+            ),
         ],
         "etc/systemd/network/20-eth1.network.d/60-eniroute-eth1.conf",
     ),
@@ -41,7 +57,10 @@ const STACKS: [Stack; 5] = [
         &[
             ("usr/sbin/NetworkManager", ""),
             ("run/NetworkManager/devices/2", "[device]\nmanaged=true\n"),
-            ("etc/NetworkManager/system-connections/eth0.nmconnection", "[connection]\nid=eth0\ninterface-name=eth0\n"),
+            (
+                "etc/NetworkManager/system-connections/eth0.nmconnection",
+                "[connection]\nid=eth0\ninterface-name=eth0\n",
+            ),
         ],
         "etc/NetworkManager/system-connections/eniroute-eni-",
     ),
@@ -50,16 +69,28 @@ const STACKS: [Stack; 5] = [
         &[
             ("etc/sysconfig/network-scripts/ifup-eth", ""),
             ("var/lock/subsys/network", ""),
-            ("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n"),
-            ("etc/sysconfig/network-scripts/route-eth9", "10.9.0.0/16 via 10.0.0.1 dev eth9\n"),
+            (
+                "etc/sysconfig/network-scripts/ifcfg-eth0",
+                "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n",
+            ),
+            (
+                "etc/sysconfig/network-scripts/route-eth9",
+                "10.9.0.0/16 via 10.0.0.1 dev eth9\n",
+            ),
         ],
         "etc/sysconfig/network-scripts/ifcfg-eth1",
     ),
     (
         "ifupdown",
         &[
-            ("etc/network/interfaces", "source /etc/network/interfaces.d/*\nauto eth0\niface eth0 inet dhcp\n"),
-            ("etc/network/interfaces.d/mine", "auto eth1\niface eth1 inet manual\n"),
+            (
+                "etc/network/interfaces",
+                "source /etc/network/interfaces.d/*\nauto eth0\niface eth0 inet dhcp\n",
+            ),
+            (
+                "etc/network/interfaces.d/mine",
+                "auto eth1\niface eth1 inet manual\n",
+            ),
         ],
         "etc/network/interfaces.d/zz-eniroute-eth1",
     ),
@@ -68,15 +99,23 @@ const STACKS: [Stack; 5] = [
 fn two_enis() -> (Vpc, Instance) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).public("10.0.0.10", "203.0.113.10"));
-    let spec = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .public("10.0.0.10", "203.0.113.10"),
+    );
+    let spec = EniSpec::new(a, "eth1")
+        .ipv4(["10.0.0.20", "10.0.0.21"])
+        .ipv6(["2001:db8:0:a::200"]);
     vpc.attach(spec.public("10.0.0.20", "203.0.113.20"));
     let instance = Instance::bare(vpc.guest());
     (vpc, instance)
 }
 
 fn answers(vpc: &Vpc) {
-    let dead = vpc.inet().ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
+    let dead = vpc
+        .inet()
+        .ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
     assert!(dead.is_empty(), "{dead:?}");
 }
 
@@ -92,9 +131,15 @@ fn write(instance: &Instance, path: &str, bytes: &[u8]) {
 
 /// Every file that says in its first line that eniroute wrote it.
 fn ours(instance: &Instance) -> Vec<String> {
-    let out = Command::new("grep").args(["-rl", "^# Written by eniroute", "."]).current_dir(instance.root()).output();
+    let out = Command::new("grep")
+        .args(["-rl", "^# Written by eniroute", "."])
+        .current_dir(instance.root())
+        .output();
     let found = String::from_utf8(out.unwrap().stdout).unwrap();
-    let mut paths: Vec<_> = found.lines().map(|path| path.trim_start_matches("./").to_owned()).collect();
+    let mut paths: Vec<_> = found
+        .lines()
+        .map(|path| path.trim_start_matches("./").to_owned())
+        .collect();
     paths.sort();
     paths
 }
@@ -109,13 +154,25 @@ fn what_is_written_down_and_cannot_be_read_is_set_aside_once_and_written_anew() 
     for (path, text) in [(LEDGER, &ledger), (MEMORY, &memory), (RECORD, &record)] {
         let half = &text[..text.len() / 2];
         let one_byte = [half, b"\xff", &text[text.len() / 2..]].concat();
-        for damaged in [&one_byte[..], half, b"", b"\0\0\0\0", b"\xff\xfe", b"null", b"[1]\n"] {
+        for damaged in [
+            &one_byte[..],
+            half,
+            b"",
+            b"\0\0\0\0",
+            b"\xff\xfe",
+            b"null",
+            b"[1]\n",
+        ] {
             write(&instance, path, damaged);
             let command = if path == MEMORY { "refresh" } else { "apply" };
             let run = instance.eniroute(command);
             assert_eq!(run.code, 0, "{run:?}");
             assert!(run.stderr.contains(&format!("/{path}.bad")), "{run:?}");
-            assert_eq!(bytes(&instance, &format!("{path}.bad")), damaged, "a person can look at it");
+            assert_eq!(
+                bytes(&instance, &format!("{path}.bad")),
+                damaged,
+                "a person can look at it"
+            );
             answers(&vpc);
             instance.must(command);
             serde_json::from_slice::<serde_json::Value>(&bytes(&instance, path)).unwrap();
@@ -128,7 +185,10 @@ fn a_folder_in_the_place_of_the_ledger_is_set_aside_too() {
     let (vpc, instance) = two_enis();
     fs::create_dir_all(instance.root().join(LEDGER)).unwrap();
     let run = instance.eniroute("apply");
-    assert!(run.code == 0 && run.stderr.contains("ledger.json.bad"), "{run:?}");
+    assert!(
+        run.code == 0 && run.stderr.contains("ledger.json.bad"),
+        "{run:?}"
+    );
     answers(&vpc);
     instance.must("apply");
 }
@@ -137,14 +197,25 @@ fn a_folder_in_the_place_of_the_ledger_is_set_aside_too() {
 fn a_removal_goes_on_to_its_end_without_the_ledger() {
     for (name, stack, _) in STACKS {
         let (_vpc, instance) = two_enis();
-        stack.iter().for_each(|(path, text)| instance.write(path, text));
+        stack
+            .iter()
+            .for_each(|(path, text)| instance.write(path, text));
         instance.must("apply");
         write(&instance, LEDGER, b"{\"enis\": {\"\xff\": 1}}");
         let run = instance.eniroute("remove");
-        assert!(run.code == 0 && run.stderr.contains("ledger.json.bad"), "{name}: {run:?}");
+        assert!(
+            run.code == 0 && run.stderr.contains("ledger.json.bad"),
+            "{name}: {run:?}"
+        );
         assert_eq!(ours(&instance), [""; 0], "{name}");
         assert!(!instance.host.ip("rule").contains("lookup 1000"), "{name}");
-        assert!(!instance.host.ip("route show table all").contains("table 1000"), "{name}");
+        assert!(
+            !instance
+                .host
+                .ip("route show table all")
+                .contains("table 1000"),
+            "{name}"
+        );
         assert!(!instance.has(MEMORY) && !instance.has(LEDGER), "{name}");
         instance.must("remove");
     }
@@ -154,7 +225,9 @@ fn a_removal_goes_on_to_its_end_without_the_ledger() {
 fn a_file_of_ours_with_a_damaged_byte_is_shown_written_anew_and_removed() {
     for (name, stack, _) in STACKS {
         let (_vpc, instance) = two_enis();
-        stack.iter().for_each(|(path, text)| instance.write(path, text));
+        stack
+            .iter()
+            .for_each(|(path, text)| instance.write(path, text));
         instance.must("apply");
         let written = ours(&instance);
         assert!(!written.is_empty(), "{name}");
@@ -179,31 +252,61 @@ fn a_file_of_ours_with_a_damaged_byte_is_shown_written_anew_and_removed() {
 fn a_comment_of_somebody_else_s_that_is_no_utf_8_is_passed_over_and_left_as_it_is() {
     for (name, stack, ours_of_eth1) in STACKS {
         let (vpc, instance) = two_enis();
-        let foreign: Vec<_> = stack.iter().map(|(path, text)| (path, [COMMENT, text.as_bytes()].concat())).collect();
-        foreign.iter().for_each(|(path, bytes)| write(&instance, path, bytes));
+        let foreign: Vec<_> = stack
+            .iter()
+            .map(|(path, text)| (path, [COMMENT, text.as_bytes()].concat()))
+            .collect();
+        foreign
+            .iter()
+            .for_each(|(path, bytes)| write(&instance, path, bytes));
         instance.must("apply");
         answers(&vpc);
         let written = ours(&instance);
-        assert!(written.iter().any(|path| path.contains(ours_of_eth1)), "{name}: {written:?}");
-        foreign.iter().for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
-        assert!(instance.must("apply").starts_with("nothing to do"), "{name}");
+        assert!(
+            written.iter().any(|path| path.contains(ours_of_eth1)),
+            "{name}: {written:?}"
+        );
+        foreign
+            .iter()
+            .for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
+        assert!(
+            instance.must("apply").starts_with("nothing to do"),
+            "{name}"
+        );
         let dump = instance.host.dump();
         instance.must("remove");
         assert_ne!(changed(&dump, &instance.host.dump()), [""; 0], "{name}");
-        foreign.iter().for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
+        foreign
+            .iter()
+            .for_each(|(path, text)| assert_eq!(bytes(&instance, path), *text, "{name}"));
     }
 }
 
 #[test]
 fn a_comment_in_the_configuration_may_be_in_any_encoding_and_a_value_may_not() {
     let (vpc, instance) = two_enis();
-    write(&instance, "etc/eniroute.toml", &[COMMENT, b"exclude = [\"eth\xfc\"]\n"].concat());
+    write(
+        &instance,
+        "etc/eniroute.toml",
+        &[COMMENT, b"exclude = [\"eth\xfc\"]\n"].concat(),
+    );
     let run = instance.eniroute("apply");
-    assert!(run.code == 2 && run.stderr.contains("etc/eniroute.toml:2: "), "{run:?}");
-    write(&instance, "etc/eniroute.toml", &[COMMENT, b"main_routes_first = true # gr\xfcn\n"].concat());
+    assert!(
+        run.code == 2 && run.stderr.contains("etc/eniroute.toml:2: "),
+        "{run:?}"
+    );
+    write(
+        &instance,
+        "etc/eniroute.toml",
+        &[COMMENT, b"main_routes_first = true # gr\xfcn\n"].concat(),
+    );
     for command in ["apply --service", "status", "refresh", "apply"] {
         instance.must(command);
     }
     answers(&vpc);
-    assert!(instance.host.ip("rule").contains("suppress_prefixlength"), "{}", instance.host.ip("rule"));
+    assert!(
+        instance.host.ip("rule").contains("suppress_prefixlength"),
+        "{}",
+        instance.host.ip("rule")
+    );
 }

@@ -17,7 +17,10 @@ fn two_enis() -> (Vpc, Instance) {
 /// The codes of the findings about `eni` (as the report has it), in their order.
 fn codes<'a>(report: &'a Value, eni: &Value) -> Vec<&'a str> {
     let findings = report["findings"].as_array().unwrap().iter();
-    findings.filter(|finding| finding["owner"] == eni["mac"]).map(|finding| finding["code"].as_str().unwrap()).collect()
+    findings
+        .filter(|finding| finding["owner"] == eni["mac"])
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -36,7 +39,10 @@ fn each_object_that_is_missing_is_found_with_the_command_that_brings_it_back() {
     instance.host.ip("route del default table 10001");
     let report = instance.json("status");
     let second = &report["enis"][1];
-    assert_eq!((&second["state"], &second["count"]), (&json!("missing"), &json!(3)));
+    assert_eq!(
+        (&second["state"], &second["count"]),
+        (&json!("missing"), &json!(3))
+    );
     assert_eq!(codes(&report, second), ["A1", "R4", "R2"]);
     assert_eq!(codes(&report, &report["enis"][0]), [] as [&str; 0]);
     for finding in report["findings"].as_array().unwrap() {
@@ -44,7 +50,10 @@ fn each_object_that_is_missing_is_found_with_the_command_that_brings_it_back() {
             .as_str()
             .unwrap()
             .split_once("eniroute apply (it does `")
-            .map_or_else(|| panic!("{finding}"), |(_, command)| command.rsplit_once('`').unwrap());
+            .map_or_else(
+                || panic!("{finding}"),
+                |(_, command)| command.rsplit_once('`').unwrap(),
+            );
         instance.host.sh(remedy);
     }
     assert_eq!(instance.json("status")["findings"], json!([]));
@@ -55,14 +64,30 @@ fn each_object_that_is_missing_is_found_with_the_command_that_brings_it_back() {
 fn an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule() {
     let (_vpc, instance) = two_enis();
     instance.must("apply");
-    instance.host.ip("rule add from 10.0.0.21 lookup main priority 100");
+    instance
+        .host
+        .ip("rule add from 10.0.0.21 lookup main priority 100");
     let report = instance.json("status");
     let second = &report["enis"][1];
-    assert_eq!((&second["state"], &second["count"]), (&json!("misrouted"), &json!(1)));
+    assert_eq!(
+        (&second["state"], &second["count"]),
+        (&json!("misrouted"), &json!(1))
+    );
     assert_eq!(codes(&report, second), ["R1", "R3"]);
-    let whats: Vec<_> = report["findings"].as_array().unwrap().iter().map(|finding| &finding["what"]).collect();
-    assert_eq!(whats[0], "packets from 10.0.0.21 would leave by eth0, and should leave by eth1");
-    assert!(report["notes"].as_array().unwrap().contains(whats[1]), "{report}");
+    let whats: Vec<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| &finding["what"])
+        .collect();
+    assert_eq!(
+        whats[0],
+        "packets from 10.0.0.21 would leave by eth0, and should leave by eth1"
+    );
+    assert!(
+        report["notes"].as_array().unwrap().contains(whats[1]),
+        "{report}"
+    );
     assert!(instance.must("status").contains("misrouted 1"));
 }
 
@@ -74,11 +99,24 @@ fn an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason() {
     let gone = vpc.attach(EniSpec::new(a, "eth2").ipv4(["10.0.16.10"]));
     vpc.unplug(gone);
     let report = instance.json("status");
-    let states: Vec<_> = report["enis"].as_array().unwrap().iter().map(|eni| &eni["state"]).collect();
+    let states: Vec<_> = report["enis"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|eni| &eni["state"])
+        .collect();
     assert_eq!(states[1..], ["unmanaged", "no link"]);
     assert_eq!(codes(&report, &report["enis"][1]), ["O5"]);
     assert_eq!(codes(&report, &report["enis"][2]), ["L1"]);
-    let host = report["findings"].as_array().unwrap().iter().find(|finding| finding["owner"] == "host").unwrap();
+    let host = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["owner"] == "host")
+        .unwrap();
     assert_eq!(host["code"], "M6");
-    assert!(report["notes"].as_array().unwrap().contains(&host["what"]), "{report}");
+    assert!(
+        report["notes"].as_array().unwrap().contains(&host["what"]),
+        "{report}"
+    );
 }

@@ -32,7 +32,10 @@ pub fn links() -> Vec<Link> {
 
 /// eth0 is the primary; eth1 is in its subnet and has a delegated prefix; eth2 is in another subnet.
 pub fn desired() -> Desired {
-    Desired { enis: vec![primary(), eth1(), eth2()], ..Desired::default() }
+    Desired {
+        enis: vec![primary(), eth1(), eth2()],
+        ..Desired::default()
+    }
 }
 
 pub fn primary() -> Planned {
@@ -47,7 +50,8 @@ pub fn primary() -> Planned {
             "2001:db8:0:a::/64 dev eth0 table 10000",
             "2001:db8:0:b::/64 via fe80:ec2::1 dev eth0 table 10000",
         ],
-        &["10.0.0.10", "10.0.0.11", "2001:db8:0:a::100"].map(|ip| format!("from {ip} lookup 10000 priority 10000")),
+        &["10.0.0.10", "10.0.0.11", "2001:db8:0:a::100"]
+            .map(|ip| format!("from {ip} lookup 10000 priority 10000")),
     )
 }
 
@@ -66,8 +70,13 @@ pub fn eth1() -> Planned {
             "2001:db8:0:a::/64 dev eth1 table 10001",
             "default via fe80:ec2::1 dev eth1 table 10001",
         ],
-        &["10.0.0.20", "10.0.0.21", "10.0.3.16/28", "2001:db8:0:a::200"]
-            .map(|from| format!("from {from} lookup 10001 priority 10001")),
+        &[
+            "10.0.0.20",
+            "10.0.0.21",
+            "10.0.3.16/28",
+            "2001:db8:0:a::200",
+        ]
+        .map(|from| format!("from {from} lookup 10001 priority 10001")),
     )
 }
 
@@ -128,7 +137,10 @@ pub const CLOUD_INIT_24_1: &str = r#"network:
 pub fn bands(ip: &str, table: u32) -> [Rule; 3] {
     [
         format!("from {ip} lookup {table} suppress_prefixlength 0 priority {table}"),
-        format!("from {ip} lookup {MAIN} suppress_prefixlength 0 priority {}", table + 5000),
+        format!(
+            "from {ip} lookup {MAIN} suppress_prefixlength 0 priority {}",
+            table + 5000
+        ),
         format!("from {ip} lookup {table} priority {}", table + 10000),
     ]
     .map(|words| rule(&words))
@@ -137,15 +149,35 @@ pub fn bands(ip: &str, table: u32) -> [Rule; 3] {
 fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String]) -> Planned {
     let dev: Dev = format!("eth{number}").into();
     let all: Vec<IpAddr> = all.split(' ').map(|ip| ip.parse().unwrap()).collect();
-    let added = added.split(' ').map(|ip| Address::host(&dev, ip.parse().unwrap()));
+    let added = added
+        .split(' ')
+        .map(|ip| Address::host(&dev, ip.parse().unwrap()));
     let eni = Eni {
         mac: mac(number),
         id: format!("eni-{number}"),
         primary: number == 0,
         device_number: number,
         network_card: 0,
-        ipv4: all.iter().filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(*ip) } else { None }).collect(),
-        ipv6: all.iter().filter_map(|ip| if let IpAddr::V6(ip) = ip { Some(*ip) } else { None }).collect(),
+        ipv4: all
+            .iter()
+            .filter_map(|ip| {
+                if let IpAddr::V4(ip) = ip {
+                    Some(*ip)
+                } else {
+                    None
+                }
+            })
+            .collect(),
+        ipv6: all
+            .iter()
+            .filter_map(|ip| {
+                if let IpAddr::V6(ip) = ip {
+                    Some(*ip)
+                } else {
+                    None
+                }
+            })
+            .collect(),
         ipv4_prefixes: Vec::new(),
         ipv6_prefixes: Vec::new(),
         subnet_ipv4: None,
@@ -156,7 +188,14 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
     assert_eq!(eni.number().table(), 10_000 + number);
     let routes = routes.iter().map(|words| route(words)).collect();
     let rules = rules.iter().map(|words| rule(words)).collect();
-    Planned { eni, addresses: added.collect(), dev, routes, left_to_owner: Vec::new(), rules }
+    Planned {
+        eni,
+        addresses: added.collect(),
+        dev,
+        routes,
+        left_to_owner: Vec::new(),
+        rules,
+    }
 }
 
 /// A route from `ip route add`'s words.
@@ -188,7 +227,9 @@ pub fn route(words: &str) -> Route {
 pub fn rule(words: &str) -> Rule {
     let value = |key: &str| words.split(' ').skip_while(|word| *word != key).nth(1);
     let from = value("from").unwrap();
-    let from = from.parse::<IpNet>().unwrap_or_else(|_| IpNet::from(from.parse::<IpAddr>().unwrap()));
+    let from = from
+        .parse::<IpNet>()
+        .unwrap_or_else(|_| IpNet::from(from.parse::<IpAddr>().unwrap()));
     Rule {
         priority: value("priority").unwrap().parse().unwrap(),
         family: Family::of(from.addr()),

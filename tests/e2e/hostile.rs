@@ -9,8 +9,14 @@ fn two_enis() -> (Vpc, Instance, EniId) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).public("10.0.0.10", "203.0.113.10"));
-    let spec = EniSpec::new(b, "eth1").ipv4(["10.1.0.30", "10.1.0.31"]).ipv6(["2001:db8:0:b::300"]);
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .public("10.0.0.10", "203.0.113.10"),
+    );
+    let spec = EniSpec::new(b, "eth1")
+        .ipv4(["10.1.0.30", "10.1.0.31"])
+        .ipv6(["2001:db8:0:b::300"]);
     let second = vpc.attach(spec.public("10.1.0.30", "203.0.113.30"));
     let instance = Instance::with_netplan(vpc.guest());
     (vpc, instance, second)
@@ -35,8 +41,17 @@ fn interfaces_that_swap_their_names_do_not_take_the_primary_down() {
         instance.must("apply");
         instance.host.ip_batch(SWAP);
         instance.must(command);
-        assert!(instance.host.ip("link show eth1").contains(",UP"), "{command} took the primary down");
-        assert!(instance.host.ip("route show default").contains("via 10.0.0.1 dev eth1 proto dhcp"), "{command}");
+        assert!(
+            instance.host.ip("link show eth1").contains(",UP"),
+            "{command} took the primary down"
+        );
+        assert!(
+            instance
+                .host
+                .ip("route show default")
+                .contains("via 10.0.0.1 dev eth1 proto dhcp"),
+            "{command}"
+        );
         assert!(vpc.inet().ping(&["203.0.113.10"]).is_empty(), "{command}");
     }
 }
@@ -45,14 +60,24 @@ fn interfaces_that_swap_their_names_do_not_take_the_primary_down() {
 fn what_was_made_before_the_interfaces_swapped_their_names_is_still_ours() {
     let (mut vpc, instance, second) = two_enis();
     instance.must("apply");
-    instance.host.ip_batch(&SWAP.replace("address flush dev eth1\n", ""));
+    instance
+        .host
+        .ip_batch(&SWAP.replace("address flush dev eth1\n", ""));
     instance.must("apply");
-    assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.30"]).is_empty());
+    assert!(
+        vpc.inet()
+            .ping(&["203.0.113.10", "203.0.113.30"])
+            .is_empty()
+    );
     vpc.unassign(second, "10.1.0.31");
     instance.must("apply");
     assert!(!instance.host.ip("address").contains("10.1.0.31"));
     instance.must("remove");
-    assert!(!instance.host.ip("address").contains("/32"), "{}", instance.host.ip("address"));
+    assert!(
+        !instance.host.ip("address").contains("/32"),
+        "{}",
+        instance.host.ip("address")
+    );
 }
 
 #[test]
@@ -64,8 +89,17 @@ fn a_lost_lease_costs_the_primary_nothing_more() {
     let rules = instance.host.ip("rule");
     let run = instance.eniroute("apply");
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stdout.contains("10.0.0.10"), "it says what it waits for: {run:?}");
-    assert!(instance.host.ip("address show eth0").contains("10.0.0.11/32"), "{run:?}");
+    assert!(
+        run.stdout.contains("10.0.0.10"),
+        "it says what it waits for: {run:?}"
+    );
+    assert!(
+        instance
+            .host
+            .ip("address show eth0")
+            .contains("10.0.0.11/32"),
+        "{run:?}"
+    );
     assert_eq!(instance.host.ip("rule"), rules);
     assert_eq!(instance.read("etc/netplan/60-eniroute-eth0.yaml"), file);
     assert!(instance.must("status").contains("missing"));
@@ -76,7 +110,10 @@ fn a_lost_lease_costs_the_primary_nothing_more() {
 fn an_eni_whose_interface_is_there_but_which_the_list_forgets_loses_nothing() {
     let (mut vpc, instance, second) = two_enis();
     instance.must("apply");
-    let (dump, file) = (instance.host.dump(), instance.read("etc/netplan/60-eniroute-eth1.yaml"));
+    let (dump, file) = (
+        instance.host.dump(),
+        instance.read("etc/netplan/60-eniroute-eth1.yaml"),
+    );
     vpc.forget(second);
     let said = instance.must("apply");
     assert!(said.contains("eth1"), "{said}");
@@ -93,13 +130,28 @@ fn a_run_that_cannot_make_everything_takes_nothing_away() {
     let (mut vpc, instance, second) = two_enis();
     instance.must("apply");
     // An address of this host is no gateway.
-    instance.host.ip_batch("route del default dev eth1 table 10001\naddress add 10.1.0.1/32 dev eth1\n");
+    instance
+        .host
+        .ip_batch("route del default dev eth1 table 10001\naddress add 10.1.0.1/32 dev eth1\n");
     vpc.unassign(second, "10.1.0.31");
     let run = instance.eniroute("apply");
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.stdout.contains("note: nothing was taken away"), "{run:?}");
-    assert!(instance.host.ip("rule").contains("from 10.1.0.31 lookup 10001"));
-    assert!(instance.host.ip("address show eth1").contains("10.1.0.31/32"));
+    assert!(
+        run.stdout.contains("note: nothing was taken away"),
+        "{run:?}"
+    );
+    assert!(
+        instance
+            .host
+            .ip("rule")
+            .contains("from 10.1.0.31 lookup 10001")
+    );
+    assert!(
+        instance
+            .host
+            .ip("address show eth1")
+            .contains("10.1.0.31/32")
+    );
     instance.host.ip("address del 10.1.0.1/32 dev eth1");
     instance.must("apply");
     assert!(!instance.host.dump().contains("10.1.0.31"));
@@ -112,22 +164,38 @@ fn an_eni_is_excluded_by_its_public_address_too() {
     instance.must("apply");
     assert!(!instance.host.ip("rule").contains("10.1.0.30"));
     let said = instance.must("apply");
-    assert!(said.contains("eth1: unmanaged") && !said.contains("all 2"), "{said}");
+    assert!(
+        said.contains("eth1: unmanaged") && !said.contains("all 2"),
+        "{said}"
+    );
 }
 
 #[test]
 fn ipv6_that_is_switched_off_is_left_off_and_costs_ipv4_nothing() {
     for key in ["all", "eth1"] {
         let (vpc, instance, _) = two_enis();
-        instance.host.sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 1);
+        instance
+            .host
+            .sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 1);
         let said = instance.must("apply");
         assert!(said.contains("IPv6") && said.contains("eth1"), "{said}");
-        assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.30"]).is_empty());
+        assert!(
+            vpc.inet()
+                .ping(&["203.0.113.10", "203.0.113.30"])
+                .is_empty()
+        );
         assert!(instance.must("apply").starts_with("nothing to do"));
         assert!(!instance.host.ip("-6 rule").contains("2001:db8"), "{said}");
-        instance.host.sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 0);
+        instance
+            .host
+            .sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 0);
         instance.must("apply");
-        assert!(instance.host.ip("-6 rule").contains("from 2001:db8:0:b::300 lookup 10001"));
+        assert!(
+            instance
+                .host
+                .ip("-6 rule")
+                .contains("from 2001:db8:0:b::300 lookup 10001")
+        );
     }
 }
 
@@ -139,8 +207,14 @@ fn status_needs_no_root_after_an_apply_either() {
     std::fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
     let root = instance.root().display().to_string();
     instance.host.sh(&format!("chmod 755 {root}"));
-    let command = instance.host.command("setpriv").args(["--reuid=65534", "--clear-groups", "--"]);
-    let out = command.arg(copy.display()).args(["--root", &root, "status"]).output();
+    let command = instance
+        .host
+        .command("setpriv")
+        .args(["--reuid=65534", "--clear-groups", "--"]);
+    let out = command
+        .arg(copy.display())
+        .args(["--root", &root, "status"])
+        .output();
     std::fs::remove_file(copy).unwrap();
     assert_eq!(String::from_utf8(out.stderr).unwrap(), "");
     assert_eq!(out.status.code(), Some(0));
@@ -149,7 +223,13 @@ fn status_needs_no_root_after_an_apply_either() {
 #[test]
 fn a_plan_says_that_apply_would_stand_down() {
     let (_vpc, instance, _) = two_enis();
-    instance.write("run/systemd/network/70-eth1.network.d/ec2net_policy_4.conf", "");
+    instance.write(
+        "run/systemd/network/70-eth1.network.d/ec2net_policy_4.conf",
+        "",
+    );
     let said = instance.must("plan");
-    assert!(said.contains("# ") && said.contains("amazon-ec2-net-utils"), "{said}");
+    assert!(
+        said.contains("# ") && said.contains("amazon-ec2-net-utils"),
+        "{said}"
+    );
 }

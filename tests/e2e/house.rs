@@ -62,29 +62,60 @@ fn every_room_of_the_table_is_there() {
 
 #[test]
 fn whoever_imports_from_above_or_in_a_circle_is_named_however_it_is_written() {
-    let module = |(name, text): (&str, &str)| Module { name: name.to_owned(), text: text.to_owned() };
-    let of = |modules: &[(&str, &str)]| imports(&modules.iter().copied().map(module).collect::<Vec<_>>());
-    let pairs = |pairs: &[(&str, &str)]| -> Imports {
-        pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+    let module = |(name, text): (&str, &str)| Module {
+        name: name.to_owned(),
+        text: text.to_owned(),
     };
-    let up = of(&[("net", "use crate::plan;\n"), ("plan", "use crate::net::Mac;\n")]);
+    let of = |modules: &[(&str, &str)]| {
+        imports(&modules.iter().copied().map(module).collect::<Vec<_>>())
+    };
+    let pairs = |pairs: &[(&str, &str)]| -> Imports {
+        pairs
+            .iter()
+            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+            .collect()
+    };
+    let up = of(&[
+        ("net", "use crate::plan;\n"),
+        ("plan", "use crate::net::Mac;\n"),
+    ]);
     assert_eq!(upward(&up), pairs(&[("net", "plan")]));
     assert_eq!(
-        upward(&of(&[("eni", "fn a() {\n    crate::files::read()\n}\n"), ("files", "")])),
+        upward(&of(&[
+            ("eni", "fn a() {\n    crate::files::read()\n}\n"),
+            ("files", "")
+        ])),
         pairs(&[("eni", "files")])
     );
     let nested = "use std::fmt;\nuse crate::{\n    files::{self, lock::Lock},\n    net::Mac,\n};\n";
-    let nested = of(&[("object", nested), ("files", ""), ("files::lock", ""), ("net", "")]);
-    assert_eq!(upward(&nested), pairs(&[("object", "files"), ("object", "files::lock")]));
+    let nested = of(&[
+        ("object", nested),
+        ("files", ""),
+        ("files::lock", ""),
+        ("net", ""),
+    ]);
+    assert_eq!(
+        upward(&nested),
+        pairs(&[("object", "files"), ("object", "files::lock")])
+    );
     let circle = of(&[
         ("stacks::a", "use super::b;\n"),
         ("stacks::b", "use crate::stacks::c::d;\n"),
         ("stacks::c::d", "use super::super::a::A;\n"),
     ]);
-    assert_eq!(circles(&circle), pairs(&[("stacks::b", "stacks::c::d"), ("stacks::c::d", "stacks::a")]));
-    let in_a_folder =
-        of(&[("plan", "mod a;\nuse a::A;\n"), ("plan::a", "use super::b;\n"), ("plan::b", "use super::a::A;\n")]);
-    assert_eq!((circles(&in_a_folder), in_a_folder.len()), (Imports::new(), 3));
+    assert_eq!(
+        circles(&circle),
+        pairs(&[("stacks::b", "stacks::c::d"), ("stacks::c::d", "stacks::a")])
+    );
+    let in_a_folder = of(&[
+        ("plan", "mod a;\nuse a::A;\n"),
+        ("plan::a", "use super::b;\n"),
+        ("plan::b", "use super::a::A;\n"),
+    ]);
+    assert_eq!(
+        (circles(&in_a_folder), in_a_folder.len()),
+        (Imports::new(), 3)
+    );
 }
 
 fn modules() -> Vec<Module> {
@@ -92,15 +123,31 @@ fn modules() -> Vec<Module> {
     let mut found = Vec::new();
     walk(&src, &mut found);
     let module = |path: &PathBuf| {
-        let name = path.strip_prefix(&src).unwrap().with_extension("").display().to_string().replace('/', "::");
+        let name = path
+            .strip_prefix(&src)
+            .unwrap()
+            .with_extension("")
+            .display()
+            .to_string()
+            .replace('/', "::");
         let name = name.strip_suffix("::mod").unwrap_or(&name).to_owned();
-        Module { name, text: code(&fs::read_to_string(path).unwrap()) }
+        Module {
+            name,
+            text: code(&fs::read_to_string(path).unwrap()),
+        }
     };
-    found.iter().filter(|path| !is_test(path)).map(module).collect()
+    found
+        .iter()
+        .filter(|path| !is_test(path))
+        .map(module)
+        .collect()
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+    for entry in fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
         if entry.is_dir() {
             walk(&entry, found);
         } else if entry.extension().is_some_and(|end| end == "rs") {
@@ -116,16 +163,27 @@ fn is_test(path: &Path) -> bool {
 
 /// A file's own tests come last in it.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    let code = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn imports(modules: &[Module]) -> Imports {
     let names: BTreeSet<&str> = modules.iter().map(|module| module.name.as_str()).collect();
     let of = |module: &Module| {
-        let found = module.paths().into_iter().filter_map(|path| module.resolve(&path, &names));
+        let found = module
+            .paths()
+            .into_iter()
+            .filter_map(|path| module.resolve(&path, &names));
         let found = found.filter(|target| *target != module.name);
-        found.map(|target| (module.name.clone(), target)).collect::<Vec<_>>()
+        found
+            .map(|target| (module.name.clone(), target))
+            .collect::<Vec<_>>()
     };
     modules.iter().flat_map(of).collect()
 }
@@ -135,14 +193,24 @@ impl Module {
     fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         for statement in self.text.split(';') {
-            let start = statement.lines().position(|line| line.starts_with("use ")).unwrap_or(usize::MAX);
+            let start = statement
+                .lines()
+                .position(|line| line.starts_with("use "))
+                .unwrap_or(usize::MAX);
             let tree: String = statement.lines().skip(start).collect();
-            expand("", tree.strip_prefix("use ").unwrap_or_default(), &mut paths);
+            expand(
+                "",
+                tree.strip_prefix("use ").unwrap_or_default(),
+                &mut paths,
+            );
         }
         let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         let words = self.text.split(|c| !is_path(c));
-        paths
-            .extend(words.filter(|word| word.starts_with("crate::") || word.starts_with("super::")).map(str::to_owned));
+        paths.extend(
+            words
+                .filter(|word| word.starts_with("crate::") || word.starts_with("super::"))
+                .map(str::to_owned),
+        );
         paths
     }
 
@@ -199,7 +267,14 @@ fn room(module: &str) -> &str {
 
 fn floor(module: &str) -> u8 {
     let found = FLOORS.iter().find(|(name, _)| *name == room(module));
-    found.unwrap_or_else(|| panic!("{module}: src/{} needs a line in the table of floors", room(module))).1
+    found
+        .unwrap_or_else(|| {
+            panic!(
+                "{module}: src/{} needs a line in the table of floors",
+                room(module)
+            )
+        })
+        .1
 }
 
 fn upward(imports: &Imports) -> Imports {
@@ -209,17 +284,30 @@ fn upward(imports: &Imports) -> Imports {
 
 fn circles(imports: &Imports) -> Imports {
     let mut uses: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    imports.iter().for_each(|(from, to)| uses.entry(from).or_default().push(to));
-    let folder = |module: &str| module.rsplit_once("::").map_or(String::new(), |(folder, _)| folder.to_owned());
+    imports
+        .iter()
+        .for_each(|(from, to)| uses.entry(from).or_default().push(to));
+    let folder = |module: &str| {
+        module
+            .rsplit_once("::")
+            .map_or(String::new(), |(folder, _)| folder.to_owned())
+    };
     let is_near = |a: &str, b: &str| folder(a) == folder(b) || folder(a) == b || folder(b) == a;
-    let leads_out = |(from, to): &&(String, String)| !is_near(from, to) && reach(&uses, to).contains(from.as_str());
+    let leads_out = |(from, to): &&(String, String)| {
+        !is_near(from, to) && reach(&uses, to).contains(from.as_str())
+    };
     imports.iter().filter(leads_out).cloned().collect()
 }
 
 fn reach<'a>(uses: &BTreeMap<&'a str, Vec<&'a str>>, from: &'a str) -> BTreeSet<&'a str> {
     let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
     while let Some(module) = next.pop() {
-        next.extend(uses.get(module).into_iter().flatten().filter(|to| seen.insert(**to)));
+        next.extend(
+            uses.get(module)
+                .into_iter()
+                .flatten()
+                .filter(|to| seen.insert(**to)),
+        );
     }
     seen
 }

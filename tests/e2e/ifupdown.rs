@@ -4,7 +4,8 @@ use crate::consumer::{furnish, power_cycle, run};
 use crate::instance::{Instance, changed, neighbours_reach};
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
-const INTERFACES: &str = "source-directory /etc/network/interfaces.d\nsource-directory /run/network/interfaces.d\n";
+const INTERFACES: &str =
+    "source-directory /etc/network/interfaces.d\nsource-directory /run/network/interfaces.d\n";
 
 /// The primary's owner; its lease is the VPC's.
 const CLOUD_INIT: &str = "auto eth0\niface eth0 inet manual\n";
@@ -32,10 +33,20 @@ fn guest() -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).ipv6(["2001:db8:0:a::100"]));
-    let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .ipv6(["2001:db8:0:a::100"]),
+    );
+    let eth1 = EniSpec::new(a, "eth1")
+        .ipv4(["10.0.0.20", "10.0.0.21"])
+        .ipv6(["2001:db8:0:a::200"]);
     vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
-    let eth2 = vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]).ipv6(["2001:db8:0:b::300"]));
+    let eth2 = vpc.attach(
+        EniSpec::new(b, "eth2")
+            .ipv4(["10.1.0.30"])
+            .ipv6(["2001:db8:0:b::300"]),
+    );
     let instance = Instance::bare(vpc.guest());
     furnish(&instance);
     instance.write("etc/network/interfaces", INTERFACES);
@@ -49,7 +60,12 @@ fn guest() -> Guest {
     ] {
         std::fs::create_dir_all(instance.root().join(folder)).unwrap();
     }
-    Guest { vpc, instance, subnets: [a, b], eth2 }
+    Guest {
+        vpc,
+        instance,
+        subnets: [a, b],
+        eth2,
+    }
 }
 
 /// Boots from the files alone. Returns the guest's state before and after.
@@ -80,12 +96,24 @@ fn a_boot_from_the_files_alone_makes_what_apply_made() {
         guest.instance.must("apply");
         let [applied, booted] = boot(&guest);
         assert_same(&applied, &booted);
-        assert_eq!(guest.instance.host.sh("cat /proc/sys/net/ipv6/conf/eth1/accept_ra"), "0\n");
-        assert!(applied.contains("throw 10.0.3.16/28 table 10001"), "{applied}");
+        assert_eq!(
+            guest
+                .instance
+                .host
+                .sh("cat /proc/sys/net/ipv6/conf/eth1/accept_ra"),
+            "0\n"
+        );
+        assert!(
+            applied.contains("throw 10.0.3.16/28 table 10001"),
+            "{applied}"
+        );
         neighbours_reach(&mut guest.vpc, &guest.subnets, &ADDRESSES);
         assert_eq!(guest.vpc.spoofed(), 0);
         let again = guest.instance.json("apply");
-        assert_eq!((&again["kernel"], &again["files"]), (&serde_json::json!([]), &serde_json::json!([])));
+        assert_eq!(
+            (&again["kernel"], &again["files"]),
+            (&serde_json::json!([]), &serde_json::json!([]))
+        );
     }
 }
 
@@ -106,7 +134,12 @@ fn ifup_may_run_again_and_ifdown_leaves_nothing() {
     run(&guest.instance, "ifdown eth2");
     run(&guest.instance, "ifdown eth0");
     // The owner's method takes the primary's link and lease down, too.
-    let but_eth0 = |dump: &str| dump.lines().filter(|line| !line.contains("eth0")).collect::<Vec<_>>().join("\n");
+    let but_eth0 = |dump: &str| {
+        dump.lines()
+            .filter(|line| !line.contains("eth0"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     assert_same(&but_eth0(&bare), &but_eth0(&host.dump()));
 }
 
@@ -114,10 +147,14 @@ fn ifup_may_run_again_and_ifdown_leaves_nothing() {
 fn a_foreign_stanza_keeps_the_second_eni_and_ours_adds_what_it_lacks() {
     let mut guest = guest();
     let foreign = "auto eth1\niface eth1 inet static\n    address 10.0.0.20/20\n";
-    guest.instance.write("etc/network/interfaces.d/70-eth1", foreign);
+    guest
+        .instance
+        .write("etc/network/interfaces.d/70-eth1", foreign);
     run(&guest.instance, "ifup eth1");
     guest.instance.must("apply");
-    let ours = guest.instance.read("etc/network/interfaces.d/99-eniroute-eth1");
+    let ours = guest
+        .instance
+        .read("etc/network/interfaces.d/99-eniroute-eth1");
     assert!(!ours.contains("address replace 10.0.0.20/"), "{ours}");
     let [applied, booted] = boot(&guest);
     assert_same(&applied, &booted);
@@ -129,16 +166,27 @@ fn another_eni_under_the_same_name_is_not_taken_for_ours() {
     let mut guest = guest();
     guest.instance.must("apply");
     guest.vpc.detach(guest.eth2);
-    guest.vpc.attach(EniSpec::new(guest.subnets[1], "eth2").mac("06:00:00:00:77:77").ipv4(["10.1.0.77"]));
+    guest.vpc.attach(
+        EniSpec::new(guest.subnets[1], "eth2")
+            .mac("06:00:00:00:77:77")
+            .ipv4(["10.1.0.77"]),
+    );
     let host = guest.instance.host.clone();
     let rules = host.ip("-4 rule") + &host.ip("-6 rule");
     assert_eq!(run(&guest.instance, "ifup eth2"), "");
-    assert_eq!(host.ip("-o -4 address show dev eth2") + &host.ip("-4 route show dev eth2"), "");
+    assert_eq!(
+        host.ip("-o -4 address show dev eth2") + &host.ip("-4 route show dev eth2"),
+        ""
+    );
     assert_eq!(host.ip("-4 rule") + &host.ip("-6 rule"), rules);
     // The same of the primary, in an image that was made of this instance.
     host.sh("ip address del 10.0.0.11/32 dev eth0; ip -4 rule flush; ip -4 rule add lookup main priority 32766");
     host.sh("ip link set eth0 address 06:00:00:00:88:88");
     assert_eq!(run(&guest.instance, "ifup eth0"), "");
     assert_eq!(host.ip("-4 rule").lines().count(), 2, "{}", host.dump());
-    assert!(!host.ip("-4 address show dev eth0").contains("10.0.0.11"), "{}", host.dump());
+    assert!(
+        !host.ip("-4 address show dev eth0").contains("10.0.0.11"),
+        "{}",
+        host.dump()
+    );
 }

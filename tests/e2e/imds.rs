@@ -47,15 +47,29 @@ const VPC: &str = "
     -6 route add fd00:1::/64 dev vpc";
 
 fn ip(commands: &str) {
-    for command in commands.lines().map(str::trim).filter(|command| !command.is_empty()) {
-        let output = Command::new("ip").args(command.split(' ')).output().unwrap();
-        assert!(output.status.success(), "ip {command}: {}", String::from_utf8_lossy(&output.stderr));
+    for command in commands
+        .lines()
+        .map(str::trim)
+        .filter(|command| !command.is_empty())
+    {
+        let output = Command::new("ip")
+            .args(command.split(' '))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "ip {command}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
 /// Moves this thread, and what it starts from now on, into a network namespace of its own.
 fn own_namespace() {
-    assert!(geteuid().is_root(), "this test makes network namespaces: run it as root");
+    assert!(
+        geteuid().is_root(),
+        "this test makes network namespaces: run it as root"
+    );
     unshare(CloneFlags::CLONE_NEWNET).unwrap();
 }
 
@@ -70,12 +84,19 @@ fn instance() -> Sender<()> {
         born.send(gettid()).unwrap();
         wait_for_link.recv().unwrap();
         ip(VPC);
-        let listen = |address: &str| Server::on(TcpListener::bind(address).unwrap(), |ec2, r, _| ec2.answer(r));
+        let listen = |address: &str| {
+            Server::on(TcpListener::bind(address).unwrap(), |ec2, r, _| {
+                ec2.answer(r)
+            })
+        };
         let _servers = (listen("169.254.169.254:80"), listen("[fd00:ec2::254]:80"));
         up.send(()).unwrap();
         wait_for_link.recv().unwrap_err(); // the test is over
     });
-    ip(&format!("link add eth1 type veth peer name vpc netns {}", thread_id.recv().unwrap()));
+    ip(&format!(
+        "link add eth1 type veth peer name vpc netns {}",
+        thread_id.recv().unwrap()
+    ));
     ip(INSTANCE);
     linked.send(()).unwrap();
     wait_until_up.recv().unwrap();
@@ -92,12 +113,18 @@ fn connect(urls: &[&str], wait: Duration, devices: &[&str]) -> Result<Imds, Erro
 fn a_nic_leads_to_the_service_where_the_routes_do_not() {
     let _vpc = instance();
     let error = connect(&DEFAULT_URLS, SHORT, &[]).unwrap_err().to_string();
-    assert!(error.contains("http://169.254.169.254: no answer in time"), "{error}");
+    assert!(
+        error.contains("http://169.254.169.254: no answer in time"),
+        "{error}"
+    );
 
     for url in DEFAULT_URLS {
         let mut imds = connect(&[url], LONG, &["vpn", "eth1"]).unwrap();
         assert_eq!(imds.get("mac").unwrap().as_deref(), Some(Ec2::MAC), "{url}");
-        assert!(imds.requests() >= 4, "{url}: by the routes, by vpn, by eth1, and the key");
+        assert!(
+            imds.requests() >= 4,
+            "{url}: by the routes, by vpn, by eth1, and the key"
+        );
     }
 }
 
@@ -116,6 +143,11 @@ fn where_no_plain_way_leads_to_the_service_the_proof_goes_by_the_nic_that_answer
 #[test]
 fn a_missing_device_is_named() {
     let _vpc = instance();
-    let error = connect(&DEFAULT_URLS[..1], SHORT, &["nosuch0"]).unwrap_err().to_string();
-    assert!(error.contains("http://169.254.169.254 by nosuch0: No such device"), "{error}");
+    let error = connect(&DEFAULT_URLS[..1], SHORT, &["nosuch0"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("http://169.254.169.254 by nosuch0: No such device"),
+        "{error}"
+    );
 }

@@ -28,7 +28,11 @@ impl Run {
     /// It must not have panicked.
     pub fn of(out: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let run = Self { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
+        let run = Self {
+            code: out.status.code().unwrap_or(-1),
+            stdout: text(out.stdout),
+            stderr: text(out.stderr),
+        };
         assert!(!run.stderr.contains("panicked"), "{run:?}");
         run
     }
@@ -39,7 +43,10 @@ impl Instance {
     pub fn with_netplan(host: Host) -> Self {
         let instance = Self::bare(host);
         instance.write("usr/sbin/netplan", "");
-        instance.write("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n");
+        instance.write(
+            "etc/netplan/50-cloud-init.yaml",
+            "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
+        );
         instance
     }
 
@@ -52,7 +59,10 @@ impl Instance {
 
     /// Another instance, started from an image of this one's disk.
     pub fn image_on(self, host: Host) -> Self {
-        Self { host, root: self.root }
+        Self {
+            host,
+            root: self.root,
+        }
     }
 
     /// Its disk, as this machine sees it.
@@ -76,8 +86,14 @@ impl Instance {
 
     /// `eniroute ARGUMENTS`, with a unit's capabilities, whatever comes of it.
     pub fn eniroute(&self, arguments: &str) -> Run {
-        let [setpriv, rest @ ..] = &confined()[..] else { panic!() };
-        let command = self.host.command(setpriv).args(rest).arg(env!("CARGO_BIN_EXE_eniroute"));
+        let [setpriv, rest @ ..] = &confined()[..] else {
+            panic!()
+        };
+        let command = self
+            .host
+            .command(setpriv)
+            .args(rest)
+            .arg(env!("CARGO_BIN_EXE_eniroute"));
         let command = command.args(["--root", &self.root().display().to_string()]);
         Run::of(command.args(arguments.split_whitespace()).output())
     }
@@ -85,7 +101,10 @@ impl Instance {
     /// `eniroute ARGUMENTS`, which must succeed and have nothing to complain of; its standard output.
     pub fn must(&self, arguments: &str) -> String {
         let run = self.eniroute(arguments);
-        assert!(run.code == 0 && run.stderr.is_empty(), "eniroute {arguments}: {run:#?}");
+        assert!(
+            run.code == 0 && run.stderr.is_empty(),
+            "eniroute {arguments}: {run:#?}"
+        );
         run.stdout
     }
 
@@ -114,7 +133,11 @@ impl Instance {
 
     /// Which interface a packet to the Internet from `source` would leave by, as `ip route get` says.
     pub fn way_out(&self, source: &str) -> String {
-        let target = if source.contains(':') { "2001:4860:4860::8888" } else { "8.8.8.8" };
+        let target = if source.contains(':') {
+            "2001:4860:4860::8888"
+        } else {
+            "8.8.8.8"
+        };
         self.host.ip(&format!("route get {target} from {source}"))
     }
 }
@@ -123,7 +146,10 @@ impl Instance {
 pub fn neighbours_reach(vpc: &mut Vpc, subnets: &[SubnetId], addresses: &[&str]) {
     for subnet in subnets {
         let dead = vpc.neighbour(*subnet).ping(addresses);
-        assert!(dead.is_empty(), "from the neighbour in {subnet:?}: {dead:?} do not answer");
+        assert!(
+            dead.is_empty(),
+            "from the neighbour in {subnet:?}: {dead:?} do not answer"
+        );
     }
 }
 
@@ -131,7 +157,10 @@ pub fn neighbours_reach(vpc: &mut Vpc, subnets: &[SubnetId], addresses: &[&str])
 pub fn changed(before: &str, after: &str) -> Vec<String> {
     let only = |a: &str, b: &str, sign: char| -> Vec<String> {
         let there: Vec<&str> = b.lines().collect();
-        a.lines().filter(|line| !there.contains(line)).map(|line| format!("{sign}{line}")).collect()
+        a.lines()
+            .filter(|line| !there.contains(line))
+            .map(|line| format!("{sign}{line}"))
+            .collect()
     };
     [only(before, after, '-'), only(after, before, '+')].concat()
 }

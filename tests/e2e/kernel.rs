@@ -31,7 +31,9 @@ fn on_host(test: impl FnOnce(&mut Host) + Send + 'static) {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         ip("link set lo up");
         for n in 1..=2 {
-            ip(&format!("link add eth{n} address 02:00:00:00:00:0{n} type veth peer name far{n}"));
+            ip(&format!(
+                "link add eth{n} address 02:00:00:00:00:0{n} type veth peer name far{n}"
+            ));
             ip(&format!("link set far{n} up"));
             ip(&format!("link set eth{n} addrgenmode none up"));
         }
@@ -46,7 +48,10 @@ fn on_host(test: impl FnOnce(&mut Host) + Send + 'static) {
 
 /// Runs `ip` and returns what it says on stdout.
 fn ip(arguments: &str) -> String {
-    let output = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "ip {arguments}: {complaint}");
     String::from_utf8(output.stdout).unwrap()
@@ -55,11 +60,21 @@ fn ip(arguments: &str) -> String {
 fn ip_json(arguments: &str) -> Vec<Value> {
     let text = ip(&format!("-d -j {arguments}"));
     let value: Value = serde_json::from_str(if text.is_empty() { "[]" } else { &text }).unwrap();
-    value.as_array().unwrap().iter().filter(|row| **row != json!({})).cloned().collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| **row != json!({}))
+        .cloned()
+        .collect()
 }
 
 fn batch(lines: String) {
-    let mut child = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new("ip")
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
 }
@@ -70,15 +85,25 @@ impl Host {
     }
 
     fn add(&mut self, object: Object) -> bool {
-        self.kernel.apply(&Change::Add(object), &self.links).unwrap()
+        self.kernel
+            .apply(&Change::Add(object), &self.links)
+            .unwrap()
     }
 
     fn remove(&mut self, object: Object) -> bool {
-        self.kernel.apply(&Change::Remove(object), &self.links).unwrap()
+        self.kernel
+            .apply(&Change::Remove(object), &self.links)
+            .unwrap()
     }
 
     fn replace(&mut self, old: &Route, new: &Route) -> Result<bool, Error> {
-        self.kernel.apply(&Change::Replace { old: old.clone(), new: new.clone() }, &self.links)
+        self.kernel.apply(
+            &Change::Replace {
+                old: old.clone(),
+                new: new.clone(),
+            },
+            &self.links,
+        )
     }
 
     /// Adds it, twice; expects to see exactly it; removes it, twice.
@@ -93,11 +118,19 @@ impl Host {
     }
 
     fn routes(&mut self, table: u32) -> Vec<Route> {
-        self.observe().routes.into_iter().filter(|route| route.table == table).collect()
+        self.observe()
+            .routes
+            .into_iter()
+            .filter(|route| route.table == table)
+            .collect()
     }
 
     fn rules(&mut self, priority: u32) -> Vec<Rule> {
-        self.observe().rules.into_iter().filter(|rule| rule.priority == priority).collect()
+        self.observe()
+            .rules
+            .into_iter()
+            .filter(|rule| rule.priority == priority)
+            .collect()
     }
 }
 
@@ -128,7 +161,11 @@ fn route(dst: &str, via: Option<&str>) -> Route {
 }
 
 fn throw(dst: &str) -> Route {
-    Route { kind: RouteKind::Throw, dev: None, ..route(dst, None) }
+    Route {
+        kind: RouteKind::Throw,
+        dev: None,
+        ..route(dst, None)
+    }
 }
 
 fn rule(from: Option<&str>) -> Rule {
@@ -158,9 +195,20 @@ fn links_are_seen_with_their_names_kinds_masters_and_state() {
         let eth1 = link("eth1");
         assert_eq!(eth1.mac.unwrap().to_string(), "02:00:00:00:00:01");
         assert_eq!(eth1.altnames, ["enp0s6", "a-name-longer-than-fifteen"]);
-        assert_eq!((eth1.kind.as_deref(), eth1.permanent_mac, eth1.master, eth1.up), (Some("veth"), None, None, true));
+        assert_eq!(
+            (
+                eth1.kind.as_deref(),
+                eth1.permanent_mac,
+                eth1.master,
+                eth1.up
+            ),
+            (Some("veth"), None, None, true)
+        );
         assert_eq!((link("lo").mac, link("lo").kind.as_deref()), (None, None));
-        assert_eq!((link("br0").kind.as_deref(), link("br0").up), (Some("bridge"), false));
+        assert_eq!(
+            (link("br0").kind.as_deref(), link("br0").up),
+            (Some("bridge"), false)
+        );
         assert_eq!(link("mv0").kind.as_deref(), Some("macvlan"));
         assert_eq!(link("far2").master, Some(link("br0").index));
         assert_eq!(json!(eth1.index), ip_json("link show eth1")[0]["ifindex"]);
@@ -170,10 +218,18 @@ fn links_are_seen_with_their_names_kinds_masters_and_state() {
 #[test]
 fn a_link_goes_up_and_down_once() {
     on_host(|host| {
-        let up = |host: &mut Host| host.observe().links.iter().any(|link| &*link.name == "eth1" && link.up);
+        let up = |host: &mut Host| {
+            host.observe()
+                .links
+                .iter()
+                .any(|link| &*link.name == "eth1" && link.up)
+        };
         assert!(!host.add(Object::LinkUp(dev("eth1"))), "it is up already");
         assert!(host.remove(Object::LinkUp(dev("eth1"))) && !up(host));
-        assert!(!host.remove(Object::LinkUp(dev("eth1"))), "it is down already");
+        assert!(
+            !host.remove(Object::LinkUp(dev("eth1"))),
+            "it is down already"
+        );
         assert!(host.add(Object::LinkUp(dev("eth1"))) && up(host));
         assert_eq!(ip_json("link show eth1")[0]["mtu"], 1500);
     });
@@ -184,7 +240,9 @@ fn addresses_round_trip() {
     on_host(|host| {
         for text in ["10.0.0.10", "2001:db8::10"] {
             let address = address(text);
-            host.round_trip(Object::Address(address.clone()), |seen| seen.addresses.contains(&address));
+            host.round_trip(Object::Address(address.clone()), |seen| {
+                seen.addresses.contains(&address)
+            });
         }
     });
 }
@@ -198,12 +256,35 @@ fn an_ipv4_address_brings_no_route_and_leaves_its_neighbours() {
         assert!(host.add(Object::Address(address("10.0.0.12"))));
         assert_eq!(ip("route show table main"), before);
         let shown = ip_json("address show dev eth1 to 10.0.0.12");
-        let shown = shown[0]["addr_info"].as_array().unwrap().iter().find(|row| row["local"] == "10.0.0.12").unwrap();
-        assert_eq!((&shown["prefixlen"], &shown["scope"]), (&json!(32), &json!("global")));
+        let shown = shown[0]["addr_info"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["local"] == "10.0.0.12")
+            .unwrap();
+        assert_eq!(
+            (&shown["prefixlen"], &shown["scope"]),
+            (&json!(32), &json!("global"))
+        );
         assert!(host.remove(Object::Address(address("10.0.0.12"))));
-        assert!(!host.remove(Object::Address(address("10.0.0.10"))), "it is there as a /20, and that is not ours");
-        let left: Vec<_> = host.observe().addresses.into_iter().filter(|a| &*a.dev == "eth1").map(|a| a.net).collect();
-        assert_eq!(left, ["10.0.0.10/20".parse().unwrap(), "10.0.0.11/20".parse().unwrap()]);
+        assert!(
+            !host.remove(Object::Address(address("10.0.0.10"))),
+            "it is there as a /20, and that is not ours"
+        );
+        let left: Vec<_> = host
+            .observe()
+            .addresses
+            .into_iter()
+            .filter(|a| &*a.dev == "eth1")
+            .map(|a| a.net)
+            .collect();
+        assert_eq!(
+            left,
+            [
+                "10.0.0.10/20".parse().unwrap(),
+                "10.0.0.11/20".parse().unwrap()
+            ]
+        );
     });
 }
 
@@ -214,7 +295,11 @@ fn an_ipv6_address_is_usable_at_once_and_brings_no_route() {
         let shown = ip_json("-6 address show dev eth1 to 2001:db8::10");
         let shown = &shown[0]["addr_info"][0];
         assert_eq!(
-            (&shown["prefixlen"], &shown["nodad"], &shown["noprefixroute"]),
+            (
+                &shown["prefixlen"],
+                &shown["nodad"],
+                &shown["noprefixroute"]
+            ),
             (&json!(128), &json!(true), &json!(true))
         );
         assert_eq!(shown["tentative"], Value::Null);
@@ -227,23 +312,54 @@ fn of_a_point_to_point_address_ours_is_seen() {
     on_host(|host| {
         ip("address add 10.9.0.1 peer 10.9.0.2/24 dev eth1");
         let seen = host.observe().addresses;
-        assert!(seen.contains(&Address { dev: dev("eth1"), net: "10.9.0.1/24".parse().unwrap() }), "{seen:?}");
+        assert!(
+            seen.contains(&Address {
+                dev: dev("eth1"),
+                net: "10.9.0.1/24".parse().unwrap()
+            }),
+            "{seen:?}"
+        );
     });
 }
 
 #[test]
 fn an_error_carries_the_command_and_the_kernels_words() {
     on_host(|host| {
-        let source = Route { src: Some(addr("10.99.0.1")), ..route("10.0.0.0/20", None) };
-        let error = host.kernel.apply(&Change::Add(Object::Route(source)), &host.links).unwrap_err();
-        let Error::Kernel { what, source, ext_ack } = &error else { panic!("{error:?}") };
-        assert_eq!(what, "ip -4 route add 10.0.0.0/20 dev eth1 scope link src 10.99.0.1 table 10001 proto static");
+        let source = Route {
+            src: Some(addr("10.99.0.1")),
+            ..route("10.0.0.0/20", None)
+        };
+        let error = host
+            .kernel
+            .apply(&Change::Add(Object::Route(source)), &host.links)
+            .unwrap_err();
+        let Error::Kernel {
+            what,
+            source,
+            ext_ack,
+        } = &error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(
+            what,
+            "ip -4 route add 10.0.0.0/20 dev eth1 scope link src 10.99.0.1 table 10001 proto static"
+        );
         assert_eq!(source.raw_os_error(), Some(22));
         assert_eq!(ext_ack.as_deref(), Some("Invalid prefsrc address"));
         let missing = Object::Address(Address::host(&dev("eth9"), addr("10.0.0.10")));
-        let error = host.kernel.apply(&Change::Add(missing.clone()), &host.links).unwrap_err();
-        assert_eq!(error.to_string(), "ip -4 address replace 10.0.0.10/32 dev eth9: no interface is named `eth9`");
-        assert!(!host.remove(missing), "on an interface that went away, it is gone");
+        let error = host
+            .kernel
+            .apply(&Change::Add(missing.clone()), &host.links)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ip -4 address replace 10.0.0.10/32 dev eth9: no interface is named `eth9`"
+        );
+        assert!(
+            !host.remove(missing),
+            "on an interface that went away, it is gone"
+        );
     });
 }
 
@@ -251,8 +367,13 @@ fn an_error_carries_the_command_and_the_kernels_words() {
 fn an_error_does_not_disturb_the_requests_after_it() {
     on_host(|host| {
         for _ in 0..3 {
-            let wrong = Route { src: Some(addr("10.99.0.1")), ..route("10.0.0.0/20", None) };
-            host.kernel.apply(&Change::Add(Object::Route(wrong)), &host.links).unwrap_err();
+            let wrong = Route {
+                src: Some(addr("10.99.0.1")),
+                ..route("10.0.0.0/20", None)
+            };
+            host.kernel
+                .apply(&Change::Add(Object::Route(wrong)), &host.links)
+                .unwrap_err();
             host.round_trip(Object::Rule(rule(Some("10.0.0.10/32"))), |seen| {
                 seen.rules.contains(&rule(Some("10.0.0.10/32")))
             });
@@ -268,13 +389,43 @@ fn numbers() -> impl Iterator<Item = String> {
 #[test]
 fn long_lists_are_seen_whole() {
     on_host(|host| {
-        batch(numbers().map(|ip| format!("rule add from {ip} lookup 10001 priority 10001\n")).collect());
-        batch(numbers().map(|ip| format!("route add {ip} dev eth1 table 10001\n")).collect());
-        batch(numbers().map(|ip| format!("address add {ip}/32 dev eth1\n")).collect());
+        batch(
+            numbers()
+                .map(|ip| format!("rule add from {ip} lookup 10001 priority 10001\n"))
+                .collect(),
+        );
+        batch(
+            numbers()
+                .map(|ip| format!("route add {ip} dev eth1 table 10001\n"))
+                .collect(),
+        );
+        batch(
+            numbers()
+                .map(|ip| format!("address add {ip}/32 dev eth1\n"))
+                .collect(),
+        );
         let seen = host.observe();
-        assert_eq!(seen.rules.iter().filter(|rule| rule.priority == 10001).count(), 1600);
-        assert_eq!(seen.routes.iter().filter(|route| route.table == 10001).count(), 1600);
-        assert_eq!(seen.addresses.iter().filter(|address| &*address.dev == "eth1").count(), 1600);
+        assert_eq!(
+            seen.rules
+                .iter()
+                .filter(|rule| rule.priority == 10001)
+                .count(),
+            1600
+        );
+        assert_eq!(
+            seen.routes
+                .iter()
+                .filter(|route| route.table == 10001)
+                .count(),
+            1600
+        );
+        assert_eq!(
+            seen.addresses
+                .iter()
+                .filter(|address| &*address.dev == "eth1")
+                .count(),
+            1600
+        );
     });
 }
 
@@ -285,7 +436,12 @@ fn flapping(host: &mut Host, lines: &str, whole: impl Fn(&Observed) -> bool) {
     while !other.is_finished() {
         match host.kernel.observe() {
             Ok(seen) => assert!(whole(&seen)),
-            Err(error) => assert!(error.to_string().contains("it changed during each of 10 dumps"), "{error}"),
+            Err(error) => assert!(
+                error
+                    .to_string()
+                    .contains("it changed during each of 10 dumps"),
+                "{error}"
+            ),
         }
     }
     other.join().unwrap();
@@ -295,17 +451,38 @@ fn flapping(host: &mut Host, lines: &str, whole: impl Fn(&Observed) -> bool) {
 #[test]
 fn a_list_of_rules_that_change_is_whole_or_refused() {
     on_host(|host| {
-        batch(numbers().map(|ip| format!("rule add from {ip} lookup 10001 priority 10001\n")).collect());
-        let lines = "rule add from 10.0.0.1 priority 10000\nrule del from 10.0.0.1 priority 10000\n";
-        flapping(host, lines, |seen| seen.rules.iter().filter(|rule| rule.priority == 10001).count() == 1600);
+        batch(
+            numbers()
+                .map(|ip| format!("rule add from {ip} lookup 10001 priority 10001\n"))
+                .collect(),
+        );
+        let lines =
+            "rule add from 10.0.0.1 priority 10000\nrule del from 10.0.0.1 priority 10000\n";
+        flapping(host, lines, |seen| {
+            seen.rules
+                .iter()
+                .filter(|rule| rule.priority == 10001)
+                .count()
+                == 1600
+        });
     });
 }
 
 #[test]
 fn a_list_of_addresses_that_change_is_whole_or_refused() {
     on_host(|host| {
-        batch(numbers().map(|ip| format!("address add {ip}/32 dev eth2\n")).collect());
+        batch(
+            numbers()
+                .map(|ip| format!("address add {ip}/32 dev eth2\n"))
+                .collect(),
+        );
         let lines = "address add 10.99.0.1/32 dev eth1\naddress del 10.99.0.1/32 dev eth1\n";
-        flapping(host, lines, |seen| seen.addresses.iter().filter(|address| &*address.dev == "eth2").count() == 1600);
+        flapping(host, lines, |seen| {
+            seen.addresses
+                .iter()
+                .filter(|address| &*address.dev == "eth2")
+                .count()
+                == 1600
+        });
     });
 }

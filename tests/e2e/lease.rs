@@ -21,11 +21,17 @@ const DHCPCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/dhcpcd/usr/sbi
 const STACKS: [&[(&str, &str)]; 3] = [
     &[
         ("usr/sbin/netplan", ""),
-        ("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n"),
+        (
+            "etc/netplan/50-cloud-init.yaml",
+            "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
+        ),
     ],
     &[
         ("run/systemd/netif/state", ""),
-        ("etc/systemd/network/20-eth0.network", "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n"),
+        (
+            "etc/systemd/network/20-eth0.network",
+            "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n",
+        ),
     ],
     &[],
 ];
@@ -42,22 +48,36 @@ impl Lab {
         let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
         let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
         vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-        let eth1 = EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]).ipv6(["2001:db8:0:b::300"]);
+        let eth1 = EniSpec::new(b, "eth1")
+            .ipv4(["10.1.0.30"])
+            .ipv6(["2001:db8:0:b::300"]);
         vpc.attach(eth1.public("10.1.0.30", PUBLIC).mac("06:00:00:00:00:01"));
         let instance = Instance::bare(vpc.guest());
-        disk.iter().for_each(|(path, text)| instance.write(path, text));
-        Self { vpc, instance, subnets: [a, b] }
+        disk.iter()
+            .for_each(|(path, text)| instance.write(path, text));
+        Self {
+            vpc,
+            instance,
+            subnets: [a, b],
+        }
     }
 
     /// From the Internet, one every 20 ms.
     fn pings(&self) -> Background {
-        let pings = self.vpc.inet().command("ping").args(["-i", "0.02", PUBLIC]).background();
+        let pings = self
+            .vpc
+            .inet()
+            .command("ping")
+            .args(["-i", "0.02", PUBLIC])
+            .background();
         sleep(Duration::from_millis(300));
         pings
     }
 
     fn addresses(&self) -> String {
-        self.instance.host.ip("-o address show dev eth1 scope global")
+        self.instance
+            .host
+            .ip("-o address show dev eth1 scope global")
     }
 
     fn await_end_of_lease(&self) {
@@ -71,7 +91,10 @@ impl Lab {
 
     fn all_answer(&mut self) {
         for subnet in self.subnets {
-            let dead = self.vpc.neighbour(subnet).ping(&["10.0.0.10", "10.1.0.30", "2001:db8:0:b::300"]);
+            let dead =
+                self.vpc
+                    .neighbour(subnet)
+                    .ping(&["10.0.0.10", "10.1.0.30", "2001:db8:0:b::300"]);
             assert_eq!(dead, NOBODY, "{}", self.instance.host.dump());
         }
     }
@@ -80,18 +103,32 @@ impl Lab {
 /// How many are missing between the first answer and the last, and among those the longest row.
 fn lost(pings: &Background) -> (usize, usize) {
     let log = pings.log();
-    let number = |line: &str| line.split_once("icmp_seq=")?.1.split(' ').next()?.parse::<usize>().ok();
+    let number = |line: &str| {
+        line.split_once("icmp_seq=")?
+            .1
+            .split(' ')
+            .next()?
+            .parse::<usize>()
+            .ok()
+    };
     let answered: BTreeSet<usize> = log.lines().filter_map(number).collect();
     let (first, last) = (answered.first().unwrap(), answered.last().unwrap());
     assert!(answered.len() > 20, "{log}");
-    let gaps = answered.iter().zip(answered.iter().skip(1)).map(|(one, next)| next - one - 1);
+    let gaps = answered
+        .iter()
+        .zip(answered.iter().skip(1))
+        .map(|(one, next)| next - one - 1);
     (last - first + 1 - answered.len(), gaps.max().unwrap())
 }
 
 #[test]
 fn a_lease_that_ends_costs_no_ping_on_any_stack_and_whoever_came_first() {
     for disk in STACKS {
-        for (before, lease) in [(false, "10.1.0.30/20"), (true, "10.1.0.30/20"), (true, "10.1.0.30/32")] {
+        for (before, lease) in [
+            (false, "10.1.0.30/20"),
+            (true, "10.1.0.30/20"),
+            (true, "10.1.0.30/32"),
+        ] {
             let mut lab = Lab::new(disk);
             let host = lab.instance.host.clone();
             let take = format!("address replace {lease} dev eth1 valid_lft 4 preferred_lft 4");
@@ -105,15 +142,27 @@ fn a_lease_that_ends_costs_no_ping_on_any_stack_and_whoever_came_first() {
                 lab.instance.must("apply");
             }
             lab.all_answer();
-            assert!(lab.addresses().contains("10.1.0.30/32"), "{}", lab.addresses());
+            assert!(
+                lab.addresses().contains("10.1.0.30/32"),
+                "{}",
+                lab.addresses()
+            );
             let pings = lab.pings();
             lab.await_end_of_lease();
             assert_eq!(lost(&pings), (0, 0), "{lease}, {disk:?}, {}", host.dump());
             lab.all_answer();
             lab.instance.must("refresh");
-            assert!(lab.instance.must("apply").starts_with("nothing to do: 2 ENIs are as EC2 describes them\n"));
+            assert!(
+                lab.instance
+                    .must("apply")
+                    .starts_with("nothing to do: 2 ENIs are as EC2 describes them\n")
+            );
             lab.instance.must("remove");
-            assert!(!lab.addresses().contains("10.1.0.30"), "{}", lab.addresses());
+            assert!(
+                !lab.addresses().contains("10.1.0.30"),
+                "{}",
+                lab.addresses()
+            );
         }
     }
 }
@@ -125,14 +174,19 @@ fn an_ipv6_address_is_made_to_stay_only_when_nobody_renews_it() {
     let mut lab = Lab::new(STACKS[0]);
     lab.instance.must("apply");
     let take = |seconds: u32| {
-        let words =
-            format!("-6 address change 2001:db8:0:b::300/128 dev eth1 valid_lft {seconds} preferred_lft {seconds}");
+        let words = format!(
+            "-6 address change 2001:db8:0:b::300/128 dev eth1 valid_lft {seconds} preferred_lft {seconds}"
+        );
         lab.instance.host.ip(&words);
     };
     take(450);
     assert_eq!(lab.instance.must("refresh"), "", "a client is at work");
     take(4);
-    assert!(lab.instance.must("plan").contains("ip -6 address replace 2001:db8:0:b::300/128 dev eth1"));
+    assert!(
+        lab.instance
+            .must("plan")
+            .contains("ip -6 address replace 2001:db8:0:b::300/128 dev eth1")
+    );
     assert!(lab.instance.must("refresh").contains("kernel: 1 address"));
     sleep(Duration::from_secs(5));
     lab.all_answer();
@@ -143,24 +197,49 @@ fn an_ipv6_address_is_made_to_stay_only_when_nobody_renews_it() {
 fn a_renewed_lease_of_an_owner_s_client_is_left_alone_beside_ours() {
     let lab = Lab::new(STACKS[0]);
     let renew = "ip address replace 10.1.0.30/20 dev eth1 valid_lft 3600 preferred_lft 3600";
-    lab.instance.host.sh(&format!("ip link set eth1 up; {renew}"));
+    lab.instance
+        .host
+        .sh(&format!("ip link set eth1 up; {renew}"));
     lab.instance.must("apply");
     for _ in 0..2 {
         lab.instance.host.sh(renew);
         assert_eq!(lab.instance.must("refresh"), "");
     }
-    assert!(lab.addresses().contains("10.1.0.30/20") && lab.addresses().contains("dynamic"), "{}", lab.addresses());
+    assert!(
+        lab.addresses().contains("10.1.0.30/20") && lab.addresses().contains("dynamic"),
+        "{}",
+        lab.addresses()
+    );
     lab.instance.must("remove");
-    assert!(lab.addresses().contains("10.1.0.30/20") && !lab.addresses().contains("/32"), "{}", lab.addresses());
+    assert!(
+        lab.addresses().contains("10.1.0.30/20") && !lab.addresses().contains("/32"),
+        "{}",
+        lab.addresses()
+    );
 }
 
 /// An hour's lease from the VPC's DHCP, and dhcpcd as cloud-init calls it: with its own /run, and ended once it has one.
 fn dhcpcd(lab: &Lab) {
-    let served = lab.vpc.router().command("dnsmasq").args(["--no-daemon", "--port=0", "--conf-file=/dev/null"]);
-    let served = served.args(["--leasefile-ro", "--user=root", "--dhcp-authoritative", "--interface=subnet1"]);
-    let served = served.args(["--dhcp-range=10.1.0.0,static,1h", "--dhcp-host=06:00:00:00:00:01,10.1.0.30"]);
+    let served = lab.vpc.router().command("dnsmasq").args([
+        "--no-daemon",
+        "--port=0",
+        "--conf-file=/dev/null",
+    ]);
+    let served = served.args([
+        "--leasefile-ro",
+        "--user=root",
+        "--dhcp-authoritative",
+        "--interface=subnet1",
+    ]);
+    let served = served.args([
+        "--dhcp-range=10.1.0.0,static,1h",
+        "--dhcp-host=06:00:00:00:00:01,10.1.0.30",
+    ]);
     let _server = served.background();
-    assert!(std::path::Path::new(DHCPCD).exists(), "{DHCPCD} is not there: run tests/setup");
+    assert!(
+        std::path::Path::new(DHCPCD).exists(),
+        "{DHCPCD} is not there: run tests/setup"
+    );
     lab.instance.host.sh(&format!(
         "unshare --mount bash -euc 'mount -t tmpfs none /run; mount -t tmpfs none /var/lib
          timeout 20 {DHCPCD} --config /dev/null --ipv4only --waitip --persistent --noarp --script=/bin/true eth1
@@ -170,8 +249,14 @@ fn dhcpcd(lab: &Lab) {
 
 /// As if the hour were over.
 fn shorten(lab: &Lab) {
-    assert!(lab.addresses().contains("10.1.0.30/20"), "dhcpcd has a lease: {}", lab.addresses());
-    lab.instance.host.ip("address change 10.1.0.30/20 dev eth1 noprefixroute valid_lft 3 preferred_lft 3");
+    assert!(
+        lab.addresses().contains("10.1.0.30/20"),
+        "dhcpcd has a lease: {}",
+        lab.addresses()
+    );
+    lab.instance
+        .host
+        .ip("address change 10.1.0.30/20 dev eth1 noprefixroute valid_lft 3 preferred_lft 3");
 }
 
 #[test]
@@ -202,15 +287,34 @@ fn cloud_init_s_dhcpcd_after_eniroute_is_repaired_at_once_and_its_lease_ends_unn
     let pings = lab.pings();
     let host = lab.instance.host.clone();
     dhcpcd(&lab);
-    assert!(!host.ip("route show table 10001").contains("default"), "dhcpcd has taken it away");
-    assert!(hears(&socket, Duration::ZERO), "and the socket has heard of it");
+    assert!(
+        !host.ip("route show table 10001").contains("default"),
+        "dhcpcd has taken it away"
+    );
+    assert!(
+        hears(&socket, Duration::ZERO),
+        "and the socket has heard of it"
+    );
     let begin = Instant::now();
     let run = change(&lab.instance, &socket);
     assert!(run.code == 0 && run.stdout.contains("kernel:"), "{run:?}");
     // A look at changed links lasts half a second at least; the work is done before that is over.
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
-    assert!(host.ip("route show table 10001").contains("default via 10.1.0.1"), "{}", host.dump());
-    assert!(lab.addresses().contains("10.1.0.30/32"), "{}", lab.addresses());
+    assert!(
+        begin.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(
+        host.ip("route show table 10001")
+            .contains("default via 10.1.0.1"),
+        "{}",
+        host.dump()
+    );
+    assert!(
+        lab.addresses().contains("10.1.0.30/32"),
+        "{}",
+        lab.addresses()
+    );
     drop(pings);
     lab.all_answer();
     let pings = lab.pings();
@@ -236,7 +340,11 @@ fn an_address_that_somebody_deletes_answers_again_within_a_second() {
         assert_eq!(change(&lab.instance, &socket).code, 0);
         sleep(Duration::from_millis(300));
         let (_, longest) = lost(&pings);
-        assert!((1..=50).contains(&longest), "{command}: {} ms", 20 * longest);
+        assert!(
+            (1..=50).contains(&longest),
+            "{command}: {} ms",
+            20 * longest
+        );
         lab.all_answer();
     }
 }
@@ -255,6 +363,12 @@ fn addresses_of_others_start_no_work() {
     lab.vpc.imds().clear_log();
     let dump = lab.instance.host.dump();
     let run = change(&lab.instance, &socket);
-    assert!(run.code == 0 && run.stdout.is_empty() && run.stderr.is_empty(), "{run:?}");
-    assert_eq!((lab.vpc.imds().log().len(), lab.instance.host.dump()), (0, dump));
+    assert!(
+        run.code == 0 && run.stdout.is_empty() && run.stderr.is_empty(),
+        "{run:?}"
+    );
+    assert_eq!(
+        (lab.vpc.imds().log().len(), lab.instance.host.dump()),
+        (0, dump)
+    );
 }

@@ -38,9 +38,13 @@ fn guest() -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    let eth0 = EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6(["2001:db8:0:a::100"]);
+    let eth0 = EniSpec::new(a, "eth0")
+        .ipv4(["10.0.0.10"])
+        .ipv6(["2001:db8:0:a::100"]);
     vpc.attach(eth0.public("10.0.0.10", "54.178.213.178"));
-    let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    let eth1 = EniSpec::new(a, "eth1")
+        .ipv4(["10.0.0.20", "10.0.0.21"])
+        .ipv6(["2001:db8:0:a::200"]);
     let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
     vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]));
     let c = vpc.subnet_ipv6_only("2001:db8:0:c::/64");
@@ -51,9 +55,18 @@ fn guest() -> Guest {
     instance.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
     instance.write("etc/NetworkManager/NetworkManager.conf", CONF);
     instance.write("etc/bus.conf", BUS);
-    instance.write(&format!("{FOLDER}/cloud-init-eth0.nmconnection"), CLOUD_INIT);
-    run(&instance, &format!("chmod 600 /{FOLDER}/cloud-init-eth0.nmconnection"));
-    run(&instance, "mkdir -p /run/NetworkManager /run/dbus /var/lib/NetworkManager");
+    instance.write(
+        &format!("{FOLDER}/cloud-init-eth0.nmconnection"),
+        CLOUD_INIT,
+    );
+    run(
+        &instance,
+        &format!("chmod 600 /{FOLDER}/cloud-init-eth0.nmconnection"),
+    );
+    run(
+        &instance,
+        "mkdir -p /run/NetworkManager /run/dbus /var/lib/NetworkManager",
+    );
     run(&instance, "ln -s ../run /var/run");
     // NetworkManager waits for udev unless /sys is read-only, as in a container.
     let sys = instance.root().join("sys");
@@ -61,16 +74,32 @@ fn guest() -> Guest {
         let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
         mount(None::<&str>, &sys, None::<&str>, flags, None::<&str>).unwrap();
     });
-    Guest { vpc, instance, subnets: [a, b], eth1 }
+    Guest {
+        vpc,
+        instance,
+        subnets: [a, b],
+        eth1,
+    }
 }
 
 impl Guest {
     /// NetworkManager with its bus, once it answers.
     fn network_manager(&self) -> [Background; 2] {
-        let bus = program(&self.instance, "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile").background();
-        self.until("the bus", || self.instance.has("run/dbus/system_bus_socket"));
+        let bus = program(
+            &self.instance,
+            "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile",
+        )
+        .background();
+        self.until("the bus", || {
+            self.instance.has("run/dbus/system_bus_socket")
+        });
         let daemon = program(&self.instance, "NetworkManager --no-daemon").background();
-        self.until("NetworkManager", || program(&self.instance, "nmcli general").output().status.success());
+        self.until("NetworkManager", || {
+            program(&self.instance, "nmcli general")
+                .output()
+                .status
+                .success()
+        });
         [bus, daemon]
     }
 
@@ -91,17 +120,29 @@ impl Guest {
 
     fn assert_nothing_to_do(&self) {
         let run = eniroute(&self.instance, "apply");
-        assert_eq!((run.code, run.stdout.starts_with("nothing to do: 4 ENIs")), (0, true), "{run:#?}");
+        assert_eq!(
+            (run.code, run.stdout.starts_with("nothing to do: 4 ENIs")),
+            (0, true),
+            "{run:#?}"
+        );
     }
 
     /// Does `work`, which must cost the primary ENI nothing.
     fn lose_nothing(&self, work: impl FnOnce()) {
-        assert_eq!(under_traffic(&self.vpc, &self.instance.host, "54.178.213.178", work), 0);
+        assert_eq!(
+            under_traffic(&self.vpc, &self.instance.host, "54.178.213.178", work),
+            0
+        );
     }
 
     fn profile_of(&self, dev: &str) -> String {
-        let all = run(&self.instance, "nmcli --terse --fields DEVICE,CONNECTION device");
-        let found = all.lines().find_map(|line| line.strip_prefix(&format!("{dev}:")));
+        let all = run(
+            &self.instance,
+            "nmcli --terse --fields DEVICE,CONNECTION device",
+        );
+        let found = all
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{dev}:")));
         found.unwrap_or_else(|| panic!("{all}")).to_owned()
     }
 
@@ -115,19 +156,37 @@ impl Guest {
         let host = &self.instance.host;
         let mut lines: Vec<String> = Vec::new();
         for family in ["-4", "-6"] {
-            let mut rules: Vec<_> = host.ip(&format!("{family} rule")).lines().map(str::to_owned).collect();
+            let mut rules: Vec<_> = host
+                .ip(&format!("{family} rule"))
+                .lines()
+                .map(str::to_owned)
+                .collect();
             rules.sort();
             lines.extend(rules);
             for table in [10_001, 10_002, 10_003] {
-                lines.extend(host.ip(&format!("{family} route show table all")).lines().filter_map(|line| {
-                    let ours = line.contains(&format!("table {table}")) || line.contains(&format!("metric {table}"));
-                    let words: Vec<_> = line.split_whitespace().filter(|word| *word != "linkdown").collect();
-                    ours.then(|| words.join(" "))
-                }));
+                lines.extend(
+                    host.ip(&format!("{family} route show table all"))
+                        .lines()
+                        .filter_map(|line| {
+                            let ours = line.contains(&format!("table {table}"))
+                                || line.contains(&format!("metric {table}"));
+                            let words: Vec<_> = line
+                                .split_whitespace()
+                                .filter(|word| *word != "linkdown")
+                                .collect();
+                            ours.then(|| words.join(" "))
+                        }),
+                );
             }
             for dev in SECONDARY_NICS {
-                let addresses = host.ip(&format!("-o {family} address show dev {dev} scope global"));
-                lines.extend(addresses.lines().filter_map(|line| line.split_whitespace().nth(3)).map(str::to_owned));
+                let addresses =
+                    host.ip(&format!("-o {family} address show dev {dev} scope global"));
+                lines.extend(
+                    addresses
+                        .lines()
+                        .filter_map(|line| line.split_whitespace().nth(3))
+                        .map(str::to_owned),
+                );
             }
         }
         lines
@@ -136,7 +195,13 @@ impl Guest {
 
 const SECONDARY_NICS: [&str; 3] = ["eth1", "eth2", "eth3"];
 
-const SECONDARIES: [&str; 5] = ["10.0.0.20", "10.0.0.21", "10.1.0.30", "2001:db8:0:a::200", "2001:db8:0:c::400"];
+const SECONDARIES: [&str; 5] = [
+    "10.0.0.20",
+    "10.0.0.21",
+    "10.1.0.30",
+    "2001:db8:0:a::200",
+    "2001:db8:0:c::400",
+];
 
 #[test]
 fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
@@ -146,17 +211,40 @@ fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
         guest.instance.eniroute("apply");
         guest.instance.host.settle();
         let applied = guest.state();
-        assert!(applied.iter().any(|line| line.contains("throw 10.0.3.16/28 table 10001")), "{applied:#?}");
+        assert!(
+            applied
+                .iter()
+                .any(|line| line.contains("throw 10.0.3.16/28 table 10001")),
+            "{applied:#?}"
+        );
         power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
 
         let _running = guest.network_manager();
-        run(&guest.instance, "nm-online --quiet --wait-for-startup --timeout=60");
+        run(
+            &guest.instance,
+            "nm-online --quiet --wait-for-startup --timeout=60",
+        );
         guest.instance.host.settle();
         // No keyfile can hold the primary's table: until eniroute runs, its answers keep to its default.
         let waits = |line: &&String| line.contains(" metric 1000") && !line.starts_with("default");
-        assert_eq!(guest.state(), applied.iter().filter(|line| !waits(line)).cloned().collect::<Vec<_>>());
-        assert_ne!(guest.state(), applied, "the subnets of the others wait, too");
-        neighbours_reach(&mut guest.vpc, &guest.subnets, &[&SECONDARIES[..], &["10.0.0.10"]].concat());
+        assert_eq!(
+            guest.state(),
+            applied
+                .iter()
+                .filter(|line| !waits(line))
+                .cloned()
+                .collect::<Vec<_>>()
+        );
+        assert_ne!(
+            guest.state(),
+            applied,
+            "the subnets of the others wait, too"
+        );
+        neighbours_reach(
+            &mut guest.vpc,
+            &guest.subnets,
+            &[&SECONDARIES[..], &["10.0.0.10"]].concat(),
+        );
         assert_eq!(guest.vpc.spoofed(), 0);
         assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
         assert_eq!(guest.instance.json("apply")["files"], serde_json::json!([]));
@@ -170,7 +258,9 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
     power_cycle(&guest.instance.host, &["eth0"]);
     let _running = guest.network_manager();
     guest.until("the primary's profile", || guest.is_activated("eth0"));
-    guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
+    guest.until("NetworkManager's own profile", || {
+        guest.profile_of("eth1").starts_with("Wired connection")
+    });
     guest.instance.host.settle();
     let primary = guest.instance.host.ip("address show dev eth0");
     guest.apply("--no-persist");
@@ -179,22 +269,32 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
 
     guest.lose_nothing(|| {
         let log = guest.apply("");
-        assert!(log.contains("eth1 is for network-manager: NetworkManager"), "{log}");
         assert!(
-            log.lines().any(|line| line.contains("nmcli connection up uuid ") && line.ends_with(" ifname eth1")),
+            log.contains("eth1 is for network-manager: NetworkManager"),
+            "{log}"
+        );
+        assert!(
+            log.lines()
+                .any(|line| line.contains("nmcli connection up uuid ")
+                    && line.ends_with(" ifname eth1")),
             "{log}"
         );
     });
     guest.instance.host.settle();
     assert_eq!(guest.state(), by_netlink);
-    ["eth1", "eth2"].iter().for_each(|dev| assert!(guest.profile_of(dev).starts_with("eniroute-eni-"), "{dev}"));
+    ["eth1", "eth2"]
+        .iter()
+        .for_each(|dev| assert!(guest.profile_of(dev).starts_with("eniroute-eni-"), "{dev}"));
     neighbours_reach(&mut guest.vpc, &guest.subnets, &SECONDARIES);
     guest.assert_nothing_to_do();
 
     guest.vpc.assign(guest.eth1, "10.0.0.22");
     guest.lose_nothing(|| {
         let log = guest.apply("");
-        assert!(log.contains("nmcli device reapply eth1") && !log.contains("connection up"), "{log}");
+        assert!(
+            log.contains("nmcli device reapply eth1") && !log.contains("connection up"),
+            "{log}"
+        );
     });
     guest.assert_nothing_to_do();
     neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
@@ -203,9 +303,16 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
         let run = eniroute(&guest.instance, "remove");
         assert_eq!(run.code, 0, "{run:#?}");
     });
-    guest.until("NetworkManager's own profile", || guest.profile_of("eth1").starts_with("Wired connection"));
+    guest.until("NetworkManager's own profile", || {
+        guest.profile_of("eth1").starts_with("Wired connection")
+    });
     let state = guest.state();
-    assert!(!state.iter().any(|line| line.contains("1000") || line.contains("10.0.0.2")), "{state:#?}");
+    assert!(
+        !state
+            .iter()
+            .any(|line| line.contains("1000") || line.contains("10.0.0.2")),
+        "{state:#?}"
+    );
     assert_eq!(guest.profile_of("eth0"), "cloud-init eth0");
     assert_eq!(guest.instance.host.ip("address show dev eth0"), primary);
 }
@@ -216,13 +323,21 @@ fn without_its_keyfile_an_interface_keeps_nothing_of_ours() {
     guest.instance.eniroute("apply");
     power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
     let _running = guest.network_manager();
-    guest.until("our profile", || guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.is_activated("eth1"));
+    guest.until("our profile", || {
+        guest.profile_of("eth1").starts_with("eniroute-eni-") && guest.is_activated("eth1")
+    });
     assert_eq!(guest.instance.eniroute("remove").code, 0);
     run(&guest.instance, "nmcli connection reload");
-    guest
-        .until("the end of our profile", || guest.profile_of("eth1").is_empty() && guest.profile_of("eth2").is_empty());
+    guest.until("the end of our profile", || {
+        guest.profile_of("eth1").is_empty() && guest.profile_of("eth2").is_empty()
+    });
     let state = guest.state();
-    assert!(!state.iter().any(|line| line.contains("1000") || line.contains("10.0.0.20")), "{state:#?}");
+    assert!(
+        !state
+            .iter()
+            .any(|line| line.contains("1000") || line.contains("10.0.0.20")),
+        "{state:#?}"
+    );
 }
 
 #[test]
@@ -231,12 +346,24 @@ fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
     guest.instance.eniroute("apply");
     power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
     let _running = guest.network_manager();
-    guest.until("our profiles", || guest.is_activated("eth1") && guest.is_activated("eth2"));
+    guest.until("our profiles", || {
+        guest.is_activated("eth1") && guest.is_activated("eth2")
+    });
     guest.vpc.detach(guest.eth1);
-    let rules = || ["-4", "-6"].map(|family| guest.instance.host.ip(&format!("{family} rule"))).concat();
-    guest.until("NetworkManager to take the rules away", || !rules().contains("lookup 10001"));
+    let rules = || {
+        ["-4", "-6"]
+            .map(|family| guest.instance.host.ip(&format!("{family} rule")))
+            .concat()
+    };
+    guest.until("NetworkManager to take the rules away", || {
+        !rules().contains("lookup 10001")
+    });
     for source in ["10.0.0.10", "2001:db8:0:a::100"] {
-        assert!(rules().contains(&format!("10000:\tfrom {source} lookup 10000")), "{}", rules());
+        assert!(
+            rules().contains(&format!("10000:\tfrom {source} lookup 10000")),
+            "{}",
+            rules()
+        );
     }
 }
 
@@ -244,19 +371,41 @@ fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
 fn two_stacks_on_one_host_each_get_their_interface() {
     let mut vpc = Vpc::new();
     let subnet = vpc.subnet("10.0.0.0/20", None);
-    for (dev, ip) in [("eth0", "10.0.0.10"), ("eth1", "10.0.0.20"), ("eth2", "10.0.0.30")] {
+    for (dev, ip) in [
+        ("eth0", "10.0.0.10"),
+        ("eth1", "10.0.0.20"),
+        ("eth2", "10.0.0.30"),
+    ] {
         vpc.attach(EniSpec::new(subnet, dev).ipv4([ip]));
     }
     let instance = Instance::with_netplan(vpc.guest());
     let index = instance.host.sh("cat /sys/class/net/eth1/ifindex");
-    instance.write(&format!("run/NetworkManager/devices/{}", index.trim()), "[device]\nmanaged=true\n");
+    instance.write(
+        &format!("run/NetworkManager/devices/{}", index.trim()),
+        "[device]\nmanaged=true\n",
+    );
     let applied = instance.json("apply");
     assert_eq!(applied["backend"], "netplan, network-manager");
-    let files: Vec<_> =
-        applied["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    let files: Vec<_> = applied["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["path"].as_str().unwrap())
+        .collect();
     let of = |part: &str| files.iter().filter(|path| path.contains(part)).count();
-    assert_eq!((of(".nmconnection"), of("eth1"), of("/etc/netplan/60-eniroute-eth2.yaml")), (1, 0, 1), "{files:?}");
-    let paths: Vec<_> = files.iter().map(|path| path.trim_start_matches('/').to_owned()).collect();
+    assert_eq!(
+        (
+            of(".nmconnection"),
+            of("eth1"),
+            of("/etc/netplan/60-eniroute-eth2.yaml")
+        ),
+        (1, 0, 1),
+        "{files:?}"
+    );
+    let paths: Vec<_> = files
+        .iter()
+        .map(|path| path.trim_start_matches('/').to_owned())
+        .collect();
     assert_eq!(instance.json("apply")["files"], serde_json::json!([]));
 
     instance.must("remove");

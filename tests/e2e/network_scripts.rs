@@ -70,7 +70,10 @@ exit 2
 "#,
     ),
     // It may announce an address. A probe of one costs seconds, and a VPC has no duplicates.
-    ("sbin/arping", "#!/bin/sh\ncase \" $* \" in *' -D '*) echo \"a probe: $*\" >&2; exit 1 ;; esac\n"),
+    (
+        "sbin/arping",
+        "#!/bin/sh\ncase \" $* \" in *' -D '*) echo \"a probe: $*\" >&2; exit 1 ;; esac\n",
+    ),
     ("bin/logger", "#!/bin/sh\n"),
 ];
 
@@ -85,10 +88,19 @@ fn guest(config: &str, foreign: Option<&str>) -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).ipv6(["2001:db8:0:a::100"]));
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .ipv6(["2001:db8:0:a::100"]),
+    );
     let eth1 = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]);
-    vpc.attach(eth1.ipv6(["2001:db8:0:a::200", "2001:db8:0:a::201"]).prefix4("10.0.3.16/28"));
-    let eth2 = EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]).ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
+    vpc.attach(
+        eth1.ipv6(["2001:db8:0:a::200", "2001:db8:0:a::201"])
+            .prefix4("10.0.3.16/28"),
+    );
+    let eth2 = EniSpec::new(b, "eth2")
+        .ipv4(["10.1.0.30"])
+        .ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
     vpc.attach(eth2.prefix6("2001:db8:0:b:c::/80"));
     let instance = Instance::bare(vpc.guest());
     instance.write("etc/eniroute.toml", config);
@@ -100,16 +112,32 @@ fn guest(config: &str, foreign: Option<&str>) -> Guest {
         ifup(&instance, "eth1");
     }
     instance.host.settle();
-    Guest { vpc, instance, subnets: [a, b] }
+    Guest {
+        vpc,
+        instance,
+        subnets: [a, b],
+    }
 }
 
 /// The scripts, what they need of a Red Hat system, and what the VPC leases.
 fn install(instance: &Instance) {
-    let scripts = PathBuf::from(env::var("ENIROUTE_IFUP").expect("ENIROUTE_IFUP: a folder with network-scripts"));
+    let scripts = PathBuf::from(
+        env::var("ENIROUTE_IFUP").expect("ENIROUTE_IFUP: a folder with network-scripts"),
+    );
     // In the source of Fedora and of EL8; in EL7's source, and where they are installed.
-    let places = ["../etc/rc.d/init.d/functions", "../../rc.d/init.d/functions"].map(|place| scripts.join(place));
-    let functions = places.iter().find(|path| path.is_file()).unwrap_or_else(|| panic!("none of {places:?} is there"));
-    instance.write("etc/init.d/functions", &fs::read_to_string(functions).unwrap());
+    let places = [
+        "../etc/rc.d/init.d/functions",
+        "../../rc.d/init.d/functions",
+    ]
+    .map(|place| scripts.join(place));
+    let functions = places
+        .iter()
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("none of {places:?} is there"));
+    instance.write(
+        "etc/init.d/functions",
+        &fs::read_to_string(functions).unwrap(),
+    );
     instance.write("etc/sysconfig/network", "NOZEROCONF=yes\n");
     // EL7 looks there for who wants to hear of it.
     fs::create_dir_all(instance.root().join("var/run/netreport")).unwrap();
@@ -118,7 +146,8 @@ fn install(instance: &Instance) {
     let lease = "link set eth1 up\naddress replace 10.0.0.20/20 dev eth1 metric 200\n\
                  route replace default via 10.0.0.1 dev eth1 proto dhcp src 10.0.0.20 metric 200\n";
     instance.write("etc/leases/eth1", lease);
-    let address = |ip| format!("address replace 2001:db8:0:a::{ip}/128 dev eth1 noprefixroute nodad\n");
+    let address =
+        |ip| format!("address replace 2001:db8:0:a::{ip}/128 dev eth1 noprefixroute nodad\n");
     instance.write("etc/leases6/eth1", &(address("200") + &address("201")));
     furnish_from(instance, &stand_ins(instance));
 }
@@ -126,14 +155,23 @@ fn install(instance: &Instance) {
 /// All but the machine's own configuration.
 fn copy_scripts(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("ENIROUTE_IFUP: {}: {error}", from.display())) {
+    for entry in fs::read_dir(from)
+        .unwrap_or_else(|error| panic!("ENIROUTE_IFUP: {}: {error}", from.display()))
+    {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if ["ifup", "ifdown", "network-", "init."].iter().any(|start| name.starts_with(start)) {
+        if ["ifup", "ifdown", "network-", "init."]
+            .iter()
+            .any(|start| name.starts_with(start))
+        {
             fs::copy(&path, to.join(name)).unwrap();
         }
     }
-    assert!(to.join("ifup-eth").is_file(), "ENIROUTE_IFUP: {} has no ifup-eth", from.display());
+    assert!(
+        to.join("ifup-eth").is_file(),
+        "ENIROUTE_IFUP: {} has no ifup-eth",
+        from.display()
+    );
 }
 
 /// A folder with the programs that this machine lacks; on Red Hat's systems `sh` is bash, and the scripts need it.
@@ -142,7 +180,11 @@ fn stand_ins(instance: &Instance) -> String {
     for (name, script) in STAND_INS {
         let path = format!("stand-ins/{name}");
         instance.write(&path, script);
-        fs::set_permissions(instance.root().join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(
+            instance.root().join(path),
+            fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
     }
     for (program, name) in [("bash", "sh"), ("mawk", "awk")] {
         symlink(program, instance.root().join("stand-ins/bin").join(name)).unwrap();
@@ -169,7 +211,11 @@ fn settled(instance: &Instance) -> BTreeSet<String> {
 }
 
 fn by_netlink(config: &str, foreign: Option<&str>) -> BTreeSet<String> {
-    let Guest { instance, vpc: _vpc, .. } = guest(config, foreign);
+    let Guest {
+        instance,
+        vpc: _vpc,
+        ..
+    } = guest(config, foreign);
     instance.must("apply --backend network-scripts --no-persist");
     settled(&instance)
 }
@@ -177,7 +223,9 @@ fn by_netlink(config: &str, foreign: Option<&str>) -> BTreeSet<String> {
 /// An instance that booted from the files alone.
 fn by_files(config: &str, foreign: Option<&str>) -> Guest {
     let guest = guest(config, foreign);
-    guest.instance.must("apply --backend network-scripts --no-kernel");
+    guest
+        .instance
+        .must("apply --backend network-scripts --no-kernel");
     power_cycle(&guest.instance.host, &["eth1", "eth2"]);
     for dev in ["eth0", "eth1", "eth2"] {
         ifup(&guest.instance, dev);
@@ -187,9 +235,15 @@ fn by_files(config: &str, foreign: Option<&str>) -> Guest {
 
 /// The rules at the priorities of device number `number`, in every band and in both families.
 fn rules_of(instance: &Instance, number: u32) -> Vec<String> {
-    let rules = ["-4 rule", "-6 rule"].map(|what| instance.host.ip(what)).concat();
+    let rules = ["-4 rule", "-6 rule"]
+        .map(|what| instance.host.ip(what))
+        .concat();
     let bands = [10_000, 15_000, 20_000].map(|band| format!("{}:", band + number));
-    rules.lines().filter(|rule| bands.iter().any(|band| rule.starts_with(band))).map(str::to_owned).collect()
+    rules
+        .lines()
+        .filter(|rule| bands.iter().any(|band| rule.starts_with(band)))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Every interface goes down and takes its rules along; the secondary ones come back as they were.
@@ -198,7 +252,12 @@ fn ifdown_and_ifup(instance: &Instance, before: &BTreeSet<String>) {
         assert_ne!(rules_of(instance, number), [""; 0]);
         script(instance, "ifdown", dev);
         assert_eq!(rules_of(instance, number), [""; 0], "after ifdown {dev}");
-        assert_eq!(instance.host.ip(&format!("-o address show dev {dev} scope global")), "");
+        assert_eq!(
+            instance
+                .host
+                .ip(&format!("-o address show dev {dev} scope global")),
+            ""
+        );
         script(instance, "ifup", dev);
         assert_same(before, &settled(instance));
     }
@@ -211,7 +270,13 @@ fn prove(config: &str, foreign: Option<&str>) {
     let mut guest = by_files(config, foreign);
     assert_same(&applied, &settled(&guest.instance));
     // The primary's as its owner wants them, whatever its aliases bring; none for an ENI that is ours.
-    assert_eq!(guest.instance.host.sh("cd /proc/sys/net/ipv6/conf; cat eth0/autoconf eth2/accept_ra"), "0\n0\n");
+    assert_eq!(
+        guest
+            .instance
+            .host
+            .sh("cd /proc/sys/net/ipv6/conf; cat eth0/autoconf eth2/accept_ra"),
+        "0\n0\n"
+    );
     neighbours_reach(&mut guest.vpc, &guest.subnets, &ADDRESSES);
     assert_eq!(guest.vpc.spoofed(), 0);
     for dev in ["eth0", "eth1", "eth2"] {

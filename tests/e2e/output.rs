@@ -14,16 +14,29 @@ use crate::vpc::{EniSpec, Vpc};
 fn two_enis() -> (Vpc, Instance) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", None);
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).public("10.0.0.10", "203.0.113.10"));
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10"])
+            .public("10.0.0.10", "203.0.113.10"),
+    );
     // Enough to say to fill a pipe.
     let addresses = (20..60).map(|host| format!("10.0.0.{host}"));
-    vpc.attach(EniSpec::new(a, "eth1").ipv4(addresses).public("10.0.0.20", "203.0.113.20"));
+    vpc.attach(
+        EniSpec::new(a, "eth1")
+            .ipv4(addresses)
+            .public("10.0.0.20", "203.0.113.20"),
+    );
     let instance = Instance::with_netplan(vpc.guest());
     (vpc, instance)
 }
 
 fn assert_all_is_well(vpc: &Vpc, instance: &Instance, how: &str) {
-    assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.20"]).is_empty(), "{how}");
+    assert!(
+        vpc.inet()
+            .ping(&["203.0.113.10", "203.0.113.20"])
+            .is_empty(),
+        "{how}"
+    );
     assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml"), "{how}");
     assert!(instance.must("apply").starts_with("nothing to do"), "{how}");
 }
@@ -45,10 +58,18 @@ fn a_reader_that_goes_away_or_a_full_disk_under_the_log_ends_no_run() {
         "2>&1 | sed -n '/kernel:/q'",
     ] {
         // Each in turn: `apply`, and `remove`, which fails as soon as one of them fails.
-        instance.host.sh(&format!("{binary} --root {root} apply -v -v {how}"));
+        instance
+            .host
+            .sh(&format!("{binary} --root {root} apply -v -v {how}"));
         assert_all_is_well(&vpc, &instance, how);
-        instance.host.sh(&format!("{binary} --root {root} remove -v -v {how}"));
-        assert_eq!(changed(&before, &instance.host.dump()), [] as [String; 0], "{how}");
+        instance
+            .host
+            .sh(&format!("{binary} --root {root} remove -v -v {how}"));
+        assert_eq!(
+            changed(&before, &instance.host.dump()),
+            [] as [String; 0],
+            "{how}"
+        );
     }
 }
 
@@ -60,15 +81,27 @@ fn a_reader_that_falls_asleep_keeps_no_run_waiting() {
     fcntl(&stderr, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
     let mut run = instance.host.enter(|| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eniroute"));
-        command.arg("--root").arg(instance.root()).args(["apply", "-v", "-v"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::from(stderr)).spawn().unwrap()
+        command
+            .arg("--root")
+            .arg(instance.root())
+            .args(["apply", "-v", "-v"]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::from(stderr))
+            .spawn()
+            .unwrap()
     });
     let end = Instant::now() + Duration::from_secs(10);
     while run.try_wait().unwrap().is_none() && Instant::now() < end {
         sleep(Duration::from_millis(10));
     }
     let _ = run.kill();
-    assert_eq!(run.wait().unwrap().code(), Some(0), "it did not end by itself, or not well");
+    assert_eq!(
+        run.wait().unwrap().code(),
+        Some(0),
+        "it did not end by itself, or not well"
+    );
     drop(asleep);
     assert_all_is_well(&vpc, &instance, "asleep");
 }

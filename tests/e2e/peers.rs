@@ -11,7 +11,11 @@ fn three_enis() -> (Vpc, Instance, [EniId; 3]) {
     let enis = [0, 1, 2].map(|n| {
         let [first, second] = [0, 1].map(|last| format!("10.0.0.{}{last}", n + 1));
         let spec = EniSpec::new(a, &format!("eth{n}")).ipv4([first.as_str(), &second]);
-        let spec = if n == 2 { spec.prefix4("10.0.3.16/28") } else { spec };
+        let spec = if n == 2 {
+            spec.prefix4("10.0.3.16/28")
+        } else {
+            spec
+        };
         vpc.attach(spec.public(&first, format!("203.0.113.{}", n + 1)))
     });
     let instance = Instance::with_netplan(vpc.guest());
@@ -34,15 +38,24 @@ const TOOLS: [(&str, Files, &str); 5] = [
     (
         "amazon-ec2-net-utils",
         &[
-            ("run/systemd/network/70-eth1.network.d/ec2net_policy_4.conf", "[RoutingPolicyRule]\nFrom=10.0.0.20\n"),
-            ("etc/systemd/system/multi-user.target.wants/policy-routes@eth1.service", "[Service]\nType=oneshot\n"),
+            (
+                "run/systemd/network/70-eth1.network.d/ec2net_policy_4.conf",
+                "[RoutingPolicyRule]\nFrom=10.0.0.20\n",
+            ),
+            (
+                "etc/systemd/system/multi-user.target.wants/policy-routes@eth1.service",
+                "[Service]\nType=oneshot\n",
+            ),
         ],
         NET_UTILS,
     ),
     (
         "nm-cloud-setup",
         &[
-            ("etc/systemd/system/timers.target.wants/nm-cloud-setup.timer", "[Timer]\nOnBootSec=5m\n"),
+            (
+                "etc/systemd/system/timers.target.wants/nm-cloud-setup.timer",
+                "[Timer]\nOnBootSec=5m\n",
+            ),
             (
                 "usr/lib/systemd/system/nm-cloud-setup.service.d/10-rh-enable-for-ec2.conf",
                 "[Service]\nEnvironment=NM_CLOUD_SETUP_EC2=yes\n",
@@ -52,15 +65,28 @@ const TOOLS: [(&str, Files, &str); 5] = [
     ),
     (
         "cloud-netconfig",
-        &[("etc/systemd/system/timers.target.wants/cloud-netconfig.timer", "[Timer]\nOnBootSec=60\n")],
+        &[(
+            "etc/systemd/system/timers.target.wants/cloud-netconfig.timer",
+            "[Timer]\nOnBootSec=60\n",
+        )],
         "rule add from 10.0.0.20 lookup 30403 priority 30403\n",
     ),
-    ("the VPC CNI", &[("etc/cni/net.d/10-aws.conflist", "{\"name\": \"aws-cni\"}\n")], ""),
+    (
+        "the VPC CNI",
+        &[("etc/cni/net.d/10-aws.conflist", "{\"name\": \"aws-cni\"}\n")],
+        "",
+    ),
     (
         "Cilium",
         &[
-            ("etc/cni/net.d/05-cilium.conflist", "{\"name\": \"cilium\"}\n"),
-            ("run/cilium/state/agent-runtime-config.json", "{\"IPAM\": \"eni\"}\n"),
+            (
+                "etc/cni/net.d/05-cilium.conflist",
+                "{\"name\": \"cilium\"}\n",
+            ),
+            (
+                "run/cilium/state/agent-runtime-config.json",
+                "{\"IPAM\": \"eni\"}\n",
+            ),
         ],
         "",
     ),
@@ -70,17 +96,27 @@ const TOOLS: [(&str, Files, &str); 5] = [
 fn beside_another_tool_the_service_says_one_line_and_nothing_is_changed_or_removed() {
     for (name, files, made) in TOOLS {
         let (_vpc, instance, _) = three_enis();
-        files.iter().for_each(|(path, text)| instance.write(path, text));
+        files
+            .iter()
+            .for_each(|(path, text)| instance.write(path, text));
         instance.host.ip_batch(made);
         instance.host.settle();
         let dump = instance.host.dump();
         let said = instance.must("apply --service");
-        assert!(said.lines().count() == 1 && said.starts_with(name), "{name}: {said}");
+        assert!(
+            said.lines().count() == 1 && said.starts_with(name),
+            "{name}: {said}"
+        );
         let run = instance.eniroute("apply");
-        assert!(run.code == 2 && run.stderr.contains(name) && run.stderr.contains("--force"), "{run:?}");
+        assert!(
+            run.code == 2 && run.stderr.contains(name) && run.stderr.contains("--force"),
+            "{run:?}"
+        );
         instance.must("remove");
         assert_eq!(changed(&dump, &instance.host.dump()), [""; 0], "{name}");
-        files.iter().for_each(|(path, text)| assert_eq!(instance.read(path), *text, "{name}"));
+        files
+            .iter()
+            .for_each(|(path, text)| assert_eq!(instance.read(path), *text, "{name}"));
     }
 }
 
@@ -132,38 +168,74 @@ fn the_enis_of_a_kubernetes_cni_are_left_alone_and_the_others_are_not() {
 
         let said = instance.must("apply --force");
         let told = |dev: &str| {
-            format!("note: {dev} is left alone: {name} gives its addresses to pods (the rule `ip rule add ")
+            format!(
+                "note: {dev} is left alone: {name} gives its addresses to pods (the rule `ip rule add "
+            )
         };
         assert!(
-            said.contains(&told("eth0")) && said.contains(&told("eth1")) && !said.contains(&told("eth2")),
+            said.contains(&told("eth0"))
+                && said.contains(&told("eth1"))
+                && !said.contains(&told("eth2")),
             "{said}"
         );
-        assert!(vpc.inet().ping(&["203.0.113.3"]).is_empty(), "{name}: eth2 is nobody else's");
+        assert!(
+            vpc.inet().ping(&["203.0.113.3"]).is_empty(),
+            "{name}: eth2 is nobody else's"
+        );
         let changes = changed(&dump, &instance.host.dump());
-        let theirs: Vec<_> = changes.iter().filter(|line| line.starts_with('-') && !line.contains("eth2")).collect();
+        let theirs: Vec<_> = changes
+            .iter()
+            .filter(|line| line.starts_with('-') && !line.contains("eth2"))
+            .collect();
         assert_eq!(theirs, [""; 0], "{name}: nothing of theirs is gone");
-        let on_theirs = |line: &&String| ["eth0", "eth1", "10000", "10001"].iter().any(|word| line.contains(word));
-        assert_eq!(changes.iter().filter(on_theirs).collect::<Vec<_>>(), [""; 0], "{name}: nothing is added to theirs");
+        let on_theirs = |line: &&String| {
+            ["eth0", "eth1", "10000", "10001"]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        assert_eq!(
+            changes.iter().filter(on_theirs).collect::<Vec<_>>(),
+            [""; 0],
+            "{name}: nothing is added to theirs"
+        );
         let status = instance.must("status");
         assert_eq!(status.matches("unmanaged").count(), 2, "{status}");
         assert!(instance.must("apply --force").starts_with("nothing to do"));
 
         instance.must("remove");
         let left = changed(&dump, &instance.host.dump());
-        assert!(left.iter().all(|line| line.contains("eth2")), "{name}: {left:#?}");
+        assert!(
+            left.iter().all(|line| line.contains("eth2")),
+            "{name}: {left:#?}"
+        );
     }
 }
 
 /// At the VPC CNI's priority, beside a rule that looks like its rule for an ENI: somebody's VPN, a firewall's marks.
 #[test]
 fn a_rule_by_an_interface_or_by_another_mark_does_not_make_a_host_the_vpc_cni_s() {
-    for words in ["iif eth1", "fwmark 1", "fwmark 0x80/0xff", "fwmark 0x80/0x80 iif eth1", "to 192.0.2.0/24"] {
+    for words in [
+        "iif eth1",
+        "fwmark 1",
+        "fwmark 0x80/0xff",
+        "fwmark 0x80/0x80 iif eth1",
+        "to 192.0.2.0/24",
+    ] {
         let (vpc, instance, _) = three_enis();
-        instance.host.ip(&format!("rule add {words} lookup main priority 1024"));
-        instance.host.ip("rule add from 10.0.0.20 lookup 2 priority 32765");
+        instance
+            .host
+            .ip(&format!("rule add {words} lookup main priority 1024"));
+        instance
+            .host
+            .ip("rule add from 10.0.0.20 lookup 2 priority 32765");
         let said = instance.must("apply");
         assert!(!said.contains("left alone"), "{words}: {said}");
-        assert!(vpc.inet().ping(&["203.0.113.1", "203.0.113.2", "203.0.113.3"]).is_empty(), "{words}");
+        assert!(
+            vpc.inet()
+                .ping(&["203.0.113.1", "203.0.113.2", "203.0.113.3"])
+                .is_empty(),
+            "{words}"
+        );
     }
 }
 
@@ -171,7 +243,9 @@ fn a_rule_by_an_interface_or_by_another_mark_does_not_make_a_host_the_vpc_cni_s(
 fn an_eni_that_a_cni_takes_over_later_is_left_as_it_is() {
     let (_vpc, instance, _) = three_enis();
     instance.must("apply");
-    instance.host.ip_batch("rule add from 10.0.0.21 lookup 2 priority 1536\n");
+    instance
+        .host
+        .ip_batch("rule add from 10.0.0.21 lookup 2 priority 1536\n");
     let dump = instance.host.dump();
     let disk = instance.read("etc/netplan/60-eniroute-eth1.yaml");
     let said = instance.must("apply");
@@ -187,7 +261,8 @@ fn an_eni_that_is_attached_for_a_cni_is_not_taken() {
     let (mut vpc, instance, enis) = three_enis();
     instance.must("apply");
     instance.write("etc/cni/net.d/10-aws.conflist", "{}\n");
-    let spec = EniSpec::new(vpc.subnet("10.1.0.0/20", None), "eth3").ipv4(["10.1.0.30", "10.1.0.31"]);
+    let spec =
+        EniSpec::new(vpc.subnet("10.1.0.0/20", None), "eth3").ipv4(["10.1.0.30", "10.1.0.31"]);
     vpc.attach(spec);
     vpc.assign(enis[1], "10.0.0.29");
     let dump = instance.host.dump();
@@ -200,14 +275,28 @@ fn an_eni_that_is_attached_for_a_cni_is_not_taken() {
 #[test]
 fn an_entry_of_exclude_that_means_no_eni_is_told_but_not_each_minute() {
     let (mut vpc, instance, enis) = three_enis();
-    instance.write("etc/eniroute.toml", "exclude = [\"eth2\", \"eth9\", \"eni-0\"]\n");
+    instance.write(
+        "etc/eniroute.toml",
+        "exclude = [\"eth2\", \"eth9\", \"eni-0\"]\n",
+    );
     for command in ["plan", "apply", "status"] {
         let said = instance.must(command);
-        assert!(said.contains("`exclude` in the configuration: no ENI is `eth9`"), "{command}: {said}");
-        assert!(said.contains("`eni-0`") && !said.contains("is `eth2`"), "{command}: {said}");
+        assert!(
+            said.contains("`exclude` in the configuration: no ENI is `eth9`"),
+            "{command}: {said}"
+        );
+        assert!(
+            said.contains("`eni-0`") && !said.contains("is `eth2`"),
+            "{command}: {said}"
+        );
     }
     assert_eq!(instance.must("refresh"), "");
     vpc.assign(enis[1], "10.0.0.29");
     assert!(!instance.must("refresh").contains("exclude"));
-    assert!(instance.host.ip("rule").contains("from 10.0.0.29 lookup 10001"));
+    assert!(
+        instance
+            .host
+            .ip("rule")
+            .contains("from 10.0.0.29 lookup 10001")
+    );
 }

@@ -12,31 +12,46 @@ fn two_subnets(leased: bool) -> (Vpc, [SubnetId; 2]) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    let primary = EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).ipv6([PRIMARY[1]]);
+    let primary = EniSpec::new(a, "eth0")
+        .ipv4(["10.0.0.10"])
+        .ipv6([PRIMARY[1]]);
     vpc.attach(primary.public("10.0.0.10", PRIMARY[0]));
-    let second = EniSpec::new(b, "eth1").ipv4(["10.1.0.30", "10.1.0.31"]).ipv6(["2001:db8:0:b::300"]);
+    let second = EniSpec::new(b, "eth1")
+        .ipv4(["10.1.0.30", "10.1.0.31"])
+        .ipv6(["2001:db8:0:b::300"]);
     vpc.attach(second.prefix4("10.1.3.16/28").dhcp(leased));
     (vpc, [a, b])
 }
 
 /// Sixteen clients on the Internet in each family: enough for every next hop of a route to have some.
 fn clients(vpc: &Vpc) -> [Vec<String>; 2] {
-    let all =
-        [(1..=16).map(|n| format!("8.8.4.{n}")).collect(), (1..=16).map(|n| format!("2001:4860:4861::{n}")).collect()];
+    let all = [
+        (1..=16).map(|n| format!("8.8.4.{n}")).collect(),
+        (1..=16).map(|n| format!("2001:4860:4861::{n}")).collect(),
+    ];
     let line = |ip: &String| match ip.parse().unwrap() {
         IpAddr::V4(ip) => format!("address add {ip}/32 dev lo\n"),
         IpAddr::V6(ip) => format!("address add {ip}/128 dev lo nodad\n"),
     };
-    vpc.inet().ip_batch(&all.iter().flatten().map(line).collect::<String>());
+    vpc.inet()
+        .ip_batch(&all.iter().flatten().map(line).collect::<String>());
     all
 }
 
 /// Those of the clients whom the primary does not answer.
 fn unanswered(inet: &Host, [ipv4, ipv6]: &[Vec<String>; 2]) -> Vec<String> {
-    let pairs = ipv4.iter().map(|ip| (ip, PRIMARY[0])).chain(ipv6.iter().map(|ip| (ip, PRIMARY[1])));
+    let pairs = ipv4
+        .iter()
+        .map(|ip| (ip, PRIMARY[0]))
+        .chain(ipv6.iter().map(|ip| (ip, PRIMARY[1])));
     std::thread::scope(|scope| {
-        let asked: Vec<_> = pairs.map(|(ip, to)| (ip, scope.spawn(move || inet.ping_from(ip, to)))).collect();
-        asked.into_iter().filter_map(|(ip, answered)| (!answered.join().unwrap()).then(|| ip.clone())).collect()
+        let asked: Vec<_> = pairs
+            .map(|(ip, to)| (ip, scope.spawn(move || inet.ping_from(ip, to))))
+            .collect();
+        asked
+            .into_iter()
+            .filter_map(|(ip, answered)| (!answered.join().unwrap()).then(|| ip.clone()))
+            .collect()
     })
 }
 
@@ -68,7 +83,9 @@ fn every_client_is_answered_where_mains_default_has_two_next_hops() {
         let (mut vpc, subnets) = two_subnets(false);
         let instance = Instance::with_netplan(vpc.guest());
         instance.host.sysctl("net.ipv4.nexthop_compat_mode", compat);
-        instance.host.ip_batch("link set eth1 up\naddress add 10.1.0.30/32 dev eth1");
+        instance
+            .host
+            .ip_batch("link set eth1 up\naddress add 10.1.0.30/32 dev eth1");
         for line in made.lines() {
             instance.host.ip(line);
         }
@@ -79,11 +96,22 @@ fn every_client_is_answered_where_mains_default_has_two_next_hops() {
         assert!(dead.iter().any(|ip| ip.contains(':')), "{made}");
 
         instance.must("apply");
-        assert_eq!(unanswered(&vpc.inet(), &clients), [""; 0], "{made} compat mode {compat}");
+        assert_eq!(
+            unanswered(&vpc.inet(), &clients),
+            [""; 0],
+            "{made} compat mode {compat}"
+        );
         neighbours_reach(&mut vpc, &subnets, &["10.0.0.10", PRIMARY[1]]);
-        assert!(instance.must("apply").starts_with("nothing to do: 2"), "{made}");
+        assert!(
+            instance.must("apply").starts_with("nothing to do: 2"),
+            "{made}"
+        );
         instance.must("remove");
-        assert_eq!(unanswered(&vpc.inet(), &clients), dead, "as it was: main's default is not ours");
+        assert_eq!(
+            unanswered(&vpc.inet(), &clients),
+            dead,
+            "as it was: main's default is not ours"
+        );
     }
 }
 
@@ -114,7 +142,11 @@ fn answers_beside(config: &str, made: &str, fault: Option<Fault>) {
     instance.host.ip_batch(made);
     instance.host.settle();
     let neighbour = vpc.neighbour(subnets[1]);
-    assert_eq!(neighbour.ping(&["10.0.0.10", PRIMARY[1]]).len(), 2, "dead before: {config}{made}");
+    assert_eq!(
+        neighbour.ping(&["10.0.0.10", PRIMARY[1]]).len(),
+        2,
+        "dead before: {config}{made}"
+    );
     let theirs = instance.host.dump();
 
     let incomplete = fault.is_some();
@@ -122,13 +154,26 @@ fn answers_beside(config: &str, made: &str, fault: Option<Fault>) {
     let run = instance.eniroute("apply");
     assert_eq!(run.code, i32::from(incomplete), "{run:?}");
     neighbours_reach(&mut vpc, &subnets, &["10.0.0.10", PRIMARY[1]]);
-    assert_eq!(vpc.inet().ping(&PRIMARY), [] as [IpAddr; 0], "{config}{made}");
+    assert_eq!(
+        vpc.inet().ping(&PRIMARY),
+        [] as [IpAddr; 0],
+        "{config}{made}"
+    );
     let changes = changed(&theirs, &instance.host.dump());
-    let is_own = |line: &String| line.starts_with("+15000:") || (line.starts_with('+') && line.contains("10000"));
+    let is_own = |line: &String| {
+        line.starts_with("+15000:") || (line.starts_with('+') && line.contains("10000"))
+    };
     assert!(changes.iter().all(is_own), "{changes:#?}");
-    let drop_in = instance.read("etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf");
-    let written = ["Destination=10.1.0.0/20\nGateway=10.0.0.1\n", "From=10.0.0.10\nTable=10000\n"];
-    assert!(written.iter().all(|words| drop_in.contains(words)), "{drop_in}");
+    let drop_in =
+        instance.read("etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf");
+    let written = [
+        "Destination=10.1.0.0/20\nGateway=10.0.0.1\n",
+        "From=10.0.0.10\nTable=10000\n",
+    ];
+    assert!(
+        written.iter().all(|words| drop_in.contains(words)),
+        "{drop_in}"
+    );
     let again = instance.eniroute("apply").stdout;
     assert!(again.starts_with("nothing "), "{config}{made}: {again}");
     instance.must("remove");
@@ -137,7 +182,10 @@ fn answers_beside(config: &str, made: &str, fault: Option<Fault>) {
 
 #[test]
 fn the_primary_answers_the_neighbours_of_an_eni_that_is_excluded() {
-    for config in ["exclude = [\"eth1\"]\n", "exclude = [\"eth1\"]\nmain_routes_first = true\n"] {
+    for config in [
+        "exclude = [\"eth1\"]\n",
+        "exclude = [\"eth1\"]\nmain_routes_first = true\n",
+    ] {
         answers_beside(config, AS_LEASED, None);
         answers_beside(config, WITH_THE_DEFAULT, None);
     }
@@ -150,7 +198,10 @@ fn the_primary_answers_the_neighbours_of_an_eni_that_is_a_port_of_a_bridge() {
 
 #[test]
 fn the_primary_answers_the_neighbours_of_an_eni_that_ec2_has_not_published_yet() {
-    for late in ["06:00:00:00:00:01/interface-id", "06:00:00:00:00:01/subnet-ipv4-cidr-block"] {
+    for late in [
+        "06:00:00:00:00:01/interface-id",
+        "06:00:00:00:00:01/subnet-ipv4-cidr-block",
+    ] {
         answers_beside("", AS_LEASED, Some(Fault::late(late)));
         answers_beside("", WITH_THE_DEFAULT, Some(Fault::late(late)));
     }
@@ -167,8 +218,14 @@ fn a_container_with_an_address_of_an_excluded_eni_talks_with_the_primary_address
     instance.host.ip("route add 10.1.0.31/32 dev br0");
     for _ in 0..2 {
         for own in ["10.1.0.31", "10.1.3.18"] {
-            assert!(container.ping_from(own, "10.0.0.10"), "{own} -> the primary");
-            assert!(instance.host.ping_from("10.0.0.10", own), "the primary -> {own}");
+            assert!(
+                container.ping_from(own, "10.0.0.10"),
+                "{own} -> the primary"
+            );
+            assert!(
+                instance.host.ping_from("10.0.0.10", own),
+                "the primary -> {own}"
+            );
         }
         instance.must("apply");
     }
@@ -181,8 +238,14 @@ fn an_eni_answers_the_neighbours_of_a_primary_that_is_left_alone_when_main_route
     let (mut vpc, subnets) = two_subnets(false);
     let instance = Instance::with_netplan(vpc.guest());
     instance.write("etc/eniroute.toml", "main_routes_first = true\n");
-    instance.host.ip("rule add fwmark 0x80/0x80 lookup main priority 1024");
+    instance
+        .host
+        .ip("rule add fwmark 0x80/0x80 lookup main priority 1024");
     let run = instance.must("apply");
     assert!(run.contains("eth0 is left alone: the VPC CNI"), "{run}");
-    neighbours_reach(&mut vpc, &subnets, &["10.1.0.30", "10.1.0.31", "2001:db8:0:b::300"]);
+    neighbours_reach(
+        &mut vpc,
+        &subnets,
+        &["10.1.0.30", "10.1.0.31", "2001:db8:0:b::300"],
+    );
 }

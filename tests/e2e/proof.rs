@@ -16,10 +16,22 @@ const SECOND: [&str; 2] = ["203.0.113.30", "2001:db8:0:b::300"];
 
 /// A rule that is harmless while eth1's table is empty, and what it costs the primary then.
 const CUTS: [(&str, &str); 4] = [
-    ("IPv4", "-4 rule {} from 10.0.0.10 lookup 10001 priority 9000"),
-    ("IPv6", "-6 rule {} from 2001:db8:0:a::100 lookup 10001 priority 9000"),
-    ("a neighbour", "-4 rule {} from 10.0.0.10 to 10.0.0.0/20 lookup 10001 priority 9000"),
-    ("all", "-4 rule {} lookup 10001 priority 9000\n-6 rule {} lookup 10001 priority 9000"),
+    (
+        "IPv4",
+        "-4 rule {} from 10.0.0.10 lookup 10001 priority 9000",
+    ),
+    (
+        "IPv6",
+        "-6 rule {} from 2001:db8:0:a::100 lookup 10001 priority 9000",
+    ),
+    (
+        "a neighbour",
+        "-4 rule {} from 10.0.0.10 to 10.0.0.0/20 lookup 10001 priority 9000",
+    ),
+    (
+        "all",
+        "-4 rule {} lookup 10001 priority 9000\n-6 rule {} lookup 10001 priority 9000",
+    ),
 ];
 
 /// How a session reaches the metadata service.
@@ -65,12 +77,20 @@ impl Scene {
         let mut vpc = Vpc::new();
         let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
         let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-        let primary = EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).ipv6(["2001:db8:0:a::100"]);
+        let primary = EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .ipv6(["2001:db8:0:a::100"]);
         vpc.attach(primary.public("10.0.0.10", PRIMARY[0]));
-        let second = EniSpec::new(b, "eth1").ipv4(["10.1.0.30", "10.1.0.31"]).ipv6(["2001:db8:0:b::300"]);
+        let second = EniSpec::new(b, "eth1")
+            .ipv4(["10.1.0.30", "10.1.0.31"])
+            .ipv6(["2001:db8:0:b::300"]);
         vpc.attach(second.public("10.1.0.30", SECOND[0]));
         let instance = Instance::with_netplan(vpc.guest());
-        Self { vpc, instance, subnets: [a, b] }
+        Self {
+            vpc,
+            instance,
+            subnets: [a, b],
+        }
     }
 
     fn with(way: Way) -> Self {
@@ -89,12 +109,16 @@ impl Scene {
             Way::Plain | Way::SlowOnce => {}
         }
         let host = &scene.instance.host;
-        wait_for("carriers", || !host.ip("-o link show up").contains("NO-CARRIER"));
+        wait_for("carriers", || {
+            !host.ip("-o link show up").contains("NO-CARRIER")
+        });
         scene
     }
 
     fn rules(&self, lines: &str, verb: &str) {
-        lines.lines().for_each(|line| drop(self.instance.host.ip(&line.replace("{}", verb))));
+        lines
+            .lines()
+            .for_each(|line| drop(self.instance.host.ip(&line.replace("{}", verb))));
     }
 
     /// `eniroute apply` under strace with this option, whatever comes of it; what strace says.
@@ -104,9 +128,23 @@ impl Scene {
 
     fn strace_of(&self, option: &str, command: &str) -> String {
         let trace = tempfile::NamedTempFile::new().unwrap();
-        let strace = self.instance.host.command("strace").args(["-qq", "-e", option, "-o"]).arg(trace.path().display());
+        let strace = self
+            .instance
+            .host
+            .command("strace")
+            .args(["-qq", "-e", option, "-o"])
+            .arg(trace.path().display());
         let root = self.instance.root().display().to_string();
-        strace.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command, "--wait", "1"]).output();
+        strace
+            .args([
+                env!("CARGO_BIN_EXE_eniroute"),
+                "--root",
+                &root,
+                command,
+                "--wait",
+                "1",
+            ])
+            .output();
         std::fs::read_to_string(trace.path()).unwrap()
     }
 
@@ -117,18 +155,30 @@ impl Scene {
         let trace = self.strace("trace=sendto");
         assert!(trace.contains("RTM_NEWRULE"), "{trace}");
         self.instance.must("remove");
-        2 + trace.lines().enumerate().filter(|(_, line)| line.contains("RTM_NEW")).last().unwrap().0
+        2 + trace
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.contains("RTM_NEW"))
+            .last()
+            .unwrap()
+            .0
     }
 
     fn slow_down(&self, way: Way) {
         if way == Way::SlowOnce {
-            self.vpc.imds().fault_for(1, Fault::Slow(Duration::from_millis(400)));
+            self.vpc
+                .imds()
+                .fault_for(1, Fault::Slow(Duration::from_millis(400)));
         }
     }
 
     /// As soon as the changes are written down, the metadata service has this fault.
     fn apply_with_fault(&self, fault: Fault) -> Run {
-        let (mark, imds, ended) = (self.instance.root().join(MARK), self.vpc.imds(), &AtomicBool::new(false));
+        let (mark, imds, ended) = (
+            self.instance.root().join(MARK),
+            self.vpc.imds(),
+            &AtomicBool::new(false),
+        );
         thread::scope(|scope| {
             scope.spawn(move || {
                 while !mark.exists() && !ended.load(Ordering::Relaxed) {
@@ -149,7 +199,9 @@ impl Scene {
             Proof::Answered => drop(self.instance.eniroute("apply --wait 0.6")),
             Proof::Silent => drop(self.apply_with_fault(Fault::Blackhole)),
             Proof::Slow => drop(self.apply_with_fault(Fault::Slow(Duration::from_millis(150)))),
-            Proof::Signal(name) => drop(self.strace(&format!("inject=sendto:signal={name}:when={moment}"))),
+            Proof::Signal(name) => {
+                drop(self.strace(&format!("inject=sendto:signal={name}:when={moment}")))
+            }
             Proof::Kill(next) => {
                 self.strace(&format!("inject=sendto:signal=KILL:when={moment}"));
                 assert!(self.instance.has(MARK), "it was not killed in time");
@@ -163,10 +215,18 @@ impl Scene {
 
     fn assert_reached(&mut self, what: &str) {
         let inet = self.vpc.inet().ping(&PRIMARY);
-        assert!(inet.is_empty(), "{what}: {inet:?} do not answer the Internet\n{}", self.instance.host.dump());
+        assert!(
+            inet.is_empty(),
+            "{what}: {inet:?} do not answer the Internet\n{}",
+            self.instance.host.dump()
+        );
         for subnet in self.subnets {
             let dead = self.vpc.neighbour(subnet).ping(&["10.0.0.10", PRIMARY[1]]);
-            assert!(dead.is_empty(), "{what}: {dead:?} do not answer {subnet:?}\n{}", self.instance.host.dump());
+            assert!(
+                dead.is_empty(),
+                "{what}: {dead:?} do not answer {subnet:?}\n{}",
+                self.instance.host.dump()
+            );
         }
         assert!(!self.instance.has(MARK), "{what}");
     }
@@ -184,7 +244,11 @@ fn nothing_cuts_the_primary_off(way: Way) {
             scene.run(way, proof, moment);
             let what = format!("{way:?}, {cut}, {proof:?}");
             scene.assert_reached(&what);
-            assert_eq!(changed(&cut_off, &scene.instance.host.dump()), [""; 0], "{what}");
+            assert_eq!(
+                changed(&cut_off, &scene.instance.host.dump()),
+                [""; 0],
+                "{what}"
+            );
             assert!(!scene.instance.has(FILE), "{what}");
         }
         scene.rules(lines, "del");
@@ -223,7 +287,10 @@ fn a_change_that_is_proven_late_stays() {
     for proof in [Proof::Slow, Proof::Signal("TERM"), Proof::Kill("refresh")] {
         scene.run(Way::Plain, proof, moment);
         assert!(!scene.instance.has(MARK), "{proof:?}");
-        assert!(scene.vpc.inet().ping(&SECOND).is_empty() || proof == Proof::Kill("refresh"), "{proof:?}");
+        assert!(
+            scene.vpc.inet().ping(&SECOND).is_empty() || proof == Proof::Kill("refresh"),
+            "{proof:?}"
+        );
         scene.instance.must("apply");
         assert!(scene.instance.has(FILE), "{proof:?}");
         scene.assert_reached(&format!("{proof:?}"));
@@ -238,12 +305,18 @@ fn a_removal_that_is_killed_half_way_does_not_cut_the_primary_off() {
     let mut scene = Scene::new();
     scene.instance.must("apply");
     let trace = scene.strace_of("trace=sendto", "remove");
-    let sent = trace.lines().enumerate().filter(|(_, line)| line.contains("RTM_DEL"));
+    let sent = trace
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.contains("RTM_DEL"));
     let moments: Vec<usize> = sent.map(|(index, _)| index + 1).step_by(3).collect();
     assert!(moments.len() > 5, "{trace}");
     for moment in moments {
         scene.instance.must("apply");
-        scene.strace_of(&format!("inject=sendto:signal=KILL:when={moment}"), "remove");
+        scene.strace_of(
+            &format!("inject=sendto:signal=KILL:when={moment}"),
+            "remove",
+        );
         assert!(scene.instance.has(MARK), "{moment}");
         scene.vpc.imds().fault(Fault::Dead);
         scene.instance.eniroute("refresh --wait 0.1");
@@ -257,13 +330,19 @@ fn a_removal_that_is_killed_half_way_does_not_cut_the_primary_off() {
 #[test]
 fn plain_ipv4_is_asked_again_although_the_session_has_moved_to_ipv6() {
     let scene = Scene::with(Way::SlowOnce);
-    scene.instance.host.sh("nft 'table ip t { chain c { type filter hook output priority 0; \
-         ip daddr 169.254.169.254 tcp flags syn / syn,ack quota over 150 bytes drop; }; }'");
+    scene.instance.host.sh(
+        "nft 'table ip t { chain c { type filter hook output priority 0; \
+         ip daddr 169.254.169.254 tcp flags syn / syn,ack quota over 150 bytes drop; }; }'",
+    );
     let dump = scene.instance.host.dump();
     scene.slow_down(Way::SlowOnce);
     let run = scene.instance.eniroute("apply --wait 2");
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.stderr.contains("http://169.254.169.254: no answer") && run.stderr.contains("taken back"), "{run:?}");
+    assert!(
+        run.stderr.contains("http://169.254.169.254: no answer")
+            && run.stderr.contains("taken back"),
+        "{run:?}"
+    );
     assert_eq!(changed(&dump, &scene.instance.host.dump()), [""; 0]);
     assert!(!scene.instance.has(FILE) && !scene.instance.has(MARK));
 }
@@ -273,7 +352,10 @@ fn a_service_that_refuses_or_is_busy_has_been_reached() {
     for status in [403, 429, 503] {
         let scene = Scene::new();
         let run = scene.apply_with_fault(Fault::Status(status));
-        assert!(run.code == 0 && scene.instance.has(FILE), "{status}: {run:?}");
+        assert!(
+            run.code == 0 && scene.instance.has(FILE),
+            "{status}: {run:?}"
+        );
     }
 }
 
@@ -298,17 +380,38 @@ fn a_mark_that_cannot_be_read_is_set_aside_and_one_of_another_boot_is_void() {
     let moment = scene.first_of_proof(Way::Plain);
     scene.strace(&format!("inject=sendto:signal=KILL:when={moment}"));
     let (dump, mark) = (scene.instance.host.dump(), scene.instance.read(MARK));
-    let boot = mark.split("\"boot\":\"").nth(1).unwrap().split('"').next().unwrap();
-    assert_eq!(boot, std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim());
-    scene.instance.write(MARK, &mark.replace(boot, "1b4e28ba-2fa1-11d2-883f-0016d3cca427"));
+    let boot = mark
+        .split("\"boot\":\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    assert_eq!(
+        boot,
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .unwrap()
+            .trim()
+    );
+    scene.instance.write(
+        MARK,
+        &mark.replace(boot, "1b4e28ba-2fa1-11d2-883f-0016d3cca427"),
+    );
     scene.vpc.imds().fault(Fault::Dead);
     assert_eq!(scene.instance.must("refresh"), "");
-    assert_eq!(changed(&dump, &scene.instance.host.dump()), [""; 0], "this boot has none of it to be taken back");
+    assert_eq!(
+        changed(&dump, &scene.instance.host.dump()),
+        [""; 0],
+        "this boot has none of it to be taken back"
+    );
     assert!(!scene.instance.has(MARK));
 
     std::fs::write(scene.instance.root().join(MARK), b"{\"boot\": \"\xff").unwrap();
     let run = scene.instance.eniroute("refresh");
-    assert!(run.code == 0 && run.stderr.contains(MARK) && run.stderr.lines().count() == 1, "{run:?}");
+    assert!(
+        run.code == 0 && run.stderr.contains(MARK) && run.stderr.lines().count() == 1,
+        "{run:?}"
+    );
     assert!(scene.instance.has(&format!("{MARK}.bad")));
     scene.vpc.imds().heal();
     scene.instance.must("apply");
@@ -317,11 +420,21 @@ fn a_mark_that_cannot_be_read_is_set_aside_and_one_of_another_boot_is_void() {
 #[test]
 fn nothing_is_changed_where_it_cannot_be_written_down() {
     let scene = Scene::new();
-    let folder = scene.instance.root().join("run/eniroute").display().to_string();
-    scene.instance.host.sh(&format!("mkdir -p {folder}; mount -t tmpfs -o ro none {folder}"));
+    let folder = scene
+        .instance
+        .root()
+        .join("run/eniroute")
+        .display()
+        .to_string();
+    scene.instance.host.sh(&format!(
+        "mkdir -p {folder}; mount -t tmpfs -o ro none {folder}"
+    ));
     let dump = scene.instance.host.dump();
     let run = scene.instance.eniroute("apply");
-    assert!(run.code == 1 && run.stderr.contains(MARK) && run.stderr.contains("nothing was changed"), "{run:?}");
+    assert!(
+        run.code == 1 && run.stderr.contains(MARK) && run.stderr.contains("nothing was changed"),
+        "{run:?}"
+    );
     assert_eq!(changed(&dump, &scene.instance.host.dump()), [""; 0]);
     assert!(!scene.instance.has(FILE));
 }

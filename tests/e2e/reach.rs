@@ -17,7 +17,10 @@ fn s1() -> (Vpc, SubnetId) {
             .public("172.31.37.139", "54.178.213.178"),
     );
     vpc.attach(
-        EniSpec::new(a, "eth1").mac("06:a6:9a:4a:98:c6").ipv4(["172.31.41.29"]).public("172.31.41.29", "3.104.193.180"),
+        EniSpec::new(a, "eth1")
+            .mac("06:a6:9a:4a:98:c6")
+            .ipv4(["172.31.41.29"])
+            .public("172.31.41.29", "3.104.193.180"),
     );
     (vpc, a)
 }
@@ -30,9 +33,17 @@ fn s1_the_second_elastic_ip_answers() {
     let instance = Instance::with_netplan(vpc.guest());
     // As the report has it: the second ENI is up and has its address, and does not answer.
     instance.host.ip("link set eth1 up");
-    instance.host.ip("address add 172.31.41.29/20 dev eth1 noprefixroute");
-    assert_eq!(vpc.inet().ping(&S1_PUBLIC), ["3.104.193.180".parse::<std::net::IpAddr>().unwrap()]);
-    assert!(vpc.spoofed() > 0, "the answers of eth1 must have left by eth0");
+    instance
+        .host
+        .ip("address add 172.31.41.29/20 dev eth1 noprefixroute");
+    assert_eq!(
+        vpc.inet().ping(&S1_PUBLIC),
+        ["3.104.193.180".parse::<std::net::IpAddr>().unwrap()]
+    );
+    assert!(
+        vpc.spoofed() > 0,
+        "the answers of eth1 must have left by eth0"
+    );
 
     instance.must("apply");
     let spoofed = vpc.spoofed();
@@ -48,18 +59,53 @@ fn s1_status_tells_both_elastic_ips() {
     let instance = Instance::with_netplan(vpc.guest());
     let before = instance.eniroute("status");
     assert_eq!(before.code, 0, "{before:?}");
-    let row = before.stdout.lines().find(|line| line.starts_with("eth1 ")).unwrap();
-    assert!(row.contains("172.31.41.29") && row.contains("3.104.193.180") && row.contains("missing "), "{row}");
-    assert!(!before.stdout.lines().nth(1).unwrap().contains(" ok"), "the primary's narrow table is missing, too");
+    let row = before
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("eth1 "))
+        .unwrap();
+    assert!(
+        row.contains("172.31.41.29") && row.contains("3.104.193.180") && row.contains("missing "),
+        "{row}"
+    );
+    assert!(
+        !before.stdout.lines().nth(1).unwrap().contains(" ok"),
+        "the primary's narrow table is missing, too"
+    );
 
     instance.must("apply");
     let table = instance.must("status");
-    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["INTERFACE", "ENI", "DEVICE", "TABLE", "ADDRESS", "PUBLIC", "STATE"]);
-    assert_eq!(rows[1][2..], ["0", "10000", "172.31.37.139", "54.178.213.178", "ok"]);
-    assert_eq!(rows[2][2..], ["1", "10001", "172.31.41.29", "3.104.193.180", "ok"]);
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows[0],
+        [
+            "INTERFACE",
+            "ENI",
+            "DEVICE",
+            "TABLE",
+            "ADDRESS",
+            "PUBLIC",
+            "STATE"
+        ]
+    );
+    assert_eq!(
+        rows[1][2..],
+        ["0", "10000", "172.31.37.139", "54.178.213.178", "ok"]
+    );
+    assert_eq!(
+        rows[2][2..],
+        ["1", "10001", "172.31.41.29", "3.104.193.180", "ok"]
+    );
     let json = instance.json("status --eni 3.104.193.180");
-    let names: Vec<_> = json["enis"].as_array().unwrap().iter().map(|eni| eni["interface"].clone()).collect();
+    let names: Vec<_> = json["enis"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|eni| eni["interface"].clone())
+        .collect();
     assert_eq!(names, ["eth1"]);
 }
 
@@ -73,10 +119,17 @@ fn s1_the_way_out_from_the_second_address_is_the_second_interface() {
     let instance = Instance::bare(vpc.guest());
     assert!(instance.way_out("10.0.0.8").contains("dev ens5"));
     instance.must("apply");
-    assert!(instance.way_out("10.0.0.8").contains("via 10.0.0.1 dev ens6 table 10001"));
+    assert!(
+        instance
+            .way_out("10.0.0.8")
+            .contains("via 10.0.0.1 dev ens6 table 10001")
+    );
     assert!(instance.way_out("10.0.0.115").contains("dev ens5"));
     assert!(
-        !instance.host.ip("route show table main").contains("metric 10001"),
+        !instance
+            .host
+            .ip("route show table main")
+            .contains("metric 10001"),
         "the DHCP client's own default stands"
     );
 }
@@ -111,8 +164,9 @@ fn dual_stack() -> (Vpc, [SubnetId; 2]) {
             .ipv6(["2001:db8:0:a::200"])
             .public("10.0.0.21", "203.0.113.21"),
     );
-    let third =
-        EniSpec::new(b, "eth2").ipv4(["10.1.0.30", "10.1.0.31"]).ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
+    let third = EniSpec::new(b, "eth2")
+        .ipv4(["10.1.0.30", "10.1.0.31"])
+        .ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
     vpc.attach(third.public("10.1.0.30", "203.0.113.30"));
     (vpc, [a, b])
 }
@@ -123,14 +177,28 @@ fn everybody_reaches_every_address(config: &str) {
     instance.write("etc/eniroute.toml", config);
     instance.must("apply");
     neighbours_reach(&mut vpc, &subnets, &ADDRESSES);
-    let ipv6: Vec<&str> = ADDRESSES.into_iter().filter(|ip| ip.contains(':')).collect();
+    let ipv6: Vec<&str> = ADDRESSES
+        .into_iter()
+        .filter(|ip| ip.contains(':'))
+        .collect();
     let from_outside = [&["203.0.113.10", "203.0.113.21", "203.0.113.30"], &ipv6[..]].concat();
-    assert!(vpc.inet().ping(&from_outside).is_empty(), "{:?}", vpc.inet().ping(&from_outside));
+    assert!(
+        vpc.inet().ping(&from_outside).is_empty(),
+        "{:?}",
+        vpc.inet().ping(&from_outside)
+    );
     assert_eq!(vpc.spoofed(), 0);
-    for (source, dev) in
-        [("10.0.0.11", "eth0"), ("10.0.0.21", "eth1"), ("10.1.0.31", "eth2"), ("2001:db8:0:b::301", "eth2")]
-    {
-        assert!(instance.way_out(source).contains(&format!("dev {dev} ")), "{source}: {}", instance.way_out(source));
+    for (source, dev) in [
+        ("10.0.0.11", "eth0"),
+        ("10.0.0.21", "eth1"),
+        ("10.1.0.31", "eth2"),
+        ("2001:db8:0:b::301", "eth2"),
+    ] {
+        assert!(
+            instance.way_out(source).contains(&format!("dev {dev} ")),
+            "{source}: {}",
+            instance.way_out(source)
+        );
     }
 }
 
@@ -151,14 +219,32 @@ fn s5_ipv6_leaves_by_its_own_eni_where_nothing_comes_in() {
     let instance = Instance::with_netplan(vpc.guest());
     instance.must("apply");
     let outside: std::net::IpAddr = crate::vpc::INTERNET[1].parse().unwrap();
-    for source in ["2001:db8:0:a::100", "2001:db8:0:a::200", "2001:db8:0:b::301"] {
+    for source in [
+        "2001:db8:0:a::100",
+        "2001:db8:0:a::200",
+        "2001:db8:0:b::301",
+    ] {
         let source = source.parse().unwrap();
-        assert_eq!(instance.host.seen_by(&vpc.inet(), outside, Some(source)), Some(source));
+        assert_eq!(
+            instance.host.seen_by(&vpc.inet(), outside, Some(source)),
+            Some(source)
+        );
     }
     assert_eq!(vpc.inet().ping(&["203.0.113.30"]).len(), 0);
-    assert_eq!(vpc.inet().ping(&["2001:db8:0:b::300"]).len(), 1, "inbound IPv6 is refused by the gateway");
+    assert_eq!(
+        vpc.inet().ping(&["2001:db8:0:b::300"]).len(),
+        1,
+        "inbound IPv6 is refused by the gateway"
+    );
     let status = instance.json("status");
-    assert!(status["enis"].as_array().unwrap().iter().all(|eni| eni["state"] == "ok"), "{status:#}");
+    assert!(
+        status["enis"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|eni| eni["state"] == "ok"),
+        "{status:#}"
+    );
 }
 
 #[test]
@@ -166,10 +252,25 @@ fn unbound_traffic_takes_the_primary_and_a_secondarys_subnet_its_own_eni() {
     let (vpc, [_, b]) = dual_stack();
     let instance = Instance::with_netplan(vpc.guest());
     instance.must("apply");
-    assert!(instance.host.ip("route get 8.8.8.8").contains("via 10.0.0.1 dev eth0 src 10.0.0.10"));
-    assert!(instance.host.ip("route get 10.1.0.99").contains("dev eth2 src 10.1.0.30"));
+    assert!(
+        instance
+            .host
+            .ip("route get 8.8.8.8")
+            .contains("via 10.0.0.1 dev eth0 src 10.0.0.10")
+    );
+    assert!(
+        instance
+            .host
+            .ip("route get 10.1.0.99")
+            .contains("dev eth2 src 10.1.0.30")
+    );
     let other = vpc.instance(b, "other", &["10.1.0.99"]);
-    assert_eq!(instance.host.seen_by(&other, "10.1.0.99".parse().unwrap(), None), Some("10.1.0.30".parse().unwrap()));
+    assert_eq!(
+        instance
+            .host
+            .seen_by(&other, "10.1.0.99".parse().unwrap(), None),
+        Some("10.1.0.30".parse().unwrap())
+    );
 }
 
 /// A container behind a bridge on the host, with an address of the host's own choosing.
@@ -180,8 +281,14 @@ fn container_reaches(config: &str, host_addresses: &[&str]) {
     let container = instance.host.container("br0", "192.168.77.2/24");
     instance.must("apply");
     for address in host_addresses {
-        assert!(container.ping(&[address]).is_empty(), "container -> {address}");
-        assert!(instance.host.ping_from(address, "192.168.77.2"), "{address} -> container");
+        assert!(
+            container.ping(&[address]).is_empty(),
+            "container -> {address}"
+        );
+        assert!(
+            instance.host.ping_from(address, "192.168.77.2"),
+            "{address} -> container"
+        );
     }
 }
 
@@ -201,17 +308,34 @@ fn prefix_container_reaches(config: &str) {
     let a = vpc.subnet("10.0.0.0/20", None);
     let b = vpc.subnet("10.1.0.0/20", None);
     vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-    vpc.attach(EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]).prefix4("10.1.3.16/28").public("10.1.3.18", "203.0.113.18"));
+    vpc.attach(
+        EniSpec::new(b, "eth1")
+            .ipv4(["10.1.0.30"])
+            .prefix4("10.1.3.16/28")
+            .public("10.1.3.18", "203.0.113.18"),
+    );
     let instance = Instance::with_netplan(vpc.guest());
     instance.write("etc/eniroute.toml", config);
     let container = instance.host.container("br0", "10.1.3.18/28");
     instance.must("apply");
     for address in ["10.0.0.10", "10.1.0.30"] {
-        assert!(container.ping(&[address]).is_empty(), "container -> {address}");
-        assert!(instance.host.ping_from(address, "10.1.3.18"), "{address} -> container");
+        assert!(
+            container.ping(&[address]).is_empty(),
+            "container -> {address}"
+        );
+        assert!(
+            instance.host.ping_from(address, "10.1.3.18"),
+            "{address} -> container"
+        );
     }
-    assert!(container.ping(&[crate::vpc::INTERNET[0]]).is_empty(), "container -> Internet");
-    assert!(vpc.inet().ping(&["203.0.113.18"]).is_empty(), "Internet -> container");
+    assert!(
+        container.ping(&[crate::vpc::INTERNET[0]]).is_empty(),
+        "container -> Internet"
+    );
+    assert!(
+        vpc.inet().ping(&["203.0.113.18"]).is_empty(),
+        "Internet -> container"
+    );
     neighbours_reach(&mut vpc, &[a, b], &["10.1.3.18"]);
     assert_eq!(vpc.spoofed(), 0);
 }
@@ -229,11 +353,16 @@ fn a_container_of_a_delegated_prefix_talks_with_host_and_internet_when_main_rout
 /// As Debian 11's DHCP clients leave it when the second one is quicker: the only default in main is the second ENI's.
 #[test]
 fn the_primary_answers_although_a_dhcp_client_gave_the_only_default_to_another_eni() {
-    for theirs in ["default via 10.0.0.1 dev eth1 onlink", "default via 10.0.0.1 dev eth1 onlink metric 100"] {
+    for theirs in [
+        "default via 10.0.0.1 dev eth1 onlink",
+        "default via 10.0.0.1 dev eth1 onlink metric 100",
+    ] {
         let (mut vpc, subnets) = dual_stack();
         let instance = Instance::with_netplan(vpc.guest());
         instance.host.ip("link set eth1 up");
-        instance.host.ip("address add 10.0.0.20/20 dev eth1 noprefixroute");
+        instance
+            .host
+            .ip("address add 10.0.0.20/20 dev eth1 noprefixroute");
         if !theirs.contains("metric") {
             instance.host.ip("route del default");
         }
@@ -241,12 +370,22 @@ fn the_primary_answers_although_a_dhcp_client_gave_the_only_default_to_another_e
         instance.host.ip(&format!("route prepend {theirs}"));
         // Of two defaults with one metric the kernel takes whichever gateway it likes better.
         let is_luck = theirs.contains("metric");
-        assert!(is_luck || vpc.inet().ping(&["203.0.113.10"]).len() == 1, "the primary is dead before");
+        assert!(
+            is_luck || vpc.inet().ping(&["203.0.113.10"]).len() == 1,
+            "the primary is dead before"
+        );
         let container = instance.host.container("br0", "192.168.77.2/24");
         instance.must("apply");
-        assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.21", "203.0.113.30"]).is_empty());
+        assert!(
+            vpc.inet()
+                .ping(&["203.0.113.10", "203.0.113.21", "203.0.113.30"])
+                .is_empty()
+        );
         neighbours_reach(&mut vpc, &subnets, &ADDRESSES[..6]);
-        assert!(container.ping(&["10.0.0.10"]).is_empty(), "and a container talks with it as before");
+        assert!(
+            container.ping(&["10.0.0.10"]).is_empty(),
+            "and a container talks with it as before"
+        );
         assert!(instance.must("apply").starts_with("nothing to do"));
     }
 }
@@ -256,24 +395,52 @@ fn the_primary_answers_although_a_dhcp_client_gave_the_only_default_to_another_e
 fn a_router_advertisement_on_a_link_that_we_bring_up_does_not_take_the_primarys_ipv6() {
     let (mut vpc, subnets) = dual_stack();
     let instance = Instance::with_netplan(vpc.guest());
-    let before = instance.host.sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra");
+    let before = instance
+        .host
+        .sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra");
     instance.must("apply");
     let folder = tempfile::tempdir().unwrap();
     let leases = format!("--dhcp-leasefile={}/leases", folder.path().display());
-    let ranges = ["a", "b"].map(|subnet| format!("--dhcp-range=2001:db8:0:{subnet}::,static,64,600"));
-    let dnsmasq =
-        vpc.router().command("dnsmasq").args(["--no-daemon", "--port=0", "--bind-dynamic", "--interface=subnet*"]);
-    let advertise = dnsmasq.args(["--enable-ra", "--ra-param=subnet*,4,1800", &leases]).args(ranges).background();
+    let ranges =
+        ["a", "b"].map(|subnet| format!("--dhcp-range=2001:db8:0:{subnet}::,static,64,600"));
+    let dnsmasq = vpc.router().command("dnsmasq").args([
+        "--no-daemon",
+        "--port=0",
+        "--bind-dynamic",
+        "--interface=subnet*",
+    ]);
+    let advertise = dnsmasq
+        .args(["--enable-ra", "--ra-param=subnet*,4,1800", &leases])
+        .args(ranges)
+        .background();
     // The primary, which does listen, has heard one.
-    wait_for("a router advertisement", || instance.host.ip("-6 route show default dev eth0").contains("expires"));
+    wait_for("a router advertisement", || {
+        instance
+            .host
+            .ip("-6 route show default dev eth0")
+            .contains("expires")
+    });
     std::thread::sleep(std::time::Duration::from_secs(1));
     let routes = instance.host.ip("-6 route show default");
-    assert!(!routes.contains("eth1") && !routes.contains("eth2"), "{routes}\n{}", advertise.log());
+    assert!(
+        !routes.contains("eth1") && !routes.contains("eth2"),
+        "{routes}\n{}",
+        advertise.log()
+    );
     neighbours_reach(&mut vpc, &subnets, &ADDRESSES);
-    assert!(vpc.inet().ping(&["2001:db8:0:a::100", "2001:db8:0:b::300"]).is_empty());
+    assert!(
+        vpc.inet()
+            .ping(&["2001:db8:0:a::100", "2001:db8:0:b::300"])
+            .is_empty()
+    );
     drop(advertise);
     instance.must("remove");
-    assert_eq!(instance.host.sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra"), before);
+    assert_eq!(
+        instance
+            .host
+            .sh("cat /proc/sys/net/ipv6/conf/eth2/accept_ra"),
+        before
+    );
 }
 
 /// With these stacks nothing is handed over at run time; with systemd-networkd and NetworkManager see their tests.

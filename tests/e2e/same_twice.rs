@@ -11,13 +11,24 @@ fn instance() -> (Vpc, Instance) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).ipv6(["2001:db8:0:a::100"]));
-    let second = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .ipv6(["2001:db8:0:a::100"]),
+    );
+    let second = EniSpec::new(a, "eth1")
+        .ipv4(["10.0.0.20", "10.0.0.21"])
+        .ipv6(["2001:db8:0:a::200"]);
     vpc.attach(second.prefix4("10.0.3.16/28"));
-    let third = EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]).ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
+    let third = EniSpec::new(b, "eth2")
+        .ipv4(["10.1.0.30"])
+        .ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
     vpc.attach(third.prefix6("2001:db8:0:b:c::/80"));
     let instance = Instance::bare(vpc.guest());
-    instance.write("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n");
+    instance.write(
+        "etc/sysconfig/network-scripts/ifcfg-eth0",
+        "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n",
+    );
     (vpc, instance)
 }
 
@@ -29,14 +40,26 @@ pub fn state(host: &Host) -> BTreeSet<String> {
         let rules = host.ip(&format!("{family} rule"));
         let routes = host.ip(&format!("{family} route show table all"));
         let routes = routes.lines().filter(|route| {
-            !route.contains("table local") && !route.contains("fe80::/64") && !route.contains("ff00::")
+            !route.contains("table local")
+                && !route.contains("fe80::/64")
+                && !route.contains("ff00::")
         });
         // The /128's own on-link route in main is the kernel's, where the address was added without `noprefixroute`.
-        let routes = routes.filter(|route| !route.contains("proto kernel metric 256") || route.contains('/'));
+        let routes = routes
+            .filter(|route| !route.contains("proto kernel metric 256") || route.contains('/'));
         let addresses = host.ip(&format!("{family} -o address show scope global"));
-        let addresses =
-            addresses.lines().map(|line| line.split_whitespace().skip(1).take(3).collect::<Vec<_>>().join(" "));
-        let lines = rules.lines().chain(routes).map(str::to_owned).chain(addresses);
+        let addresses = addresses.lines().map(|line| {
+            line.split_whitespace()
+                .skip(1)
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        let lines = rules
+            .lines()
+            .chain(routes)
+            .map(str::to_owned)
+            .chain(addresses);
         state.extend(lines.map(|line| format!("{family} {}", steady(&line))));
     }
     state
@@ -56,10 +79,17 @@ fn steady(line: &str) -> String {
 }
 
 pub fn assert_same(by_netlink: &BTreeSet<String>, by_files: &BTreeSet<String>) {
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
+    let only =
+        |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
     let (netlink, files) = (only(by_netlink, by_files), only(by_files, by_netlink));
-    assert!(netlink.is_empty() && files.is_empty(), "only by netlink: {netlink:#?}\nonly by files: {files:#?}");
-    assert!(by_netlink.iter().any(|line| line.contains("lookup 10001")), "{by_netlink:#?}");
+    assert!(
+        netlink.is_empty() && files.is_empty(),
+        "only by netlink: {netlink:#?}\nonly by files: {files:#?}"
+    );
+    assert!(
+        by_netlink.iter().any(|line| line.contains("lookup 10001")),
+        "{by_netlink:#?}"
+    );
 }
 
 /// ifup does this with the files of an interface: addresses, then each line of route-*, then each of rule-*.
@@ -98,7 +128,12 @@ fn network_scripts_make_what_netlink_makes() {
         instance.write("etc/eniroute.toml", config);
         instance.must("apply --backend network-scripts --no-kernel");
         let root = instance.root().display().to_string();
-        instance.host.command("bash").args(["-euc", IFUP]).env("ROOT", root).run();
+        instance
+            .host
+            .command("bash")
+            .args(["-euc", IFUP])
+            .env("ROOT", root)
+            .run();
         assert_same(&by_netlink, &state(&instance.host));
     }
 }

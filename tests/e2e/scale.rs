@@ -11,7 +11,9 @@ const ADDRESSES: usize = 50;
 /// The addresses of an ENI: all ENIs of even number share one subnet, each of the others has its own.
 fn addresses(eni: usize) -> Vec<String> {
     let third = if eni.is_multiple_of(2) { 0 } else { eni };
-    (0..ADDRESSES).map(|n| format!("10.{third}.{}.{}", eni, 10 + n)).collect()
+    (0..ADDRESSES)
+        .map(|n| format!("10.{third}.{}.{}", eni, 10 + n))
+        .collect()
 }
 
 fn subnet_of(vpc: &mut Vpc, subnets: &mut [Option<SubnetId>], eni: usize) -> SubnetId {
@@ -30,13 +32,27 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     let instance = Instance::with_netplan(vpc.guest());
     instance.must("apply");
     let requests = vpc.imds().log();
-    assert_eq!(requests.iter().filter(|request| request.path.ends_with("api/token")).count(), 1);
-    assert!(requests.len() <= 3 + 6 * ENIS, "{} requests", requests.len());
+    assert_eq!(
+        requests
+            .iter()
+            .filter(|request| request.path.ends_with("api/token"))
+            .count(),
+        1
+    );
+    assert!(
+        requests.len() <= 3 + 6 * ENIS,
+        "{} requests",
+        requests.len()
+    );
     let all: Vec<String> = (0..ENIS).flat_map(addresses).collect();
     assert_eq!(all.len(), 750);
     for subnet in [0, 1, 13] {
         let neighbour = vpc.neighbour(subnets[subnet].unwrap());
-        assert_eq!(neighbour.ping(&all), [] as [IpAddr; 0], "from subnet {subnet}");
+        assert_eq!(
+            neighbour.ping(&all),
+            [] as [IpAddr; 0],
+            "from subnet {subnet}"
+        );
     }
     assert_eq!(vpc.spoofed(), 0);
 
@@ -44,19 +60,30 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     // Whatever the second run may say of itself: it must not so much as try to write.
     let (said, trace) = traced(&instance, "apply");
     assert_eq!(said, "nothing to do: 15 ENIs are as EC2 describes them\n");
-    assert!(trace.contains("RTM_GETROUTE"), "strace must see netlink:\n{trace}");
+    assert!(
+        trace.contains("RTM_GETROUTE"),
+        "strace must see netlink:\n{trace}"
+    );
     for write in ["RTM_NEW", "RTM_DEL", "RTM_SETLINK", "rename", "unlink"] {
         assert!(!trace.contains(write), "{write} in the second run");
     }
-    let opened: Vec<&str> =
-        trace.lines().filter(|line| line.contains("O_CREAT") || line.contains("O_TMPFILE")).collect();
-    assert!(opened.iter().all(|line| line.contains("eniroute.lock")), "{opened:?}");
+    let opened: Vec<&str> = trace
+        .lines()
+        .filter(|line| line.contains("O_CREAT") || line.contains("O_TMPFILE"))
+        .collect();
+    assert!(
+        opened.iter().all(|line| line.contains("eniroute.lock")),
+        "{opened:?}"
+    );
     assert_eq!(instance.host.dump(), dump);
     assert_eq!(instance.disk_state(), disk);
 
     let (_, trace) = traced(&instance, "remove");
     assert!(trace.matches("RTM_DELRULE").count() >= 750);
-    assert!(trace.matches("RTM_GETRULE").count() < 20, "the rules are listed for each that goes");
+    assert!(
+        trace.matches("RTM_GETRULE").count() < 20,
+        "the rules are listed for each that goes"
+    );
     assert!(!instance.host.ip("rule").contains("lookup 1000"));
 }
 
@@ -64,9 +91,17 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
 fn traced(instance: &Instance, command: &str) -> (String, String) {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let calls = "trace=sendto,sendmsg,openat,rename,renameat,renameat2,unlink,unlinkat";
-    let strace = instance.host.command("strace").args(["-f", "-e", calls, "-o", &trace.path().display().to_string()]);
+    let strace = instance.host.command("strace").args([
+        "-f",
+        "-e",
+        calls,
+        "-o",
+        &trace.path().display().to_string(),
+    ]);
     let root = instance.root().display().to_string();
-    let said = strace.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command]).run();
+    let said = strace
+        .args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command])
+        .run();
     (said, std::fs::read_to_string(trace.path()).unwrap())
 }
 
@@ -78,11 +113,23 @@ fn a_further_network_card_has_tables_of_its_own() {
         let b = vpc.subnet("10.1.0.0/20", None);
         vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
         let second = EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]).device_number(1);
-        vpc.attach(if by_index { second.card_index(2) } else { second.card(2) });
+        vpc.attach(if by_index {
+            second.card_index(2)
+        } else {
+            second.card(2)
+        });
         let instance = Instance::with_netplan(vpc.guest());
         instance.must("apply");
         let neighbour = vpc.neighbour(a);
-        assert_eq!(neighbour.ping(&["10.1.0.30", "10.0.0.10"]), [] as [IpAddr; 0]);
-        assert!(instance.host.ip("rule").contains("10201:\tfrom 10.1.0.30 lookup 10201"));
+        assert_eq!(
+            neighbour.ping(&["10.1.0.30", "10.0.0.10"]),
+            [] as [IpAddr; 0]
+        );
+        assert!(
+            instance
+                .host
+                .ip("rule")
+                .contains("10201:\tfrom 10.1.0.30 lookup 10201")
+        );
     }
 }

@@ -18,8 +18,14 @@ const OTHER: &str = "i-0000000000000000b\n";
 fn two_enis() -> (Vpc, SubnetId, Instance) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).public("10.0.0.10", "203.0.113.10"));
-    let spec = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).ipv6(["2001:db8:0:a::200"]);
+    vpc.attach(
+        EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .public("10.0.0.10", "203.0.113.10"),
+    );
+    let spec = EniSpec::new(a, "eth1")
+        .ipv4(["10.0.0.20", "10.0.0.21"])
+        .ipv6(["2001:db8:0:a::200"]);
     vpc.attach(spec.public("10.0.0.20", "203.0.113.20"));
     let instance = Instance::bare(vpc.guest());
     (vpc, a, instance)
@@ -27,15 +33,25 @@ fn two_enis() -> (Vpc, SubnetId, Instance) {
 
 fn netplan(instance: &Instance) {
     instance.write("usr/sbin/netplan", "");
-    instance.write("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n");
+    instance.write(
+        "etc/netplan/50-cloud-init.yaml",
+        "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
+    );
 }
 
 /// It must succeed, say one line that has `words` in it, and change nothing.
 fn assert_stands_down(instance: &Instance, arguments: &str, words: &str) {
     let (dump, disk) = (instance.host.dump(), files(instance.root()));
     let said = instance.must(arguments);
-    assert!(said.lines().count() == 1 && said.contains(words), "{arguments}: {said}");
-    assert_eq!(changed(&dump, &instance.host.dump()), [""; 0], "{arguments}");
+    assert!(
+        said.lines().count() == 1 && said.contains(words),
+        "{arguments}: {said}"
+    );
+    assert_eq!(
+        changed(&dump, &instance.host.dump()),
+        [""; 0],
+        "{arguments}"
+    );
     let mut after = files(instance.root());
     after.remove(Path::new("run/eniroute.lock"));
     assert_eq!(after, disk, "{arguments}");
@@ -45,11 +61,17 @@ fn assert_stands_down(instance: &Instance, arguments: &str, words: &str) {
 fn files(root: &Path) -> BTreeMap<PathBuf, String> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for path in fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap());
+                found.insert(
+                    path.strip_prefix(root).unwrap().to_owned(),
+                    fs::read_to_string(&path).unwrap(),
+                );
             }
         }
     }
@@ -61,12 +83,25 @@ fn off_ec2_the_service_ends_at_once_in_one_line_and_the_metadata_is_not_asked() 
     let (vpc, _, instance) = two_enis();
     netplan(&instance);
     instance.write(VENDOR, "QEMU\n");
-    assert_stands_down(&instance, "apply --service", "no EC2 instance (its vendor is QEMU)");
+    assert_stands_down(
+        &instance,
+        "apply --service",
+        "no EC2 instance (its vendor is QEMU)",
+    );
     assert_eq!(vpc.imds().log().len(), 0);
-    assert!(!instance.has("run/eniroute.lock"), "the hot-plug units start only after a run");
+    assert!(
+        !instance.has("run/eniroute.lock"),
+        "the hot-plug units start only after a run"
+    );
     assert_eq!(instance.must("apply --service -q"), "");
     let json = instance.json("apply --service");
-    assert!(json["notes"][0].as_str().unwrap().contains("no EC2 instance"), "{json}");
+    assert!(
+        json["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("no EC2 instance"),
+        "{json}"
+    );
     // A person may know better.
     instance.must("apply");
     assert!(instance.host.ip("rule").contains("lookup 10001"));
@@ -79,8 +114,16 @@ fn on_ec2_the_service_applies() {
         netplan(&instance);
         instance.write(VENDOR, vendor);
         instance.must("apply --service");
-        assert!(vpc.inet().ping(&["203.0.113.10", "203.0.113.20"]).is_empty(), "{vendor}");
-        assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml"), "{vendor}");
+        assert!(
+            vpc.inet()
+                .ping(&["203.0.113.10", "203.0.113.20"])
+                .is_empty(),
+            "{vendor}"
+        );
+        assert!(
+            instance.has("etc/netplan/60-eniroute-eth1.yaml"),
+            "{vendor}"
+        );
     }
 }
 
@@ -101,8 +144,15 @@ fn a_metadata_service_that_is_turned_off_is_no_failure_of_the_service() {
     let dump = instance.host.dump();
     let began = Instant::now();
     let said = instance.must("apply --service --wait 1.5");
-    assert!(said.lines().count() == 1 && said.contains("turned off") && said.contains("refresh"), "{said}");
-    assert!((Duration::from_secs(1)..Duration::from_secs(4)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(
+        said.lines().count() == 1 && said.contains("turned off") && said.contains("refresh"),
+        "{said}"
+    );
+    assert!(
+        (Duration::from_secs(1)..Duration::from_secs(4)).contains(&began.elapsed()),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(changed(&dump, &instance.host.dump()), [""; 0]);
     assert!(!instance.has("etc/netplan/60-eniroute-eth1.yaml"));
     assert_eq!(instance.eniroute("apply").code, 4);
@@ -174,10 +224,23 @@ fn an_answer_that_denies_ec2_costs_a_configured_host_nothing() {
     for what in ESSENTIAL {
         for status in CLEAR {
             vpc.imds().fault(Fault::status_of(what, status));
-            for command in ["refresh", "hotplug change", "hotplug remove eth9", "apply --service --wait 0.3", "apply"] {
+            for command in [
+                "refresh",
+                "hotplug change",
+                "hotplug remove eth9",
+                "apply --service --wait 0.3",
+                "apply",
+            ] {
                 instance.eniroute(command);
-                assert_eq!(changed(&dump, &instance.host.dump()), [""; 0], "{command}: {what} {status}");
-                assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml") && instance.has(MEMORY), "{command}");
+                assert_eq!(
+                    changed(&dump, &instance.host.dump()),
+                    [""; 0],
+                    "{command}: {what} {status}"
+                );
+                assert!(
+                    instance.has("etc/netplan/60-eniroute-eth1.yaml") && instance.has(MEMORY),
+                    "{command}"
+                );
             }
             vpc.imds().heal();
             instance.must("refresh");
@@ -193,18 +256,26 @@ fn a_hot_plug_outlasts_an_answer_that_denies_ec2() {
     netplan(&instance);
     instance.write(VENDOR, "Amazon EC2\n");
     instance.must("apply --service");
-    for (name, (what, status)) in ["eth2", "eth3", "eth4"].iter().zip(ESSENTIAL.into_iter().zip(CLEAR)) {
+    for (name, (what, status)) in ["eth2", "eth3", "eth4"]
+        .iter()
+        .zip(ESSENTIAL.into_iter().zip(CLEAR))
+    {
         let address = format!("10.0.0.{name}").replace("eth", "3");
         vpc.attach(EniSpec::new(subnet, name).ipv4([&address]));
         vpc.imds().fault_for(3, Fault::status_of(what, status));
         instance.must(&format!("hotplug add {name} --wait 20"));
-        assert!(vpc.neighbour(subnet).ping(&[&*address]).is_empty(), "{what} {status}");
+        assert!(
+            vpc.neighbour(subnet).ping(&[&*address]).is_empty(),
+            "{what} {status}"
+        );
         all_answer(&vpc);
     }
 }
 
 fn all_answer(vpc: &Vpc) {
-    let dead = vpc.inet().ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
+    let dead = vpc
+        .inet()
+        .ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
     assert!(dead.is_empty(), "{dead:?}");
 }
 
@@ -217,10 +288,19 @@ fn an_unreachable_metadata_service_is_a_failure_only_where_there_must_be_one() {
     assert_stands_down(&instance, "apply --service --wait 0", "metadata service");
     instance.write(VENDOR, "Amazon EC2\n");
     let run = instance.eniroute("apply --service --wait 0");
-    assert!(run.code == 4 && !run.stderr.contains("does not look like"), "{run:?}");
+    assert!(
+        run.code == 4 && !run.stderr.contains("does not look like"),
+        "{run:?}"
+    );
     instance.write(VENDOR, "QEMU\n");
     let run = instance.eniroute("apply --wait 0");
-    assert!(run.code == 4 && run.stderr.contains("does not look like an EC2 instance: its vendor is QEMU"), "{run:?}");
+    assert!(
+        run.code == 4
+            && run
+                .stderr
+                .contains("does not look like an EC2 instance: its vendor is QEMU"),
+        "{run:?}"
+    );
 }
 
 /// Each stack as its disk shows it, with files of somebody else's.
@@ -229,16 +309,28 @@ const STACKS: [(&str, &[(&str, &str)]); 4] = [
         "netplan",
         &[
             ("usr/sbin/netplan", ""),
-            ("etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n"),
-            ("run/systemd/network/10-netplan-eth0.network", "[Match]\nName=eth0\n"),
+            (
+                "etc/netplan/50-cloud-init.yaml",
+                "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
+            ),
+            (
+                "run/systemd/network/10-netplan-eth0.network",
+                "[Match]\nName=eth0\n",
+            ),
         ],
     ),
     (
         "networkd",
         &[
             ("run/systemd/netif/state", ""),
-            ("etc/systemd/network/20-eth0.network", "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n"),
-            ("etc/systemd/network/20-eth0.network.d/mine.conf", "[Network]\nLLDP=no\n"),
+            (
+                "etc/systemd/network/20-eth0.network",
+                "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n",
+            ),
+            (
+                "etc/systemd/network/20-eth0.network.d/mine.conf",
+                "[Network]\nLLDP=no\n",
+            ),
         ],
     ),
     (
@@ -246,14 +338,23 @@ const STACKS: [(&str, &[(&str, &str)]); 4] = [
         &[
             ("etc/sysconfig/network-scripts/ifup-eth", ""),
             ("var/lock/subsys/network", ""),
-            ("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n"),
-            ("etc/sysconfig/network-scripts/route-eth9", "10.9.0.0/16 via 10.0.0.1 dev eth9\n"),
+            (
+                "etc/sysconfig/network-scripts/ifcfg-eth0",
+                "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n",
+            ),
+            (
+                "etc/sysconfig/network-scripts/route-eth9",
+                "10.9.0.0/16 via 10.0.0.1 dev eth9\n",
+            ),
         ],
     ),
     (
         "ifupdown",
         &[
-            ("etc/network/interfaces", "source /etc/network/interfaces.d/*\nauto eth0\niface eth0 inet dhcp\n"),
+            (
+                "etc/network/interfaces",
+                "source /etc/network/interfaces.d/*\nauto eth0\niface eth0 inet dhcp\n",
+            ),
             ("etc/network/interfaces.d/mine", "# mine\n"),
         ],
     ),
@@ -262,12 +363,18 @@ const STACKS: [(&str, &[(&str, &str)]); 4] = [
 /// An instance of this stack on which eniroute has run; and its disk before that.
 fn applied(stack: &[(&str, &str)]) -> (Vpc, SubnetId, Instance, BTreeMap<PathBuf, String>) {
     let (vpc, subnet, instance) = two_enis();
-    stack.iter().for_each(|(path, text)| instance.write(path, text));
+    stack
+        .iter()
+        .for_each(|(path, text)| instance.write(path, text));
     instance.write(ASSET_TAG, THIS);
     let before = files(instance.root());
     instance.must("apply");
     let made = files(instance.root()).len() - before.len();
-    assert!(made >= 3, "a file for eth1, the ledger, the lock: {:#?}", files(instance.root()));
+    assert!(
+        made >= 3,
+        "a file for eth1, the ledger, the lock: {:#?}",
+        files(instance.root())
+    );
     // The boot forgets what is in /run.
     fs::remove_file(instance.root().join("run/eniroute.lock")).unwrap();
     fs::remove_dir_all(instance.root().join("run/eniroute")).unwrap();
@@ -289,16 +396,36 @@ fn an_image_leaves_nothing_on_another_instance_and_apply_starts_from_nothing() {
 
         let asked = vpc.imds().log().len();
         let said = instance.must("remove --image");
-        assert!(said.lines().count() == 1 && said.contains(THIS.trim()) && said.contains(OTHER.trim()), "{said}");
-        assert_eq!(files(instance.root()), before, "{name}: nothing of ours is left, nothing foreign is touched");
-        assert_eq!(vpc.imds().log().len(), asked, "{name}: there is no network yet");
+        assert!(
+            said.lines().count() == 1 && said.contains(THIS.trim()) && said.contains(OTHER.trim()),
+            "{said}"
+        );
+        assert_eq!(
+            files(instance.root()),
+            before,
+            "{name}: nothing of ours is left, nothing foreign is touched"
+        );
+        assert_eq!(
+            vpc.imds().log().len(),
+            asked,
+            "{name}: there is no network yet"
+        );
         assert_eq!(instance.must("remove --image"), "", "{name}");
 
         instance.must("apply");
-        assert!(vpc.inet().ping(&["203.0.113.110", "203.0.113.120"]).is_empty(), "{name}");
-        let ours = files(instance.root()).into_iter().filter(|(path, _)| !before.contains_key(path));
+        assert!(
+            vpc.inet()
+                .ping(&["203.0.113.110", "203.0.113.120"])
+                .is_empty(),
+            "{name}"
+        );
+        let ours = files(instance.root())
+            .into_iter()
+            .filter(|(path, _)| !before.contains_key(path));
         let old = ours.filter(|(_, text)| {
-            ["10.0.0.10/", "10.0.0.11/", "10.0.0.20", "10.0.0.21"].iter().any(|ip| text.contains(ip))
+            ["10.0.0.10/", "10.0.0.11/", "10.0.0.20", "10.0.0.21"]
+                .iter()
+                .any(|ip| text.contains(ip))
         });
         assert_eq!(old.count(), 0, "{name}");
     }

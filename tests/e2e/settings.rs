@@ -30,18 +30,30 @@ fn with_second(dev: &str) -> (Vpc, Instance) {
 }
 
 fn set(instance: &Instance, dev: &str, value: &str) {
-    instance.host.sh(&format!("echo {value} >/proc/sys/net/ipv6/conf/{dev}/accept_ra"));
+    instance.host.sh(&format!(
+        "echo {value} >/proc/sys/net/ipv6/conf/{dev}/accept_ra"
+    ));
 }
 
 fn accept_ra(instance: &Instance, dev: &str) -> String {
-    instance.host.sh(&format!("cat /proc/sys/net/ipv6/conf/{dev}/accept_ra")).trim().to_owned()
+    instance
+        .host
+        .sh(&format!("cat /proc/sys/net/ipv6/conf/{dev}/accept_ra"))
+        .trim()
+        .to_owned()
 }
 
 /// The commands for settings that this command of eniroute's tells of.
 fn told(instance: &Instance, command: &str) -> Vec<String> {
     let report = instance.json(command);
-    let commands = report["kernel"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
-    commands.filter(|line| line.starts_with("sysctl ")).collect()
+    let commands = report["kernel"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap().to_owned());
+    commands
+        .filter(|line| line.starts_with("sysctl "))
+        .collect()
 }
 
 fn edited(instance: &Instance, path: &str, edit: impl FnOnce(&mut Value)) {
@@ -57,7 +69,11 @@ fn what_a_setting_was_before_is_put_back_and_told() {
         let off = format!("sysctl -qw net/ipv6/conf/{dev}/accept_ra=0");
         assert_eq!(told(&instance, "plan"), [&*off]);
         instance.host.sh(&off);
-        assert_eq!(accept_ra(&instance, dev), "0", "the command that is printed does it");
+        assert_eq!(
+            accept_ra(&instance, dev),
+            "0",
+            "the command that is printed does it"
+        );
         set(&instance, dev, "2");
         assert_eq!(told(&instance, "apply --backend none"), [off]);
         assert_eq!(accept_ra(&instance, dev), "0");
@@ -73,7 +89,11 @@ fn a_setting_that_somebody_has_changed_since_is_theirs() {
     let (_vpc, instance) = with_second("eth1");
     instance.must("apply --backend none");
     set(&instance, "eth1", "1");
-    assert_eq!(told(&instance, "apply --backend none"), [""; 0], "the link is up, and has an owner");
+    assert_eq!(
+        told(&instance, "apply --backend none"),
+        [""; 0],
+        "the link is up, and has an owner"
+    );
     assert_eq!(told(&instance, "remove"), [""; 0]);
     assert_eq!(accept_ra(&instance, "eth1"), "1");
     assert!(!instance.has(LEDGER));
@@ -105,7 +125,10 @@ fn where_the_ledger_does_not_say_what_it_was_before_the_setting_gets_what_new_li
                 entry["no_router_advertisements"] = settings.is_some().into();
             }
         });
-        assert_eq!(told(&instance, "remove"), [format!("sysctl -qw net/ipv6/conf/eth1/accept_ra={default}")]);
+        assert_eq!(
+            told(&instance, "remove"),
+            [format!("sysctl -qw net/ipv6/conf/eth1/accept_ra={default}")]
+        );
         assert_eq!(accept_ra(&instance, "eth1"), default);
     }
 }
@@ -116,7 +139,10 @@ fn a_change_that_is_taken_back_takes_its_setting_back() {
     set(&scene.instance, "eth1", "2");
     scene.instance.host.ip(CUT);
     let run = scene.instance.eniroute("apply --wait 1");
-    assert!(run.code == 1 && run.stderr.contains("taken back"), "{run:?}");
+    assert!(
+        run.code == 1 && run.stderr.contains("taken back"),
+        "{run:?}"
+    );
     assert_eq!(accept_ra(&scene.instance, "eth1"), "2");
 }
 
@@ -129,7 +155,11 @@ fn the_next_run_takes_back_the_setting_of_one_that_was_killed() {
         set(&scene.instance, "eth1", "2");
         scene.instance.host.ip(CUT);
         scene.strace(&format!("inject=sendto:signal=KILL:when={moment}"));
-        assert_eq!(accept_ra(&scene.instance, "eth1"), "0", "it was killed after that");
+        assert_eq!(
+            accept_ra(&scene.instance, "eth1"),
+            "0",
+            "it was killed after that"
+        );
         if of_earlier_version {
             edited(&scene.instance, MARK, |mark| {
                 for change in mark["changes"].as_array_mut().unwrap() {
@@ -143,7 +173,10 @@ fn the_next_run_takes_back_the_setting_of_one_that_was_killed() {
         assert_ne!(default, "2");
         let run = scene.instance.eniroute("refresh");
         assert!(run.code == 0 && !scene.instance.has(MARK), "{run:?}");
-        assert_eq!(accept_ra(&scene.instance, "eth1"), if of_earlier_version { &default } else { "2" });
+        assert_eq!(
+            accept_ra(&scene.instance, "eth1"),
+            if of_earlier_version { &default } else { "2" }
+        );
     }
 }
 
@@ -151,14 +184,31 @@ fn the_next_run_takes_back_the_setting_of_one_that_was_killed() {
 #[test]
 fn a_setting_of_the_host_is_made_written_down_and_put_back() {
     let (_vpc, instance) = with_second("eth1");
-    let forward = || instance.host.sh("cat /proc/sys/net/ipv4/ip_forward").trim().to_owned();
+    let forward = || {
+        instance
+            .host
+            .sh("cat /proc/sys/net/ipv4/ip_forward")
+            .trim()
+            .to_owned()
+    };
     let wait = Duration::from_secs(5);
     let root = instance.root().to_owned();
-    let common = Common { wait, json: false, root, imds: None, config: None, verbose: 0, quiet: true };
+    let common = Common {
+        wait,
+        json: false,
+        root,
+        imds: None,
+        config: None,
+        verbose: 0,
+        quiet: true,
+    };
     let command = instance.host.enter(|| {
         let key = Key::of_host("net/ipv4/ip_forward");
         let stack = Some(eniroute::stacks::by_name("network-scripts").unwrap());
-        let how = How { stack, ..How::all("apply", &common) };
+        let how = How {
+            stack,
+            ..How::all("apply", &common)
+        };
         let mut host = Host::open_for_removal(&common).unwrap();
         host.kernel.observe_also([key.clone()]);
         let mut run = Run::removal(&mut host, &how).unwrap();
@@ -168,14 +218,27 @@ fn a_setting_of_the_host_is_made_written_down_and_put_back() {
         run.commit_files(&files);
         assert_eq!(run.report.errors, [""; 0]);
         assert_eq!(run.changes(), []);
-        run.report.kernel.iter().map(ToString::to_string).collect::<Vec<_>>()
+        run.report
+            .kernel
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     });
-    assert_eq!((&command[..], &*forward()), (&["sysctl -qw net/ipv4/ip_forward=1".to_owned()][..], "1"));
+    assert_eq!(
+        (&command[..], &*forward()),
+        (&["sysctl -qw net/ipv4/ip_forward=1".to_owned()][..], "1")
+    );
     let file = "etc/sysctl.d/99-zz-eniroute.conf";
     instance.host.sysctl("net.ipv4.ip_forward", 0);
-    instance.host.sh(&format!("sysctl -qp {}", instance.root().join(file).display()));
+    instance.host.sh(&format!(
+        "sysctl -qp {}",
+        instance.root().join(file).display()
+    ));
     assert_eq!(forward(), "1", "the next boot sets it");
-    assert_eq!(told(&instance, "remove"), ["sysctl -qw net/ipv4/ip_forward=0"]);
+    assert_eq!(
+        told(&instance, "remove"),
+        ["sysctl -qw net/ipv4/ip_forward=0"]
+    );
     assert!(!instance.has(file));
     assert_eq!(forward(), "0");
     assert!(!instance.has(LEDGER));

@@ -20,7 +20,11 @@ fn two_enis() -> (Vpc, Instance, EniId) {
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
     vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-    let eth1 = vpc.attach(EniSpec::new(b, "eth1").ipv4(["10.1.0.30", "10.1.0.31"]).ipv6(["2001:db8:0:b::300"]));
+    let eth1 = vpc.attach(
+        EniSpec::new(b, "eth1")
+            .ipv4(["10.1.0.30", "10.1.0.31"])
+            .ipv6(["2001:db8:0:b::300"]),
+    );
     let instance = Instance::with_netplan(vpc.guest());
     instance.must("apply");
     (vpc, instance, eth1)
@@ -39,7 +43,10 @@ fn a_refresh_is_as_cheap_where_an_eni_has_no_interface() {
         assert_eq!(instance.must("refresh"), "");
         let log = vpc.imds().log();
         assert!(log.len() <= 2 + 2 * 2, "{} requests: {log:?}", log.len());
-        assert_eq!((instance.host.dump(), instance.disk_state()), (dump.clone(), disk.clone()));
+        assert_eq!(
+            (instance.host.dump(), instance.disk_state()),
+            (dump.clone(), disk.clone())
+        );
     }
 }
 
@@ -63,8 +70,16 @@ fn an_interface_that_is_renamed_gets_its_files_under_its_new_name() {
     instance.host.ip("link set eth1 name wan-1");
     instance.must("hotplug add wan-1");
     instance.must("refresh");
-    assert!(instance.host.ip("route show table 10001").contains("default via 10.1.0.1 dev wan-1"));
-    assert!(instance.has("etc/netplan/60-eniroute-wan-1.yaml") && !instance.has("etc/netplan/60-eniroute-eth1.yaml"));
+    assert!(
+        instance
+            .host
+            .ip("route show table 10001")
+            .contains("default via 10.1.0.1 dev wan-1")
+    );
+    assert!(
+        instance.has("etc/netplan/60-eniroute-wan-1.yaml")
+            && !instance.has("etc/netplan/60-eniroute-eth1.yaml")
+    );
     assert_eq!(instance.must("refresh"), "");
 }
 
@@ -73,10 +88,20 @@ fn what_the_configuration_says_now_holds_for_what_is_remembered() {
     let (_vpc, instance, _) = two_enis();
     instance.write("etc/eniroute.toml", "main_route = false\n");
     instance.must("refresh");
-    assert!(!instance.host.ip("route").contains("metric 10001"), "{}", instance.host.ip("route"));
+    assert!(
+        !instance.host.ip("route").contains("metric 10001"),
+        "{}",
+        instance.host.ip("route")
+    );
     instance.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
     instance.must("refresh");
-    assert!(instance.host.ip("rule").contains("from 10.1.0.31 lookup 10001"), "it is left as it is");
+    assert!(
+        instance
+            .host
+            .ip("rule")
+            .contains("from 10.1.0.31 lookup 10001"),
+        "it is left as it is"
+    );
     assert_eq!(instance.must("refresh"), "");
 }
 
@@ -90,9 +115,16 @@ fn a_nic_whose_eni_ec2_no_longer_lists_keeps_all_and_costs_no_more() {
     vpc.imds().clear_log();
     for command in ["refresh", "hotplug remove eth1", "hotplug change"] {
         let run = instance.eniroute(command);
-        assert!(run.code == 0 && run.stdout.is_empty() && run.stderr.is_empty(), "{command}: {run:?}");
+        assert!(
+            run.code == 0 && run.stdout.is_empty() && run.stderr.is_empty(),
+            "{command}: {run:?}"
+        );
     }
-    assert!(vpc.imds().log().len() <= 2 + 2 * 2, "{:?}", vpc.imds().log());
+    assert!(
+        vpc.imds().log().len() <= 2 + 2 * 2,
+        "{:?}",
+        vpc.imds().log()
+    );
     instance.host.settle();
     assert_eq!(changed(&dump, &instance.host.dump()), [] as [String; 0]);
     assert_eq!(instance.disk_state(), disk);
@@ -102,8 +134,13 @@ fn a_nic_whose_eni_ec2_no_longer_lists_keeps_all_and_costs_no_more() {
 fn with_a_late_eni() -> (Vpc, Instance) {
     let (mut vpc, instance, _) = two_enis();
     let c = vpc.subnet("10.2.0.0/20", None);
-    vpc.imds().fault(Fault::late("macs/06:00:00:00:00:77/local-ipv4s"));
-    vpc.attach(EniSpec::new(c, "eth2").ipv4(["10.2.0.40"]).mac("06:00:00:00:00:77"));
+    vpc.imds()
+        .fault(Fault::late("macs/06:00:00:00:00:77/local-ipv4s"));
+    vpc.attach(
+        EniSpec::new(c, "eth2")
+            .ipv4(["10.2.0.40"])
+            .mac("06:00:00:00:00:77"),
+    );
     (vpc, instance)
 }
 
@@ -111,7 +148,10 @@ fn with_a_late_eni() -> (Vpc, Instance) {
 fn a_refresh_leaves_what_is_waited_for_to_the_run_that_waits() {
     let (vpc, instance) = with_a_late_eni();
     let run = instance.eniroute("refresh");
-    assert!(run.code == 1 && run.stderr.contains("local-ipv4s"), "nobody waits: {run:?}");
+    assert!(
+        run.code == 1 && run.stderr.contains("local-ipv4s"),
+        "nobody waits: {run:?}"
+    );
     let waiting = start(&instance, "hotplug add eth2 --wait 10");
     sleep(Duration::from_millis(500));
     assert_eq!(instance.must("refresh"), "");
@@ -135,19 +175,28 @@ fn what_was_done_is_told_although_the_service_fails_then() {
     vpc.imds().fault(Fault::Dead);
     let run = end(waiting);
     assert_eq!(run.code, 1, "something was changed: {run:?}");
-    assert!(run.stdout.contains("kernel:") && run.stderr.contains("metadata service"), "{run:?}");
+    assert!(
+        run.stdout.contains("kernel:") && run.stderr.contains("metadata service"),
+        "{run:?}"
+    );
 }
 
 /// What it does not read starts it again at once, until systemd gives up: a failed unit on every host off EC2.
 #[test]
 fn changed_links_are_read_also_where_eniroute_stands_down() {
-    for (path, text) in [("sys/class/dmi/id/sys_vendor", "QEMU\n"), ("etc/cni/net.d/10-aws.conflist", "{}")] {
+    for (path, text) in [
+        ("sys/class/dmi/id/sys_vendor", "QEMU\n"),
+        ("etc/cni/net.d/10-aws.conflist", "{}"),
+    ] {
         let (_vpc, instance, _) = two_enis();
         instance.write(path, text);
         let socket = link_socket(&instance);
         instance.host.ip("link add stray type veth peer name other");
         let run = change(&instance, &socket);
-        assert!(run.code == 0 && run.stdout.is_empty() && run.stderr.is_empty(), "{run:?}");
+        assert!(
+            run.code == 0 && run.stdout.is_empty() && run.stderr.is_empty(),
+            "{run:?}"
+        );
         let left = recv(socket.as_raw_fd(), &mut [0; 4096], MsgFlags::MSG_DONTWAIT);
         assert_eq!(left, Err(Errno::EAGAIN), "{path}");
     }
@@ -157,9 +206,19 @@ fn changed_links_are_read_also_where_eniroute_stands_down() {
 /// StartLimitInterval it would give up the socket for good.
 #[test]
 fn links_that_change_all_the_time_do_not_use_up_the_starts_that_systemd_allows() {
-    let unit = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/system/eniroute-link.service"));
-    let number = |key: &str| -> u32 { unit.lines().find_map(|line| line.strip_prefix(key)).unwrap().parse().unwrap() };
-    let allowed = Duration::from_secs(number("StartLimitInterval=").into()) / number("StartLimitBurst=");
+    let unit = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/system/eniroute-link.service"
+    ));
+    let number = |key: &str| -> u32 {
+        unit.lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let allowed =
+        Duration::from_secs(number("StartLimitInterval=").into()) / number("StartLimitBurst=");
     let (_vpc, instance, _) = two_enis();
     for (config, code) in [("", 0), ("nonsense", 2)] {
         instance.write("etc/eniroute.toml", config);
@@ -173,7 +232,10 @@ fn links_that_change_all_the_time_do_not_use_up_the_starts_that_systemd_allows()
 #[test]
 fn a_hyphen_in_an_interface_s_name_is_not_taken_for_a_slash() {
     let units = concat!(env!("CARGO_MANIFEST_DIR"), "/system");
-    for (unit, command) in [("eniroute-hotplug", "hotplug add wan-1 "), ("eniroute-detach", "hotplug remove wan-1 ")] {
+    for (unit, command) in [
+        ("eniroute-hotplug", "hotplug add wan-1 "),
+        ("eniroute-detach", "hotplug remove wan-1 "),
+    ] {
         let home = tempfile::tempdir().unwrap();
         std::os::unix::fs::chown(home.path(), Some(NOBODYS_ID), None).unwrap();
         let mut systemd = Command::new("setpriv");
@@ -185,10 +247,22 @@ fn a_hyphen_in_an_interface_s_name_is_not_taken_for_a_slash() {
             "--test",
             "--user",
         ]);
-        systemd.arg(format!("--unit={unit}@wan-1.service")).env("SYSTEMD_UNIT_PATH", format!("{units}:"));
-        let out = systemd.env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path()).output().unwrap();
+        systemd
+            .arg(format!("--unit={unit}@wan-1.service"))
+            .env("SYSTEMD_UNIT_PATH", format!("{units}:"));
+        let out = systemd
+            .env("HOME", home.path())
+            .env("XDG_RUNTIME_DIR", home.path())
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
-        let lines: Vec<&str> = said.lines().filter(|line| line.contains("/usr/sbin/eniroute")).collect();
-        assert!(lines.iter().any(|line| line.contains(command)), "{lines:?} {out:?}");
+        let lines: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains("/usr/sbin/eniroute"))
+            .collect();
+        assert!(
+            lines.iter().any(|line| line.contains(command)),
+            "{lines:?} {out:?}"
+        );
     }
 }

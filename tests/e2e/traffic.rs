@@ -23,7 +23,10 @@ pub fn under_traffic(vpc: &Vpc, guest: &Host, public: &str, work: impl FnOnce())
         let done = done.clone();
         move || send_until(stream, &done)
     });
-    let pings = inet.command("ping").args(["-i", "0.01", public]).background();
+    let pings = inet
+        .command("ping")
+        .args(["-i", "0.01", public])
+        .background();
     thread::sleep(Duration::from_millis(500));
     work();
     thread::sleep(Duration::from_millis(500));
@@ -44,9 +47,18 @@ fn send_until(mut stream: TcpStream, done: &AtomicBool) -> u64 {
 
 /// How many numbers are missing among the answers that ping has printed.
 fn lost(log: &str) -> usize {
-    let numbers =
-        log.lines().filter_map(|line| line.split_once("icmp_seq=")?.1.split(' ').next()?.parse::<usize>().ok());
+    let numbers = log.lines().filter_map(|line| {
+        line.split_once("icmp_seq=")?
+            .1
+            .split(' ')
+            .next()?
+            .parse::<usize>()
+            .ok()
+    });
     let numbers: BTreeSet<_> = numbers.collect();
-    assert!(numbers.len() >= 50, "too few answers to tell anything:\n{log}");
+    assert!(
+        numbers.len() >= 50,
+        "too few answers to tell anything:\n{log}"
+    );
     numbers.last().unwrap() - numbers.len()
 }

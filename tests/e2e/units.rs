@@ -13,16 +13,31 @@ const BEGIN: &str = "# The network, and the files of the network stacks";
 /// The words before a command that take away what the units take away: capabilities, and the ways to get any back.
 pub fn confined() -> Vec<String> {
     let unit = fs::read_to_string(Path::new(FOLDER).join("eniroute.service")).unwrap();
-    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no {key}"));
+    let value = |key: &str| {
+        unit.lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap_or_else(|| panic!("no {key}"))
+    };
     let kept = value("CapabilityBoundingSet=").split_whitespace();
-    let kept: String = kept.map(|name| format!(",+{}", name.to_lowercase().trim_start_matches("cap_"))).collect();
+    let kept: String = kept
+        .map(|name| format!(",+{}", name.to_lowercase().trim_start_matches("cap_")))
+        .collect();
     assert_eq!(value("NoNewPrivileges="), "yes");
-    vec!["setpriv".to_owned(), "--no-new-privs".to_owned(), format!("--bounding-set=-all{kept}"), "--".to_owned()]
+    vec![
+        "setpriv".to_owned(),
+        "--no-new-privs".to_owned(),
+        format!("--bounding-set=-all{kept}"),
+        "--".to_owned(),
+    ]
 }
 
 fn units(extension: &str) -> Vec<PathBuf> {
-    let paths = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
-    let units: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    let paths = fs::read_dir(FOLDER)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let units: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect();
     assert!(!units.is_empty());
     units
 }
@@ -34,14 +49,24 @@ fn systemd_has_nothing_to_say_against_the_units() {
     let all = ["service", "timer", "socket"].into_iter().flat_map(units);
     for path in all {
         // The program is not installed here.
-        let text = fs::read_to_string(&path).unwrap().replace("/usr/sbin/eniroute", env!("CARGO_BIN_EXE_eniroute"));
+        let text = fs::read_to_string(&path)
+            .unwrap()
+            .replace("/usr/sbin/eniroute", env!("CARGO_BIN_EXE_eniroute"));
         // A template is judged by an instance, and no manual page is there.
         let text = text.replace("Documentation=man:eniroute(8)\n", "");
         fs::write(root.path().join(path.file_name().unwrap()), text).unwrap();
     }
     for entry in fs::read_dir(root.path()).unwrap() {
-        let unit = entry.unwrap().path().display().to_string().replace("@.", "@eth1.");
-        let out = Command::new("systemd-analyze").args(["verify", &unit]).output().unwrap();
+        let unit = entry
+            .unwrap()
+            .path()
+            .display()
+            .to_string()
+            .replace("@.", "@eth1.");
+        let out = Command::new("systemd-analyze")
+            .args(["verify", &unit])
+            .output()
+            .unwrap();
         assert_eq!(String::from_utf8_lossy(&out.stderr), "", "{unit}");
         assert!(out.status.success(), "{unit}");
     }
@@ -51,9 +76,18 @@ fn systemd_has_nothing_to_say_against_the_units() {
 fn no_unit_is_exposed_by_more_than_3() {
     for unit in units("service") {
         let judge = ["security", "--offline=true", "--threshold=30", "--no-pager"];
-        let out = Command::new("systemd-analyze").args(judge).arg(&unit).output().unwrap();
-        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success() && said.contains("Overall exposure level"), "{}: {said}", unit.display());
+        let out = Command::new("systemd-analyze")
+            .args(judge)
+            .arg(&unit)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned()
+            + &String::from_utf8_lossy(&out.stderr);
+        assert!(
+            out.status.success() && said.contains("Overall exposure level"),
+            "{}: {said}",
+            unit.display()
+        );
     }
 }
 
@@ -61,28 +95,54 @@ fn no_unit_is_exposed_by_more_than_3() {
 fn all_services_are_hardened_alike() {
     let hardening = |path: &PathBuf| {
         let text = fs::read_to_string(path).unwrap();
-        let (_, rest) = text.split_once(BEGIN).unwrap_or_else(|| panic!("{}", path.display()));
+        let (_, rest) = text
+            .split_once(BEGIN)
+            .unwrap_or_else(|| panic!("{}", path.display()));
         rest.split("\n[").next().unwrap().trim_end().to_owned()
     };
-    let [first, others @ ..] = &units("service")[..] else { panic!() };
-    others.iter().for_each(|other| assert_eq!(hardening(other), hardening(first), "{}", other.display()));
+    let [first, others @ ..] = &units("service")[..] else {
+        panic!()
+    };
+    others
+        .iter()
+        .for_each(|other| assert_eq!(hardening(other), hardening(first), "{}", other.display()));
 }
 
 /// Also where the first run of a boot was interrupted, and has left no memory.
 #[test]
 fn what_follows_a_run_starts_after_one_and_after_an_interrupted_one() {
-    for unit in ["eniroute-refresh.service", "eniroute-hotplug@.service", "eniroute-detach@.service"] {
+    for unit in [
+        "eniroute-refresh.service",
+        "eniroute-hotplug@.service",
+        "eniroute-detach@.service",
+    ] {
         let text = fs::read_to_string(Path::new(FOLDER).join(unit)).unwrap();
         let starts = |there: &[&str]| {
             let root = tempfile::tempdir().unwrap();
-            there.iter().for_each(|name| fs::write(root.path().join(name), "").unwrap());
+            there
+                .iter()
+                .for_each(|name| fs::write(root.path().join(name), "").unwrap());
             let here = root.path().display().to_string();
             let lines = text.lines().filter(|line| line.starts_with("Condition"));
-            let conditions: Vec<String> = lines.map(|line| line.replace("/run/eniroute", &here)).collect();
-            assert!(conditions.iter().all(|line| line.contains(&here)) && !conditions.is_empty(), "{conditions:?}");
-            Command::new("systemd-analyze").arg("condition").args(conditions).output().unwrap().status.success()
+            let conditions: Vec<String> = lines
+                .map(|line| line.replace("/run/eniroute", &here))
+                .collect();
+            assert!(
+                conditions.iter().all(|line| line.contains(&here)) && !conditions.is_empty(),
+                "{conditions:?}"
+            );
+            Command::new("systemd-analyze")
+                .arg("condition")
+                .args(conditions)
+                .output()
+                .unwrap()
+                .status
+                .success()
         };
         assert!(!starts(&[]), "{unit}");
-        assert!(starts(&["metadata.json"]) && starts(&["unproven.json"]), "{unit}");
+        assert!(
+            starts(&["metadata.json"]) && starts(&["unproven.json"]),
+            "{unit}"
+        );
     }
 }

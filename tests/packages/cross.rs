@@ -14,7 +14,12 @@ const EMULATOR: &str = "qemu-aarch64-static";
 /// The binary, as it comes out of the .deb.
 fn unpacked(folder: &TempDir, deb: &str) -> String {
     let root = folder.path().join(deb);
-    said(Command::new("dpkg-deb").arg("-x").arg(package(deb)).arg(&root));
+    said(
+        Command::new("dpkg-deb")
+            .arg("-x")
+            .arg(package(deb))
+            .arg(&root),
+    );
     root.join("usr/sbin/eniroute").display().to_string()
 }
 
@@ -25,7 +30,13 @@ fn both(place: &Place, words: &str) -> [String; 2] {
     // An empty disk: kernel only.
     let root = folder.path().display().to_string();
     let run = |program: &[&str]| {
-        place.host.command(program[0]).args(&program[1..]).args(["--root", &root]).args(words.split_whitespace()).run()
+        place
+            .host
+            .command(program[0])
+            .args(&program[1..])
+            .args(["--root", &root])
+            .args(words.split_whitespace())
+            .run()
     };
     [run(&[&native]), run(&[EMULATOR, &foreign])]
 }
@@ -33,14 +44,33 @@ fn both(place: &Place, words: &str) -> [String; 2] {
 #[test]
 fn cross_packages_hold_the_same_files() {
     let list = |deb: &str| said(Command::new("dpkg-deb").arg("-c").arg(package(deb)));
-    let names =
-        |list: String| list.lines().map(|line| line.split_whitespace().nth(5).unwrap().to_owned()).collect::<Vec<_>>();
+    let names = |list: String| {
+        list.lines()
+            .map(|line| line.split_whitespace().nth(5).unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(list("_arm64.deb")), names(list("_amd64.deb")));
     let list = |rpm: &str| said(Command::new("rpm").arg("-qlp").arg(package(rpm)));
     assert_eq!(list("-1.aarch64.rpm"), list("-1.x86_64.rpm"));
-    let field = |program: &str, words: &[&str], path: &Path| said(Command::new(program).args(words).arg(path));
-    assert_eq!(field("dpkg-deb", &["--showformat=${Architecture}", "-W"], &package("_arm64.deb")), "arm64");
-    assert_eq!(field("rpm", &["-qp", "--queryformat", "%{ARCH}"], &package("-1.aarch64.rpm")), "aarch64");
+    let field = |program: &str, words: &[&str], path: &Path| {
+        said(Command::new(program).args(words).arg(path))
+    };
+    assert_eq!(
+        field(
+            "dpkg-deb",
+            &["--showformat=${Architecture}", "-W"],
+            &package("_arm64.deb")
+        ),
+        "arm64"
+    );
+    assert_eq!(
+        field(
+            "rpm",
+            &["-qp", "--queryformat", "%{ARCH}"],
+            &package("-1.aarch64.rpm")
+        ),
+        "aarch64"
+    );
 }
 
 #[test]
@@ -59,7 +89,10 @@ fn cross_binary_shows_the_same_help() {
 #[test]
 fn cross_binary_plans_the_same() {
     let [native, foreign] = both(&Place::image(), "plan");
-    assert!(native.contains("ip -4 rule add from 10.1.0.31 lookup 10001"), "{native}");
+    assert!(
+        native.contains("ip -4 rule add from 10.1.0.31 lookup 10001"),
+        "{native}"
+    );
     assert_eq!(foreign, native);
 }
 
@@ -68,8 +101,15 @@ fn cross_binary_plans_the_same() {
 fn cross_binary_makes_addresses_and_routes() {
     let place = Place::image();
     let folder = tempfile::tempdir().unwrap();
-    let (binary, root) = (unpacked(&folder, "_arm64.deb"), folder.path().display().to_string());
-    let out = place.host.command(EMULATOR).args([&binary, "apply", "--root", &root]).output();
+    let (binary, root) = (
+        unpacked(&folder, "_arm64.deb"),
+        folder.path().display().to_string(),
+    );
+    let out = place
+        .host
+        .command(EMULATOR)
+        .args([&binary, "apply", "--root", &root])
+        .output();
     let dump = place.host.dump();
     for object in [
         "eth1 inet 10.1.0.31/32",

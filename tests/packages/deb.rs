@@ -9,7 +9,10 @@ const STANZA: &str = "etc/network/interfaces.d/60-eniroute-eth1";
 const FOREIGN_RULE: &str = "from 198.51.100.1 lookup 10001 priority 10001";
 
 fn install(place: &Place) -> String {
-    place.write("tmp/eniroute.deb", std::fs::read(package("_amd64.deb")).unwrap());
+    place.write(
+        "tmp/eniroute.deb",
+        std::fs::read(package("_amd64.deb")).unwrap(),
+    );
     place.run("dpkg --install /tmp/eniroute.deb")
 }
 
@@ -17,10 +20,28 @@ fn install(place: &Place) -> String {
 fn upgrade(place: &Place) -> String {
     let folder = tempfile::tempdir().unwrap();
     let (tree, deb) = (folder.path().join("tree"), folder.path().join("new.deb"));
-    said(Command::new("dpkg-deb").arg("-R").arg(package("_amd64.deb")).arg(&tree));
-    said(Command::new("sed").args(["-i", "s/^Version: .*/&.1/"]).arg(tree.join("DEBIAN/control")));
-    said(Command::new("sh").arg("-c").arg("echo '# new' >> \"$0\"").arg(tree.join("etc/eniroute.toml.example")));
-    said(Command::new("dpkg-deb").args(["-Znone", "-b"]).args([&tree, &deb]));
+    said(
+        Command::new("dpkg-deb")
+            .arg("-R")
+            .arg(package("_amd64.deb"))
+            .arg(&tree),
+    );
+    said(
+        Command::new("sed")
+            .args(["-i", "s/^Version: .*/&.1/"])
+            .arg(tree.join("DEBIAN/control")),
+    );
+    said(
+        Command::new("sh")
+            .arg("-c")
+            .arg("echo '# new' >> \"$0\"")
+            .arg(tree.join("etc/eniroute.toml.example")),
+    );
+    said(
+        Command::new("dpkg-deb")
+            .args(["-Znone", "-b"])
+            .args([&tree, &deb]),
+    );
     place.write("tmp/new.deb", std::fs::read(deb).unwrap());
     place.run("dpkg --install /tmp/new.deb </dev/null")
 }
@@ -33,14 +54,29 @@ fn install_configures_every_eni_and_starts_nothing_else() {
     place.assert_answers(true);
     assert!(!said.contains("could not"), "{said}");
     assert!(place.read(STANZA).starts_with("# Written by eniroute"));
-    ENABLED.iter().for_each(|link| assert!(place.has(link), "{link}"));
+    ENABLED
+        .iter()
+        .for_each(|link| assert!(place.has(link), "{link}"));
     let asked = place.asked_of_systemd();
     // netplan's generator runs with each daemon-reload; until then eniroute may have networkd load its files.
-    assert!(asked.contains("after apply: --system daemon-reload"), "{asked}");
-    assert!(!asked.contains("before apply: --system daemon-reload"), "{asked}");
-    let started: Vec<_> = asked.lines().filter(|line| line.contains("start ")).collect();
+    assert!(
+        asked.contains("after apply: --system daemon-reload"),
+        "{asked}"
+    );
+    assert!(
+        !asked.contains("before apply: --system daemon-reload"),
+        "{asked}"
+    );
+    let started: Vec<_> = asked
+        .lines()
+        .filter(|line| line.contains("start "))
+        .collect();
     let allowed = ["eniroute-link.socket", "eniroute-refresh.timer"];
-    assert_eq!(started, ["after apply: --quiet --system start ".to_owned() + &allowed.join(" ")], "{asked}");
+    assert_eq!(
+        started,
+        ["after apply: --quiet --system start ".to_owned() + &allowed.join(" ")],
+        "{asked}"
+    );
 }
 
 #[test]
@@ -49,12 +85,24 @@ fn an_upgrade_keeps_the_state_and_the_configuration() {
     install(&place);
     place.write("etc/eniroute.toml", "main_route = true # mine\n");
     place.run("systemctl disable eniroute-refresh.timer");
-    let state = |place: &Place| (place.host.dump(), place.read("var/lib/eniroute/ledger.json"), place.read(STANZA));
+    let state = |place: &Place| {
+        (
+            place.host.dump(),
+            place.read("var/lib/eniroute/ledger.json"),
+            place.read(STANZA),
+        )
+    };
     let before = state(&place);
     upgrade(&place);
     assert_eq!(state(&place), before);
-    assert_eq!(place.read("etc/eniroute.toml"), "main_route = true # mine\n");
-    assert!(!place.has(ENABLED[2]), "who has disabled the timer wants it disabled");
+    assert_eq!(
+        place.read("etc/eniroute.toml"),
+        "main_route = true # mine\n"
+    );
+    assert!(
+        !place.has(ENABLED[2]),
+        "who has disabled the timer wants it disabled"
+    );
     place.assert_answers(true);
 }
 
@@ -63,12 +111,19 @@ fn an_upgrade_keeps_the_state_and_the_configuration() {
 fn a_configuration_that_came_before_the_package_is_kept_without_a_question() {
     let mut place = Place::new();
     place.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
-    place.write("tmp/eniroute.deb", std::fs::read(package("_amd64.deb")).unwrap());
+    place.write(
+        "tmp/eniroute.deb",
+        std::fs::read(package("_amd64.deb")).unwrap(),
+    );
     // apt's own call of dpkg, without apt's lists.
     place.run("dpkg --unpack --auto-deconfigure /tmp/eniroute.deb </dev/null && dpkg --configure --pending </dev/null");
     place.assert_answers(false);
     assert_eq!(place.read("etc/eniroute.toml"), "exclude = [\"eth1\"]\n");
-    assert!(place.read("etc/eniroute.toml.example").contains("#exclude = "));
+    assert!(
+        place
+            .read("etc/eniroute.toml.example")
+            .contains("#exclude = ")
+    );
     upgrade(&place);
     assert_eq!(place.read("etc/eniroute.toml"), "exclude = [\"eth1\"]\n");
     place.run("dpkg --purge eniroute");
@@ -86,10 +141,16 @@ fn removal_leaves_the_kernel_to_the_next_boot_and_purge_takes_everything_back() 
     let said = place.run("dpkg --remove eniroute");
     assert_eq!(place.host.dump(), applied);
     place.assert_answers(true);
-    assert!(said.contains("until the next boot") && said.contains("apt-get purge eniroute"), "{said}");
+    assert!(
+        said.contains("until the next boot") && said.contains("apt-get purge eniroute"),
+        "{said}"
+    );
     assert!(!place.has(STANZA) && !place.has("usr/sbin/eniroute"));
     assert!(place.has("etc/eniroute.toml"));
-    assert!(!place.has("run/eniroute/metadata.json"), "nobody is in charge any more");
+    assert!(
+        !place.has("run/eniroute/metadata.json"),
+        "nobody is in charge any more"
+    );
 
     place.run("dpkg --purge eniroute");
     assert_eq!(place.host.dump(), dump);
@@ -104,7 +165,11 @@ fn after_a_reboot_a_purge_leaves_the_kernel_alone() {
     place.run("find /run -mindepth 1 -delete");
     place.host.ip(&format!("rule add {FOREIGN_RULE}"));
     place.run("dpkg --purge eniroute");
-    assert!(place.host.dump().contains("from 198.51.100.1 lookup 10001"), "{}", place.host.dump());
+    assert!(
+        place.host.dump().contains("from 198.51.100.1 lookup 10001"),
+        "{}",
+        place.host.dump()
+    );
     assert!(!place.has("var/lib/eniroute") && !place.has("etc/eniroute.toml"));
 }
 
@@ -129,8 +194,14 @@ fn a_failed_run_does_not_fail_the_installation() {
     let place = Place::new();
     place.vpc.imds().fault(Fault::Dead);
     let said = install(&place);
-    assert!(said.contains("could not configure") && said.contains("systemctl restart eniroute"), "{said}");
-    assert_eq!(place.run("dpkg-query -W -f '${db:Status-Status}' eniroute"), "installed");
+    assert!(
+        said.contains("could not configure") && said.contains("systemctl restart eniroute"),
+        "{said}"
+    );
+    assert_eq!(
+        place.run("dpkg-query -W -f '${db:Status-Status}' eniroute"),
+        "installed"
+    );
 }
 
 #[test]
@@ -139,10 +210,17 @@ fn in_an_image_that_is_built_nothing_runs() {
     let dump = place.host.dump();
     install(&place);
     assert_eq!(place.host.dump(), dump);
-    ENABLED.iter().for_each(|link| assert!(place.has(link), "{link}"));
+    ENABLED
+        .iter()
+        .for_each(|link| assert!(place.has(link), "{link}"));
     assert!(!place.has("var/lib/eniroute/ledger.json") && !place.has("run/eniroute"));
     let asked = place.asked_of_systemd();
-    assert!(asked.lines().all(|line| line.contains("--preset-mode=enable-only preset ")), "{asked}");
+    assert!(
+        asked
+            .lines()
+            .all(|line| line.contains("--preset-mode=enable-only preset ")),
+        "{asked}"
+    );
     place.run("dpkg --purge eniroute");
     assert_eq!(place.host.dump(), dump);
 }

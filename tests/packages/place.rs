@@ -42,9 +42,22 @@ impl Place {
         let mut vpc = Vpc::new();
         let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
         let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-        vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]).public("10.0.0.10", "203.0.113.10"));
-        vpc.attach(EniSpec::new(b, "eth1").ipv4([SECOND[0], SECOND[1]]).ipv6([SECOND[2]]));
-        let place = Self { host: vpc.guest(), vpc, subnet: a, folder: tempfile::tempdir().unwrap() };
+        vpc.attach(
+            EniSpec::new(a, "eth0")
+                .ipv4(["10.0.0.10"])
+                .public("10.0.0.10", "203.0.113.10"),
+        );
+        vpc.attach(
+            EniSpec::new(b, "eth1")
+                .ipv4([SECOND[0], SECOND[1]])
+                .ipv6([SECOND[2]]),
+        );
+        let place = Self {
+            host: vpc.guest(),
+            vpc,
+            subnet: a,
+            folder: tempfile::tempdir().unwrap(),
+        };
         place.furnish();
         place
     }
@@ -57,16 +70,38 @@ impl Place {
             fs::create_dir(&path).unwrap();
             path.display().to_string()
         };
-        let options = format!("lowerdir={},upperdir={},workdir={}", lower.trim(), layer("upper"), layer("work"));
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.trim(),
+            layer("upper"),
+            layer("work")
+        );
         let root = PathBuf::from(layer("root"));
         self.host.enter(|| {
-            mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(options.as_str())).unwrap();
+            mount(
+                Some("overlay"),
+                &root,
+                Some("overlay"),
+                MsFlags::empty(),
+                Some(options.as_str()),
+            )
+            .unwrap();
             for name in ["proc", "sys", "dev"] {
                 let (from, none) = (Path::new("/").join(name), None::<&str>);
-                mount(Some(&from), &root.join(name), none, MsFlags::MS_BIND | MsFlags::MS_REC, none).unwrap();
+                mount(
+                    Some(&from),
+                    &root.join(name),
+                    none,
+                    MsFlags::MS_BIND | MsFlags::MS_REC,
+                    none,
+                )
+                .unwrap();
             }
         });
-        self.write("etc/network/interfaces", "auto eth0\niface eth0 inet dhcp\nsource interfaces.d/*\n");
+        self.write(
+            "etc/network/interfaces",
+            "auto eth0\niface eth0 inet dhcp\nsource interfaces.d/*\n",
+        );
         self.run("rm -rf /run/systemd; mv /usr/bin/systemctl /usr/bin/systemctl.real");
         self.write("usr/bin/systemctl", SYSTEMCTL);
         self.run("chmod 755 /usr/bin/systemctl");
@@ -87,7 +122,8 @@ impl Place {
     /// Absent is empty.
     pub fn read(&self, path: &str) -> String {
         let path = self.root().join(path);
-        self.host.enter(|| fs::read_to_string(&path).unwrap_or_default())
+        self.host
+            .enter(|| fs::read_to_string(&path).unwrap_or_default())
     }
 
     pub fn has(&self, path: &str) -> bool {
@@ -97,9 +133,15 @@ impl Place {
 
     /// A shell script in the root folder, whatever comes of it: it ends with 0 or not, and what it said.
     pub fn attempt(&self, script: &str) -> (bool, String) {
-        let chroot = self.host.command("chroot").arg(self.root().display()).args(["/bin/sh", "-ec", script]);
-        let out =
-            chroot.env("ENIROUTE_IMDS", "http://169.254.169.254").env("DEBIAN_FRONTEND", "noninteractive").output();
+        let chroot = self
+            .host
+            .command("chroot")
+            .arg(self.root().display())
+            .args(["/bin/sh", "-ec", script]);
+        let out = chroot
+            .env("ENIROUTE_IMDS", "http://169.254.169.254")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .output();
         (out.status.success(), text(&out))
     }
 
@@ -128,25 +170,43 @@ impl Place {
     pub fn assert_answers(&mut self, expected: bool) {
         let neighbour = self.vpc.neighbour(self.subnet);
         let silent: Vec<IpAddr> = neighbour.ping(&SECOND);
-        assert_eq!(silent.is_empty(), expected, "silent: {silent:?}\n{}", self.host.dump());
+        assert_eq!(
+            silent.is_empty(),
+            expected,
+            "silent: {silent:?}\n{}",
+            self.host.dump()
+        );
     }
 }
 
 /// A package that has been built, by the end of its name.
 pub fn package(end: &str) -> PathBuf {
-    let folder = std::env::var("CARGO_TARGET_DIR").unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/target").to_owned());
-    let path = Path::new(&folder).join("dist").join(format!("eniroute{}{end}", version(end)));
-    assert!(path.is_file(), "{} is not there: make packages, or make dist", path.display());
+    let folder = std::env::var("CARGO_TARGET_DIR")
+        .unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/target").to_owned());
+    let path = Path::new(&folder)
+        .join("dist")
+        .join(format!("eniroute{}{end}", version(end)));
+    assert!(
+        path.is_file(),
+        "{} is not there: make packages, or make dist",
+        path.display()
+    );
     path
 }
 
 fn version(end: &str) -> String {
-    format!("{}{}", if end.ends_with(".deb") { '_' } else { '-' }, env!("CARGO_PKG_VERSION"))
+    format!(
+        "{}{}",
+        if end.ends_with(".deb") { '_' } else { '-' },
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// A script of this folder.
 pub fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/packages")
+        .join(name)
 }
 
 /// The links by which systemd starts the units.
@@ -159,7 +219,9 @@ pub const ENABLED: [&str; 4] = [
 
 /// What a program of this machine says, which must succeed.
 pub fn said(command: &mut Command) -> String {
-    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: run tests/packages/setup"));
+    let out = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}: run tests/packages/setup"));
     assert!(out.status.success(), "{command:?}: {}", text(&out));
     String::from_utf8(out.stdout).unwrap()
 }

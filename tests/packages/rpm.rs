@@ -6,8 +6,16 @@ use crate::place::{ENABLED, Place, package, text};
 
 fn rpm(place: &Place, words: &str) -> Output {
     let root = place.root().display().to_string();
-    let rpm = place.host.command("rpm").args(["--root", &root, "--dbpath", "/var/lib/rpm", "--force-debian"]);
-    rpm.args(words.split_whitespace()).env("ENIROUTE_IMDS", "http://169.254.169.254").output()
+    let rpm = place.host.command("rpm").args([
+        "--root",
+        &root,
+        "--dbpath",
+        "/var/lib/rpm",
+        "--force-debian",
+    ]);
+    rpm.args(words.split_whitespace())
+        .env("ENIROUTE_IMDS", "http://169.254.169.254")
+        .output()
 }
 
 fn must(place: &Place, words: &str) -> String {
@@ -17,7 +25,10 @@ fn must(place: &Place, words: &str) -> String {
 }
 
 fn install(place: &Place, words: &str) -> String {
-    must(place, &format!("--nodeps {words} {}", package("-1.x86_64.rpm").display()))
+    must(
+        place,
+        &format!("--nodeps {words} {}", package("-1.x86_64.rpm").display()),
+    )
 }
 
 #[test]
@@ -28,29 +39,64 @@ fn install_upgrade_and_removal() {
     place.assert_answers(true);
     assert!(!said.contains("could not"), "{said}");
     let asked = place.asked_of_systemd();
-    assert!(asked.contains("after apply: daemon-reload") && !asked.contains("before apply: daemon-reload"), "{asked}");
+    assert!(
+        asked.contains("after apply: daemon-reload")
+            && !asked.contains("before apply: daemon-reload"),
+        "{asked}"
+    );
     assert!(!asked.contains("start eniroute.service"), "{asked}");
-    ENABLED.iter().for_each(|link| assert!(place.has(link), "{link}"));
+    ENABLED
+        .iter()
+        .for_each(|link| assert!(place.has(link), "{link}"));
     assert_eq!(must(&place, "-V --nodeps eniroute"), "");
 
     place.write("etc/eniroute.toml", "main_route = true # mine\n");
     place.run("systemctl disable eniroute-refresh.timer");
-    let state = |place: &Place| (place.host.dump(), place.read("var/lib/eniroute/ledger.json"));
+    let state = |place: &Place| {
+        (
+            place.host.dump(),
+            place.read("var/lib/eniroute/ledger.json"),
+        )
+    };
     let before = state(&place);
     install(&place, "-U --replacepkgs --replacefiles");
     assert_eq!(state(&place), before);
-    assert_eq!(place.read("etc/eniroute.toml"), "main_route = true # mine\n");
-    assert!(!place.has(ENABLED[2]), "who has disabled the timer wants it disabled");
+    assert_eq!(
+        place.read("etc/eniroute.toml"),
+        "main_route = true # mine\n"
+    );
+    assert!(
+        !place.has(ENABLED[2]),
+        "who has disabled the timer wants it disabled"
+    );
     let asked = place.asked_of_systemd();
-    assert!(asked.contains("restart eniroute-link.socket") && !asked.contains("restart eniroute-refresh"), "{asked}");
+    assert!(
+        asked.contains("restart eniroute-link.socket")
+            && !asked.contains("restart eniroute-refresh"),
+        "{asked}"
+    );
 
     let said = must(&place, "-e eniroute");
-    assert!(said.contains("until the next boot") && said.contains("eniroute remove"), "{said}");
+    assert!(
+        said.contains("until the next boot") && said.contains("eniroute remove"),
+        "{said}"
+    );
     assert_eq!(place.host.dump(), before.0);
     place.assert_answers(true);
     // A person's configuration is kept; what the kernel holds is told until the reboot.
-    let left: Vec<_> = place.files().into_iter().filter(|file| !files.contains(file)).collect();
-    assert_eq!(left, ["/etc/eniroute.toml", "/run/eniroute.lock", "/run/eniroute/ledger.json"]);
+    let left: Vec<_> = place
+        .files()
+        .into_iter()
+        .filter(|file| !files.contains(file))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "/etc/eniroute.toml",
+            "/run/eniroute.lock",
+            "/run/eniroute/ledger.json"
+        ]
+    );
 }
 
 #[test]
@@ -64,7 +110,11 @@ fn a_configuration_that_came_before_the_package_is_kept() {
     install(&place, "-i");
     kept(&place);
     place.assert_answers(false);
-    assert!(place.read("etc/eniroute.toml.example").contains("#exclude = "));
+    assert!(
+        place
+            .read("etc/eniroute.toml.example")
+            .contains("#exclude = ")
+    );
     install(&place, "-U --replacepkgs --replacefiles");
     kept(&place);
 }
@@ -78,7 +128,11 @@ fn removed_after_eniroute_remove_it_leaves_the_host_as_it_was() {
     let said = must(&place, "-e eniroute");
     assert!(!said.contains("until the next boot"), "{said}");
     assert_eq!(place.host.dump(), dump);
-    let left: Vec<_> = place.files().into_iter().filter(|file| !files.contains(file)).collect();
+    let left: Vec<_> = place
+        .files()
+        .into_iter()
+        .filter(|file| !files.contains(file))
+        .collect();
     assert_eq!(left, ["/run/eniroute.lock"]);
 }
 
@@ -89,9 +143,16 @@ fn in_an_image_that_is_built_nothing_runs() {
     install(&place, "-i");
     assert_eq!(place.host.dump(), dump);
     assert!(!place.has("run/eniroute"));
-    ENABLED.iter().for_each(|link| assert!(place.has(link), "{link}"));
+    ENABLED
+        .iter()
+        .for_each(|link| assert!(place.has(link), "{link}"));
     let asked = place.asked_of_systemd();
-    assert!(asked.lines().all(|line| line.contains("--no-reload preset")), "{asked}");
+    assert!(
+        asked
+            .lines()
+            .all(|line| line.contains("--no-reload preset")),
+        "{asked}"
+    );
     must(&place, "-e eniroute");
     assert_eq!(place.host.dump(), dump);
 }

@@ -25,7 +25,12 @@ pub struct Eni {
 impl Eni {
     fn entry<'a>(&'a self, subnets: &'a [Subnet]) -> Entry<'a> {
         let subnet = &subnets[self.spec.subnet.0];
-        Entry { eni: &self.spec, subnet, device_number: self.device_number, primary: self.primary }
+        Entry {
+            eni: &self.spec,
+            subnet,
+            device_number: self.device_number,
+            primary: self.primary,
+        }
     }
 }
 
@@ -35,10 +40,18 @@ impl Vpc {
     pub fn attach(&mut self, mut spec: EniSpec) -> EniId {
         let n = self.enis.len();
         let primary = !self.enis.iter().any(|eni| eni.spec.guest == spec.guest);
-        spec.mac.get_or_insert_with(|| format!("06:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff));
+        spec.mac
+            .get_or_insert_with(|| format!("06:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff));
         spec.dhcp |= primary;
         let port = format!("eni{n}");
-        self.enis.push(Eni { spec, device_number: 0, primary, port, plugged: false, listed: false });
+        self.enis.push(Eni {
+            spec,
+            device_number: 0,
+            primary,
+            port,
+            plugged: false,
+            listed: false,
+        });
         let id = EniId(n);
         self.port(id).guard();
         for &(private, public) in &self.enis[n].spec.public {
@@ -97,7 +110,10 @@ impl Vpc {
 
     /// Associates a public (Elastic) IP with a private address of the ENI.
     pub fn associate(&mut self, eni: EniId, private: &str, public: &str) {
-        self.enis[eni.0].spec.public.push((parse(private), parse(public)));
+        self.enis[eni.0]
+            .spec
+            .public
+            .push((parse(private), parse(public)));
         router::public(&self.router, "add", parse(private), parse(public));
         self.publish();
     }
@@ -122,16 +138,27 @@ impl Vpc {
 
     fn port(&self, EniId(n): EniId) -> Port<'_> {
         let Eni { spec, port, .. } = &self.enis[n];
-        Port { router: &self.router, subnet: &self.subnets[spec.subnet.0], name: port, eni: spec }
+        Port {
+            router: &self.router,
+            subnet: &self.subnets[spec.subnet.0],
+            name: port,
+            eni: spec,
+        }
     }
 
     fn plug(&mut self, id: EniId) {
         let Eni { spec, primary, .. } = &self.enis[id.0];
         let guest = self.guest_of(spec.guest);
-        let device_number = spec.device_number.unwrap_or_else(|| self.free_device_number(spec.guest));
+        let device_number = spec
+            .device_number
+            .unwrap_or_else(|| self.free_device_number(spec.guest));
         self.port(id).plug(&guest);
         if spec.dhcp && !spec.machine {
-            guest.ip_batch(&dhcp::lease(spec, &self.subnets[spec.subnet.0], if *primary { 100 } else { 200 }));
+            guest.ip_batch(&dhcp::lease(
+                spec,
+                &self.subnets[spec.subnet.0],
+                if *primary { 100 } else { 200 },
+            ));
             router::wait_for_port(&self.router, &self.enis[id.0].port);
         }
         let eni = &mut self.enis[id.0];
@@ -140,22 +167,41 @@ impl Vpc {
     }
 
     fn free_device_number(&self, guest: GuestId) -> u32 {
-        let mates = self.enis.iter().filter(|eni| eni.plugged && eni.spec.guest == guest);
+        let mates = self
+            .enis
+            .iter()
+            .filter(|eni| eni.plugged && eni.spec.guest == guest);
         let taken: Vec<_> = mates.map(|eni| eni.device_number).collect();
-        (0..).find(|number| !taken.contains(number)).expect("a device number")
+        (0..)
+            .find(|number| !taken.contains(number))
+            .expect("a device number")
     }
 
     fn publish(&self) {
-        let instances = (0..self.guests.len()).map(|n| self.instance_metadata(GuestId(n))).collect();
+        let instances = (0..self.guests.len())
+            .map(|n| self.instance_metadata(GuestId(n)))
+            .collect();
         self.imds.publish(instances);
-        let machines: Vec<_> = self.enis.iter().map(|eni| &eni.spec).filter(|spec| spec.machine).collect();
+        let machines: Vec<_> = self
+            .enis
+            .iter()
+            .map(|eni| &eni.spec)
+            .filter(|spec| spec.machine)
+            .collect();
         self.dhcpd.publish(&self.subnets, &machines);
     }
 
     fn instance_metadata(&self, guest: GuestId) -> Instance {
-        let listed: Vec<_> = self.enis.iter().filter(|eni| eni.listed && eni.spec.guest == guest).collect();
+        let listed: Vec<_> = self
+            .enis
+            .iter()
+            .filter(|eni| eni.listed && eni.spec.guest == guest)
+            .collect();
         let entries: Vec<_> = listed.iter().map(|eni| eni.entry(&self.subnets)).collect();
         let sources = listed.iter().flat_map(|eni| eni.spec.all()).collect();
-        Instance { tree: metadata::tree(guest.0, &entries, &self.subnets), sources }
+        Instance {
+            tree: metadata::tree(guest.0, &entries, &self.subnets),
+            sources,
+        }
     }
 }

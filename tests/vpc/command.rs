@@ -20,7 +20,13 @@ pub struct Cmd {
 
 impl Cmd {
     pub(super) fn new(host: &Host, program: &str) -> Self {
-        Self { host: host.clone(), program: program.to_owned(), args: vec![], env: vec![], input: String::new() }
+        Self {
+            host: host.clone(),
+            program: program.to_owned(),
+            args: vec![],
+            env: vec![],
+            input: String::new(),
+        }
     }
 
     pub fn arg(mut self, arg: impl ToString) -> Self {
@@ -47,7 +53,12 @@ impl Cmd {
     /// Runs it, whatever comes of it.
     pub fn output(&self) -> Output {
         self.host.enter(|| {
-            let mut child = start(self.prepare().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+            let mut child = start(
+                self.prepare()
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped()),
+            );
             let mut stdin = child.stdin.take().expect("a pipe");
             // From another thread, lest both sides wait for each other. Who does not read gets no more.
             thread::scope(|scope| {
@@ -78,13 +89,27 @@ impl Cmd {
         let log = NamedTempFile::new().expect("a file for the log");
         let (stop, stopped) = channel();
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", &self.program]).args(&self.args).envs(self.env.clone());
-        let file = |log: &NamedTempFile| log.as_file().try_clone().expect("a copy of the log's descriptor");
-        command.stdin(Stdio::null()).stdout(file(&log)).stderr(file(&log));
+        command
+            .args(["--pdeathsig", "KILL", "--", &self.program])
+            .args(&self.args)
+            .envs(self.env.clone());
+        let file = |log: &NamedTempFile| {
+            log.as_file()
+                .try_clone()
+                .expect("a copy of the log's descriptor")
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(file(&log))
+            .stderr(file(&log));
         let host = self.host.clone();
         // The death signal comes when the thread that started it ends: this one waits for the stop.
         let keeper = thread::spawn(move || keep(&host, &mut command, &stopped));
-        Background { stop, keeper: Some(keeper), log }
+        Background {
+            stop,
+            keeper: Some(keeper),
+            log,
+        }
     }
 
     fn prepare(&self) -> Command {
@@ -126,7 +151,9 @@ fn keep(host: &Host, command: &mut Command, stopped: &Receiver<()>) {
 }
 
 fn start(command: &mut Command) -> Child {
-    command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}: run tests/setup to install what the tests need"))
+    command.spawn().unwrap_or_else(|e| {
+        panic!("{command:?}: {e}: run tests/setup to install what the tests need")
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

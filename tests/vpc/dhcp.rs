@@ -6,7 +6,9 @@ use super::eni::{EniSpec, Subnet};
 pub fn lease(eni: &EniSpec, subnet: &Subnet, metric: u32) -> String {
     let dev = &eni.name;
     let mut batch = format!("link set {dev} up\n");
-    if let (Some(address), Some(net), Some(gateway)) = (eni.ipv4.first(), subnet.ipv4, subnet.gateway()) {
+    if let (Some(address), Some(net), Some(gateway)) =
+        (eni.ipv4.first(), subnet.ipv4, subnet.gateway())
+    {
         let length = net.prefix_len();
         batch += &format!(
             "address add {address}/{length} dev {dev} metric {metric} valid_lft 3600 preferred_lft 3600\n\
@@ -14,7 +16,9 @@ pub fn lease(eni: &EniSpec, subnet: &Subnet, metric: u32) -> String {
         );
     }
     for address in &eni.ipv6 {
-        batch += &format!("address add {address}/128 dev {dev} noprefixroute nodad valid_lft 450 preferred_lft 140\n");
+        batch += &format!(
+            "address add {address}/128 dev {dev} noprefixroute nodad valid_lft 450 preferred_lft 140\n"
+        );
     }
     if let Some(net) = subnet.ipv6.filter(|_| !eni.ipv6.is_empty()) {
         let (router, metric) = (subnet.router_link_local(), 924 + metric);

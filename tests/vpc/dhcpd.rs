@@ -27,7 +27,11 @@ pub struct Dhcpd {
 impl Dhcpd {
     pub fn new(router: &Host) -> Self {
         let folder = TempDir::new().expect("a folder for the leases");
-        Self { router: router.clone(), folder, running: RefCell::default() }
+        Self {
+            router: router.clone(),
+            folder,
+            running: RefCell::default(),
+        }
     }
 
     /// Serves these ENIs from now on. Leases survive a change.
@@ -45,14 +49,21 @@ impl Dhcpd {
     fn start(&self, config: &str) -> Background {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         let (file, leases) = (path("dnsmasq.conf"), path("leases"));
-        fs::write(&file, format!("dhcp-leasefile={leases}\n{config}")).expect("write dnsmasq's configuration");
+        fs::write(&file, format!("dhcp-leasefile={leases}\n{config}"))
+            .expect("write dnsmasq's configuration");
         // Not as a daemon, which sheds privileges, and with them the signal that ends it with this process.
-        self.router.command("dnsmasq").args(["--no-daemon", &format!("--conf-file={file}")]).background()
+        self.router
+            .command("dnsmasq")
+            .args(["--no-daemon", &format!("--conf-file={file}")])
+            .background()
     }
 
     /// What it said since it was last started.
     pub fn log(&self) -> String {
-        self.running.borrow().as_ref().map_or(String::new(), |(_, dnsmasq)| dnsmasq.log())
+        self.running
+            .borrow()
+            .as_ref()
+            .map_or(String::new(), |(_, dnsmasq)| dnsmasq.log())
     }
 }
 
@@ -62,14 +73,18 @@ fn config(subnets: &[Subnet], enis: &[&EniSpec]) -> String {
          dhcp-authoritative\nno-ping\nlog-dhcp\ndhcp-option=option:mtu,9001\n\
          enable-ra\nra-param=subnet*,600,{ROUTER_LIFETIME}\n"
     );
-    let ranges =
-        subnets.iter().map(|s| s.ipv4.map_or(String::new(), |n| range4(s, n)) + &s.ipv6.map_or(String::new(), range6));
+    let ranges = subnets.iter().map(|s| {
+        s.ipv4.map_or(String::new(), |n| range4(s, n)) + &s.ipv6.map_or(String::new(), range6)
+    });
     let hosts = enis.iter().map(|eni| host(eni));
     [always].into_iter().chain(ranges).chain(hosts).collect()
 }
 
 fn range4(subnet: &Subnet, net: Ipv4Net) -> String {
-    let (tag, gateway) = (&subnet.bridge, subnet.gateway().expect("a subnet with IPv4"));
+    let (tag, gateway) = (
+        &subnet.bridge,
+        subnet.gateway().expect("a subnet with IPv4"),
+    );
     format!(
         "dhcp-range=set:{tag},{},static,{},{LEASE}\ndhcp-option=tag:{tag},option:router,{gateway}\n",
         net.network(),
@@ -79,11 +94,20 @@ fn range4(subnet: &Subnet, net: Ipv4Net) -> String {
 
 /// `static` makes dnsmasq advertise the prefix without the flag for SLAAC.
 fn range6(net: Ipv6Net) -> String {
-    format!("dhcp-range={},static,{},{LEASE6}\n", net.network(), net.prefix_len())
+    format!(
+        "dhcp-range={},static,{},{LEASE6}\n",
+        net.network(),
+        net.prefix_len()
+    )
 }
 
 fn host(eni: &EniSpec) -> String {
     let v4 = eni.ipv4.first().map(|a| format!(",{a}"));
     let v6 = eni.ipv6.first().map(|a| format!(",[{a}]"));
-    format!("dhcp-host={}{}{}\n", eni.mac_text(), v4.unwrap_or_default(), v6.unwrap_or_default())
+    format!(
+        "dhcp-host={}{}{}\n",
+        eni.mac_text(),
+        v4.unwrap_or_default(),
+        v6.unwrap_or_default()
+    )
 }

@@ -47,12 +47,18 @@ impl Subnet {
             IpNet::V4(net) => self.ipv4.is_some_and(|subnet| subnet.contains(&net)),
             IpNet::V6(net) => self.ipv6.is_some_and(|subnet| subnet.contains(&net)),
         };
-        assert!(inside, "{what} lies outside the ENI's subnet ({:?}, {:?})", self.ipv4, self.ipv6);
+        assert!(
+            inside,
+            "{what} lies outside the ENI's subnet ({:?}, {:?})",
+            self.ipv4, self.ipv6
+        );
     }
 
     /// Where the subnet's neighbour lives: out of the way of what tests assign.
     pub(super) fn neighbour(&self) -> Vec<IpAddr> {
-        let v4 = self.ipv4.map(|net| IpAddr::from(offset4(net, (1 << (32 - net.prefix_len())) - 6)));
+        let v4 = self
+            .ipv4
+            .map(|net| IpAddr::from(offset4(net, (1 << (32 - net.prefix_len())) - 6)));
         let v6 = self.ipv6.map(|net| IpAddr::from(offset6(net, 0xfade)));
         v4.into_iter().chain(v6).collect()
     }
@@ -209,16 +215,27 @@ impl EniSpec {
         self.ipv6.retain(|&a| IpAddr::from(a) != what.addr());
         self.prefix4.retain(|&p| IpNet::from(p) != what);
         self.prefix6.retain(|&p| IpNet::from(p) != what);
-        assert_eq!(self.all().count() + 1, before, "{what} is not assigned to {}", self.name);
+        assert_eq!(
+            self.all().count() + 1,
+            before,
+            "{what} is not assigned to {}",
+            self.name
+        );
     }
 }
 
 /// The EUI-64 link-local address of a MAC (RFC 4291, appendix A), the kernel's default.
 pub fn link_local(mac: &str) -> Ipv6Addr {
-    let octet = |i: usize| u16::from_str_radix(&mac[i * 3..i * 3 + 2], 16).unwrap_or_else(|e| panic!("MAC {mac}: {e}"));
+    let octet = |i: usize| {
+        u16::from_str_radix(&mac[i * 3..i * 3 + 2], 16).unwrap_or_else(|e| panic!("MAC {mac}: {e}"))
+    };
     let pair = |high: u16, low: u16| high << 8 | low;
-    let (a, b, c, d) =
-        (pair(octet(0) ^ 2, octet(1)), pair(octet(2), 0xff), pair(0xfe, octet(3)), pair(octet(4), octet(5)));
+    let (a, b, c, d) = (
+        pair(octet(0) ^ 2, octet(1)),
+        pair(octet(2), 0xff),
+        pair(0xfe, octet(3)),
+        pair(octet(4), octet(5)),
+    );
     Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d)
 }
 
@@ -230,7 +247,9 @@ pub fn parse<T: FromStr<Err: Display>>(text: impl ToString) -> T {
 /// `172.31.41.30` or `172.31.48.16/28`.
 pub fn parse_net(text: impl ToString) -> IpNet {
     let text = text.to_string();
-    text.parse::<IpAddr>().map(IpNet::from).unwrap_or_else(|_| parse(text))
+    text.parse::<IpAddr>()
+        .map(IpNet::from)
+        .unwrap_or_else(|_| parse(text))
 }
 
 fn offset4(net: Ipv4Net, n: u32) -> Ipv4Addr {

@@ -55,7 +55,9 @@ impl Fault {
 
     fn concerns(&self, path: &str) -> bool {
         match self {
-            Self::StatusOf(what, _) | Self::Late(what) | Self::Absent(what) => wrapped(path).contains(&wrapped(what)),
+            Self::StatusOf(what, _) | Self::Late(what) | Self::Absent(what) => {
+                wrapped(path).contains(&wrapped(what))
+            }
             Self::Value(what, _) => wrapped(path).ends_with(&wrapped(what)),
             _ => true,
         }
@@ -90,7 +92,9 @@ impl Faults {
 
     /// Whether a listing leaves this child out.
     pub fn hides(&self, path: &str) -> bool {
-        self.0.iter().any(|(fault, _)| matches!(fault, Fault::Absent(_)) && fault.concerns(path))
+        self.0
+            .iter()
+            .any(|(fault, _)| matches!(fault, Fault::Absent(_)) && fault.concerns(path))
     }
 }
 

@@ -19,19 +19,33 @@ impl Request {
             return Ok(None);
         }
         let mut words = line.split_whitespace().map(str::to_owned);
-        let (Some(method), Some(path), Some(version)) = (words.next(), words.next(), words.next()) else {
+        let (Some(method), Some(path), Some(version)) = (words.next(), words.next(), words.next())
+        else {
             return Err(io::Error::other(format!("not a request line: {line}")));
         };
-        let mut request = Self { method, path, close: version == "HTTP/1.0", headers: headers(reader)? };
-        request.close |= request.header("connection").is_some_and(|v| v.eq_ignore_ascii_case("close"));
-        let length = request.header("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
+        let mut request = Self {
+            method,
+            path,
+            close: version == "HTTP/1.0",
+            headers: headers(reader)?,
+        };
+        request.close |= request
+            .header("connection")
+            .is_some_and(|v| v.eq_ignore_ascii_case("close"));
+        let length = request
+            .header("content-length")
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(0);
         io::copy(&mut reader.take(length), &mut io::sink())?;
         Ok(Some(request))
     }
 
     /// `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -57,7 +71,12 @@ pub struct Answer {
 
 impl Answer {
     pub fn text(body: String) -> Self {
-        Self { status: 200, header: None, body, head_only: false }
+        Self {
+            status: 200,
+            header: None,
+            body,
+            head_only: false,
+        }
     }
 
     /// With the page that EC2 sends along.
@@ -67,7 +86,10 @@ impl Answer {
             "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<html><head><title>{status} - {reason}</title></head>\
              <body><h1>{status} - {reason}</h1></body></html>\n"
         );
-        Self { status, ..Self::text(body) }
+        Self {
+            status,
+            ..Self::text(body)
+        }
     }
 
     pub fn with_header(mut self, header: String) -> Self {
@@ -83,9 +105,20 @@ impl Answer {
     /// What goes over the wire; `truncated` promises the whole body and sends the first half of it.
     pub fn bytes(&self, truncated: bool) -> Vec<u8> {
         let body = if self.head_only { "" } else { &self.body };
-        let sent = if truncated { &body[..body.len() / 2] } else { body };
-        let header = self.header.as_ref().map_or(String::new(), |header| format!("{header}\r\n"));
-        let kind = if self.status == 200 { "text/plain" } else { "text/html" };
+        let sent = if truncated {
+            &body[..body.len() / 2]
+        } else {
+            body
+        };
+        let header = self
+            .header
+            .as_ref()
+            .map_or(String::new(), |header| format!("{header}\r\n"));
+        let kind = if self.status == 200 {
+            "text/plain"
+        } else {
+            "text/html"
+        };
         let (status, reason, length) = (self.status, reason(self.status), self.body.len());
         format!(
             "HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nServer: EC2ws\r\n\

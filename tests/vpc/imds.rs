@@ -65,7 +65,12 @@ struct Listener {
 
 impl Imds {
     pub(super) fn start(router: &Host) -> Self {
-        let imds = Self { router: router.clone(), state: Arc::default(), listeners: Mutex::default(), ipv6: false };
+        let imds = Self {
+            router: router.clone(),
+            state: Arc::default(),
+            listeners: Mutex::default(),
+            ipv6: false,
+        };
         imds.listen();
         imds
     }
@@ -85,7 +90,10 @@ impl Imds {
 
     /// For the next `times` requests that it concerns.
     pub fn fault_for(&self, times: usize, fault: Fault) {
-        assert!(fault != Fault::Dead, "a service that is dead sees no requests to count");
+        assert!(
+            fault != Fault::Dead,
+            "a service that is dead sees no requests to count"
+        );
         assert!(times > 0, "no request at all: {fault:?}");
         self.state().faults.add(fault, Some(times));
     }
@@ -117,7 +125,8 @@ impl Imds {
     /// Turns the IPv6 endpoint on, which EC2 leaves off.
     pub(super) fn enable_ipv6(&mut self) {
         self.silence();
-        self.router.ip(&format!("address add {IMDS6}/128 dev lo nodad"));
+        self.router
+            .ip(&format!("address add {IMDS6}/128 dev lo nodad"));
         self.ipv6 = true;
         self.listen();
     }
@@ -131,19 +140,33 @@ impl Imds {
     }
 
     fn listen(&self) {
-        let addresses = if self.ipv6 { vec![IMDS, IMDS6] } else { vec![IMDS] };
+        let addresses = if self.ipv6 {
+            vec![IMDS, IMDS6]
+        } else {
+            vec![IMDS]
+        };
         let listeners = addresses.into_iter().map(|address| self.listener(address));
-        self.listeners.lock().expect("the listeners").extend(listeners);
+        self.listeners
+            .lock()
+            .expect("the listeners")
+            .extend(listeners);
     }
 
     fn listener(&self, address: &str) -> Listener {
-        let socket =
-            self.router.enter(|| TcpListener::bind((address, 80))).unwrap_or_else(|e| panic!("{address}:80: {e}"));
+        let socket = self
+            .router
+            .enter(|| TcpListener::bind((address, 80)))
+            .unwrap_or_else(|e| panic!("{address}:80: {e}"));
         hop_limit_1(&socket, address);
         let acceptor = socket.try_clone().expect("a copy of the listener");
         let state = self.state.clone();
         // Ends when `silence` shuts the listener down.
-        let thread = thread::spawn(move || acceptor.incoming().map_while(Result::ok).for_each(|c| welcome(&state, c)));
+        let thread = thread::spawn(move || {
+            acceptor
+                .incoming()
+                .map_while(Result::ok)
+                .for_each(|c| welcome(&state, c))
+        });
         Listener { socket, thread }
     }
 
@@ -151,14 +174,20 @@ impl Imds {
     fn silence(&self) {
         for Listener { socket, thread } in self.listeners.lock().expect("the listeners").drain(..) {
             // Linux: wakes accept(2), and refuses connections from now on.
-            socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both).expect("shut the listener down");
+            socket::shutdown(socket.as_raw_fd(), socket::Shutdown::Both)
+                .expect("shut the listener down");
             thread.join().expect("the listener's thread");
         }
         self.hang_up();
     }
 
     fn hang_up(&self) {
-        for stream in self.state().open.drain(..).filter_map(|stream| stream.upgrade()) {
+        for stream in self
+            .state()
+            .open
+            .drain(..)
+            .filter_map(|stream| stream.upgrade())
+        {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -194,7 +223,10 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
         let begin = Instant::now();
         let mut state = lock(state);
         // An address that is nobody's: a frame that no ENI of the VPC may have sent.
-        let Some(instance) = state.instances.iter().position(|i| i.sources.iter().any(|net| net.contains(&from)))
+        let Some(instance) = state
+            .instances
+            .iter()
+            .position(|i| i.sources.iter().any(|net| net.contains(&from)))
         else {
             return;
         };
@@ -202,7 +234,12 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
         let answer = state.answer(instance, &head, &faults);
         let mute = faults.contains(&Fault::Blackhole) || faults.contains(&Fault::Garbage);
         let status = if mute { 0 } else { answer.status };
-        state.log.push(Request { method: head.method.clone(), path: head.path.clone(), status, from });
+        state.log.push(Request {
+            method: head.method.clone(),
+            path: head.path.clone(),
+            status,
+            from,
+        });
         drop(state);
         if !reply(stream, &answer, &faults, begin) || head.close {
             return;
@@ -217,17 +254,31 @@ fn reply(mut stream: &TcpStream, answer: &Answer, faults: &[Fault], begin: Insta
         let _ = io::copy(&mut stream, &mut io::sink());
         return false;
     }
-    let delays = faults.iter().filter_map(|fault| if let Fault::Slow(delay) = fault { Some(*delay) } else { None });
+    let delays = faults.iter().filter_map(|fault| {
+        if let Fault::Slow(delay) = fault {
+            Some(*delay)
+        } else {
+            None
+        }
+    });
     wait_until(begin + delays.sum::<Duration>());
     let garbage = || b"SSH-2.0-OpenSSH_9.2\r\n\0\xff\xfe".to_vec();
-    let bytes = if is(Fault::Garbage) { garbage() } else { answer.bytes(is(Fault::Truncated)) };
+    let bytes = if is(Fault::Garbage) {
+        garbage()
+    } else {
+        answer.bytes(is(Fault::Truncated))
+    };
     let sent = io::Write::write_all(&mut stream, &bytes).is_ok();
     sent && !is(Fault::Garbage) && !is(Fault::Truncated)
 }
 
 /// To some microseconds, which a sleeping thread alone does not reach.
 fn wait_until(deadline: Instant) {
-    thread::sleep(deadline.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_micros(150)));
+    thread::sleep(
+        deadline
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(Duration::from_micros(150)),
+    );
     while Instant::now() < deadline {
         std::hint::spin_loop();
     }
@@ -242,7 +293,9 @@ impl State {
     fn answer(&mut self, instance: usize, head: &Head, faults: &[Fault]) -> Answer {
         for fault in faults {
             match fault {
-                Fault::Status(status) | Fault::StatusOf(_, status) => return Answer::error(*status),
+                Fault::Status(status) | Fault::StatusOf(_, status) => {
+                    return Answer::error(*status);
+                }
                 _ => {}
             }
         }
@@ -257,23 +310,34 @@ impl State {
         if head.path != "/latest/api/token" || head.header("x-forwarded-for").is_some() {
             return Answer::error(403);
         }
-        let ttl = head.header("x-aws-ec2-metadata-token-ttl-seconds").and_then(|text| text.parse().ok());
-        let Some(ttl @ 1..=21600) = ttl else { return Answer::error(400) };
+        let ttl = head
+            .header("x-aws-ec2-metadata-token-ttl-seconds")
+            .and_then(|text| text.parse().ok());
+        let Some(ttl @ 1..=21600) = ttl else {
+            return Answer::error(400);
+        };
         self.issued += 1;
         let token = format!("AQAEA{:049}==", self.issued);
-        self.tokens.insert(token.clone(), (instance, Instant::now() + Duration::from_secs(ttl)));
+        self.tokens.insert(
+            token.clone(),
+            (instance, Instant::now() + Duration::from_secs(ttl)),
+        );
         Answer::text(token).with_header(format!("X-Aws-Ec2-Metadata-Token-Ttl-Seconds: {ttl}"))
     }
 
     fn read(&self, instance: usize, head: &Head, faults: &[Fault]) -> Answer {
-        let token = head.header("x-aws-ec2-metadata-token").and_then(|token| self.tokens.get(token));
+        let token = head
+            .header("x-aws-ec2-metadata-token")
+            .and_then(|token| self.tokens.get(token));
         if !token.is_some_and(|&(owner, expiry)| owner == instance && Instant::now() < expiry) {
             return Answer::error(401);
         }
         for fault in faults {
             match fault {
                 Fault::Late(_) | Fault::Absent(_) => return Answer::error(404),
-                Fault::Value(_, text) => return Answer::text(text.clone()).without_body_if(head.method == "HEAD"),
+                Fault::Value(_, text) => {
+                    return Answer::text(text.clone()).without_body_if(head.method == "HEAD");
+                }
                 _ => {}
             }
         }
@@ -282,7 +346,9 @@ impl State {
             "user-data" => self.user_data.clone(),
             path => get(tree, path, |child| self.faults.hides(child)),
         });
-        found.map_or_else(|| Answer::error(404), Answer::text).without_body_if(head.method == "HEAD")
+        found
+            .map_or_else(|| Answer::error(404), Answer::text)
+            .without_body_if(head.method == "HEAD")
     }
 }
 
@@ -295,5 +361,7 @@ fn below_version(path: &str) -> Option<&str> {
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().expect("no thread of the service panics while it holds the state")
+    state
+        .lock()
+        .expect("no thread of the service panics while it holds the state")
 }

@@ -25,7 +25,13 @@ pub struct Entry<'a> {
 /// All metadata of the instance `number`; none before it has its primary ENI.
 pub fn tree(number: usize, entries: &[Entry], subnets: &[Subnet]) -> Tree {
     let mut tree = Tree::new();
-    let Some(primary) = entries.iter().find(|entry| entry.primary).map(|entry| entry.eni) else { return tree };
+    let Some(primary) = entries
+        .iter()
+        .find(|entry| entry.primary)
+        .map(|entry| entry.eni)
+    else {
+        return tree;
+    };
     let mut top = |key: &str, value: String| tree.insert(format!("meta-data/{key}"), value);
     top("ami-id", "ami-0abcdef1234567890".into());
     top("instance-id", format!("i-0{number:016x}"));
@@ -37,11 +43,17 @@ pub fn tree(number: usize, entries: &[Entry], subnets: &[Subnet]) -> Tree {
     if let Some(address) = primary.ipv4.first() {
         top("local-ipv4", address.to_string());
     }
-    tree.insert("dynamic/instance-identity/document".into(), identity(number));
+    tree.insert(
+        "dynamic/instance-identity/document".into(),
+        identity(number),
+    );
     for entry in entries {
         let mac = entry.eni.mac_text();
         for (key, value) in keys(entry, subnets) {
-            tree.insert(format!("meta-data/network/interfaces/macs/{mac}/{key}"), value);
+            tree.insert(
+                format!("meta-data/network/interfaces/macs/{mac}/{key}"),
+                value,
+            );
         }
     }
     tree
@@ -61,7 +73,11 @@ pub fn get(tree: &Tree, path: &str, hidden: impl Fn(&str) -> bool) -> Option<Str
     if let Some(value) = tree.get(path) {
         return Some(value.clone());
     }
-    let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
+    let folder = if path.is_empty() {
+        String::new()
+    } else {
+        format!("{path}/")
+    };
     let children: BTreeSet<_> = tree
         .range(folder.clone()..)
         .map_while(|(key, _)| key.strip_prefix(&folder))
@@ -72,7 +88,12 @@ pub fn get(tree: &Tree, path: &str, hidden: impl Fn(&str) -> bool) -> Option<Str
 }
 
 fn keys(entry: &Entry, subnets: &[Subnet]) -> Vec<(String, String)> {
-    let Entry { eni, subnet, device_number, .. } = entry;
+    let Entry {
+        eni,
+        subnet,
+        device_number,
+        ..
+    } = entry;
     let id = eni.mac_text().replace(':', "");
     let mut keys = vec![
         ("device-number", device_number.to_string()),
@@ -82,7 +103,10 @@ fn keys(entry: &Entry, subnets: &[Subnet]) -> Vec<(String, String)> {
         ("local-hostname", hostname(eni)),
         ("security-groups", "default".into()),
         ("security-group-ids", "sg-0123456789abcdef0".into()),
-        ("subnet-id", format!("subnet-0{:0>16}", subnet.mac.replace(':', ""))),
+        (
+            "subnet-id",
+            format!("subnet-0{:0>16}", subnet.mac.replace(':', "")),
+        ),
         ("vpc-id", "vpc-0123456789abcdef0".into()),
     ];
     if let Some((key, card)) = eni.card {
@@ -91,7 +115,9 @@ fn keys(entry: &Entry, subnets: &[Subnet]) -> Vec<(String, String)> {
     keys.extend(addresses(eni));
     keys.extend(networks(subnet, subnets));
     let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value));
-    keys.filter(|(_, value)| !value.is_empty()).chain(publics(eni)).collect()
+    keys.filter(|(_, value)| !value.is_empty())
+        .chain(publics(eni))
+        .collect()
 }
 
 /// Lists of what is assigned; an empty one is absent.
@@ -119,17 +145,30 @@ fn networks(subnet: &Subnet, subnets: &[Subnet]) -> [(&'static str, String); 5] 
 fn publics(eni: &EniSpec) -> Vec<(String, String)> {
     let mut keys = vec![];
     if let Some((_, first)) = eni.public.first() {
-        keys.push(("public-ipv4s".to_owned(), lines(eni.public.iter().map(|(_, public)| public))));
-        keys.push(("public-hostname".to_owned(), format!("ec2-{}.{REGION}.compute.amazonaws.com", dashes(first))));
+        keys.push((
+            "public-ipv4s".to_owned(),
+            lines(eni.public.iter().map(|(_, public)| public)),
+        ));
+        keys.push((
+            "public-hostname".to_owned(),
+            format!("ec2-{}.{REGION}.compute.amazonaws.com", dashes(first)),
+        ));
     }
     keys.extend(
-        eni.public.iter().map(|(private, public)| (format!("ipv4-associations/{public}"), private.to_string())),
+        eni.public
+            .iter()
+            .map(|(private, public)| (format!("ipv4-associations/{public}"), private.to_string())),
     );
     keys
 }
 
 fn hostname(eni: &EniSpec) -> String {
-    let name = eni.ipv4.first().map_or("i-0123456789abcdef0".to_owned(), |a| format!("ip-{}", dashes(a)));
+    let name = eni
+        .ipv4
+        .first()
+        .map_or("i-0123456789abcdef0".to_owned(), |a| {
+            format!("ip-{}", dashes(a))
+        });
     format!("{name}.{REGION}.compute.internal")
 }
 
@@ -148,5 +187,9 @@ fn vpc6(subnet: Ipv6Net) -> IpNet {
 }
 
 fn lines(values: impl IntoIterator<Item: Display>) -> String {
-    values.into_iter().map(|v| v.to_string()).collect::<Vec<_>>().join("\n")
+    values
+        .into_iter()
+        .map(|v| v.to_string())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -71,7 +71,17 @@ impl Vpc {
         let (router, inet) = router::build();
         let (imds, dhcpd) = (Imds::start(&router), Dhcpd::new(&router));
         let (guests, subnets, enis) = (vec![instance_of_ours("guest")], vec![], vec![]);
-        Self { imds, dhcpd, router, inet, guests, subnets, enis, neighbours: HashMap::new(), thread: PhantomData }
+        Self {
+            imds,
+            dhcpd,
+            router,
+            inet,
+            guests,
+            subnets,
+            enis,
+            neighbours: HashMap::new(),
+            thread: PhantomData,
+        }
     }
 
     /// A subnet such as `172.31.32.0/20`, with or without IPv6.
@@ -86,7 +96,12 @@ impl Vpc {
     fn add_subnet(&mut self, ipv4: Option<&str>, ipv6: Option<&str>) -> SubnetId {
         let n = self.subnets.len();
         let (bridge, mac) = (format!("subnet{n}"), format!("06:ec:02:00:00:{n:02x}"));
-        let subnet = Subnet { ipv4: ipv4.map(parse), ipv6: ipv6.map(parse), bridge, mac };
+        let subnet = Subnet {
+            ipv4: ipv4.map(parse),
+            ipv6: ipv6.map(parse),
+            bridge,
+            mac,
+        };
         router::add_subnet(&self.router, &subnet);
         self.subnets.push(subnet);
         SubnetId(n)
@@ -147,7 +162,12 @@ impl Vpc {
             return host.clone();
         }
         let info = &self.subnets[subnet.0];
-        let host = router::add_instance(&self.router, info, &format!("neighbour{}", subnet.0), &info.neighbour());
+        let host = router::add_instance(
+            &self.router,
+            info,
+            &format!("neighbour{}", subnet.0),
+            &info.neighbour(),
+        );
         self.neighbours.insert(subnet.0, host.clone());
         host
     }

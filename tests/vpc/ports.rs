@@ -69,7 +69,13 @@ table bridge vpc {{
 
     /// `add` or `delete`: the source check.
     pub fn check(&self, verb: &str) {
-        nft(self.router, &format!("{verb} element bridge vpc ports {{ \"{0}\" : jump {0} }}", self.name));
+        nft(
+            self.router,
+            &format!(
+                "{verb} element bridge vpc ports {{ \"{0}\" : jump {0} }}",
+                self.name
+            ),
+        );
     }
 
     /// Plugs the cable in. Its far end is a link of the guest, down; or, for a virtual machine, its
@@ -80,7 +86,9 @@ table bridge vpc {{
             format!("tuntap add {port} mode tap\nlink set {port} mtu 9001")
         } else {
             let (name, guest) = (&self.eni.name, guest.name());
-            format!("link add {port} mtu 9001 type veth peer name {name} address {mac} mtu 9001 netns {guest}")
+            format!(
+                "link add {port} mtu 9001 type veth peer name {name} address {mac} mtu 9001 netns {guest}"
+            )
         };
         self.router.ip_batch(&format!(
             "{cable}\n\
@@ -88,7 +96,10 @@ table bridge vpc {{
              link set {port} type bridge_slave neigh_suppress on\n",
             self.subnet.bridge,
         ));
-        self.router.command("bridge").args(["fdb", "replace", mac, "dev", port, "master", "static"]).run();
+        self.router
+            .command("bridge")
+            .args(["fdb", "replace", mac, "dev", port, "master", "static"])
+            .run();
         self.map_router("replace");
         self.map("replace", self.eni.all());
     }
@@ -120,10 +131,19 @@ table bridge vpc {{
         let (v4, v6): (Vec<_>, Vec<_>) = what.partition(|net| net.addr().is_ipv4());
         let line = |set: &str, nets: Vec<IpNet>| {
             let nets: Vec<_> = nets.iter().map(element).collect();
-            format!("{verb} element bridge vpc {}_{set} {{ {} }}\n", self.name, nets.join(", "))
+            format!(
+                "{verb} element bridge vpc {}_{set} {{ {} }}\n",
+                self.name,
+                nets.join(", ")
+            )
         };
-        let lines = [("v4", v4), ("v6", v6)].into_iter().filter(|(_, nets)| !nets.is_empty());
-        nft(self.router, &lines.map(|(set, nets)| line(set, nets)).collect::<String>());
+        let lines = [("v4", v4), ("v6", v6)]
+            .into_iter()
+            .filter(|(_, nets)| !nets.is_empty());
+        nft(
+            self.router,
+            &lines.map(|(set, nets)| line(set, nets)).collect::<String>(),
+        );
     }
 
     /// The mapping service's entries: each address at the ENI's MAC. An IPv6 prefix is too large for
@@ -134,14 +154,19 @@ table bridge vpc {{
             IpNet::V6(prefix) if prefix.prefix_len() < 128 => {
                 format!("route {verb} {net} via {via} dev {}\n", self.subnet.bridge)
             }
-            _ => every_address(net).into_iter().map(|address| self.mapping(verb, address)).collect(),
+            _ => every_address(net)
+                .into_iter()
+                .map(|address| self.mapping(verb, address))
+                .collect(),
         };
-        self.router.ip_batch(&what.into_iter().map(entries).collect::<String>());
+        self.router
+            .ip_batch(&what.into_iter().map(entries).collect::<String>());
     }
 
     /// The ENI as the next hop of its IPv6 prefixes.
     fn map_router(&self, verb: &str) {
-        self.router.ip_batch(&self.mapping(verb, link_local(self.eni.mac_text()).into()));
+        self.router
+            .ip_batch(&self.mapping(verb, link_local(self.eni.mac_text()).into()));
     }
 
     fn mapping(&self, verb: &str, address: IpAddr) -> String {
@@ -155,12 +180,18 @@ fn every_address(net: IpNet) -> Vec<IpAddr> {
     match net {
         IpNet::V4(net) => {
             let (first, last) = (u32::from(net.network()), u32::from(net.broadcast()));
-            (first..=last).map(|address| Ipv4Addr::from(address).into()).collect()
+            (first..=last)
+                .map(|address| Ipv4Addr::from(address).into())
+                .collect()
         }
         IpNet::V6(net) => vec![net.addr().into()],
     }
 }
 
 fn element(net: &IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+    if net.prefix_len() == net.max_prefix_len() {
+        net.addr().to_string()
+    } else {
+        net.to_string()
+    }
 }

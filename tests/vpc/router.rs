@@ -104,7 +104,10 @@ pub fn add_subnet(router: &Host, subnet: &Subnet) {
         nft(router, &format!("add element ip vpc subnets {{ {net} }}"));
     }
     if let (Some(net), Some(gateway)) = (subnet.ipv6, subnet.gateway6()) {
-        batch += &format!("address add {gateway}/{} dev {bridge} nodad\n", net.prefix_len());
+        batch += &format!(
+            "address add {gateway}/{} dev {bridge} nodad\n",
+            net.prefix_len()
+        );
     }
     router.ip_batch(&batch);
 }
@@ -121,7 +124,10 @@ pub fn add_instance(router: &Host, subnet: &Subnet, name: &str, addresses: &[IpA
          link set {name} master {} up\n",
         subnet.bridge
     ));
-    let lines = addresses.iter().map(|&address| own_address(subnet, address)).collect::<String>();
+    let lines = addresses
+        .iter()
+        .map(|&address| own_address(subnet, address))
+        .collect::<String>();
     host.ip_batch(&format!("link set eth0 up\n{lines}"));
     wait_for_port(router, name);
     host
@@ -131,7 +137,8 @@ pub fn add_instance(router: &Host, subnet: &Subnet, name: &str, addresses: &[IpA
 /// request that is lost to that is not repeated within the second.
 pub fn wait_for_port(router: &Host, port: &str) {
     let state = format!("/sys/class/net/{port}/brport/state");
-    let forwarding = || router.enter(|| fs::read_to_string(&state).is_ok_and(|text| text.trim() == "3"));
+    let forwarding =
+        || router.enter(|| fs::read_to_string(&state).is_ok_and(|text| text.trim() == "3"));
     wait_for(&format!("port {port} to forward"), forwarding);
 }
 
@@ -139,15 +146,26 @@ pub fn wait_for_port(router: &Host, port: &str) {
 /// address in a delegated /80; neighbour discovery cannot.
 fn own_address(subnet: &Subnet, address: IpAddr) -> String {
     if address.is_ipv6() {
-        return format!("address add {address}/128 dev eth0 nodad\nroute replace ::/0 via fe80:ec2::1 dev eth0\n");
+        return format!(
+            "address add {address}/128 dev eth0 nodad\nroute replace ::/0 via fe80:ec2::1 dev eth0\n"
+        );
     }
-    let (net, gateway) = subnet.ipv4.zip(subnet.gateway()).expect("a subnet with IPv4");
-    format!("address add {address}/{} dev eth0\nroute replace default via {gateway}\n", net.prefix_len())
+    let (net, gateway) = subnet
+        .ipv4
+        .zip(subnet.gateway())
+        .expect("a subnet with IPv4");
+    format!(
+        "address add {address}/{} dev eth0\nroute replace default via {gateway}\n",
+        net.prefix_len()
+    )
 }
 
 /// Inbound IPv6 is refused, answers to what went out are let in: an egress-only Internet gateway.
 pub fn egress_only_ipv6(router: &Host) {
-    nft(router, "add rule ip6 vpc forward iifname \"igw\" ct state { new, invalid } drop");
+    nft(
+        router,
+        "add rule ip6 vpc forward iifname \"igw\" ct state { new, invalid } drop",
+    );
 }
 
 /// `verb` is `add` or `delete`: a public address for a private one.
@@ -163,8 +181,15 @@ pub fn public(router: &Host, verb: &str, private: IpAddr, public: IpAddr) {
 
 /// The packets that a named counter of the table `family vpc` has seen.
 pub fn counter(router: &Host, family: &str, name: &str) -> u64 {
-    let listing = router.command("nft").args(["list", "counter", family, "vpc", name]).run();
-    let mut words = listing.split_whitespace().skip_while(|&word| word != "packets");
-    let packets = words.nth(1).unwrap_or_else(|| panic!("no packets in {listing}"));
+    let listing = router
+        .command("nft")
+        .args(["list", "counter", family, "vpc", name])
+        .run();
+    let mut words = listing
+        .split_whitespace()
+        .skip_while(|&word| word != "packets");
+    let packets = words
+        .nth(1)
+        .unwrap_or_else(|| panic!("no packets in {listing}"));
     packets.parse().unwrap_or_else(|e| panic!("{packets}: {e}"))
 }

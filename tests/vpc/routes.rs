@@ -17,14 +17,22 @@ impl Vpc {
     pub fn route(&self, table: RouteTable, destination: &str, eni: EniId) {
         let (incoming, table) = self.table(table);
         let target = &self.enis[eni.0].spec;
-        let via =
-            target.addresses().find(|a| a.is_ipv6() == destination.contains(':')).expect("an address of that family");
+        let via = target
+            .addresses()
+            .find(|a| a.is_ipv6() == destination.contains(':'))
+            .expect("an address of that family");
         let bridge = &self.subnets[target.subnet.0].bridge;
         let family = if via.is_ipv4() { "-4" } else { "-6" };
-        self.router.ip(&format!("{family} route replace {destination} via {via} dev {bridge} onlink table {table}"));
+        self.router.ip(&format!(
+            "{family} route replace {destination} via {via} dev {bridge} onlink table {table}"
+        ));
         let rules = self.router.ip(&format!("{family} rule"));
-        if !rules.lines().any(|rule| rule.split_whitespace().last() == Some(&table.to_string())) {
-            self.router.ip(&format!("{family} rule add iif {incoming} lookup {table}"));
+        if !rules
+            .lines()
+            .any(|rule| rule.split_whitespace().last() == Some(&table.to_string()))
+        {
+            self.router
+                .ip(&format!("{family} rule add iif {incoming} lookup {table}"));
         }
     }
 

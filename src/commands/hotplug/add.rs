@@ -29,18 +29,33 @@ pub fn run(common: &Common, name: &str) -> Result<Report> {
     let _turn = host.disk.lock(Path::new(QUEUE), common.wait + PATIENCE)?;
     let known = Memory::load(&host.disk);
     let is_meant = |nic: &Link| *nic.name == *name;
-    if host.kernel.links()?.iter().filter(|link| is_meant(link)).all(|nic| known.has_served(nic)) {
+    if host
+        .kernel
+        .links()?
+        .iter()
+        .filter(|link| is_meant(link))
+        .all(|nic| known.has_served(nic))
+    {
         debug!("{name} is gone, or another run has dealt with it");
         return nothing();
     }
     let ended = Wait::new(&mut host, &how, known, deadline).until_served(is_meant);
-    if host.kernel.links()?.iter().any(is_meant) { ended } else { Ok(without(name, ended)) }
+    if host.kernel.links()?.iter().any(is_meant) {
+        ended
+    } else {
+        Ok(without(name, ended))
+    }
 }
 
 /// It has vanished half way, so whatever went wrong is over; its removal is the next event.
 fn without(name: &str, ended: Result<Report>) -> Report {
-    let mut report =
-        ended.unwrap_or_else(|error| Report { errors: vec![error.to_string()], ..Report::silent("hotplug") });
-    report.errors.drain(..).for_each(|error| warn!("{name} is gone: {error}"));
+    let mut report = ended.unwrap_or_else(|error| Report {
+        errors: vec![error.to_string()],
+        ..Report::silent("hotplug")
+    });
+    report
+        .errors
+        .drain(..)
+        .for_each(|error| warn!("{name} is gone: {error}"));
     report
 }

@@ -58,8 +58,16 @@ fn repair(common: &Common, changed: Option<&BTreeSet<u32>>) -> Result<Report> {
 
 /// A link that is down was perhaps put down by a person: the next refresh brings it up.
 fn is_anything_missing(run: &Run) -> bool {
-    let down: Vec<&Dev> = run.assessment.observed.links.iter().filter(|link| !link.up).map(|link| &link.name).collect();
-    let is_missing =
-        |change: &Change| !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev));
+    let down: Vec<&Dev> = run
+        .assessment
+        .observed
+        .links
+        .iter()
+        .filter(|link| !link.up)
+        .map(|link| &link.name)
+        .collect();
+    let is_missing = |change: &Change| {
+        !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev))
+    };
     run.changes().iter().any(is_missing)
 }

@@ -26,7 +26,11 @@ pub fn run(common: &Common) -> Result<Report> {
     if memory.enis.is_empty() || !memory.refused.is_empty() || !memory.recalled.is_empty() {
         return by_ledger(&mut host, how, &links);
     }
-    if memory.enis.iter().all(|eni| link_of_mac(eni.mac, &links).is_some()) {
+    if memory
+        .enis
+        .iter()
+        .all(|eni| link_of_mac(eni.mac, &links).is_some())
+    {
         debug!("no ENI's interface is gone");
         return nothing();
     }
@@ -37,10 +41,17 @@ pub fn run(common: &Common) -> Result<Report> {
 /// is left to the next run.
 fn by_ledger(host: &mut Host, how: How, links: &[Link]) -> Result<Report> {
     let ledger = read_ledger(&host.disk);
-    let enis: Vec<_> = ledger.detached(links).iter().map(|mac| Selector::new(&mac.to_string())).collect();
+    let enis: Vec<_> = ledger
+        .detached(links)
+        .iter()
+        .map(|mac| Selector::new(&mac.to_string()))
+        .collect();
     if enis.is_empty() {
         return nothing();
     }
-    let how = How { selected: Selected { enis }, ..how };
+    let how = How {
+        selected: Selected { enis },
+        ..how
+    };
     Run::removal(host, &how)?.remove()
 }

@@ -43,25 +43,43 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(way: Way) -> Self {
         let dialer = Dialer::new(way.clone());
-        Self { agent: agent(&dialer), way, dialer, sent: 0 }
+        Self {
+            agent: agent(&dialer),
+            way,
+            dialer,
+            sent: 0,
+        }
     }
 
     /// Asks for a session token. Only the unversioned path has it.
     pub(super) fn token(&mut self, limit: Duration) -> Result<String, Fault> {
         let url = format!("{}/latest/api/token", self.way.endpoint);
         let token = self.exchange("PUT", &url, |agent| {
-            let request = agent.put(&url).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL);
-            request.config().timeout_global(Some(limit)).build().send_empty()
+            let request = agent
+                .put(&url)
+                .header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL);
+            request
+                .config()
+                .timeout_global(Some(limit))
+                .build()
+                .send_empty()
         })?;
         match token {
             Some(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token),
             Some(_) => Err(Fault::Trouble("what came as a token is none".into())),
-            None => Err(Fault::Refused("it has no IMDSv2 session tokens (404): is this EC2's?".into())),
+            None => Err(Fault::Refused(
+                "it has no IMDSv2 session tokens (404): is this EC2's?".into(),
+            )),
         }
     }
 
     /// Reads `path` below `/latest/meta-data/`; `None` for 404.
-    pub(super) fn value(&mut self, path: &str, token: &str, limit: Duration) -> Result<Option<String>, Fault> {
+    pub(super) fn value(
+        &mut self,
+        path: &str,
+        token: &str,
+        limit: Duration,
+    ) -> Result<Option<String>, Fault> {
         let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
         self.exchange("GET", &url, |agent| {
             let request = agent.get(&url).header("x-aws-ec2-metadata-token", token);
@@ -73,9 +91,14 @@ impl Client {
     /// token (401) have been reached as well. So no token is needed; the one that is sent keeps IMDSv1 out of it.
     pub(super) fn answers(&mut self, path: &str, limit: Duration) -> Result<(), Fault> {
         let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
-        let request = self.agent.get(&url).header("x-aws-ec2-metadata-token", "none");
+        let request = self
+            .agent
+            .get(&url)
+            .header("x-aws-ec2-metadata-token", "none");
         let answer = request.config().timeout_global(Some(limit)).build().call();
-        answer.map(drop).map_err(|error| Fault::Trouble(cause(&error)))
+        answer
+            .map(drop)
+            .map_err(|error| Fault::Trouble(cause(&error)))
     }
 
     /// Sends once; or twice, when a kept connection turns out to be dead: a server may close it at
@@ -96,10 +119,16 @@ impl Client {
             self.sent += 1;
             response = send(&self.agent);
         }
-        let answer = response.map_err(|error| Fault::Trouble(cause(&error))).and_then(|response| {
-            debug!("{method} {url}: {} ({} ms)", response.status(), start.elapsed().as_millis());
-            judge(response)
-        });
+        let answer = response
+            .map_err(|error| Fault::Trouble(cause(&error)))
+            .and_then(|response| {
+                debug!(
+                    "{method} {url}: {} ({} ms)",
+                    response.status(),
+                    start.elapsed().as_millis()
+                );
+                judge(response)
+            });
         if let Err(Fault::Trouble(why)) = &answer {
             debug!("{method} {url}: {why}");
         }
@@ -124,8 +153,13 @@ fn agent(dialer: &Dialer) -> Agent {
 /// Reads the body in any case: only a connection read to the end can be used again.
 fn judge(mut response: Response<ureq::Body>) -> Result<Option<String>, Fault> {
     let status = response.status();
-    let body = response.body_mut().with_config().limit(LONGEST_BODY).read_to_vec();
-    let whole = |error: ureq::Error| Fault::Trouble(format!("{status}, but the body: {}", cause(&error)));
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(LONGEST_BODY)
+        .read_to_vec();
+    let whole =
+        |error: ureq::Error| Fault::Trouble(format!("{status}, but the body: {}", cause(&error)));
     match status {
         StatusCode::OK => body.map_err(whole).and_then(text).map(Some),
         StatusCode::NOT_FOUND => body.map(|_| None).map_err(whole),
@@ -135,7 +169,8 @@ fn judge(mut response: Response<ureq::Body>) -> Result<Option<String>, Fault> {
 
 /// EC2 answers no key of ours with an empty body, so an empty one is a value that is not there yet.
 fn text(body: Vec<u8>) -> Result<String, Fault> {
-    let text = String::from_utf8(body).map_err(|_| Fault::Trouble("the answer is not UTF-8".into()))?;
+    let text =
+        String::from_utf8(body).map_err(|_| Fault::Trouble("the answer is not UTF-8".into()))?;
     if text.trim().is_empty() {
         return Err(Fault::Trouble("the answer is empty".into()));
     }
@@ -150,7 +185,9 @@ fn by_status(status: StatusCode, body: &str) -> Fault {
              modify-instance-metadata-options --instance-id ID --http-endpoint enabled`"
         )),
         429 | 500.. => Fault::Trouble(format!("it answers {status}{body}")),
-        300..400 => Fault::Refused(format!("it redirects ({status}), which EC2's never does: is this EC2?")),
+        300..400 => Fault::Refused(format!(
+            "it redirects ({status}), which EC2's never does: is this EC2?"
+        )),
         400..500 => Fault::Refused(format!("it answers {status}{body}: is this EC2's IMDSv2?")),
         _ => Fault::Trouble(format!("unexpected status {status}{body}")),
     }
@@ -164,7 +201,11 @@ fn excerpt(body: &[u8]) -> String {
     if text.chars().nth(EXCERPT).is_some() {
         shown.push_str("...");
     }
-    if shown.is_empty() { shown } else { format!(": {shown}") }
+    if shown.is_empty() {
+        shown
+    } else {
+        format!(": {shown}")
+    }
 }
 
 /// Controls and invisible characters as `\u{..}`, all else as it is.
@@ -192,8 +233,14 @@ mod tests {
     #[test]
     fn an_excerpt_is_short_and_has_no_control_characters() {
         assert_eq!(excerpt(b" \n"), "");
-        assert_eq!(excerpt(b"<h1>it's \"off\"</h1>\r\n"), ": <h1>it's \"off\"</h1>");
+        assert_eq!(
+            excerpt(b"<h1>it's \"off\"</h1>\r\n"),
+            ": <h1>it's \"off\"</h1>"
+        );
         assert_eq!(excerpt(b"a\x1b[31m\nb\xff"), ": a\\u{1b}[31m\\nb\u{fffd}");
-        assert_eq!(excerpt(&[b'x'; 500]), format!(": {}...", "x".repeat(EXCERPT)));
+        assert_eq!(
+            excerpt(&[b'x'; 500]),
+            format!(": {}...", "x".repeat(EXCERPT))
+        );
     }
 }

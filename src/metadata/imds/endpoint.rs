@@ -15,7 +15,9 @@ pub(super) struct Endpoint(SocketAddr);
 impl Endpoint {
     /// Reads `http://IP[:PORT][/]`, an IPv6 address in brackets.
     pub(super) fn parse(url: &str) -> Result<Self> {
-        let host = url.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+        let host = url
+            .strip_prefix("http://")
+            .map(|rest| rest.strip_suffix('/').unwrap_or(rest));
         host.and_then(address).map(Self).ok_or_else(|| {
             Error::Usage(format!(
                 "`{url}` is not the URL of a metadata service: expected http://IP[:PORT] with a literal address, for \
@@ -34,9 +36,19 @@ fn address(host: &str) -> Option<SocketAddr> {
     if host.contains('%') {
         return None;
     }
-    let v6 = || host.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
-    let bare = host.parse::<Ipv4Addr>().ok().map(IpAddr::from).or_else(|| v6().map(IpAddr::from));
-    bare.map(|ip| SocketAddr::new(ip, 80)).or_else(|| host.parse().ok())
+    let v6 = || {
+        host.strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse::<Ipv6Addr>()
+            .ok()
+    };
+    let bare = host
+        .parse::<Ipv4Addr>()
+        .ok()
+        .map(IpAddr::from)
+        .or_else(|| v6().map(IpAddr::from));
+    bare.map(|ip| SocketAddr::new(ip, 80))
+        .or_else(|| host.parse().ok())
 }
 
 impl fmt::Display for Endpoint {
@@ -66,15 +78,28 @@ impl Way {
     /// Every way there is, in the order to try: by the routes first, then by each device. When a
     /// VPN's default route swallows link-local traffic, a NIC of the VPC still gets through.
     pub(super) fn all(urls: &[String], devices: &[Dev]) -> Result<Vec<Self>> {
-        let endpoints = urls.iter().map(|url| Endpoint::parse(url)).collect::<Result<Vec<_>>>()?;
+        let endpoints = urls
+            .iter()
+            .map(|url| Endpoint::parse(url))
+            .collect::<Result<Vec<_>>>()?;
         if endpoints.is_empty() {
-            return Err(Error::Usage("no URL of a metadata service was given".into()));
+            return Err(Error::Usage(
+                "no URL of a metadata service was given".into(),
+            ));
         }
-        let by_routes = endpoints.iter().map(|&endpoint| Self { endpoint, device: None });
+        let by_routes = endpoints.iter().map(|&endpoint| Self {
+            endpoint,
+            device: None,
+        });
         let by_device = devices.iter().flat_map(|device| {
             // The loopback addresses are behind no NIC.
-            let remote = endpoints.iter().filter(|endpoint| !endpoint.0.ip().is_loopback());
-            remote.map(|&endpoint| Self { endpoint, device: Some(device.clone()) })
+            let remote = endpoints
+                .iter()
+                .filter(|endpoint| !endpoint.0.ip().is_loopback());
+            remote.map(|&endpoint| Self {
+                endpoint,
+                device: Some(device.clone()),
+            })
         });
         Ok(by_routes.chain(by_device).collect())
     }
@@ -83,7 +108,9 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}", self.endpoint)?;
-        self.device.iter().try_for_each(|device| write!(f, " by {device}"))
+        self.device
+            .iter()
+            .try_for_each(|device| write!(f, " by {device}"))
     }
 }
 
@@ -95,14 +122,33 @@ mod tests {
     #[test]
     fn literal_addresses_are_read_and_shown_short() {
         for (url, address, shown) in [
-            ("http://169.254.169.254", "169.254.169.254:80", "http://169.254.169.254"),
-            ("http://169.254.169.254:80/", "169.254.169.254:80", "http://169.254.169.254"),
-            ("http://[fd00:ec2::254]", "[fd00:ec2::254]:80", "http://[fd00:ec2::254]"),
-            ("http://127.0.0.1:1338/", "127.0.0.1:1338", "http://127.0.0.1:1338"),
+            (
+                "http://169.254.169.254",
+                "169.254.169.254:80",
+                "http://169.254.169.254",
+            ),
+            (
+                "http://169.254.169.254:80/",
+                "169.254.169.254:80",
+                "http://169.254.169.254",
+            ),
+            (
+                "http://[fd00:ec2::254]",
+                "[fd00:ec2::254]:80",
+                "http://[fd00:ec2::254]",
+            ),
+            (
+                "http://127.0.0.1:1338/",
+                "127.0.0.1:1338",
+                "http://127.0.0.1:1338",
+            ),
             ("http://[::1]:1338", "[::1]:1338", "http://[::1]:1338"),
         ] {
             let endpoint = Endpoint::parse(url).unwrap();
-            assert_eq!((endpoint.address().to_string(), endpoint.to_string()), (address.into(), shown.into()));
+            assert_eq!(
+                (endpoint.address().to_string(), endpoint.to_string()),
+                (address.into(), shown.into())
+            );
         }
     }
 
@@ -123,7 +169,10 @@ mod tests {
             "http://[fe80::1%2]:80",
         ] {
             let error = Endpoint::parse(url).unwrap_err();
-            assert!(matches!(&error, Error::Usage(text) if text.starts_with(&format!("`{url}` "))), "{url}: {error}");
+            assert!(
+                matches!(&error, Error::Usage(text) if text.starts_with(&format!("`{url}` "))),
+                "{url}: {error}"
+            );
         }
     }
 
@@ -134,10 +183,27 @@ mod tests {
         let shown: Vec<_> = ways.iter().map(Way::to_string).collect();
         let [v4, v6] = DEFAULT_URLS;
         let by = |url: &str, device: &str| format!("{url} by {device}");
-        assert_eq!(shown, [v4.into(), v6.into(), by(v4, "eth0"), by(v6, "eth0"), by(v4, "eth1"), by(v6, "eth1")]);
+        assert_eq!(
+            shown,
+            [
+                v4.into(),
+                v6.into(),
+                by(v4, "eth0"),
+                by(v6, "eth0"),
+                by(v4, "eth1"),
+                by(v6, "eth1")
+            ]
+        );
 
-        let local = Way::all(&["http://127.0.0.1:1".into(), "http://[::1]:1".into()], &["eth0".into()]).unwrap();
-        assert!(local.iter().all(|way| way.device.is_none()) && local.len() == 2, "{local:?}");
+        let local = Way::all(
+            &["http://127.0.0.1:1".into(), "http://[::1]:1".into()],
+            &["eth0".into()],
+        )
+        .unwrap();
+        assert!(
+            local.iter().all(|way| way.device.is_none()) && local.len() == 2,
+            "{local:?}"
+        );
     }
 
     #[test]

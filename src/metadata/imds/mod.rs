@@ -62,14 +62,23 @@ impl Imds {
     /// [`Error::Usage`] for a URL that is not `http://IP[:PORT]`; [`Error::Refused`] as soon as one way
     /// answers that it will not serve us; [`Error::Unreachable`] at the deadline.
     pub fn connect(options: &Options, devices: &[Dev]) -> Result<Self> {
-        let mut clients: Vec<_> = Way::all(&options.urls, devices)?.into_iter().map(Client::new).collect();
+        let mut clients: Vec<_> = Way::all(&options.urls, devices)?
+            .into_iter()
+            .map(Client::new)
+            .collect();
         let found = insist(options.wait, |patience| any_token(&mut clients, patience));
         let (index, token) = found.map_err(|end| end.about(options.urls.join(", ")))?;
         let client = clients.swap_remove(index);
         let astray = clients.iter().map(|client| client.sent).sum();
         debug!("metadata service: {}", client.way);
         let others = plain::others(clients.iter().map(|client| &client.way), &client.way);
-        Ok(Self { client, token, wait: options.wait, astray, others })
+        Ok(Self {
+            client,
+            token,
+            wait: options.wait,
+            astray,
+            others,
+        })
     }
 
     /// How long to insist from now on; see [`Options::wait`].
@@ -84,7 +93,12 @@ impl Imds {
 
     fn ask(&mut self, path: &str, wait: Duration) -> Result<Option<String>> {
         let answer = insist(wait, |patience| self.once(path, patience));
-        answer.map_err(|end| end.about(format!("{}/latest/meta-data/{path}", self.client.way.endpoint)))
+        answer.map_err(|end| {
+            end.about(format!(
+                "{}/latest/meta-data/{path}",
+                self.client.way.endpoint
+            ))
+        })
     }
 
     /// One try, with one renewal of the token: a service that rejects a fresh one will go on to do so.
@@ -111,7 +125,13 @@ impl Source for Imds {
     /// The same endpoint by the same way with the same token, over a connection of its own.
     fn second(&self) -> Option<Self> {
         let client = Client::new(self.client.way.clone());
-        Some(Self { client, token: self.token.clone(), wait: self.wait, astray: 0, others: Vec::new() })
+        Some(Self {
+            client,
+            token: self.token.clone(),
+            wait: self.wait,
+            astray: 0,
+            others: Vec::new(),
+        })
     }
 
     /// `GET /latest/meta-data/{path}`. An empty answer is no answer: EC2 gives none for the keys of an ENI.
@@ -146,7 +166,9 @@ fn insist<T>(wait: Duration, mut once: impl FnMut(&Retry) -> Result<T, Fault>) -
         let why = match once(&patience) {
             Ok(value) => return Ok(value),
             Err(Fault::Refused(why)) => return Err(End::Refused(why)),
-            Err(Fault::Unauthorized(why)) => return Err(End::Refused(format!("it rejects a fresh token ({why})"))),
+            Err(Fault::Unauthorized(why)) => {
+                return Err(End::Refused(format!("it rejects a fresh token ({why})")));
+            }
             Err(Fault::Trouble(why)) => why,
         };
         let now = Instant::now();
@@ -154,7 +176,10 @@ fn insist<T>(wait: Duration, mut once: impl FnMut(&Retry) -> Result<T, Fault>) -
             return Err(End::TooLate(too_late(&why, patience.elapsed(now))));
         };
         if let Some(left) = pause.announce {
-            info!("waiting for the metadata service ({why}), {} s left", left.as_secs());
+            info!(
+                "waiting for the metadata service ({why}), {} s left",
+                left.as_secs()
+            );
         }
         thread::sleep(pause.length);
     }
@@ -175,11 +200,19 @@ fn any_token(clients: &mut [Client], patience: &Retry) -> Result<(usize, String)
     let mut troubles = Vec::new();
     for (index, client) in clients.iter_mut().enumerate() {
         let answer = client.token(patience.listen(ways - index, Instant::now()));
-        let told = |why| if ways > 1 { format!("{}: {why}", client.way) } else { why };
+        let told = |why| {
+            if ways > 1 {
+                format!("{}: {why}", client.way)
+            } else {
+                why
+            }
+        };
         match answer {
             Ok(token) => return Ok((index, token)),
             Err(Fault::Trouble(why)) => troubles.push(told(why)),
-            Err(Fault::Refused(why) | Fault::Unauthorized(why)) => return Err(Fault::Refused(told(why))),
+            Err(Fault::Refused(why) | Fault::Unauthorized(why)) => {
+                return Err(Fault::Refused(told(why)));
+            }
         }
     }
     Err(Fault::Trouble(summary(&troubles)))

@@ -21,7 +21,9 @@ pub(super) type Other = (Way, Option<Knock>);
 pub(super) fn others<'a>(ways: impl Iterator<Item = &'a Way>, used: &Way) -> Vec<Other> {
     let plain = ways.filter(|way| way.is_plain() && *way != used).cloned();
     let knock = |address: SocketAddr| address.is_ipv6().then(|| Knock::at(address));
-    plain.map(|way| (way.clone(), knock(way.endpoint.address()))).collect()
+    plain
+        .map(|way| (way.clone(), knock(way.endpoint.address())))
+        .collect()
 }
 
 impl Imds {
@@ -29,9 +31,17 @@ impl Imds {
     /// before a change. `ipv6`: whether the IPv6 endpoint counts; it is off on most instances, so it is not waited for.
     pub fn ways(&mut self, ipv6: bool) -> Vec<Way> {
         let wait = self.wait.min(PATIENCE);
-        let counts = |knock: &Option<Knock>| knock.as_ref().is_none_or(|knock| ipv6 && knock.is_open());
-        let others = self.others.iter().filter(|(_, knock)| counts(knock)).map(|(way, _)| way);
-        let mut ways: Vec<Way> = others.filter(|way| reach(&[(*way).clone()], wait).is_ok()).cloned().collect();
+        let counts =
+            |knock: &Option<Knock>| knock.as_ref().is_none_or(|knock| ipv6 && knock.is_open());
+        let others = self
+            .others
+            .iter()
+            .filter(|(_, knock)| counts(knock))
+            .map(|(way, _)| way);
+        let mut ways: Vec<Way> = others
+            .filter(|way| reach(&[(*way).clone()], wait).is_ok())
+            .cloned()
+            .collect();
         if self.client.way.is_plain() || ways.is_empty() {
             ways.insert(0, self.client.way.clone());
         }
@@ -40,14 +50,22 @@ impl Imds {
 
     /// Where this service is, in each family that it has been asked for.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let ways = self.others.iter().map(|(way, _)| way).chain([&self.client.way]);
+        let ways = self
+            .others
+            .iter()
+            .map(|(way, _)| way)
+            .chain([&self.client.way]);
         ways.map(|way| way.endpoint.address().ip()).collect()
     }
 }
 
 /// Where the service is unless somebody has named another.
 pub fn default_addresses() -> Vec<IpAddr> {
-    DEFAULT_URLS.iter().filter_map(|url| Endpoint::parse(url).ok()).map(|endpoint| endpoint.address().ip()).collect()
+    DEFAULT_URLS
+        .iter()
+        .filter_map(|url| Endpoint::parse(url).ok())
+        .map(|endpoint| endpoint.address().ip())
+        .collect()
 }
 
 /// Asks by each of `ways`, over a new connection, for at most `wait` in all: one that was open before outlives changes
@@ -60,7 +78,9 @@ pub fn reach(ways: &[Way], wait: Duration) -> Result<()> {
     ways.iter().try_for_each(|way| {
         let mut client = Client::new(way.clone());
         let left = end.saturating_duration_since(Instant::now());
-        let answer = insist(left, |patience| client.answers(ANY_KEY, patience.share(1, Instant::now())));
+        let answer = insist(left, |patience| {
+            client.answers(ANY_KEY, patience.share(1, Instant::now()))
+        });
         answer.map_err(|end| end.about(way.to_string()))
     })
 }

@@ -42,14 +42,23 @@ pub(super) struct Pause {
 impl Retry {
     /// `wait` zero means one try, of the usual length.
     pub(super) fn new(wait: Duration, now: Instant) -> Self {
-        Self { start: now, wait, next: FIRST_PAUSE, said: false }
+        Self {
+            start: now,
+            wait,
+            next: FIRST_PAUSE,
+            said: false,
+        }
     }
 
     /// How long the next try may take when `tries` of them have to share what is left, and yet another
     /// one must be possible: one that hangs does not use up the deadline.
     pub(super) fn share(&self, tries: usize, now: Instant) -> Duration {
         let shares = u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(1);
-        let budget = if self.wait.is_zero() { ONLY_ROUND.saturating_sub(self.elapsed(now)) } else { self.left(now) };
+        let budget = if self.wait.is_zero() {
+            ONLY_ROUND.saturating_sub(self.elapsed(now))
+        } else {
+            self.left(now)
+        };
         (budget / shares).clamp(Duration::from_millis(1), TRY)
     }
 
@@ -57,17 +66,27 @@ impl Retry {
     /// round: the service answers within milliseconds, and the way that leads to it may come last.
     pub(super) fn listen(&self, ways: usize, now: Instant) -> Duration {
         let share = self.share(ways, now);
-        if self.wait.is_zero() { share } else { share.min(self.next * QUICK) }
+        if self.wait.is_zero() {
+            share
+        } else {
+            share.min(self.next * QUICK)
+        }
     }
 
     /// `None`: the deadline leaves no time for another try.
     pub(super) fn pause(&mut self, now: Instant) -> Option<Pause> {
-        let time = self.left(now).checked_sub(LAST_TRY).filter(|time| !time.is_zero())?;
+        let time = self
+            .left(now)
+            .checked_sub(LAST_TRY)
+            .filter(|time| !time.is_zero())?;
         let length = jittered(self.next, random()).min(time);
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         let announce = !self.said && self.elapsed(now) + length > NOTICEABLE;
         self.said |= announce;
-        Some(Pause { length, announce: announce.then(|| self.left(now)) })
+        Some(Pause {
+            length,
+            announce: announce.then(|| self.left(now)),
+        })
     }
 
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
@@ -109,9 +128,18 @@ mod tests {
     fn pauses_grow_and_end_before_the_deadline() {
         let pauses = pauses(30 * SECOND);
         let lengths: Vec<_> = pauses.iter().map(|pause| pause.length).collect();
-        assert!(lengths[0] <= FIRST_PAUSE && lengths[0] >= FIRST_PAUSE / 2, "{lengths:?}");
-        assert!(lengths.iter().all(|&length| length <= LONGEST_PAUSE), "{lengths:?}");
-        assert!(lengths[6] >= SECOND, "the seventh pause is a long one: {lengths:?}");
+        assert!(
+            lengths[0] <= FIRST_PAUSE && lengths[0] >= FIRST_PAUSE / 2,
+            "{lengths:?}"
+        );
+        assert!(
+            lengths.iter().all(|&length| length <= LONGEST_PAUSE),
+            "{lengths:?}"
+        );
+        assert!(
+            lengths[6] >= SECOND,
+            "the seventh pause is a long one: {lengths:?}"
+        );
         assert_eq!(lengths.iter().sum::<Duration>(), 30 * SECOND - LAST_TRY);
     }
 
@@ -128,9 +156,15 @@ mod tests {
         let now = Instant::now();
         assert_eq!(Retry::new(60 * SECOND, now).share(1, now), TRY);
         assert_eq!(Retry::new(3 * SECOND, now).share(5, now), SECOND / 2);
-        assert_eq!(Retry::new(3 * SECOND, now).share(1, now + 2 * SECOND), SECOND / 2);
+        assert_eq!(
+            Retry::new(3 * SECOND, now).share(1, now + 2 * SECOND),
+            SECOND / 2
+        );
         assert_eq!(Retry::new(Duration::ZERO, now).share(3, now), SECOND);
-        assert_eq!(Retry::new(SECOND, now).share(1, now + 2 * SECOND), Duration::from_millis(1));
+        assert_eq!(
+            Retry::new(SECOND, now).share(1, now + 2 * SECOND),
+            Duration::from_millis(1)
+        );
     }
 
     #[test]
@@ -141,14 +175,20 @@ mod tests {
             let limit = patience.listen(6, now);
             patience.pause(now).map(|_| limit.as_millis())
         });
-        assert_eq!(limits.take(5).collect::<Vec<_>>(), [250, 500, 1000, 2000, 2000]);
+        assert_eq!(
+            limits.take(5).collect::<Vec<_>>(),
+            [250, 500, 1000, 2000, 2000]
+        );
         assert_eq!(Retry::new(Duration::ZERO, now).listen(3, now), SECOND);
         assert_eq!(Retry::new(SECOND, now).listen(9, now), SECOND / 10);
     }
 
     #[test]
     fn a_long_wait_is_announced_once_and_a_short_one_never() {
-        let long: Vec<_> = pauses(10 * SECOND).into_iter().filter_map(|pause| pause.announce).collect();
+        let long: Vec<_> = pauses(10 * SECOND)
+            .into_iter()
+            .filter_map(|pause| pause.announce)
+            .collect();
         assert_eq!(long.len(), 1);
         assert!(long[0] > 8 * SECOND && long[0] <= 10 * SECOND, "{long:?}");
         assert!(pauses(SECOND).iter().all(|pause| pause.announce.is_none()));

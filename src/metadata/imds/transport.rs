@@ -17,7 +17,8 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, time::Duration as Timer,
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+    time::Duration as Timer,
 };
 
 use super::endpoint::Way;
@@ -34,7 +35,10 @@ pub(super) struct Dialer {
 
 impl Dialer {
     pub(super) fn new(way: Way) -> Self {
-        Self { way, dialed: Arc::default() }
+        Self {
+            way,
+            dialed: Arc::default(),
+        }
     }
 
     /// How many connections it has tried to open; shared by all clones.
@@ -45,7 +49,12 @@ impl Dialer {
 
 impl Resolver for Dialer {
     /// The address that the URL spells out. ureq's own resolver starts a thread for each connection.
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut addresses = self.empty();
         addresses.push(self.way.endpoint.address());
         Ok(addresses)
@@ -55,17 +64,32 @@ impl Resolver for Dialer {
 impl Connector for Dialer {
     type Out = Connection;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, ureq::Error> {
         self.dialed.fetch_add(1, Ordering::Relaxed);
-        let stream = dial(self.way.endpoint.address(), self.way.device.as_deref(), bound(details.timeout));
+        let stream = dial(
+            self.way.endpoint.address(),
+            self.way.device.as_deref(),
+            bound(details.timeout),
+        );
         let stream = stream.map_err(timed(details.timeout))?;
-        Ok(Some(Connection { stream, buffers: LazyBuffers::new(BUFFER, BUFFER) }))
+        Ok(Some(Connection {
+            stream,
+            buffers: LazyBuffers::new(BUFFER, BUFFER),
+        }))
     }
 }
 
 /// Connects within `limit`. Binding to a device must come before, so that the route lookup heeds it.
 fn dial(to: SocketAddr, device: Option<&str>, limit: Option<Duration>) -> io::Result<TcpStream> {
-    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let family = if to.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
     let fd = socket::socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     if let Some(device) = device {
         socket::setsockopt(&fd, sockopt::BindToDevice, &device.into())?;
@@ -87,7 +111,11 @@ pub(super) struct Knock(Option<TcpStream>);
 impl Knock {
     /// Waits for nothing.
     pub(super) fn at(to: SocketAddr) -> Self {
-        let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let family = if to.is_ipv4() {
+            AddressFamily::Inet
+        } else {
+            AddressFamily::Inet6
+        };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let fd = socket::socket(family, SockType::Stream, flags, None).ok();
         let begun = |fd: &OwnedFd| matches!(begin(fd, to), Ok(()) | Err(Errno::EINPROGRESS));
@@ -96,15 +124,23 @@ impl Knock {
 
     /// Whether somebody has opened by now.
     pub(super) fn is_open(&self) -> bool {
-        self.0.as_ref().is_some_and(|stream| stream.peer_addr().is_ok())
+        self.0
+            .as_ref()
+            .is_some_and(|stream| stream.peer_addr().is_ok())
     }
 }
 
 fn begin(fd: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
     let fd = fd.as_raw_fd();
     match to {
-        SocketAddr::V4(to) => socket::connect(fd, &SockaddrIn::from(SocketAddrV4::new(*to.ip(), to.port()))),
-        SocketAddr::V6(to) => socket::connect(fd, &SockaddrIn6::from(SocketAddrV6::new(*to.ip(), to.port(), 0, 0))),
+        SocketAddr::V4(to) => socket::connect(
+            fd,
+            &SockaddrIn::from(SocketAddrV4::new(*to.ip(), to.port())),
+        ),
+        SocketAddr::V6(to) => socket::connect(
+            fd,
+            &SockaddrIn6::from(SocketAddrV6::new(*to.ip(), to.port(), 0, 0)),
+        ),
     }
 }
 
@@ -118,7 +154,10 @@ fn connect(fd: &OwnedFd, to: SocketAddr) -> io::Result<()> {
 
 fn time_val(duration: Duration) -> TimeVal {
     let micros = duration.subsec_micros().into();
-    TimeVal::new(duration.as_secs().try_into().unwrap_or(i32::MAX.into()), micros)
+    TimeVal::new(
+        duration.as_secs().try_into().unwrap_or(i32::MAX.into()),
+        micros,
+    )
 }
 
 /// What is left, never zero: to a socket, zero means for ever.
@@ -155,7 +194,8 @@ impl Connection {
         let end = limit.map(|limit| Instant::now() + limit);
         loop {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            self.stream.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
+            self.stream
+                .set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
             match self.stream.read(self.buffers.input_append_buf()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => return other,
@@ -180,7 +220,9 @@ impl Transport for Connection {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         let timeout = timeout.for_write();
         self.stream.set_write_timeout(bound(timeout))?;
-        self.stream.write_all(&self.buffers.output()[..amount]).map_err(timed(timeout))
+        self.stream
+            .write_all(&self.buffers.output()[..amount])
+            .map_err(timed(timeout))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -213,7 +255,10 @@ mod tests {
     fn connects_through_the_device_it_is_bound_to() {
         let (_listener, address) = listener();
         let stream = dial(address, Some("lo"), LIMIT).unwrap();
-        assert_eq!(socket::getsockopt(&stream, sockopt::BindToDevice).unwrap(), "lo");
+        assert_eq!(
+            socket::getsockopt(&stream, sockopt::BindToDevice).unwrap(),
+            "lo"
+        );
         assert_eq!(stream.peer_addr().unwrap(), address);
     }
 
@@ -227,23 +272,41 @@ mod tests {
     #[test]
     fn a_connect_that_nobody_answers_ends_in_time() {
         // A full accept queue drops every further SYN.
-        let fd = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).unwrap();
+        let fd = socket::socket(
+            AddressFamily::Inet,
+            SockType::Stream,
+            SockFlag::empty(),
+            None,
+        )
+        .unwrap();
         socket::bind(fd.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
         socket::listen(&fd, socket::Backlog::new(0).unwrap()).unwrap();
-        let address = TcpListener::from(fd.try_clone().unwrap()).local_addr().unwrap();
+        let address = TcpListener::from(fd.try_clone().unwrap())
+            .local_addr()
+            .unwrap();
         let _fills_the_queue = dial(address, None, LIMIT).unwrap();
 
         let start = Instant::now();
         let error = dial(address, None, LIMIT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(start.elapsed() >= Duration::from_millis(95), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() >= Duration::from_millis(95),
+            "{:?}",
+            start.elapsed()
+        );
     }
 
     #[test]
     fn a_refused_connect_says_so() {
         // An address of its own: no other test opens a port there.
-        let address = TcpListener::bind("127.1.2.5:0").unwrap().local_addr().unwrap();
-        assert_eq!(dial(address, None, LIMIT).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        let address = TcpListener::bind("127.1.2.5:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        assert_eq!(
+            dial(address, None, LIMIT).unwrap_err().kind(),
+            ErrorKind::ConnectionRefused
+        );
     }
 
     #[test]
@@ -251,7 +314,13 @@ mod tests {
         let (listener, address) = listener();
         let open = || {
             let stream = dial(address, None, LIMIT).unwrap();
-            (Connection { stream, buffers: LazyBuffers::new(BUFFER, BUFFER) }, listener.accept().unwrap().0)
+            (
+                Connection {
+                    stream,
+                    buffers: LazyBuffers::new(BUFFER, BUFFER),
+                },
+                listener.accept().unwrap().0,
+            )
         };
         let (mut silent, _peer) = open();
         assert!(silent.is_open() && silent.is_open());

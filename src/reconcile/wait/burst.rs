@@ -22,9 +22,15 @@ impl Burst {
     /// There is one only where a run of this boot was just now.
     pub fn new(disk: &Disk, known: &Memory) -> Self {
         let stamp = disk.stamp(cache::PATH).filter(|_| !known.enis.is_empty());
-        let was_just_now = stamp.and_then(|stamp| stamp.changed.elapsed().ok()).is_some_and(|age| age < BURST);
+        let was_just_now = stamp
+            .and_then(|stamp| stamp.changed.elapsed().ok())
+            .is_some_and(|age| age < BURST);
         let now = Instant::now();
-        Self { end: was_just_now.then(|| now + BURST), nics: Vec::new(), grown: now }
+        Self {
+            end: was_just_now.then(|| now + BURST),
+            nics: Vec::new(),
+            grown: now,
+        }
     }
 
     /// Whether there was a run just now, and more interfaces may follow those that have come since.

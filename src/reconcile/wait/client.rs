@@ -21,7 +21,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Waits for a DHCPv6 client where, by `report`, the primary ENI may need one; at most until `deadline`, and without
 /// the lock. What EC2 says, where it was in vain: the addresses are ours to bring. What fails is left to the next refresh.
 pub fn in_vain(host: &mut Host, report: &Report, deadline: Instant) -> Option<Metadata> {
-    if !report.enis.iter().any(|eni| eni.primary && matches!(eni.state, State::Missing(_))) {
+    if !report
+        .enis
+        .iter()
+        .any(|eni| eni.primary && matches!(eni.state, State::Missing(_)))
+    {
         return None;
     }
     let waited = wait(host, deadline.min(Instant::now() + GRACE));
@@ -49,7 +53,16 @@ fn wait(host: &mut Host, end: Instant) -> Result<Option<Metadata>> {
 /// An IPv6 address of the primary ENI is not there, and neither is a client that would bring it.
 fn needs_client(host: &mut Host, metadata: &Metadata) -> Result<bool> {
     let assessment = Assessment::of(host, metadata.clone(), &Selected::default())?;
-    let primary = assessment.desired.enis.iter().find(|planned| planned.eni.primary);
-    let lacks = primary.filter(|planned| planned.lacking(&assessment.observed).iter().any(IpAddr::is_ipv6));
+    let primary = assessment
+        .desired
+        .enis
+        .iter()
+        .find(|planned| planned.eni.primary);
+    let lacks = primary.filter(|planned| {
+        planned
+            .lacking(&assessment.observed)
+            .iter()
+            .any(IpAddr::is_ipv6)
+    });
     Ok(lacks.is_some_and(|planned| !assessment.observed.has_dhcpv6_client(&planned.dev)))
 }

@@ -59,9 +59,20 @@ struct Read {
 impl<'a> Wait<'a> {
     /// Nothing is done yet; the host is `known` to be so.
     pub fn new(host: &'a mut Host, how: &'a How, known: Memory, deadline: Instant) -> Self {
-        let report = Report { command: how.command, ..Report::default() };
+        let report = Report {
+            command: how.command,
+            ..Report::default()
+        };
         let last = Record::load(&host.disk);
-        Self { host, how, deadline, known, last, failed: None, report }
+        Self {
+            host,
+            how,
+            deadline,
+            known,
+            last,
+            failed: None,
+            report,
+        }
     }
 
     /// Makes the host what is complete of the metadata, if that is more than is known, and again whenever EC2 has
@@ -72,7 +83,9 @@ impl<'a> Wait<'a> {
     /// The service fails, and nothing has been done yet.
     pub fn until_served(mut self, is_meant: impl Fn(&Link) -> bool) -> Result<Report> {
         let mut burst = Burst::new(&self.host.disk, &self.known);
-        let Some(mut read) = self.first_reading()? else { return Ok(self.report) };
+        let Some(mut read) = self.first_reading()? else {
+            return Ok(self.report);
+        };
         let mut links = self.host.kernel.links()?;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -84,7 +97,12 @@ impl<'a> Wait<'a> {
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
             if unserved.is_empty() || self.is_over() {
-                tell(&mut self.report, &unserved, &metadata.incomplete, self.how.wait);
+                tell(
+                    &mut self.report,
+                    &unserved,
+                    &metadata.incomplete,
+                    self.how.wait,
+                );
                 return match self.failed {
                     Some((_, error)) => self.report.ended_by(error),
                     None => Ok(self.report),
@@ -153,18 +171,26 @@ impl<'a> Wait<'a> {
     fn read_all(&mut self) -> Result<Read> {
         let public = self.host.needs_public(&self.how.selected);
         let reading = ask::until(self.host, public, self.deadline)?;
-        Ok(Read { reading, began: Instant::now() })
+        Ok(Read {
+            reading,
+            began: Instant::now(),
+        })
     }
 
     /// A service that refuses, or is silent for a moment, does not keep the host from what EC2 said before this boot;
     /// it is asked on, and there is no reading where it does not answer at all.
     fn first_reading(&mut self) -> Result<Option<Read>> {
-        let Some(recalled) = self.recalled()? else { return self.read_all().map(Some) };
+        let Some(recalled) = self.recalled()? else {
+            return self.read_all().map(Some);
+        };
         // The primary ENI's own NIC, or the instance's id, says so.
         self.host.is_ec2 = true;
         let public = self.host.needs_public(&self.how.selected);
         match ask::once(self.host, public, self.how.wait.min(GRACE)) {
-            Ok(reading) => Ok(Some(Read { reading, began: Instant::now() })),
+            Ok(reading) => Ok(Some(Read {
+                reading,
+                began: Instant::now(),
+            })),
             Err(error) if !ask::may_pass(self.host, &error) => Err(error),
             Err(error) => Ok(self.go_by(recalled, &error)),
         }
@@ -173,7 +199,10 @@ impl<'a> Wait<'a> {
     /// What EC2 said before this boot, where it is worth anything on this host as it is now.
     fn recalled(&mut self) -> Result<Option<Metadata>> {
         let links = self.host.kernel.links()?;
-        let recalled = self.last.clone().recall(platform::instance(&self.host.disk).as_deref(), &links);
+        let recalled = self
+            .last
+            .clone()
+            .recall(platform::instance(&self.host.disk).as_deref(), &links);
         Ok(recalled.filter(|_| self.tells_exclusions()))
     }
 
@@ -188,19 +217,25 @@ impl<'a> Wait<'a> {
         if !self.host.is_starting || !self.tells_exclusions() {
             return said;
         }
-        self.last.clone().beside(said, platform::instance(&self.host.disk).as_deref(), links)
+        self.last
+            .clone()
+            .beside(said, platform::instance(&self.host.disk).as_deref(), links)
     }
 
     /// Makes the host what EC2 said last, because the service has failed with `error`, and then asks it on.
     fn go_by(&mut self, recalled: Metadata, error: &Error) -> Option<Read> {
-        let went_by = format!("went by what EC2 said last, unchanged for {}", Record::age(&self.host.disk));
+        let went_by = format!(
+            "went by what EC2 said last, unchanged for {}",
+            Record::age(&self.host.disk)
+        );
         info!("{error}; {went_by}");
         if let Err(error) = self.converge(recalled) {
             self.report.errors = vec![error.to_string()];
         }
         let read = self.read_all();
         if let Err(error) = &read {
-            let told = format!("{error}; {went_by}, took nothing away, and each refresh asks again");
+            let told =
+                format!("{error}; {went_by}, took nothing away, and each refresh asks again");
             self.report.notes.push(told);
         }
         read.ok()
@@ -209,14 +244,22 @@ impl<'a> Wait<'a> {
 
 /// EC2 has something left to say of the host's interfaces.
 fn is_partial(metadata: &Metadata, links: &[Link]) -> bool {
-    let is_told = |mac: Mac| metadata.enis.iter().any(|eni| eni.mac == mac) && !metadata.recalled.contains(&mac);
-    !metadata.incomplete.is_empty() || net::nics(links).filter_map(Link::eni_mac).any(|mac| !is_told(mac))
+    let is_told = |mac: Mac| {
+        metadata.enis.iter().any(|eni| eni.mac == mac) && !metadata.recalled.contains(&mac)
+    };
+    !metadata.incomplete.is_empty()
+        || net::nics(links)
+            .filter_map(Link::eni_mac)
+            .any(|mac| !is_told(mac))
 }
 
 /// Says of each interface that was waited for in vain why.
 fn tell(report: &mut Report, unserved: &[&Link], late: &[Incomplete], wait: Duration) {
     for nic in unserved {
-        match late.iter().find(|incomplete| nic.eni_mac() == Some(incomplete.mac)) {
+        match late
+            .iter()
+            .find(|incomplete| nic.eni_mac() == Some(incomplete.mac))
+        {
             Some(incomplete) if report.errors.contains(&incomplete.to_string()) => {}
             Some(incomplete) => report.errors.push(incomplete.to_string()),
             None => report.notes.push(format!(

@@ -17,10 +17,16 @@ pub fn files(objects: &[Object]) -> Vec<File> {
     if lines.is_empty() {
         return Vec::new();
     }
-    vec![File { path: SETTINGS.into(), mode: 0o644, text: marker::host_marker() + &lines }]
+    vec![File {
+        path: SETTINGS.into(),
+        mode: 0o644,
+        text: marker::host_marker() + &lines,
+    }]
 }
 
 /// A key with a slash first is taken as it is: a dot in it is a dot.
 fn line(object: &Object) -> Option<String> {
-    object.sysctl().map(|sysctl| format!("{} = {}\n", sysctl.key, sysctl.value))
+    object
+        .sysctl()
+        .map(|sysctl| format!("{} = {}\n", sysctl.key, sysctl.value))
 }

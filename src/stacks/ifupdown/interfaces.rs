@@ -35,11 +35,16 @@ impl Stanza {
     /// primary IPv4 address alone, and every IPv6 one.
     pub fn brings(&self, ip: IpAddr, primary: bool) -> bool {
         let inet6 = self.words.iter().any(|word| word == "inet6");
-        let dhcp = self.words.iter().any(|word| word == "dhcp") || self.has("use", "dhcp") || self.has("dhcp", "1");
+        let dhcp = self.words.iter().any(|word| word == "dhcp")
+            || self.has("use", "dhcp")
+            || self.has("dhcp", "1");
         match Family::of(ip) {
             Family::Ipv4 if dhcp && !inet6 && primary => true,
             Family::Ipv6 if dhcp && inet6 => true,
-            _ => self.options.iter().any(|(key, value)| key == "address" && address(value) == Some(ip)),
+            _ => self
+                .options
+                .iter()
+                .any(|(key, value)| key == "address" && address(value) == Some(ip)),
         }
     }
 
@@ -50,7 +55,10 @@ impl Stanza {
 
 /// The address of an `address` line, with or without its prefix length.
 fn address(value: &str) -> Option<IpAddr> {
-    value.parse().ok().or_else(|| value.parse::<IpNet>().ok().map(|net| net.addr()))
+    value
+        .parse()
+        .ok()
+        .or_else(|| value.parse::<IpNet>().ok().map(|net| net.addr()))
 }
 
 /// A line that makes ifup read other files.
@@ -80,11 +88,21 @@ impl Source {
     }
 
     fn covers(&self, path: &Path) -> bool {
-        let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        let (Some(file), true) = (name(path), path.parent() == Some(self.folder())) else { return false };
+        let name = |path: &Path| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .map(str::to_owned)
+        };
+        let (Some(file), true) = (name(path), path.parent() == Some(self.folder())) else {
+            return false;
+        };
         match self {
-            Self::Files(pattern) => name(pattern).is_some_and(|glob| !file.starts_with('.') && fnmatch(&glob, &file)),
-            Self::Directory(_) => file.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'),
+            Self::Files(pattern) => {
+                name(pattern).is_some_and(|glob| !file.starts_with('.') && fnmatch(&glob, &file))
+            }
+            Self::Directory(_) => file
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'),
         }
     }
 }
@@ -108,12 +126,19 @@ impl Interfaces {
     /// The stanzas that last. Debian's cloud-ifupdown-helper writes one below /run for a hot-plugged interface that
     /// ifup does not know; after a boot it finds ours and writes none.
     pub fn owners<'a>(&'a self, dev: &'a str) -> impl Iterator<Item = &'a Stanza> {
-        self.stanzas.iter().filter(move |stanza| stanza.name == dev && !stanza.path.starts_with("/run"))
+        self.stanzas
+            .iter()
+            .filter(move |stanza| stanza.name == dev && !stanza.path.starts_with("/run"))
     }
 
     /// Where ifup would read a file with this path, the last time if several lines lead to it.
     pub fn place_of(&self, path: &Path) -> Option<Place> {
-        let line = self.sources.iter().rev().find(|(_, source)| source.covers(path))?.0;
+        let line = self
+            .sources
+            .iter()
+            .rev()
+            .find(|(_, source)| source.covers(path))?
+            .0;
         Some((line, path.to_owned()))
     }
 
@@ -137,13 +162,20 @@ impl Interfaces {
                     stanza = true;
                     let words = words.iter().map(|word| (*word).to_owned()).collect();
                     let (name, path, options) = ((*name).to_owned(), path.to_owned(), Vec::new());
-                    self.stanzas.push(Stanza { place, path, name, words, options });
+                    self.stanzas.push(Stanza {
+                        place,
+                        path,
+                        name,
+                        words,
+                        options,
+                    });
                 }
                 ([first, ..], _) if ends_stanza(first) => stanza = false,
                 ([key, ..], _) if stanza => {
                     let value = line.trim_start()[key.len()..].trim().to_owned();
                     let last = self.stanzas.last_mut();
-                    last.into_iter().for_each(|stanza| stanza.options.push(((*key).to_owned(), value.clone())));
+                    last.into_iter()
+                        .for_each(|stanza| stanza.options.push(((*key).to_owned(), value.clone())));
                 }
                 _ => {}
             }
@@ -151,7 +183,13 @@ impl Interfaces {
         Ok(())
     }
 
-    fn follow(&mut self, disk: &Disk, source: Source, line: usize, from: Option<Place>) -> Result<()> {
+    fn follow(
+        &mut self,
+        disk: &Disk,
+        source: Source,
+        line: usize,
+        from: Option<Place>,
+    ) -> Result<()> {
         // ifup follows sources within sources, too; one level is what anybody writes, and no loop can come of it.
         if from.is_some() {
             return Ok(());
@@ -168,7 +206,15 @@ impl Interfaces {
 
 fn ends_stanza(word: &str) -> bool {
     word.starts_with("allow-")
-        || ["auto", "mapping", "no-auto-down", "no-scripts", "rename", "template"].contains(&word)
+        || [
+            "auto",
+            "mapping",
+            "no-auto-down",
+            "no-scripts",
+            "rename",
+            "template",
+        ]
+        .contains(&word)
 }
 
 /// The lines without comments, a line that ends in `\` joined with the next, by the number of their first.

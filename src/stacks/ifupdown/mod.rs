@@ -42,7 +42,10 @@ impl Ifupdown {
     /// Reads /etc/network/interfaces and what it sources. Errors: a file that cannot be read.
     pub fn read(disk: &Disk) -> Result<Self> {
         let next_generation = disk.exists("/usr/libexec/ifupdown-ng");
-        Ok(Self { interfaces: Interfaces::read(disk)?, next_generation })
+        Ok(Self {
+            interfaces: Interfaces::read(disk)?,
+            next_generation,
+        })
     }
 
     /// One ENI's file; none when there is nothing to add to its owner, or else the reason why it has no place.
@@ -51,7 +54,9 @@ impl Ifupdown {
         let stanzas = match &owners[..] {
             [] if planned.objects().next().is_none() => return Ok(None),
             [] if planned.eni.primary => {
-                return Err("no iface stanza configures it, and the primary never changes owner".into());
+                return Err(
+                    "no iface stanza configures it, and the primary never changes owner".into(),
+                );
             }
             [] => self.whole(&planned.without_owner()),
             owners => additions(planned, owners),
@@ -60,21 +65,30 @@ impl Ifupdown {
             return Ok(None);
         }
         let path = self.path(planned, &owners)?;
-        Ok(Some(File { path, mode: 0o644, text: marker::marker(planned) + &stanzas }))
+        Ok(Some(File {
+            path,
+            mode: 0o644,
+            text: marker::marker(planned) + &stanzas,
+        }))
     }
 
     /// A name that ifup reads, and after the owner's file: a route with `src` is refused until the owner's DHCP
     /// client has brought that address.
     fn path(&self, planned: &Planned, owners: &[&Stanza]) -> Result<PathBuf, String> {
         let prefixes = ["60", "99", "zz"].iter();
-        let names =
-            prefixes.flat_map(|prefix| ["", ".cfg"].map(|end| format!("{prefix}-eniroute-{}{end}", planned.dev)));
-        let mut read =
-            names.map(|name| Path::new(FOLDER).join(name)).filter_map(|path| self.interfaces.place_of(&path));
+        let names = prefixes.flat_map(|prefix| {
+            ["", ".cfg"].map(|end| format!("{prefix}-eniroute-{}{end}", planned.dev))
+        });
+        let mut read = names
+            .map(|name| Path::new(FOLDER).join(name))
+            .filter_map(|path| self.interfaces.place_of(&path));
         let last = owners.iter().max_by_key(|stanza| &stanza.place);
         let found = read.find(|place| last.is_none_or(|last| *place > last.place));
         found.map(|(_, path)| path).ok_or_else(|| match last {
-            Some(last) => format!("no file of ours in {FOLDER} is read after {}", last.path.display()),
+            Some(last) => format!(
+                "no file of ours in {FOLDER} is read after {}",
+                last.path.display()
+            ),
             None => format!("/etc/network/interfaces does not source {FOLDER}"),
         })
     }
@@ -86,15 +100,28 @@ impl Ifupdown {
     fn whole(&self, planned: &Planned) -> String {
         let (dev, own) = (&planned.dev, guard(planned));
         let pre_up = [
-            format!("pre-up {own} && {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"),
+            format!(
+                "pre-up {own} && {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"
+            ),
             format!("pre-up {own} && ip link set dev {dev} up || :"),
         ];
         let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4, |_| true)].concat();
         let mut inet6 = steps(planned, Family::Ipv6, |_| true);
-        let last = if inet6.is_empty() { &mut inet } else { &mut inet6 };
+        let last = if inet6.is_empty() {
+            &mut inet
+        } else {
+            &mut inet6
+        };
         last.push(format!("post-down ip link set dev {dev} down || :"));
-        let stays = if self.next_generation { String::new() } else { format!("no-auto-down {dev}\n") };
-        format!("allow-hotplug {dev}\n") + &stays + &stanza(dev, "inet", &inet) + &stanza(dev, "inet6", &inet6)
+        let stays = if self.next_generation {
+            String::new()
+        } else {
+            format!("no-auto-down {dev}\n")
+        };
+        format!("allow-hotplug {dev}\n")
+            + &stays
+            + &stanza(dev, "inet", &inet)
+            + &stanza(dev, "inet6", &inet6)
     }
 
     fn note_next_generation(&self, planned: &Planned) -> Option<String> {
@@ -113,16 +140,20 @@ impl Renderer for Ifupdown {
         let mut rendering = Rendering::default();
         let carrier = share.enis.iter().find(|planned| self.holds_rules(planned));
         for planned in &share.enis {
-            let planned = &share.with_rules(planned, carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac));
+            let planned = &share.with_rules(
+                planned,
+                carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac),
+            );
             match self.file(planned) {
                 Ok(None) => {}
                 Ok(Some(file)) => {
                     rendering.files.push(file);
                     rendering.notes.extend(self.note_next_generation(planned));
                 }
-                Err(why) => rendering
-                    .notes
-                    .push(format!("{} ({}) is left to the boot service, because {why}", planned.dev, planned.eni.id)),
+                Err(why) => rendering.notes.push(format!(
+                    "{} ({}) is left to the boot service, because {why}",
+                    planned.dev, planned.eni.id
+                )),
             }
         }
         rendering
@@ -140,9 +171,14 @@ impl Renderer for Ifupdown {
 /// What the stanzas of others lack. Repeated stanzas of one interface run one after the other.
 fn additions(planned: &Planned, owners: &[&Stanza]) -> String {
     let leased = planned.eni.ipv4.first().map(|ip| IpAddr::from(*ip));
-    let missing = |ip: IpAddr| !owners.iter().any(|stanza| stanza.brings(ip, Some(ip) == leased));
+    let missing = |ip: IpAddr| {
+        !owners
+            .iter()
+            .any(|stanza| stanza.brings(ip, Some(ip) == leased))
+    };
     let steps = |family| steps(planned, family, missing);
-    stanza(&planned.dev, "inet", &steps(Family::Ipv4)) + &stanza(&planned.dev, "inet6", &steps(Family::Ipv6))
+    stanza(&planned.dev, "inet", &steps(Family::Ipv4))
+        + &stanza(&planned.dev, "inet6", &steps(Family::Ipv6))
 }
 
 /// A stanza, or nothing when it would be empty.
@@ -150,13 +186,22 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    format!("iface {dev} {family} manual\n") + &lines.iter().map(|line| format!("    {line}\n")).collect::<String>()
+    format!("iface {dev} {family} manual\n")
+        + &lines
+            .iter()
+            .map(|line| format!("    {line}\n"))
+            .collect::<String>()
 }
 
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
 fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) -> Vec<String> {
-    let lacks = |object: &Object| object.address().is_none_or(|address| missing(address.net.addr()));
-    let wanted = |object: &Object| object.is_lasting() && object.family() == Some(family) && lacks(object);
+    let lacks = |object: &Object| {
+        object
+            .address()
+            .is_none_or(|address| missing(address.net.addr()))
+    };
+    let wanted =
+        |object: &Object| object.is_lasting() && object.family() == Some(family) && lacks(object);
     let objects: Vec<_> = planned.objects().filter(wanted).collect();
     let own = guard(planned);
     let up = objects.iter().map(|object| up(&own, object));
@@ -166,7 +211,10 @@ fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) ->
 /// ifup goes by the interface's name alone, so every line asks first whether the name is still this ENI's: in an
 /// image that was made of the instance it is another's.
 fn guard(planned: &Planned) -> String {
-    format!("grep -q {} /sys/class/net/{}/address", planned.eni.mac, planned.dev)
+    format!(
+        "grep -q {} /sys/class/net/{}/address",
+        planned.eni.mac, planned.dev
+    )
 }
 
 /// One line's failure must cost neither the lines after it nor the interface, and no unit. A rule can only be added,
@@ -176,7 +224,10 @@ fn up(guard: &str, object: &Object) -> String {
     if matches!(object, Object::Rule(_)) {
         return format!("up {guard} && {command} 2>/dev/null || :");
     }
-    format!("up {guard} && {} || :", command.replacen(" add ", " replace ", 1))
+    format!(
+        "up {guard} && {} || :",
+        command.replacen(" add ", " replace ", 1)
+    )
 }
 
 /// What goes with the link or the lease is gone already.

@@ -5,7 +5,8 @@ use crate::files::FileChange;
 use crate::plan::Desired;
 use crate::stacks::guest;
 
-const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
+const OUT: &str =
+    ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
 
 /// What Debian's cloud images have.
 const DEBIAN: (&str, &str) = (
@@ -22,25 +23,53 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::new(root.path()).unwrap();
     for (path, text) in files {
-        let file = File { path: path.into(), mode: 0o644, text: (*text).into() };
+        let file = File {
+            path: path.into(),
+            mode: 0o644,
+            text: (*text).into(),
+        };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    Ifupdown::read(&disk).unwrap().render(&Share::whole(&Desired { enis, ..Desired::default() }))
+    Ifupdown::read(&disk)
+        .unwrap()
+        .render(&Share::whole(&Desired {
+            enis,
+            ..Desired::default()
+        }))
 }
 
 fn names(rendering: &Rendering) -> Vec<&str> {
-    rendering.files.iter().map(|file| file.path.to_str().unwrap()).collect()
+    rendering
+        .files
+        .iter()
+        .map(|file| file.path.to_str().unwrap())
+        .collect()
 }
 
 /// The only file's text below its first line, which must be the ENI's marker; each line's question whether the name
 /// is still the ENI's stands as `OWN`.
 fn body(rendering: &Rendering) -> String {
-    let [file] = &rendering.files[..] else { panic!("{rendering:?}") };
+    let [file] = &rendering.files[..] else {
+        panic!("{rendering:?}")
+    };
     assert_eq!(file.mode, 0o644);
     let (first, rest) = file.text.split_once('\n').unwrap();
-    assert!(first.starts_with("# Written by eniroute for eni-") && first.contains(OUT), "{first}");
-    let macs = (0..3).map(|n| (format!("grep -q 02:00:00:00:00:0{} /sys/class/net/eth{n}/address", n + 1), "OWN"));
-    macs.fold(rest.to_owned(), |text, (own, word)| text.replace(&own, word))
+    assert!(
+        first.starts_with("# Written by eniroute for eni-") && first.contains(OUT),
+        "{first}"
+    );
+    let macs = (0..3).map(|n| {
+        (
+            format!(
+                "grep -q 02:00:00:00:00:0{} /sys/class/net/eth{n}/address",
+                n + 1
+            ),
+            "OWN",
+        )
+    });
+    macs.fold(rest.to_owned(), |text, (own, word)| {
+        text.replace(&own, word)
+    })
 }
 
 const ETH1: &str = "\
@@ -84,7 +113,10 @@ iface eth1 inet6 manual
 #[test]
 fn an_eni_that_nobody_configures_gets_whole_stanzas() {
     let rendering = render(&[DEBIAN, CLOUD_INIT], vec![guest::eth1()]);
-    assert_eq!(names(&rendering), ["/etc/network/interfaces.d/60-eniroute-eth1"]);
+    assert_eq!(
+        names(&rendering),
+        ["/etc/network/interfaces.d/60-eniroute-eth1"]
+    );
     assert_eq!(body(&rendering), ETH1);
     assert_eq!(rendering.notes, [""; 0]);
 }
@@ -94,13 +126,19 @@ fn without_ipv6_there_is_one_stanza() {
     let rendering = render(&[DEBIAN], vec![guest::eth2()]);
     let text = body(&rendering);
     assert!(!text.contains("inet6") && !text.contains("ip -6"), "{text}");
-    assert!(text.ends_with("    post-down ip link set dev eth2 down || :\n"), "{text}");
+    assert!(
+        text.ends_with("    post-down ip link set dev eth2 down || :\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn the_primary_keeps_its_owner_and_gets_what_that_one_lacks() {
     let rendering = render(&[DEBIAN, CLOUD_INIT], vec![guest::primary()]);
-    assert_eq!(names(&rendering), ["/etc/network/interfaces.d/60-eniroute-eth0"]);
+    assert_eq!(
+        names(&rendering),
+        ["/etc/network/interfaces.d/60-eniroute-eth0"]
+    );
     let body = body(&rendering);
     let ups = body.lines().filter(|line| !line.starts_with("    down "));
     assert_eq!(
@@ -119,7 +157,12 @@ fn the_primary_keeps_its_owner_and_gets_what_that_one_lacks() {
             "    up OWN && ip -6 rule add from 2001:db8:0:a::100 lookup 10000 priority 10000 protocol static 2>/dev/null || :",
         ]
     );
-    assert_eq!(body.lines().filter(|line| line.starts_with("    down ")).count(), 9);
+    assert_eq!(
+        body.lines()
+            .filter(|line| line.starts_with("    down "))
+            .count(),
+        9
+    );
 }
 
 #[test]
@@ -142,32 +185,65 @@ fn a_lone_primary_needs_nothing() {
 
 /// The addresses that our additions to `owner`'s stanzas for eth1 bring.
 fn added(owner: &str) -> Vec<String> {
-    let rendering = render(&[DEBIAN, ("/etc/network/interfaces.d/eth1", owner)], vec![guest::eth1()]);
+    let rendering = render(
+        &[DEBIAN, ("/etc/network/interfaces.d/eth1", owner)],
+        vec![guest::eth1()],
+    );
     let text = body(&rendering);
-    assert!(!text.contains("allow-") && !text.contains("pre-up") && !text.contains("post-down"), "{text}");
-    let added =
-        text.lines().filter_map(|line| line.trim().strip_prefix("up OWN && ip -")?.split_once(" address replace "));
-    added.map(|(_, rest)| rest.split('/').next().unwrap().to_owned()).collect()
+    assert!(
+        !text.contains("allow-") && !text.contains("pre-up") && !text.contains("post-down"),
+        "{text}"
+    );
+    let added = text.lines().filter_map(|line| {
+        line.trim()
+            .strip_prefix("up OWN && ip -")?
+            .split_once(" address replace ")
+    });
+    added
+        .map(|(_, rest)| rest.split('/').next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn an_owner_keeps_its_interface_and_the_addresses_that_it_brings() {
     let secondary = ["10.0.0.21", "2001:db8:0:a::200"];
-    assert_eq!(added("allow-hotplug eth1\niface eth1 inet dhcp\n"), secondary);
-    assert_eq!(added("iface eth1 inet dhcp\niface eth1 inet6 auto\n    accept_ra 1\n"), secondary);
-    assert_eq!(added("iface eth1 inet dhcp\niface eth1 inet6 auto\n    dhcp 1\n"), ["10.0.0.21"]);
-    assert_eq!(added("iface eth1 inet dhcp\niface eth1 inet6 dhcp\n"), ["10.0.0.21"]);
+    assert_eq!(
+        added("allow-hotplug eth1\niface eth1 inet dhcp\n"),
+        secondary
+    );
+    assert_eq!(
+        added("iface eth1 inet dhcp\niface eth1 inet6 auto\n    accept_ra 1\n"),
+        secondary
+    );
+    assert_eq!(
+        added("iface eth1 inet dhcp\niface eth1 inet6 auto\n    dhcp 1\n"),
+        ["10.0.0.21"]
+    );
+    assert_eq!(
+        added("iface eth1 inet dhcp\niface eth1 inet6 dhcp\n"),
+        ["10.0.0.21"]
+    );
     assert_eq!(added("iface eth1 inet6 dhcp\n"), ["10.0.0.20", "10.0.0.21"]);
     assert_eq!(added("iface eth1\n    use dhcp\n"), secondary);
-    assert_eq!(added("iface eth1 inet static\n  address 10.0.0.21/20\n"), ["10.0.0.20", "2001:db8:0:a::200"]);
-    assert_eq!(added("iface eth1 inet static\n  address \\\n  10.0.0.20\n  netmask 255.255.240.0\n"), secondary);
+    assert_eq!(
+        added("iface eth1 inet static\n  address 10.0.0.21/20\n"),
+        ["10.0.0.20", "2001:db8:0:a::200"]
+    );
+    assert_eq!(
+        added("iface eth1 inet static\n  address \\\n  10.0.0.20\n  netmask 255.255.240.0\n"),
+        secondary
+    );
 }
 
 /// Where our file for an ENI goes; the reason when it goes nowhere.
 fn place(interfaces: &str, others: &[(&str, &str)]) -> String {
     let files = [&[("/etc/network/interfaces", interfaces)], others].concat();
     let rendering = render(&files, vec![guest::eth1()]);
-    let names: Vec<_> = rendering.files.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap()).collect();
+    let names: Vec<_> = rendering
+        .files
+        .iter()
+        .map(|file| file.path.file_name().unwrap().to_str().unwrap())
+        .collect();
     [names.join(" "), rendering.notes.join(" ")].concat()
 }
 
@@ -178,41 +254,80 @@ fn our_file_has_a_name_that_ifup_reads_and_reads_after_its_owner_s() {
     let plain = "60-eniroute-eth1";
     assert_eq!(place("source /etc/network/interfaces.d/*\n", &[]), plain);
     assert_eq!(place("source interfaces.d/*\n", &[]), plain);
-    assert_eq!(place("source /etc/network/interfaces.d/*.cfg\n", &[]), "60-eniroute-eth1.cfg");
-    assert_eq!(place(&format!("{dhcp}source-directory /etc/network/interfaces.d\n"), &[]), plain);
+    assert_eq!(
+        place("source /etc/network/interfaces.d/*.cfg\n", &[]),
+        "60-eniroute-eth1.cfg"
+    );
+    assert_eq!(
+        place(
+            &format!("{dhcp}source-directory /etc/network/interfaces.d\n"),
+            &[]
+        ),
+        plain
+    );
     let owner = in_folder("/etc/network/interfaces.d/70-eth1");
     assert_eq!(place(DEBIAN.1, &owner), "99-eniroute-eth1");
     let dotted = in_folder("/etc/network/interfaces.d/70.eth1");
-    assert_eq!(place(DEBIAN.1, &dotted), plain, "source-directory passes over a name with a dot");
+    assert_eq!(
+        place(DEBIAN.1, &dotted),
+        plain,
+        "source-directory passes over a name with a dot"
+    );
 
-    let late = place(&format!("source-directory /etc/network/interfaces.d\n{dhcp}"), &[]);
+    let late = place(
+        &format!("source-directory /etc/network/interfaces.d\n{dhcp}"),
+        &[],
+    );
     assert!(
-        late.ends_with("no file of ours in /etc/network/interfaces.d is read after /etc/network/interfaces"),
+        late.ends_with(
+            "no file of ours in /etc/network/interfaces.d is read after /etc/network/interfaces"
+        ),
         "{late}"
     );
     let never = place("auto lo\niface lo inet loopback\n", &[]);
-    assert!(never.ends_with("/etc/network/interfaces does not source /etc/network/interfaces.d"), "{never}");
+    assert!(
+        never.ends_with("/etc/network/interfaces does not source /etc/network/interfaces.d"),
+        "{never}"
+    );
 }
 
 #[test]
 fn the_cloud_helper_s_fragment_goes_with_the_boot_and_owns_nothing() {
-    let fragment = ("/run/network/interfaces.d/eth1", "auto eth1\niface eth1 inet dhcp\niface eth1 inet6 auto\n");
-    assert_eq!(body(&render(&[DEBIAN, fragment], vec![guest::eth1()])), ETH1);
+    let fragment = (
+        "/run/network/interfaces.d/eth1",
+        "auto eth1\niface eth1 inet dhcp\niface eth1 inet6 auto\n",
+    );
+    assert_eq!(
+        body(&render(&[DEBIAN, fragment], vec![guest::eth1()])),
+        ETH1
+    );
 }
 
 #[test]
 fn files_of_ours_and_loopback_own_nothing() {
-    let ours =
-        ("/etc/network/interfaces.d/60-eniroute-eth1", "# Written by eniroute for e (m)\niface eth1 inet dhcp\n");
-    let other = ("/etc/network/interfaces.d/lo", "# iface eth1 inet dhcp\niface lo inet loopback\n");
-    assert_eq!(body(&render(&[DEBIAN, ours, other], vec![guest::eth1()])), ETH1);
+    let ours = (
+        "/etc/network/interfaces.d/60-eniroute-eth1",
+        "# Written by eniroute for e (m)\niface eth1 inet dhcp\n",
+    );
+    let other = (
+        "/etc/network/interfaces.d/lo",
+        "# iface eth1 inet dhcp\niface lo inet loopback\n",
+    );
+    assert_eq!(
+        body(&render(&[DEBIAN, ours, other], vec![guest::eth1()])),
+        ETH1
+    );
 }
 
 #[test]
 fn alpine_is_told_that_the_boot_service_brings_it_up() {
-    let rendering = render(&[DEBIAN, ("/usr/libexec/ifupdown-ng/dhcp", "")], vec![guest::eth1()]);
+    let rendering = render(
+        &[DEBIAN, ("/usr/libexec/ifupdown-ng/dhcp", "")],
+        vec![guest::eth1()],
+    );
     assert_eq!(body(&rendering), ETH1.replace("no-auto-down eth1\n", ""));
-    let note = "eth1 (eni-1): ifupdown-ng knows no `allow-hotplug`, so the boot service brings it up";
+    let note =
+        "eth1 (eni-1): ifupdown-ng knows no `allow-hotplug`, so the boot service brings it up";
     assert_eq!(rendering.notes, [note]);
 }
 

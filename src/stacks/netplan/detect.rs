@@ -10,8 +10,12 @@ use crate::stacks::network_manager;
 use crate::stacks::networkd::detect::running_unit;
 use crate::stacks::stack::{Claim, Finding, Host, Sure, Witness};
 
-const PROGRAMS: [&str; 4] =
-    ["/usr/sbin/netplan", "/usr/libexec/netplan/generate", "/usr/lib/netplan/generate", "/lib/netplan/generate"];
+const PROGRAMS: [&str; 4] = [
+    "/usr/sbin/netplan",
+    "/usr/libexec/netplan/generate",
+    "/usr/lib/netplan/generate",
+    "/lib/netplan/generate",
+];
 
 /// By its program and YAML that is not ours.
 pub fn runs_host(disk: &Disk) -> Result<Finding> {
@@ -20,14 +24,21 @@ pub fn runs_host(disk: &Disk) -> Result<Finding> {
     };
     for folder in ["/etc/netplan", "/lib/netplan", "/run/netplan"] {
         for path in disk.list(folder)? {
-            let yaml = path.extension().is_some_and(|extension| extension == "yaml");
+            let yaml = path
+                .extension()
+                .is_some_and(|extension| extension == "yaml");
             let line = disk.first_line(&path)?.unwrap_or_default();
             if yaml && !marker::is_own(&line) {
-                return Ok(Finding::yes(format!("{program} and {} are there", path.display())));
+                return Ok(Finding::yes(format!(
+                    "{program} and {} are there",
+                    path.display()
+                )));
             }
         }
     }
-    Ok(Finding::no(&format!("{program} is there, but no YAML of anybody's")))
+    Ok(Finding::no(&format!(
+        "{program} is there, but no YAML of anybody's"
+    )))
 }
 
 /// Its YAML, on a host that it configures, and networkd's records of units that are netplan's.
@@ -40,22 +51,40 @@ impl<'a> Yaml<'a> {
     /// Errors: YAML that netplan could not parse.
     pub fn read(host: Host<'a>) -> Result<Self> {
         let runs = *host.stack == STACK;
-        Ok(Self { host, netplan: runs.then(|| Netplan::read(host.disk, host.links)).transpose()? })
+        Ok(Self {
+            host,
+            netplan: runs
+                .then(|| Netplan::read(host.disk, host.links))
+                .transpose()?,
+        })
     }
 }
 
 impl Witness for Yaml<'_> {
     /// A unit of its own is netplan's word, which may have changed its mind about the next boot.
     fn claims(&self, planned: &Planned) -> Result<Vec<Claim>> {
-        let Some(netplan) = &self.netplan else { return Ok(Vec::new()) };
+        let Some(netplan) = &self.netplan else {
+            return Ok(Vec::new());
+        };
         let unit = running_unit(&self.host, planned)?.filter(|unit| is_unit(unit));
         if netplan.hands_to_network_manager(planned) {
-            let sure = if unit.is_some() { Sure::Configured } else { Sure::Meant };
+            let sure = if unit.is_some() {
+                Sure::Configured
+            } else {
+                Sure::Meant
+            };
             let why = "netplan's renderer for it is NetworkManager".to_owned();
-            return Ok(vec![Claim { sure, stack: &network_manager::STACK, why }]);
+            return Ok(vec![Claim {
+                sure,
+                stack: &network_manager::STACK,
+                why,
+            }]);
         }
-        let claim =
-            |unit| Claim { sure: Sure::Configured, stack: &STACK, why: format!("systemd-networkd runs it by {unit}") };
+        let claim = |unit| Claim {
+            sure: Sure::Configured,
+            stack: &STACK,
+            why: format!("systemd-networkd runs it by {unit}"),
+        };
         Ok(unit.map(claim).into_iter().collect())
     }
 }

@@ -33,20 +33,31 @@ const GENERATORS: [&str; 4] = [
 /// # Errors
 /// What netplan says to it, the folder of the copy left out.
 pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<Option<TempDir>> {
-    let yaml: Vec<_> = changes.iter().filter(|change| change.path().starts_with(YAML)).collect();
+    let yaml: Vec<_> = changes
+        .iter()
+        .filter(|change| change.path().starts_with(YAML))
+        .collect();
     if yaml.is_empty() {
         return Ok(None);
     }
     // Other people's YAML may hold passwords: in memory, and for root alone.
-    let root = tempfile::Builder::new().prefix("eniroute-").tempdir_in("/run").map_err(|e| Error::file("/run", e))?;
+    let root = tempfile::Builder::new()
+        .prefix("eniroute-")
+        .tempdir_in("/run")
+        .map_err(|e| Error::file("/run", e))?;
     let scratch = Disk::new(root.path())?;
     for path in yaml_files(disk)? {
         disk.copy_to(&scratch, &path, 0o600)?;
     }
-    yaml.into_iter().try_for_each(|change| scratch.commit(change))?;
+    yaml.into_iter()
+        .try_for_each(|change| scratch.commit(change))?;
     let folder = root.path().display().to_string();
     let (program, words) = generator(disk);
-    let words: Vec<&str> = words.iter().copied().chain(["--root-dir", &folder]).collect();
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .chain(["--root-dir", &folder])
+        .collect();
     command::run_in(&[OFFLINE], program, &words, wait)
         .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
     Ok(Some(root))
@@ -62,14 +73,19 @@ fn generator(disk: &Disk) -> (&'static str, &'static [&'static str]) {
 fn yaml_files(disk: &Disk) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for folder in FOLDERS {
-        paths.extend(disk.list(folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")));
+        paths.extend(
+            disk.list(folder)?
+                .into_iter()
+                .filter(|path| path.extension().is_some_and(|e| e == "yaml")),
+        );
     }
     Ok(paths)
 }
 
 /// Whether netplan has made units since the boot: its generator runs long before networkd starts.
 pub fn has_generated(disk: &Disk) -> bool {
-    disk.list(UNITS).is_ok_and(|units| units.iter().any(|path| is_unit(name(path))))
+    disk.list(UNITS)
+        .is_ok_and(|units| units.iter().any(|path| is_unit(name(path))))
 }
 
 pub fn is_unit(name: &str) -> bool {
@@ -78,25 +94,48 @@ pub fn is_unit(name: &str) -> bool {
 
 /// Puts those units in place that are `meant` and differ, and takes away those that netplan does not make any more.
 /// Returns what it changed.
-pub fn install(disk: &Disk, generated: &Path, meant: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+pub fn install(
+    disk: &Disk,
+    generated: &Path,
+    meant: impl Fn(&str) -> bool,
+) -> Result<Vec<PathBuf>> {
     let scratch = Disk::new(generated)?;
-    let is_meant = |path: &Path| path.extension().is_some_and(|e| e == "network") && meant(name(path));
+    let is_meant =
+        |path: &Path| path.extension().is_some_and(|e| e == "network") && meant(name(path));
     let mut changed = Vec::new();
-    for path in scratch.list(UNITS)?.into_iter().filter(|path| is_meant(path)) {
+    for path in scratch
+        .list(UNITS)?
+        .into_iter()
+        .filter(|path| is_meant(path))
+    {
         let text = scratch.read(&path)?.unwrap_or_default();
         if disk.read(&path)?.as_ref() != Some(&text) {
             changed.push(path.clone());
             // networkd reads it as a user of its own.
-            disk.commit(&FileChange::Create(File { path, mode: 0o644, text }))?;
+            disk.commit(&FileChange::Create(File {
+                path,
+                mode: 0o644,
+                text,
+            }))?;
         }
     }
-    for path in disk.list(UNITS)?.into_iter().filter(|path| is_meant(path) && !scratch.exists(path)) {
+    for path in disk
+        .list(UNITS)?
+        .into_iter()
+        .filter(|path| is_meant(path) && !scratch.exists(path))
+    {
         // Not netplan's, but our own.
-        if disk.first_line(&path)?.is_some_and(|line| marker::is_own(&line)) {
+        if disk
+            .first_line(&path)?
+            .is_some_and(|line| marker::is_own(&line))
+        {
             continue;
         }
         changed.push(path.clone());
-        disk.commit(&FileChange::Delete { path, old: String::new() })?;
+        disk.commit(&FileChange::Delete {
+            path,
+            old: String::new(),
+        })?;
     }
     Ok(changed)
 }
@@ -124,7 +163,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         for (path, text) in files {
-            let file = File { path: path.into(), mode: 0o644, text: (*text).into() };
+            let file = File {
+                path: path.into(),
+                mode: 0o644,
+                text: (*text).into(),
+            };
             disk.commit(&FileChange::Create(file)).unwrap();
         }
         (root, disk)
@@ -134,16 +177,32 @@ mod tests {
     fn only_the_secondaries_units_are_taken_from_the_scratch_root() {
         let folder = "/run/systemd/network";
         let file = |name: &str| format!("{folder}/10-netplan-{name}.network");
-        let (eth0, ens6, eth2, eth3) = (file("eth0"), file("ens6"), file("eniroute-eth2"), file("eniroute-eth3"));
+        let (eth0, ens6, eth2, eth3) = (
+            file("eth0"),
+            file("ens6"),
+            file("eniroute-eth2"),
+            file("eniroute-eth3"),
+        );
         let (scratch, _) = disk(&[(&eth0, "new"), (&ens6, "new"), (&eth2, "same")]);
-        let (_root, disk) = disk(&[(&eth0, "old"), (&ens6, "old"), (&eth2, "same"), (&eth3, "detached")]);
+        let (_root, disk) = disk(&[
+            (&eth0, "old"),
+            (&ens6, "old"),
+            (&eth2, "same"),
+            (&eth3, "detached"),
+        ]);
         let before = disk.stamp(&eth2);
         // eth1 is cloud-init's; a complete unit is known by its name.
         let units = [("eth1".into(), "10-netplan-ens6.network".to_owned())].into();
-        let changed = install(&disk, scratch.path(), |unit| reload::is_secondary(unit, &units)).unwrap();
+        let changed = install(&disk, scratch.path(), |unit| {
+            reload::is_secondary(unit, &units)
+        })
+        .unwrap();
         assert_eq!(changed, [Path::new(&ens6), Path::new(&eth3)]);
         let texts = [eth0, ens6, eth2.clone(), eth3].map(|path| disk.read(path).unwrap());
-        assert_eq!(texts.each_ref().map(Option::as_deref), [Some("old"), Some("new"), Some("same"), None]);
+        assert_eq!(
+            texts.each_ref().map(Option::as_deref),
+            [Some("old"), Some("new"), Some("same"), None]
+        );
         assert_eq!(disk.stamp(&eth2), before);
     }
 }

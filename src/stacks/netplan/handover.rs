@@ -25,20 +25,34 @@ pub struct Generated<'a> {
 /// # Errors
 /// netplan refuses our YAML or somebody else's, or does not end in time.
 pub fn prepare<'a>(about: &HandOver<'a>) -> Result<Generated<'a>> {
-    let HandOver { disk, changes, wait, .. } = *about;
+    let HandOver {
+        disk,
+        changes,
+        wait,
+        ..
+    } = *about;
     let root = generate::generate(disk, &changes.files, wait.saturating_mul(PATIENCE))?;
-    Ok(Generated { about: *about, root })
+    Ok(Generated {
+        about: *about,
+        root,
+    })
 }
 
 impl Prepared for Generated<'_> {
     /// Where networkd does not run yet it has read nothing: all of the units that netplan has made for its start are
     /// brought up to date.
     fn install(&self) -> Result<Vec<PathBuf>> {
-        let (Some(root), HandOver { disk, changes, .. }) = (&self.root, self.about) else { return Ok(Vec::new()) };
+        let (Some(root), HandOver { disk, changes, .. }) = (&self.root, self.about) else {
+            return Ok(Vec::new());
+        };
         let root: &Path = root.path();
         match daemon::started()? {
-            Some(_) => generate::install(disk, root, |unit| reload::is_secondary(unit, &changes.units)),
-            None if generate::has_generated(disk) => generate::install(disk, root, generate::is_unit),
+            Some(_) => generate::install(disk, root, |unit| {
+                reload::is_secondary(unit, &changes.units)
+            }),
+            None if generate::has_generated(disk) => {
+                generate::install(disk, root, generate::is_unit)
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -28,7 +28,11 @@ use yaml::{flow_list, flow_map, scalar};
 /// netplan. Our files lie beside networkd's units, too.
 pub static STACK: Stack = Stack {
     name: "netplan",
-    folders: &[networkd::hold::FOLDER, "/etc/netplan", networkd::unit::FOLDER],
+    folders: &[
+        networkd::hold::FOLDER,
+        "/etc/netplan",
+        networkd::unit::FOLDER,
+    ],
     program: networkd::PROGRAM,
     runs_host: detect::runs_host,
     witness: |host| Ok(Box::new(detect::Yaml::read(host)?)),
@@ -71,7 +75,11 @@ impl Netplan {
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
         let nics = Nic::read_all(disk, links)?;
         let shared = networkd::read::shared(networkd::read::units(disk)?.values(), &nics);
-        Ok(Self { foreign: Foreign::read(disk)?, shared, nics })
+        Ok(Self {
+            foreign: Foreign::read(disk)?,
+            shared,
+            nics,
+        })
     }
 
     /// A definition that is one interface's alone, so that something may be added to it.
@@ -80,8 +88,12 @@ impl Netplan {
     }
 
     fn owner(&self, planned: &Planned) -> Owner<'_> {
-        let unknown = Nic { names: vec![planned.dev.to_string()], ..Nic::default() };
-        self.foreign.owner(planned, self.nics.get(&planned.dev).unwrap_or(&unknown))
+        let unknown = Nic {
+            names: vec![planned.dev.to_string()],
+            ..Nic::default()
+        };
+        self.foreign
+            .owner(planned, self.nics.get(&planned.dev).unwrap_or(&unknown))
     }
 
     /// Whether netplan has NetworkManager configure the interface, or would if it had a definition of it.
@@ -109,17 +121,29 @@ impl Netplan {
         let winner = match self.owner(planned) {
             Owner::Nobody => None,
             Owner::Definition(definition) => Some(definition),
-            Owner::Unit(unit) => return Err(format!("networkd's {unit} owns it, which is not netplan's")),
+            Owner::Unit(unit) => {
+                return Err(format!("networkd's {unit} owns it, which is not netplan's"));
+            }
         };
         if self.hands_to_network_manager(planned) {
-            return Err("netplan hands it to NetworkManager, which gets no rules from netplan".into());
+            return Err(
+                "netplan hands it to NetworkManager, which gets no rules from netplan".into(),
+            );
         }
         match winner.filter(|definition| self.is_own(definition)) {
-            Some(owner) => Ok(Place { id: owner.id.clone(), mac: planned.eni.mac, owner: Some(owner) }),
+            Some(owner) => Ok(Place {
+                id: owner.id.clone(),
+                mac: planned.eni.mac,
+                owner: Some(owner),
+            }),
             None if planned.eni.primary => {
                 Err("no definition is its alone, and the primary never changes owner".into())
             }
-            None => Ok(Place { id: own_id(planned, winner)?, mac: planned.eni.mac, owner: None }),
+            None => Ok(Place {
+                id: own_id(planned, winner)?,
+                mac: planned.eni.mac,
+                owner: None,
+            }),
         }
     }
 }
@@ -128,7 +152,12 @@ impl Netplan {
 fn own_id(planned: &Planned, winner: Option<&Definition>) -> Result<String, String> {
     let sorts_first = |id: &String| winner.is_none_or(|winner| unit_of(id) < unit_of(&winner.id));
     let found = own_ids(planned).into_iter().find(sorts_first);
-    found.ok_or_else(|| format!("no ID of ours sorts before {}", winner.map_or("", |winner| &winner.id)))
+    found.ok_or_else(|| {
+        format!(
+            "no ID of ours sorts before {}",
+            winner.map_or("", |winner| &winner.id)
+        )
+    })
 }
 
 impl Renderer for Netplan {
@@ -145,15 +174,30 @@ impl Renderer for Netplan {
                 Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
             }
         }
-        let (own, secondaries): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
+        let (own, secondaries): (Vec<_>, Vec<_>) =
+            places.iter().partition(|(planned, _)| planned.eni.primary);
         let host = host(&secondaries);
         for (planned, place) in own {
-            primary(&share.with_rules(planned, host.is_none()), place, &mut rendering);
+            primary(
+                &share.with_rules(planned, host.is_none()),
+                place,
+                &mut rendering,
+            );
         }
         if let (Some(planned), Some(host)) = (share.rules_of, host) {
-            add(&Planned { addresses: Vec::new(), routes: Vec::new(), ..planned.clone() }, host, &mut rendering);
+            add(
+                &Planned {
+                    addresses: Vec::new(),
+                    routes: Vec::new(),
+                    ..planned.clone()
+                },
+                host,
+                &mut rendering,
+            );
         }
-        secondaries.into_iter().for_each(|(planned, place)| secondary(planned, place, &mut rendering));
+        secondaries
+            .into_iter()
+            .for_each(|(planned, place)| secondary(planned, place, &mut rendering));
         rendering
     }
 
@@ -170,9 +214,14 @@ impl Renderer for Netplan {
 /// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
 fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let addresses: Vec<_> = planned.addresses.iter().collect();
-    let (routes, rules): (Vec<_>, Vec<_>) = (planned.routes.iter().collect(), planned.rules.iter().collect());
+    let (routes, rules): (Vec<_>, Vec<_>) = (
+        planned.routes.iter().collect(),
+        planned.rules.iter().collect(),
+    );
     let text = unit::additions(&addresses, &routes, &rules);
-    rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+    rendering
+        .files
+        .extend(unit::drop_in(planned, &unit_of(&place.id), &text));
 }
 
 /// All of the ENI's own, also what the owner has already, for the owner may change its mind: cloud-init writes a file
@@ -180,9 +229,21 @@ fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
 /// there with another prefix length, or by DHCP, for another one.
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let whole = planned.without_owner();
-    add(if place.owner.is_none() { &whole } else { planned }, place, rendering);
-    rendering.complete.extend(place.owner.is_none().then(|| planned.dev.clone()));
-    rendering.units.insert(planned.dev.clone(), unit_of(&place.id));
+    add(
+        if place.owner.is_none() {
+            &whole
+        } else {
+            planned
+        },
+        place,
+        rendering,
+    );
+    rendering
+        .complete
+        .extend(place.owner.is_none().then(|| planned.dev.clone()));
+    rendering
+        .units
+        .insert(planned.dev.clone(), unit_of(&place.id));
 }
 
 /// Adds an ENI's part in `place`: as YAML what netplan takes there, and all the rest as one drop-in of its unit. The
@@ -190,18 +251,24 @@ fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
 fn add(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     let is_yaml = |rule: &&Rule| place.takes_routes() && rule.suppress_prefixlength.is_none();
     let (rules, other_rules): (Vec<&Rule>, Vec<&Rule>) = planned.rules.iter().partition(is_yaml);
-    let (routes, other_routes): (Vec<&Route>, Vec<&Route>) = planned.routes.iter().partition(|_| place.takes_routes());
+    let (routes, other_routes): (Vec<&Route>, Vec<&Route>) =
+        planned.routes.iter().partition(|_| place.takes_routes());
     match yaml_file(planned, place, &definition(planned, place, &routes, &rules)) {
         Ok(file) => rendering.files.extend(file),
         Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
     }
     let text = unit::additions(&[], &other_routes, &other_rules);
-    rendering.files.extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+    rendering
+        .files
+        .extend(unit::drop_in(planned, &unit_of(&place.id), &text));
 }
 
 /// The secondary ENI's definition that holds the primary's rules: a complete one, if there is one.
 fn host<'a>(secondaries: &[&'a (&Planned, Place<'a>)]) -> Option<&'a Place<'a>> {
-    secondaries.iter().map(|(_, place)| place).min_by_key(|place| place.owner.is_some())
+    secondaries
+        .iter()
+        .map(|(_, place)| place)
+        .min_by_key(|place| place.owner.is_some())
 }
 
 /// One ENI's YAML, 0600 as netplan wants it; none when there is nothing to add to the owner.
@@ -209,27 +276,47 @@ fn yaml_file(planned: &Planned, place: &Place, definition: &str) -> Result<Optio
     if definition.is_empty() {
         return Ok(None);
     }
-    let owner = place.owner.and_then(|owner| owner.file.file_name()?.to_str());
+    let owner = place
+        .owner
+        .and_then(|owner| owner.file.file_name()?.to_str());
     let path = yaml_path(planned, owner)?;
     let text = marker::marker(planned) + "network:\n  version: 2\n  ethernets:\n" + definition;
-    Ok(Some(File { path, mode: 0o600, text }))
+    Ok(Some(File {
+        path,
+        mode: 0o600,
+        text,
+    }))
 }
 
 /// A name that netplan reads after the owner's file. Were ours first, netplan would take an ID without a `match:`
 /// yet for an interface's name and keep that name in the owner's unit, which then matches nothing.
 fn yaml_path(planned: &Planned, owner: Option<&str>) -> Result<PathBuf, String> {
     let names = ["60", "99", "zz"].map(|prefix| format!("{prefix}-eniroute-{}.yaml", planned.dev));
-    let found = names.iter().find(|name| owner.is_none_or(|owner| name.as_str() > owner));
+    let found = names
+        .iter()
+        .find(|name| owner.is_none_or(|owner| name.as_str() > owner));
     let found = found.map(|name| Path::new("/etc/netplan").join(name));
-    found.ok_or_else(|| format!("no file of ours is read after its owner's {}", owner.unwrap_or_default()))
+    found.ok_or_else(|| {
+        format!(
+            "no file of ours is read after its owner's {}",
+            owner.unwrap_or_default()
+        )
+    })
 }
 
 /// One ID's part of a file; empty when it would add nothing to its owner.
 fn definition(planned: &Planned, place: &Place, routes: &[&Route], rules: &[&Rule]) -> String {
-    let addresses: Vec<_> = planned.addresses.iter().map(|address| scalar(&address.net.to_string())).collect();
+    let addresses: Vec<_> = planned
+        .addresses
+        .iter()
+        .map(|address| scalar(&address.net.to_string()))
+        .collect();
     let mut body = String::new();
     if place.owner.is_none() {
-        body += &format!("      match: {{macaddress: {}}}\n", scalar(&place.mac.to_string()));
+        body += &format!(
+            "      match: {{macaddress: {}}}\n",
+            scalar(&place.mac.to_string())
+        );
     }
     if !addresses.is_empty() {
         body += &format!("      addresses: {}\n", flow_list(&addresses));
@@ -239,29 +326,55 @@ fn definition(planned: &Planned, place: &Place, routes: &[&Route], rules: &[&Rul
     }
     body += &block("routes", routes.iter().copied().map(route_map));
     body += &block("routing-policy", rules.iter().copied().map(rule_map));
-    if body.is_empty() { body } else { format!("    {}:\n{body}", scalar(&place.id)) }
+    if body.is_empty() {
+        body
+    } else {
+        format!("    {}:\n{body}", scalar(&place.id))
+    }
 }
 
 fn block(key: &str, items: impl Iterator<Item = String>) -> String {
     let lines: String = items.map(|item| format!("        - {item}\n")).collect();
-    if lines.is_empty() { lines } else { format!("      {key}:\n{lines}") }
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("      {key}:\n{lines}")
+    }
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
 fn route_map(route: &Route) -> String {
-    let default_metric = if route.family() == Family::Ipv6 { IPV6_METRIC } else { 0 };
-    let on_link = route.kind == RouteKind::Unicast && route.family() == Family::Ipv4 && route.via.is_none();
+    let default_metric = if route.family() == Family::Ipv6 {
+        IPV6_METRIC
+    } else {
+        0
+    };
+    let on_link =
+        route.kind == RouteKind::Unicast && route.family() == Family::Ipv4 && route.via.is_none();
     let pairs = [
         ("to", Some(scalar(&route.dst.to_string()))),
         ("via", route.via.map(|via| scalar(&via.to_string()))),
         ("scope", on_link.then(|| "link".to_owned())),
-        ("type", (route.kind == RouteKind::Throw).then(|| "throw".to_owned())),
-        ("table", (route.table != MAIN).then(|| route.table.to_string())),
-        ("metric", (route.metric != 0 && route.metric != default_metric).then(|| route.metric.to_string())),
+        (
+            "type",
+            (route.kind == RouteKind::Throw).then(|| "throw".to_owned()),
+        ),
+        (
+            "table",
+            (route.table != MAIN).then(|| route.table.to_string()),
+        ),
+        (
+            "metric",
+            (route.metric != 0 && route.metric != default_metric).then(|| route.metric.to_string()),
+        ),
         ("on-link", route.via.map(|_| "true".to_owned())),
         ("from", route.src.map(|src| scalar(&src.to_string()))),
     ];
-    flow_map(pairs.into_iter().filter_map(|(key, value)| Some((key, value?))))
+    flow_map(
+        pairs
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?))),
+    )
 }
 
 /// netplan has no key for `suppress_prefixlength`: those rules are a drop-in's.

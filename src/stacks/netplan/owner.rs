@@ -29,21 +29,36 @@ impl Foreign {
     /// else the order of the names decides.
     pub fn owner(&self, planned: &Planned, nic: &Nic) -> Owner<'_> {
         let mac = planned.eni.mac;
-        let matching = || self.definitions.values().filter(|d| d.matching().holds(nic, Some(mac), false));
-        let unit = nic.unit.as_deref().filter(|unit| !own_ids(planned).iter().any(|id| unit_of(id) == **unit));
+        let matching = || {
+            self.definitions
+                .values()
+                .filter(|d| d.matching().holds(nic, Some(mac), false))
+        };
+        let unit = nic
+            .unit
+            .as_deref()
+            .filter(|unit| !own_ids(planned).iter().any(|id| unit_of(id) == **unit));
         if let Some(winner) = matching().find(|d| Some(unit_of(&d.id).as_str()) == unit) {
             return Owner::Definition(winner);
         }
         let [ours, ..] = own_ids(planned);
-        let first = matching().map(|d| unit_of(&d.id)).min().unwrap_or_else(|| unit_of(&ours));
-        if let Some(unit) = unit.filter(|unit| !unit.starts_with("10-netplan-") && **unit < *first) {
+        let first = matching()
+            .map(|d| unit_of(&d.id))
+            .min()
+            .unwrap_or_else(|| unit_of(&ours));
+        if let Some(unit) = unit.filter(|unit| !unit.starts_with("10-netplan-") && **unit < *first)
+        {
             return Owner::Unit(unit.to_owned());
         }
-        matching().min_by_key(|d| unit_of(&d.id)).map_or(Owner::Nobody, Owner::Definition)
+        matching()
+            .min_by_key(|d| unit_of(&d.id))
+            .map_or(Owner::Nobody, Owner::Definition)
     }
 }
 
 /// The renderer that a definition ends up with.
 pub fn renderer<'a>(foreign: &'a Foreign, definition: Option<&'a Definition>) -> Option<&'a str> {
-    definition.and_then(|d| d.renderer.as_deref()).or(foreign.renderer.as_deref())
+    definition
+        .and_then(|d| d.renderer.as_deref())
+        .or(foreign.renderer.as_deref())
 }

@@ -48,9 +48,15 @@ impl Definition {
     /// The [Match] section that netplan makes of it, which networkd reads: a name may be a list, or start with `!`.
     pub fn matching(&self) -> Match {
         let mut matching = Match::default();
-        self.interface_name().into_iter().for_each(|name| matching.assign("Name", name));
-        self.mac.iter().for_each(|mac| matching.assign("MACAddress", &mac.to_string()));
-        self.drivers.iter().for_each(|driver| matching.assign("Driver", driver));
+        self.interface_name()
+            .into_iter()
+            .for_each(|name| matching.assign("Name", name));
+        self.mac
+            .iter()
+            .for_each(|mac| matching.assign("MACAddress", &mac.to_string()));
+        self.drivers
+            .iter()
+            .for_each(|driver| matching.assign("Driver", driver));
         matching
     }
 }
@@ -68,7 +74,9 @@ impl Foreign {
         let mut files = BTreeMap::new();
         for folder in ["/lib/netplan", "/etc/netplan", "/run/netplan"] {
             let paths = disk.list(folder)?;
-            let yaml = paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+            let yaml = paths
+                .into_iter()
+                .filter(|path| path.extension().is_some_and(|e| e == "yaml"));
             files.extend(yaml.filter_map(|path| Some((path.file_name()?.to_owned(), path))));
         }
         let mut foreign = Self::default();
@@ -84,7 +92,9 @@ impl Foreign {
     /// Adds one file's definitions: scalars of a later file replace, sequences are appended.
     pub fn merge(&mut self, path: &Path, text: &str) -> Result<()> {
         for document in parse(path, text)? {
-            let Some(network) = document.as_mapping_get("network") else { continue };
+            let Some(network) = document.as_mapping_get("network") else {
+                continue;
+            };
             set(&mut self.renderer, text_at(network, "renderer"));
             for (key, node) in entries(network.as_mapping_get("ethernets")) {
                 match (key.as_str(), scalar(node)) {
@@ -109,12 +119,18 @@ impl Definition {
         if let Some(matching) = node.as_mapping_get("match") {
             self.matches = true;
             set(&mut self.name, text_at(matching, "name"));
-            set(&mut self.mac, text_at(matching, "macaddress").and_then(|mac| mac.parse().ok()));
-            self.drivers.extend(texts(matching.as_mapping_get("driver")));
+            set(
+                &mut self.mac,
+                text_at(matching, "macaddress").and_then(|mac| mac.parse().ok()),
+            );
+            self.drivers
+                .extend(texts(matching.as_mapping_get("driver")));
         }
         set(&mut self.set_name, text_at(node, "set-name"));
         set(&mut self.renderer, text_at(node, "renderer"));
-        let routes = node.as_mapping_get("routes").and_then(|routes| routes.as_sequence());
+        let routes = node
+            .as_mapping_get("routes")
+            .and_then(|routes| routes.as_sequence());
         self.has_routes |= routes.is_some_and(|routes| !routes.is_empty());
     }
 }
@@ -123,7 +139,11 @@ impl Definition {
 fn parse<'a>(path: &Path, text: &'a str) -> Result<Vec<Yaml<'a>>> {
     Yaml::load_from_str(text).map_err(|e| Error::Parse {
         path: path.to_owned(),
-        why: format!("line {}: not YAML that netplan can read: {}", e.marker().line(), e.info()),
+        why: format!(
+            "line {}: not YAML that netplan can read: {}",
+            e.marker().line(),
+            e.info()
+        ),
     })
 }
 
@@ -162,7 +182,9 @@ fn texts(node: Option<&Yaml>) -> Vec<String> {
 fn entries<'a, 'b>(node: Option<&'a Yaml<'b>>) -> Vec<(String, &'a Yaml<'b>)> {
     let mapping = node.and_then(|node| node.as_mapping());
     let pairs = mapping.into_iter().flatten();
-    pairs.filter_map(|(key, value)| Some((scalar(key)?, value))).collect()
+    pairs
+        .filter_map(|(key, value)| Some((scalar(key)?, value)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,11 @@ fn read(files: &[(&str, &str)]) -> Result<Foreign> {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::new(root.path()).unwrap();
     for (path, text) in files {
-        let file = File { path: path.into(), mode: 0o600, text: (*text).into() };
+        let file = File {
+            path: path.into(),
+            mode: 0o600,
+            text: (*text).into(),
+        };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
     Foreign::read(&disk)
@@ -53,16 +57,28 @@ fn cloud_init_s_definitions_are_specific() {
     let foreign = read(&[("/etc/netplan/50-cloud-init.yaml", CLOUD_INIT)]).unwrap();
     let ens6 = &foreign.definitions["ens6"];
     assert_eq!(ens6.mac, Some("06:ce:dd:28:5b:b9".parse().unwrap()));
-    assert_eq!((ens6.interface_name(), ens6.is_catch_all()), (Some("ens6"), false));
-    assert_eq!(["ens5", "ens6"].map(|id| foreign.definitions[id].has_routes), [false, true]);
+    assert_eq!(
+        (ens6.interface_name(), ens6.is_catch_all()),
+        (Some("ens6"), false)
+    );
+    assert_eq!(
+        ["ens5", "ens6"].map(|id| foreign.definitions[id].has_routes),
+        [false, true]
+    );
     assert_eq!(ens6.file, Path::new("/etc/netplan/50-cloud-init.yaml"));
-    assert_eq!(foreign.definitions["ens5"].mac, Some("06:ce:dd:28:5b:b8".parse().unwrap()));
+    assert_eq!(
+        foreign.definitions["ens5"].mac,
+        Some("06:ce:dd:28:5b:b8".parse().unwrap())
+    );
 }
 
 #[test]
 fn debian_s_default_is_a_catch_all() {
     let all = one(DEBIAN);
-    assert_eq!((all.interface_name(), all.is_catch_all()), (Some("en*"), true));
+    assert_eq!(
+        (all.interface_name(), all.is_catch_all()),
+        (Some("en*"), true)
+    );
 }
 
 #[test]
@@ -70,13 +86,20 @@ fn what_matches_one_interface_is_no_catch_all() {
     for (definition, catch_all) in [
         ("eth1: {dhcp4: true}", false),
         ("a: {match: {name: eth1}}", false),
-        ("a: {match: {name: 'e*', macaddress: '06:ce:dd:28:5b:b8'}}", false),
+        (
+            "a: {match: {name: 'e*', macaddress: '06:ce:dd:28:5b:b8'}}",
+            false,
+        ),
         ("a: {match: {driver: ena}, set-name: eth1}", false),
         ("a: {match: {driver: ena}}", true),
         ("a: {match: {}}", true),
         ("a: {match: {name: 'eth[0-9]'}}", true),
     ] {
-        assert_eq!(one(&format!("network: {{ethernets: {{{definition}}}}}")).is_catch_all(), catch_all, "{definition}");
+        assert_eq!(
+            one(&format!("network: {{ethernets: {{{definition}}}}}")).is_catch_all(),
+            catch_all,
+            "{definition}"
+        );
     }
 }
 
@@ -87,25 +110,45 @@ fn one_id_in_two_files_is_one_definition() {
             "/run/netplan/40-late.yaml",
             "network: {ethernets: {a: {set-name: x, routes: [{to: default, via: 10.0.0.1}]}}}",
         ),
-        ("/etc/netplan/50-b.yaml", "network: {ethernets: {a: {set-name: y, renderer: networkd}}}"),
+        (
+            "/etc/netplan/50-b.yaml",
+            "network: {ethernets: {a: {set-name: y, renderer: networkd}}}",
+        ),
     ])
     .unwrap();
     let a = &foreign.definitions["a"];
-    assert_eq!((a.set_name.as_deref(), a.renderer.as_deref(), a.has_routes), (Some("y"), Some("networkd"), true));
+    assert_eq!(
+        (a.set_name.as_deref(), a.renderer.as_deref(), a.has_routes),
+        (Some("y"), Some("networkd"), true)
+    );
 }
 
 #[test]
 fn run_shadows_etc_which_shadows_lib() {
     let yaml = |id: &str| format!("network: {{ethernets: {{{id}: {{}}}}}}");
     let (lib, etc, run) = (yaml("lib"), yaml("etc"), yaml("run"));
-    let a = [("/lib/netplan/a.yaml", lib.as_str()), ("/etc/netplan/a.yaml", &etc), ("/run/netplan/a.yaml", &run)];
-    let ids = |files: &[(&str, &str)]| read(files).unwrap().definitions.into_keys().collect::<Vec<_>>();
-    assert_eq!((ids(&a), ids(&a[..2]), ids(&a[..1])), (vec!["run".into()], vec!["etc".into()], vec!["lib".into()]));
+    let a = [
+        ("/lib/netplan/a.yaml", lib.as_str()),
+        ("/etc/netplan/a.yaml", &etc),
+        ("/run/netplan/a.yaml", &run),
+    ];
+    let ids = |files: &[(&str, &str)]| {
+        read(files)
+            .unwrap()
+            .definitions
+            .into_keys()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (ids(&a), ids(&a[..2]), ids(&a[..1])),
+        (vec!["run".into()], vec!["etc".into()], vec!["lib".into()])
+    );
 }
 
 #[test]
 fn files_of_ours_and_files_that_netplan_does_not_read_are_left_out() {
-    let ours = "# Written by eniroute for eni-1 (02:00:00:00:00:02).\nnetwork: {ethernets: {ours: {}}}\n";
+    let ours =
+        "# Written by eniroute for eni-1 (02:00:00:00:00:02).\nnetwork: {ethernets: {ours: {}}}\n";
     let files = [
         ("/etc/netplan/60-e.yaml", ours),
         ("/etc/netplan/a.yml", "network: {ethernets: {b: {}}}"),
@@ -117,13 +160,29 @@ fn files_of_ours_and_files_that_netplan_does_not_read_are_left_out() {
 #[test]
 fn the_renderer_stands_at_three_places() {
     let renderer = |text: &str| read(&[("/etc/netplan/a.yaml", text)]).unwrap().renderer;
-    assert_eq!(renderer("network: {renderer: networkd}").as_deref(), Some("networkd"));
-    assert_eq!(renderer("network: {ethernets: {renderer: NetworkManager}}").as_deref(), Some("NetworkManager"));
-    assert_eq!(one("network: {ethernets: {a: {renderer: networkd}}}").renderer.as_deref(), Some("networkd"));
+    assert_eq!(
+        renderer("network: {renderer: networkd}").as_deref(),
+        Some("networkd")
+    );
+    assert_eq!(
+        renderer("network: {ethernets: {renderer: NetworkManager}}").as_deref(),
+        Some("NetworkManager")
+    );
+    assert_eq!(
+        one("network: {ethernets: {a: {renderer: networkd}}}")
+            .renderer
+            .as_deref(),
+        Some("networkd")
+    );
 }
 
 #[test]
 fn a_tab_is_an_error_that_names_file_and_line() {
-    let why = read(&[("/etc/netplan/50-a.yaml", "network:\n  ethernets:\n\ta: {}\n")]).unwrap_err().to_string();
+    let why = read(&[(
+        "/etc/netplan/50-a.yaml",
+        "network:\n  ethernets:\n\ta: {}\n",
+    )])
+    .unwrap_err()
+    .to_string();
     assert!(why.starts_with("/etc/netplan/50-a.yaml: line 3: "), "{why}");
 }

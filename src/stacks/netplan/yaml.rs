@@ -9,12 +9,19 @@ const RESERVED: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n"
 
 /// A scalar, in double quotes where a plain one could be read as something else (`::1`, `12`, `on`).
 pub fn scalar(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+    if is_plain(text) {
+        text.to_owned()
+    } else {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    }
 }
 
 /// `{to: 10.0.0.0/20, scope: link}`; the values as [`scalar`] gives them.
 pub fn flow_map<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
-    let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    let pairs: Vec<_> = pairs
+        .into_iter()
+        .map(|(key, value)| format!("{key}: {value}"))
+        .collect();
     format!("{{{}}}", pairs.join(", "))
 }
 
@@ -25,7 +32,9 @@ pub fn flow_list(items: &[String]) -> String {
 
 fn is_plain(text: &str) -> bool {
     let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         && !RESERVED.contains(&text.to_lowercase().as_str());
     let ipv4 = text.parse::<IpNet>().is_ok_and(|net| net.addr().is_ipv4());
     word || ipv4 || text.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4())

@@ -16,13 +16,40 @@ impl Witness for Records<'_> {
     /// The record names a profile that NetworkManager has made up, also where it only looks on.
     fn claims(&self, planned: &Planned) -> Result<Vec<Claim>> {
         let Host { disk, .. } = self.0;
-        let record = self.0.link(planned).map(|link| Record::read(disk, link.index)).transpose()?.unwrap_or_default();
-        let profile = record.connection.map(|uuid| format!("NetworkManager runs it by the profile {uuid}"));
-        let managed = profile.or_else(|| record.managed.then(|| "NetworkManager manages it".to_owned()));
+        let record = self
+            .0
+            .link(planned)
+            .map(|link| Record::read(disk, link.index))
+            .transpose()?
+            .unwrap_or_default();
+        let profile = record
+            .connection
+            .map(|uuid| format!("NetworkManager runs it by the profile {uuid}"));
+        let managed = profile.or_else(|| {
+            record
+                .managed
+                .then(|| "NetworkManager manages it".to_owned())
+        });
         let is_there = THERE.iter().any(|path| disk.exists(path));
-        let own = self.0.own_file(planned, |name| is_there && name.ends_with(".nmconnection"));
-        let own = own.map(|own| (Sure::Before, format!("{} is there from an earlier run", own.path.display())));
-        let found = managed.map(|why| (Sure::Managed, why)).into_iter().chain(own);
-        Ok(found.map(|(sure, why)| Claim { sure, stack: &STACK, why }).collect())
+        let own = self
+            .0
+            .own_file(planned, |name| is_there && name.ends_with(".nmconnection"));
+        let own = own.map(|own| {
+            (
+                Sure::Before,
+                format!("{} is there from an earlier run", own.path.display()),
+            )
+        });
+        let found = managed
+            .map(|why| (Sure::Managed, why))
+            .into_iter()
+            .chain(own);
+        Ok(found
+            .map(|(sure, why)| Claim {
+                sure,
+                stack: &STACK,
+                why,
+            })
+            .collect())
     }
 }

@@ -26,9 +26,21 @@ pub struct Keyfiles<'a>(pub HandOver<'a>);
 
 impl Prepared for Keyfiles<'_> {
     fn load(&self, _installed: &[PathBuf]) -> Result<Told> {
-        let HandOver { disk, changes, desired, links, wait } = self.0;
+        let HandOver {
+            disk,
+            changes,
+            desired,
+            links,
+            wait,
+        } = self.0;
         let limit = wait.saturating_mul(PATIENCE);
-        Ok(hand_over(disk, &changes.files, desired, links, |program, args| command::run(program, args, limit)))
+        Ok(hand_over(
+            disk,
+            &changes.files,
+            desired,
+            links,
+            |program, args| command::run(program, args, limit),
+        ))
     }
 }
 
@@ -42,20 +54,34 @@ pub fn hand_over(
     links: &[Link],
     mut run: impl FnMut(&str, &[&str]) -> Result<()>,
 ) -> Told {
-    let keyfiles = || changes.iter().filter(|change| change.path().parent() == Some(Path::new(FOLDER)));
+    let keyfiles = || {
+        changes
+            .iter()
+            .filter(|change| change.path().parent() == Some(Path::new(FOLDER)))
+    };
     if keyfiles().next().is_none() || !disk.exists(super::RUNNING) {
         return Told::default();
     }
     if let Err(error) = reload(&mut run) {
-        return Told { errors: vec![error], ..Told::default() };
+        return Told {
+            errors: vec![error],
+            ..Told::default()
+        };
     }
     let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
     let written = |planned: &&Planned| {
         let path = super::path(planned);
-        keyfiles().any(|change| change.path() == path && !matches!(change, FileChange::Delete { .. }))
+        keyfiles()
+            .any(|change| change.path() == path && !matches!(change, FileChange::Delete { .. }))
     };
-    let told = secondaries.filter(written).map(|planned| activate(disk, planned, links, &mut run));
-    Told { told: true, notes: Vec::new(), errors: told.filter_map(Result::err).collect() }
+    let told = secondaries
+        .filter(written)
+        .map(|planned| activate(disk, planned, links, &mut run));
+    Told {
+        told: true,
+        notes: Vec::new(),
+        errors: told.filter_map(Result::err).collect(),
+    }
 }
 
 /// Not `load`: that command succeeds even where NetworkManager refuses the file.
@@ -79,7 +105,11 @@ fn activate(
     run: &mut impl FnMut(&str, &[&str]) -> Result<()>,
 ) -> Result<()> {
     let (uuid, dev) = (super::uuid(planned), &*planned.dev);
-    let index = links.iter().find(|link| link.name == planned.dev).map(|link| link.index).unwrap_or_default();
+    let index = links
+        .iter()
+        .find(|link| link.name == planned.dev)
+        .map(|link| link.index)
+        .unwrap_or_default();
     if Record::read(disk, index)?.connection.as_deref() == Some(&uuid) {
         run(PROGRAM, &["device", "reapply", dev])
     } else {
@@ -98,7 +128,11 @@ mod tests {
 
     fn change(number: u32) -> FileChange {
         let path = format!("{FOLDER}/eniroute-eni-{number}.nmconnection").into();
-        FileChange::Create(File { path, mode: 0o600, text: String::new() })
+        FileChange::Create(File {
+            path,
+            mode: 0o600,
+            text: String::new(),
+        })
     }
 
     /// The commands that are run for `changes`, `active` being what NetworkManager runs eth1 by. Reapplying fails.
@@ -106,13 +140,27 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         let text = format!("[device]\nmanaged=true\nconnection-uuid={active}\n");
-        disk.commit(&FileChange::Create(File { path: "/run/NetworkManager/devices/3".into(), mode: 0o644, text }))
-            .unwrap();
+        disk.commit(&FileChange::Create(File {
+            path: "/run/NetworkManager/devices/3".into(),
+            mode: 0o644,
+            text,
+        }))
+        .unwrap();
         let mut ran = Vec::new();
-        let errors = hand_over(&disk, changes, &guest::desired(), &guest::links(), |program, args| {
-            ran.push(format!("{program} {}", args.join(" ")));
-            if args[1] == "reapply" { Err(Error::Failed("no".into())) } else { Ok(()) }
-        });
+        let errors = hand_over(
+            &disk,
+            changes,
+            &guest::desired(),
+            &guest::links(),
+            |program, args| {
+                ran.push(format!("{program} {}", args.join(" ")));
+                if args[1] == "reapply" {
+                    Err(Error::Failed("no".into()))
+                } else {
+                    Ok(())
+                }
+            },
+        );
         (ran, errors.errors.iter().map(ToString::to_string).collect())
     }
 
@@ -121,12 +169,28 @@ mod tests {
         let uuids = [guest::eth1(), guest::eth2()].map(|planned| super::super::uuid(&planned));
         let up = |n: usize| format!("nmcli connection up uuid {} ifname eth{}", uuids[n - 1], n);
         let reload = "nmcli connection reload".to_owned();
-        assert_eq!(commands(&[change(1), change(2)], "other").0, [reload.clone(), up(1), up(2)]);
-        assert_eq!(commands(&[change(0), change(2)], "other").0, [reload.clone(), up(2)]);
+        assert_eq!(
+            commands(&[change(1), change(2)], "other").0,
+            [reload.clone(), up(1), up(2)]
+        );
+        assert_eq!(
+            commands(&[change(0), change(2)], "other").0,
+            [reload.clone(), up(2)]
+        );
         let (ran, errors) = commands(&[change(1), change(2)], &uuids[0]);
-        assert_eq!(ran, [reload.clone(), "nmcli device reapply eth1".to_owned(), up(2)]);
+        assert_eq!(
+            ran,
+            [
+                reload.clone(),
+                "nmcli device reapply eth1".to_owned(),
+                up(2)
+            ]
+        );
         assert_eq!(errors, ["no"]);
-        let gone = FileChange::Delete { path: change(1).path().to_owned(), old: String::new() };
+        let gone = FileChange::Delete {
+            path: change(1).path().to_owned(),
+            old: String::new(),
+        };
         assert_eq!(commands(&[gone], "other").0, [reload]);
     }
 
@@ -136,22 +200,42 @@ mod tests {
         let disk = Disk::new(root.path()).unwrap();
         fs::create_dir_all(root.path().join("run/NetworkManager")).unwrap();
         let mut ran = 0;
-        let gone = FileChange::Delete { path: change(1).path().to_owned(), old: String::new() };
-        let told = hand_over(&disk, &[gone], &guest::desired(), &guest::links(), |_, _| {
-            ran += 1;
-            if ran < 3 { Err(Error::Failed("Object does not exist".into())) } else { Ok(()) }
-        });
+        let gone = FileChange::Delete {
+            path: change(1).path().to_owned(),
+            old: String::new(),
+        };
+        let told = hand_over(
+            &disk,
+            &[gone],
+            &guest::desired(),
+            &guest::links(),
+            |_, _| {
+                ran += 1;
+                if ran < 3 {
+                    Err(Error::Failed("Object does not exist".into()))
+                } else {
+                    Ok(())
+                }
+            },
+        );
         assert!(told.told && told.errors.is_empty());
         assert_eq!(ran, 3);
     }
 
     #[test]
     fn nothing_is_told_without_a_new_keyfile_or_without_networkmanager() {
-        let other = FileChange::Delete { path: "/etc/netplan/60-eniroute-eth1.yaml".into(), old: String::new() };
+        let other = FileChange::Delete {
+            path: "/etc/netplan/60-eniroute-eth1.yaml".into(),
+            old: String::new(),
+        };
         assert_eq!(commands(&[other], "other").0, [""; 0]);
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         let run = |_: &str, _: &[&str]| -> Result<()> { panic!("nothing runs") };
-        assert!(hand_over(&disk, &[change(1)], &guest::desired(), &guest::links(), run).errors.is_empty());
+        assert!(
+            hand_over(&disk, &[change(1)], &guest::desired(), &guest::links(), run)
+                .errors
+                .is_empty()
+        );
     }
 }

@@ -51,7 +51,10 @@ pub struct NetworkManager {
 impl NetworkManager {
     /// Reads other people's profiles. Errors: one that cannot be read.
     pub fn read(disk: &Disk) -> Result<Self> {
-        Ok(Self { profiles: profile::read_all(disk)?, version: version(disk)? })
+        Ok(Self {
+            profiles: profile::read_all(disk)?,
+            version: version(disk)?,
+        })
     }
 
     fn owner(&self, planned: &Planned) -> Option<&Profile> {
@@ -69,12 +72,18 @@ impl NetworkManager {
             )
             + &self.section(planned, Family::Ipv4, guests)
             + &self.section(planned, Family::Ipv6, guests);
-        File { path: path(planned), mode: 0o600, text }
+        File {
+            path: path(planned),
+            mode: 0o600,
+            text,
+        }
     }
 
     fn section(&self, planned: &Planned, family: Family, guests: &[Rule]) -> String {
         let addresses = planned.addresses.iter().map(|address| address.net);
-        let addresses: Vec<_> = addresses.filter(|net| Family::of(net.addr()) == family).collect();
+        let addresses: Vec<_> = addresses
+            .filter(|net| Family::of(net.addr()) == family)
+            .collect();
         let mut text = match (family, addresses.is_empty()) {
             (Family::Ipv4, false) => "\n[ipv4]\nmethod=manual\n".to_owned(),
             (Family::Ipv4, true) => "\n[ipv4]\nmethod=disabled\n".to_owned(),
@@ -85,11 +94,18 @@ impl NetworkManager {
         for (number, net) in (1..).zip(addresses) {
             text += &format!("address{number}={net}\n");
         }
-        let routes = planned.routes.iter().filter(|route| route.family() == family && self.can_say(route));
+        let routes = planned
+            .routes
+            .iter()
+            .filter(|route| route.family() == family && self.can_say(route));
         for (number, route) in (1..).zip(routes) {
             text += &route_lines(number, route);
         }
-        let rules = planned.rules.iter().chain(guests).filter(|rule| rule.family == family);
+        let rules = planned
+            .rules
+            .iter()
+            .chain(guests)
+            .filter(|rule| rule.family == family);
         for (number, rule) in (1..).zip(rules) {
             text += &format!("routing-rule{number}={}\n", rule_words(rule));
         }
@@ -97,13 +113,20 @@ impl NetworkManager {
     }
 
     fn can_say(&self, route: &Route) -> bool {
-        route.kind == RouteKind::Unicast || self.version.is_some_and(|version| version >= ROUTE_TYPES)
+        route.kind == RouteKind::Unicast
+            || self.version.is_some_and(|version| version >= ROUTE_TYPES)
     }
 
     /// What is left to the boot service of an ENI that has a keyfile of ours.
     fn shortcoming(&self, planned: &Planned) -> Option<String> {
         let all = planned.routes.iter().all(|route| self.can_say(route));
-        (!all).then(|| note(planned, PROGRAM, "NetworkManager has no throw routes before version 1.36"))
+        (!all).then(|| {
+            note(
+                planned,
+                PROGRAM,
+                "NetworkManager has no throw routes before version 1.36",
+            )
+        })
     }
 }
 
@@ -115,23 +138,36 @@ impl Renderer for NetworkManager {
         let mut rendering = Rendering::default();
         let (primary, secondaries): (Vec<&Planned>, Vec<&Planned>) =
             share.enis.iter().partition(|planned| planned.eni.primary);
-        let rules: Vec<Rule> = share.rules_of.iter().flat_map(|planned| planned.rules.clone()).collect();
-        if let Some(planned) = primary.iter().find(|planned| planned.objects().next().is_some()) {
+        let rules: Vec<Rule> = share
+            .rules_of
+            .iter()
+            .flat_map(|planned| planned.rules.clone())
+            .collect();
+        if let Some(planned) = primary
+            .iter()
+            .find(|planned| planned.objects().next().is_some())
+        {
             rendering.notes.push(note(
                 planned,
                 PROGRAM,
                 "a keyfile has no drop-ins, and the primary never changes owner",
             ));
         }
-        let (owned, ours): (Vec<&Planned>, Vec<&Planned>) =
-            secondaries.into_iter().partition(|planned| self.owner(planned).is_some());
+        let (owned, ours): (Vec<&Planned>, Vec<&Planned>) = secondaries
+            .into_iter()
+            .partition(|planned| self.owner(planned).is_some());
         for planned in ours {
-            rendering.files.push(self.keyfile(&planned.without_owner(), &rules));
+            rendering
+                .files
+                .push(self.keyfile(&planned.without_owner(), &rules));
             rendering.complete.insert(planned.dev.clone());
             rendering.notes.extend(self.shortcoming(planned));
         }
         for planned in owned {
-            let owner = self.owner(planned).map(|owner| owner.path.display().to_string()).unwrap_or_default();
+            let owner = self
+                .owner(planned)
+                .map(|owner| owner.path.display().to_string())
+                .unwrap_or_default();
             rendering.notes.push(note(
                 planned,
                 PROGRAM,
@@ -158,15 +194,26 @@ fn path(planned: &Planned) -> PathBuf {
 fn uuid(planned: &Planned) -> String {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let hash = planned.eni.id.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    let hash = planned.eni.id.bytes().fold(BASIS, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
+    });
     let version = hash & !(0xf << 76) | 8 << 76;
     let hex = format!("{:032x}", version & !(0b11 << 62) | 0b10 << 62);
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 /// Every route says its metric: without one NetworkManager gives it the device's, in every table.
 fn route_lines(number: u32, route: &Route) -> String {
-    let via = route.via.unwrap_or_else(|| route.family().everything().addr());
+    let via = route
+        .via
+        .unwrap_or_else(|| route.family().everything().addr());
     let options = [
         (route.table != crate::net::MAIN).then(|| format!("table={}", route.table)),
         route.src.map(|src| format!("src={src}")),
@@ -184,8 +231,15 @@ fn route_lines(number: u32, route: &Route) -> String {
 
 fn rule_words(rule: &Rule) -> String {
     let from = rule.from.unwrap_or_else(|| rule.family.everything());
-    let suppress = rule.suppress_prefixlength.map(|length| format!(" suppress_prefixlength {length}"));
-    format!("priority {} from {from} table {}{}", rule.priority, rule.table, suppress.unwrap_or_default())
+    let suppress = rule
+        .suppress_prefixlength
+        .map(|length| format!(" suppress_prefixlength {length}"));
+    format!(
+        "priority {} from {from} table {}{}",
+        rule.priority,
+        rule.table,
+        suppress.unwrap_or_default()
+    )
 }
 
 /// The version by which the plugins' folder is called; of several the oldest, for an update may have left one.
@@ -193,9 +247,17 @@ fn version(disk: &Disk) -> Result<Option<(u32, u32)>> {
     let mut found = Vec::new();
     for libraries in PLUGINS {
         let mut folders = vec![PathBuf::from(libraries)];
-        folders.extend(disk.list(libraries)?.into_iter().filter(|path| path.to_string_lossy().ends_with("-linux-gnu")));
+        folders.extend(
+            disk.list(libraries)?
+                .into_iter()
+                .filter(|path| path.to_string_lossy().ends_with("-linux-gnu")),
+        );
         for folder in folders {
-            found.extend(disk.list(folder.join("NetworkManager"))?.iter().filter_map(|path| parse_version(path)));
+            found.extend(
+                disk.list(folder.join("NetworkManager"))?
+                    .iter()
+                    .filter_map(|path| parse_version(path)),
+            );
         }
     }
     Ok(found.into_iter().min())

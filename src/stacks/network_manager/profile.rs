@@ -44,9 +44,14 @@ impl Profile {
     /// Whether it is for this ENI's interface, by MAC or by name, and not for any that comes.
     pub fn names(&self, planned: &Planned) -> bool {
         match &self.which {
-            Which::Ethernet { name: None, mac: None } | Which::Other => false,
+            Which::Ethernet {
+                name: None,
+                mac: None,
+            }
+            | Which::Other => false,
             Which::Ethernet { name, mac } => {
-                name.as_deref().is_none_or(|name| name == &*planned.dev) && mac.is_none_or(|mac| mac == planned.eni.mac)
+                name.as_deref().is_none_or(|name| name == &*planned.dev)
+                    && mac.is_none_or(|mac| mac == planned.eni.mac)
             }
             Which::Ifcfg(ifcfg) => ifcfg.configures(planned),
         }
@@ -63,9 +68,15 @@ impl Profile {
             Which::Other
         } else {
             let name = get(&["connection"], "interface-name").map(str::to_owned);
-            Which::Ethernet { name, mac: get(&ethernet, "mac-address").and_then(|mac| mac.parse().ok()) }
+            Which::Ethernet {
+                name,
+                mac: get(&ethernet, "mac-address").and_then(|mac| mac.parse().ok()),
+            }
         };
-        Self { path: path.to_owned(), which }
+        Self {
+            path: path.to_owned(),
+            which,
+        }
     }
 }
 
@@ -73,13 +84,21 @@ impl Profile {
 pub fn read_all(disk: &Disk) -> Result<Vec<Profile>> {
     let mut profiles = Vec::new();
     for folder in FOLDERS {
-        for path in disk.list(folder)?.into_iter().filter(|path| is_keyfile(path)) {
+        for path in disk
+            .list(folder)?
+            .into_iter()
+            .filter(|path| is_keyfile(path))
+        {
             if let Some(text) = foreign(disk, &path)? {
                 profiles.push(Profile::parse(&path, &text));
             }
         }
     }
-    for path in disk.list(SCRIPTS)?.into_iter().filter(|path| is_ifcfg(path)) {
+    for path in disk
+        .list(SCRIPTS)?
+        .into_iter()
+        .filter(|path| is_ifcfg(path))
+    {
         if let Some(text) = foreign(disk, &path)? {
             let which = Which::Ifcfg(Ifcfg::parse(&path, &text));
             profiles.push(Profile { path, which });
@@ -97,8 +116,13 @@ fn foreign(disk: &Disk, path: &Path) -> Result<Option<String>> {
 
 /// NetworkManager passes over hidden files and editors' leftovers; in /etc a name needs no ending.
 fn is_keyfile(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let leftovers = ["~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", ".nmmeta"];
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let leftovers = [
+        "~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", ".nmmeta",
+    ];
     !name.starts_with('.') && !leftovers.iter().any(|end| name.ends_with(end))
 }
 
@@ -107,7 +131,10 @@ fn value<'a>(text: &'a str, sections: &[&str], key: &str) -> Option<&'a str> {
     let mut inside = false;
     let mut found = None;
     for line in text.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(section) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             inside = sections.contains(&section);
         } else if let Some((k, v)) = line.split_once('=').filter(|_| inside)
             && k.trim_end() == key

@@ -17,10 +17,15 @@ pub struct Record {
 impl Record {
     pub fn read(disk: &Disk, index: u32) -> Result<Self> {
         let text = disk.read(format!("{DEVICES}/{index}"))?.unwrap_or_default();
-        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let value = |key: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+        };
         Ok(Self {
             managed: value("managed") == Some("true"),
-            connection: value("connection-uuid").filter(|uuid| !uuid.is_empty()).map(str::to_owned),
+            connection: value("connection-uuid")
+                .filter(|uuid| !uuid.is_empty())
+                .map(str::to_owned),
         })
     }
 }

@@ -19,61 +19,93 @@ impl Ifcfg {
     pub fn parse(path: &Path, text: &str) -> Self {
         let assignment = |line: &str| {
             let line = line.trim_start();
-            let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-            let name = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let (key, value) = line
+                .strip_prefix("export ")
+                .unwrap_or(line)
+                .split_once('=')?;
+            let name =
+                !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             name.then(|| (key.to_owned(), unquote(value)))
         };
-        Self { path: path.to_owned(), values: text.lines().filter_map(assignment).collect() }
+        Self {
+            path: path.to_owned(),
+            values: text.lines().filter_map(assignment).collect(),
+        }
     }
 
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.values.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        self.values
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Whether it configures this ENI's interface: by its device, its hardware address, or its own name.
     pub fn configures(&self, planned: &Planned) -> bool {
         let mac = self.get("HWADDR").and_then(|mac| mac.parse().ok());
-        let named = mac == Some(planned.eni.mac) || self.get("DEVICE").unwrap_or(self.name()) == &*planned.dev;
+        let named = mac == Some(planned.eni.mac)
+            || self.get("DEVICE").unwrap_or(self.name()) == &*planned.dev;
         named && !self.name().contains(':')
     }
 
     /// Whether it is an alias file (`ifcfg-eth0:1`), which adds an address to a device that another configures.
     pub fn is_alias_of(&self, dev: &str) -> bool {
-        self.name().split_once(':').is_some_and(|(parent, _)| parent == dev)
+        self.name()
+            .split_once(':')
+            .is_some_and(|(parent, _)| parent == dev)
     }
 
     /// What follows `ifcfg-` in the file's name.
     fn name(&self) -> &str {
-        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = self
+            .path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         name.strip_prefix("ifcfg-").unwrap_or(name)
     }
 
     pub fn is_dhcp(&self) -> bool {
-        self.get("BOOTPROTO").is_some_and(|proto| proto.eq_ignore_ascii_case("dhcp"))
+        self.get("BOOTPROTO")
+            .is_some_and(|proto| proto.eq_ignore_ascii_case("dhcp"))
     }
 
     pub fn is_dhcpv6(&self) -> bool {
-        self.get("DHCPV6C").is_some_and(|yes| yes.eq_ignore_ascii_case("yes"))
+        self.get("DHCPV6C")
+            .is_some_and(|yes| yes.eq_ignore_ascii_case("yes"))
     }
 
     /// Whether it has a static IPv4 address: `IPADDR`, `IPADDR0`, `IPADDR1`, ...
     pub fn has_ipv4(&self) -> bool {
-        self.values.iter().any(|(key, value)| key.starts_with("IPADDR") && !value.is_empty())
+        self.values
+            .iter()
+            .any(|(key, value)| key.starts_with("IPADDR") && !value.is_empty())
     }
 
     /// Whether the address is one of its static ones: `IPADDR` with any number, `IPV6ADDR`, `IPV6ADDR_SECONDARIES`.
     pub fn has_address(&self, ip: IpAddr) -> bool {
         let addresses = |key: &str| key.starts_with("IPADDR") || key.starts_with("IPV6ADDR");
-        let values = self.values.iter().filter(|(key, _)| addresses(key)).map(|(_, value)| value);
+        let values = self
+            .values
+            .iter()
+            .filter(|(key, _)| addresses(key))
+            .map(|(_, value)| value);
         let words = values.flat_map(|value| value.split_whitespace());
-        words.filter_map(|word| word.split('/').next()?.parse::<IpAddr>().ok()).any(|address| address == ip)
+        words
+            .filter_map(|word| word.split('/').next()?.parse::<IpAddr>().ok())
+            .any(|address| address == ip)
     }
 }
 
 /// ifup passes over the same leftovers of editors and packages.
 pub fn is_ifcfg(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let leftovers = ["~", ".bak", ".old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave"];
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let leftovers = [
+        "~", ".bak", ".old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave",
+    ];
     name.starts_with("ifcfg-") && !leftovers.iter().any(|end| name.ends_with(end))
 }
 

@@ -5,35 +5,65 @@ use crate::files::FileChange;
 use crate::plan::Desired;
 use crate::stacks::guest;
 
-const OUT: &str = ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
+const OUT: &str =
+    ". To opt out: exclude it in /etc/eniroute.toml, then run: eniroute remove --eni ";
 
 fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::new(root.path()).unwrap();
     for (name, text) in files {
-        let file = File { path: path(name), mode: 0o644, text: (*text).into() };
+        let file = File {
+            path: path(name),
+            mode: 0o644,
+            text: (*text).into(),
+        };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    NetworkScripts::read(&disk).unwrap().render(&Share::whole(&Desired { enis, ..Desired::default() }))
+    NetworkScripts::read(&disk)
+        .unwrap()
+        .render(&Share::whole(&Desired {
+            enis,
+            ..Desired::default()
+        }))
 }
 
 fn names(rendering: &Rendering) -> Vec<&str> {
-    rendering.files.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap()).collect()
+    rendering
+        .files
+        .iter()
+        .map(|file| file.path.file_name().unwrap().to_str().unwrap())
+        .collect()
 }
 
 /// The text below the first line, which must be the ENI's marker; the mode is the same for all.
 fn body<'a>(rendering: &'a Rendering, name: &str) -> &'a str {
-    let file = rendering.files.iter().find(|file| file.path == path(name)).unwrap();
+    let file = rendering
+        .files
+        .iter()
+        .find(|file| file.path == path(name))
+        .unwrap();
     assert_eq!(file.mode, 0o644);
     let (first, rest) = file.text.split_once('\n').unwrap();
-    assert!(first.starts_with("# Written by eniroute for eni-") && first.contains(OUT), "{first}");
+    assert!(
+        first.starts_with("# Written by eniroute for eni-") && first.contains(OUT),
+        "{first}"
+    );
     rest
 }
 
 #[test]
 fn an_eni_that_nobody_configures_gets_all_five_files() {
     let rendering = render(&[], vec![guest::eth1()]);
-    assert_eq!(names(&rendering), ["ifcfg-eth1", "route-eth1", "rule-eth1", "route6-eth1", "rule6-eth1"]);
+    assert_eq!(
+        names(&rendering),
+        [
+            "ifcfg-eth1",
+            "route-eth1",
+            "rule-eth1",
+            "route6-eth1",
+            "rule6-eth1"
+        ]
+    );
     assert_eq!(
         body(&rendering, "ifcfg-eth1"),
         "DEVICE=eth1\nHWADDR=02:00:00:00:00:02\nTYPE=Ethernet\nONBOOT=yes\nBOOTPROTO=none\nNM_CONTROLLED=no\n\
@@ -61,7 +91,10 @@ fn an_eni_that_nobody_configures_gets_all_five_files() {
         "2001:db8:0:a::/64 dev eth1 table 10001 metric 1024\n\
          default via fe80:ec2::1 dev eth1 table 10001 metric 1024\n"
     );
-    assert_eq!(body(&rendering, "rule6-eth1"), "from 2001:db8:0:a::200 lookup 10001 priority 10001\n");
+    assert_eq!(
+        body(&rendering, "rule6-eth1"),
+        "from 2001:db8:0:a::200 lookup 10001 priority 10001\n"
+    );
 }
 
 #[test]
@@ -75,7 +108,8 @@ fn without_ipv6_there_are_no_ipv6_files() {
 fn further_ipv6_addresses_are_secondaries() {
     let mut eni = guest::eth1();
     for ip in ["2001:db8:0:a::201", "2001:db8:0:a::202"] {
-        eni.addresses.push(crate::net::Address::host(&eni.dev, ip.parse().unwrap()));
+        eni.addresses
+            .push(crate::net::Address::host(&eni.dev, ip.parse().unwrap()));
     }
     let rendering = render(&[], vec![eni]);
     let end = "IPV6ADDR=2001:db8:0:a::200/128\nIPV6ADDR_SECONDARIES=\"2001:db8:0:a::201/128 2001:db8:0:a::202/128\"\n";
@@ -84,8 +118,20 @@ fn further_ipv6_addresses_are_secondaries() {
 
 #[test]
 fn the_primary_keeps_its_owner_and_gets_aliases_routes_and_rules() {
-    let rendering = render(&[("ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\n")], vec![guest::primary()]);
-    assert_eq!(names(&rendering), ["ifcfg-eth0:0", "route-eth0", "rule-eth0", "route6-eth0", "rule6-eth0"]);
+    let rendering = render(
+        &[("ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\n")],
+        vec![guest::primary()],
+    );
+    assert_eq!(
+        names(&rendering),
+        [
+            "ifcfg-eth0:0",
+            "route-eth0",
+            "rule-eth0",
+            "route6-eth0",
+            "rule6-eth0"
+        ]
+    );
     assert_eq!(
         body(&rendering, "ifcfg-eth0:0"),
         "DEVICE=eth0:0\nIPADDR=10.0.0.11\nPREFIX=32\nNO_ALIASROUTING=yes\nARPCHECK=no\nARPUPDATE=no\n\
@@ -102,8 +148,14 @@ fn the_primary_keeps_its_owner_and_gets_aliases_routes_and_rules() {
 #[test]
 fn a_foreign_file_of_the_primary_stays_and_is_noted() {
     let owner = ("ifcfg-eth0", "BOOTPROTO=dhcp\n");
-    let rendering = render(&[owner, ("route-eth0", "10.9.0.0/16 via 10.0.0.1\n")], vec![guest::primary()]);
-    assert_eq!(names(&rendering), ["ifcfg-eth0:0", "rule-eth0", "route6-eth0", "rule6-eth0"]);
+    let rendering = render(
+        &[owner, ("route-eth0", "10.9.0.0/16 via 10.0.0.1\n")],
+        vec![guest::primary()],
+    );
+    assert_eq!(
+        names(&rendering),
+        ["ifcfg-eth0:0", "rule-eth0", "route6-eth0", "rule6-eth0"]
+    );
     let note = "eth0 (eni-0): a part is left to the boot service, because \
                 /etc/sysconfig/network-scripts/route-eth0 is somebody else's";
     assert_eq!(rendering.notes, [note]);
@@ -113,21 +165,40 @@ fn a_foreign_file_of_the_primary_stays_and_is_noted() {
 fn a_primary_that_no_ifcfg_file_configures_is_the_boot_service_s() {
     let rendering = render(&[], vec![guest::primary()]);
     assert_eq!(names(&rendering), [""; 0]);
-    assert!(rendering.notes[0].contains("no ifcfg file configures it"), "{:?}", rendering.notes);
+    assert!(
+        rendering.notes[0].contains("no ifcfg file configures it"),
+        "{:?}",
+        rendering.notes
+    );
 }
 
 #[test]
 fn a_foreign_dhcp_owner_of_a_secondary_stays_and_lacks_only_the_secondary_addresses() {
-    let owner = ("ifcfg-eni1", "DEVICE=\"eth1\"\nBOOTPROTO='dhcp'\nDHCPV6C=yes\n");
+    let owner = (
+        "ifcfg-eni1",
+        "DEVICE=\"eth1\"\nBOOTPROTO='dhcp'\nDHCPV6C=yes\n",
+    );
     let rendering = render(&[owner], vec![guest::eth1()]);
-    assert_eq!(names(&rendering), ["ifcfg-eth1:0", "route-eth1", "rule-eth1", "route6-eth1", "rule6-eth1"]);
+    assert_eq!(
+        names(&rendering),
+        [
+            "ifcfg-eth1:0",
+            "route-eth1",
+            "rule-eth1",
+            "route6-eth1",
+            "rule6-eth1"
+        ]
+    );
     assert!(body(&rendering, "ifcfg-eth1:0").starts_with("DEVICE=eth1:0\nIPADDR=10.0.0.21\n"));
     assert_eq!(rendering.notes, [""; 0]);
 }
 
 #[test]
 fn an_owner_found_by_its_hardware_address_keeps_what_it_has() {
-    let owner = ("ifcfg-Wired", "HWADDR=02:00:00:00:00:02\nBOOTPROTO=none\nIPADDR0=10.0.0.20\nPREFIX0=20\n");
+    let owner = (
+        "ifcfg-Wired",
+        "HWADDR=02:00:00:00:00:02\nBOOTPROTO=none\nIPADDR0=10.0.0.20\nPREFIX0=20\n",
+    );
     let alias = ("ifcfg-eth1:0", "DEVICE=eth1:0\nIPADDR=10.0.0.99\n");
     let rendering = render(&[owner, alias], vec![guest::eth1()]);
     assert_eq!(names(&rendering)[..2], ["ifcfg-eth1:1", "ifcfg-eth1:2"]);
@@ -143,15 +214,36 @@ fn an_owner_found_by_its_hardware_address_keeps_what_it_has() {
 fn ipv6_addresses_that_the_owner_has_are_not_repeated() {
     let owner = "BOOTPROTO=dhcp\nIPV6ADDR=2001:db8:0:a::7/64\nIPV6ADDR_SECONDARIES='2001:DB8:0:a::200/64 fd00::1'\n";
     let rendering = render(&[("ifcfg-eth1", owner)], vec![guest::eth1()]);
-    assert_eq!(names(&rendering), ["ifcfg-eth1:0", "route-eth1", "rule-eth1", "route6-eth1", "rule6-eth1"]);
+    assert_eq!(
+        names(&rendering),
+        [
+            "ifcfg-eth1:0",
+            "route-eth1",
+            "rule-eth1",
+            "route6-eth1",
+            "rule6-eth1"
+        ]
+    );
     assert!(body(&rendering, "ifcfg-eth1:0").contains("IPADDR=10.0.0.21\n"));
 }
 
 #[test]
 fn a_second_alias_file_for_ipv6_would_break_the_first() {
     let alias = ("ifcfg-eth1:6", "DEVICE=eth1:6\nIPV6ADDR=fd00::6/64\n");
-    let rendering = render(&[("ifcfg-eth1", "BOOTPROTO=dhcp\n"), alias], vec![guest::eth1()]);
-    assert_eq!(names(&rendering), ["ifcfg-eth1:0", "route-eth1", "rule-eth1", "route6-eth1", "rule6-eth1"]);
+    let rendering = render(
+        &[("ifcfg-eth1", "BOOTPROTO=dhcp\n"), alias],
+        vec![guest::eth1()],
+    );
+    assert_eq!(
+        names(&rendering),
+        [
+            "ifcfg-eth1:0",
+            "route-eth1",
+            "rule-eth1",
+            "route6-eth1",
+            "rule6-eth1"
+        ]
+    );
     let note = "eth1 (eni-1): its IPv6 addresses are left to the boot service, because ifup takes one alias file for \
                 IPv6, and /etc/sysconfig/network-scripts/ifcfg-eth1:6 is there";
     assert_eq!(rendering.notes, [note]);
@@ -159,9 +251,15 @@ fn a_second_alias_file_for_ipv6_would_break_the_first() {
 
 #[test]
 fn an_address_that_a_foreign_alias_has_is_not_repeated() {
-    let files = [("ifcfg-eth0", "BOOTPROTO=dhcp\n"), ("ifcfg-eth0:7", "DEVICE=eth0:7\nIPADDR=10.0.0.11\n")];
+    let files = [
+        ("ifcfg-eth0", "BOOTPROTO=dhcp\n"),
+        ("ifcfg-eth0:7", "DEVICE=eth0:7\nIPADDR=10.0.0.11\n"),
+    ];
     let rendering = render(&files, vec![guest::primary()]);
-    assert_eq!(names(&rendering), ["route-eth0", "rule-eth0", "route6-eth0", "rule6-eth0"]);
+    assert_eq!(
+        names(&rendering),
+        ["route-eth0", "rule-eth0", "route6-eth0", "rule6-eth0"]
+    );
 }
 
 #[test]
@@ -169,7 +267,11 @@ fn a_name_too_long_for_a_label_is_noted() {
     let mut eni = guest::primary();
     eni.dev = "enp0s31f6np0v1".into();
     let rendering = render(&[("ifcfg-enp0s31f6np0v1", "BOOTPROTO=dhcp\n")], vec![eni]);
-    assert!(rendering.notes[0].contains("no label as long as `enp0s31f6np0v1:0`"), "{:?}", rendering.notes);
+    assert!(
+        rendering.notes[0].contains("no label as long as `enp0s31f6np0v1:0`"),
+        "{:?}",
+        rendering.notes
+    );
 }
 
 #[test]
@@ -186,8 +288,12 @@ fn the_bands_of_main_routes_first_are_ip_s_own_words() {
 
 #[test]
 fn leftovers_and_files_of_ours_own_nothing() {
-    let ours = ("ifcfg-eth1", "# Written by eniroute for eni-1 (02:00:00:00:00:02).\nDEVICE=eth1\n");
-    let leftovers = ["ifcfg-eth1.rpmsave", "ifcfg-eth1.old", "ifcfg-eth1~"].map(|name| (name, "DEVICE=eth1\n"));
+    let ours = (
+        "ifcfg-eth1",
+        "# Written by eniroute for eni-1 (02:00:00:00:00:02).\nDEVICE=eth1\n",
+    );
+    let leftovers =
+        ["ifcfg-eth1.rpmsave", "ifcfg-eth1.old", "ifcfg-eth1~"].map(|name| (name, "DEVICE=eth1\n"));
     let rendering = render(&[&[ours][..], &leftovers].concat(), vec![guest::eth1()]);
     assert_eq!(names(&rendering)[0], "ifcfg-eth1");
 }
@@ -197,5 +303,8 @@ fn ifcfg_values_are_read_as_a_shell_would() {
     let text = "# a comment\nA=plain # not this\nB=\"two words\"\nC='a\"b'\nexport D=x\nE=a\\ b\nF=\nif true; then\n  G=in\nfi\n";
     let ifcfg = Ifcfg::parse(Path::new("/ifcfg-eth0"), text);
     let values = ["A", "B", "C", "D", "E", "F", "G"].map(|key| ifcfg.get(key).unwrap_or("-"));
-    assert_eq!(values, ["plain", "two words", "a\"b", "x", "a b", "-", "in"]);
+    assert_eq!(
+        values,
+        ["plain", "two words", "a\"b", "x", "a b", "-", "in"]
+    );
 }

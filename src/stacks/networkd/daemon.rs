@@ -16,14 +16,19 @@ const PROCESS: &str = "systemd-network";
 /// The unit of times in /proc: 100 a second on every architecture of EC2 (`USER_HZ`, proc(5)).
 const TICK: Duration = Duration::from_millis(10);
 
-const FOLDERS: [&str; 4] =
-    ["/usr/lib/systemd/network", "/usr/local/lib/systemd/network", "/run/systemd/network", "/etc/systemd/network"];
+const FOLDERS: [&str; 4] = [
+    "/usr/lib/systemd/network",
+    "/usr/local/lib/systemd/network",
+    "/run/systemd/network",
+    "/etc/systemd/network",
+];
 const LINKS: &str = "/run/systemd/netif/links";
 
 /// When this network's systemd-networkd started; `None` when none runs. A host sees the processes of its
 /// containers, too, so only one in our own network namespace counts.
 pub fn started() -> Result<Option<SystemTime>> {
-    let ours = network_of(Path::new("/proc/thread-self")).map_err(|e| Error::file("/proc/thread-self/net/dev", e))?;
+    let ours = network_of(Path::new("/proc/thread-self"))
+        .map_err(|e| Error::file("/proc/thread-self/net/dev", e))?;
     let processes = fs::read_dir("/proc").map_err(|e| Error::file("/proc", e))?;
     let mut folders = processes.flatten().map(|entry| entry.path());
     let found = folders.find(|process| {
@@ -45,7 +50,10 @@ fn start_of(process: &Path) -> Result<SystemTime> {
     let uptime = fs::read_to_string("/proc/uptime").map_err(|e| Error::file("/proc/uptime", e))?;
     let age = age(&stat, &uptime);
     let start = age.and_then(|age| SystemTime::now().checked_sub(age));
-    start.ok_or_else(|| Error::Parse { path, why: "holds no start time in field 22".to_owned() })
+    start.ok_or_else(|| Error::Parse {
+        path,
+        why: "holds no start time in field 22".to_owned(),
+    })
 }
 
 /// How old a process is: /proc/PID/stat has its start as ticks since the boot (field 22; the second one, in
@@ -54,7 +62,11 @@ fn age(stat: &str, uptime: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: u32 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let uptime = uptime.split_whitespace().next()?.parse().ok()?;
-    Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(TICK * ticks))
+    Some(
+        Duration::try_from_secs_f64(uptime)
+            .ok()?
+            .saturating_sub(TICK * ticks),
+    )
 }
 
 /// Every .network and .netdev file with its drop-ins, and the drop-ins' folders: one of those changes when a file
@@ -79,7 +91,10 @@ fn is_unit(path: &Path) -> bool {
 
 /// The unit that a file is, or adds to, whatever its folder.
 pub fn unit_of(path: &Path) -> Option<&str> {
-    let folder = path.parent().map(name).filter(|name| name.ends_with(".network.d"));
+    let folder = path
+        .parent()
+        .map(name)
+        .filter(|name| name.ends_with(".network.d"));
     let name = folder.unwrap_or_else(|| name(path)).trim_end_matches(".d");
     name.ends_with(".network").then_some(name)
 }
@@ -116,10 +131,18 @@ pub enum Progress {
 impl Record {
     /// `None` when there is no such interface.
     pub fn read(disk: &Disk, dev: &str, unit: &str) -> Option<Self> {
-        let index = disk.read(format!("/sys/class/net/{dev}/ifindex")).ok().flatten()?;
+        let index = disk
+            .read(format!("/sys/class/net/{dev}/ifindex"))
+            .ok()
+            .flatten()?;
         let path = Path::new(LINKS).join(index.trim());
         let stamp = disk.stamp(&path);
-        Some(Self { path, dev: dev.to_owned(), unit: unit.to_owned(), stamp })
+        Some(Self {
+            path,
+            dev: dev.to_owned(),
+            unit: unit.to_owned(),
+            stamp,
+        })
     }
 
     pub fn progress(&self, disk: &Disk) -> Progress {
@@ -139,9 +162,12 @@ impl Record {
         let why = match (self.is_by_unit(&record), is_in_state(&record, "configured")) {
             (true, true) => return None,
             (true, false) => format!("has begun to configure {dev} by {unit}, and is not done yet"),
-            (false, _) => format!("was told to reload, but does not run {dev} by {unit} (it runs it by {by})"),
+            (false, _) => {
+                format!("was told to reload, but does not run {dev} by {unit} (it runs it by {by})")
+            }
         };
-        let remedy = format!("`networkctl status {dev}` and `journalctl -u systemd-networkd` tell why");
+        let remedy =
+            format!("`networkctl status {dev}` and `journalctl -u systemd-networkd` tell why");
         Some(format!(
             "systemd-networkd {why}; the kernel is right meanwhile, and the files are there for its next start. {remedy}"
         ))
@@ -177,7 +203,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         let write = |path: &str, text: &str| {
-            let file = File { path: path.into(), mode: 0o644, text: text.to_owned() };
+            let file = File {
+                path: path.into(),
+                mode: 0o644,
+                text: text.to_owned(),
+            };
             disk.commit(&FileChange::Create(file)).unwrap();
         };
         let record = |unit: &str, state: &str| {
@@ -190,19 +220,35 @@ mod tests {
         record("20-all.network", "configured");
         let before = Record::read(&disk, "eth1", "10-ours.network").unwrap();
         for (unit, state, progress, complaint) in [
-            ("20-all.network", "configured", Progress::None, Some("runs it by /etc/systemd/network/20-all.network")),
-            ("10-ours.network", "configuring", Progress::Begun, Some("has begun to configure eth1")),
+            (
+                "20-all.network",
+                "configured",
+                Progress::None,
+                Some("runs it by /etc/systemd/network/20-all.network"),
+            ),
+            (
+                "10-ours.network",
+                "configuring",
+                Progress::Begun,
+                Some("has begun to configure eth1"),
+            ),
             ("10-ours.network", "configured", Progress::Done, None),
         ] {
             record(unit, state);
             assert_eq!(before.progress(&disk), progress, "{unit} {state}");
             let said = before.complaint(&disk);
             assert_eq!(said.is_some(), complaint.is_some(), "{said:?}");
-            assert!(complaint.is_none_or(|words| said.is_some_and(|said| said.contains(words))), "{unit} {state}");
+            assert!(
+                complaint.is_none_or(|words| said.is_some_and(|said| said.contains(words))),
+                "{unit} {state}"
+            );
         }
         // Somebody else had it loaded before us: it is not written anew, and there is nothing to tell.
         let later = Record::read(&disk, "eth1", "10-ours.network").unwrap();
-        assert_eq!((later.progress(&disk), later.complaint(&disk)), (Progress::None, None));
+        assert_eq!(
+            (later.progress(&disk), later.complaint(&disk)),
+            (Progress::None, None)
+        );
     }
 
     #[test]
@@ -210,7 +256,10 @@ mod tests {
         for (path, unit) in [
             ("/run/systemd/network/10-a.network", Some("10-a.network")),
             ("/etc/systemd/network/10-a.network.d", Some("10-a.network")),
-            ("/usr/lib/systemd/network/10-a.network.d/x.conf", Some("10-a.network")),
+            (
+                "/usr/lib/systemd/network/10-a.network.d/x.conf",
+                Some("10-a.network"),
+            ),
             ("/etc/systemd/network/10-a.netdev", None),
         ] {
             assert_eq!(unit_of(Path::new(path)), unit, "{path}");

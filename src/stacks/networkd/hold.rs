@@ -16,7 +16,11 @@ use crate::stacks::networkd::nic::Nic;
 pub const FOLDER: &str = "/run/systemd/network";
 
 /// What tells eniroute of a new NIC. Without it nobody would ever configure one.
-const HOOKS: [&str; 3] = ["/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
+const HOOKS: [&str; 3] = [
+    "/etc/udev/rules.d",
+    "/usr/lib/udev/rules.d",
+    "/lib/udev/rules.d",
+];
 const HOOK: &str = "99-eniroute.rules";
 
 /// What the NICs that are there are told from a newcomer by.
@@ -37,11 +41,31 @@ pub fn file(
     catch_all: &str,
     units: &BTreeMap<Dev, String>,
 ) -> Result<Option<File>> {
-    let hooked = HOOKS.iter().any(|folder| disk.exists(Path::new(folder).join(HOOK)));
-    let Some(primary) = desired.enis.iter().find(|planned| planned.eni.primary && hooked) else { return Ok(None) };
-    let Some(present) = present(disk, desired, links, units)? else { return Ok(None) };
-    let words = |words: &BTreeSet<String>| words.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let paths = if present.paths.is_empty() { String::new() } else { format!("Path=!{}\n", words(&present.paths)) };
+    let hooked = HOOKS
+        .iter()
+        .any(|folder| disk.exists(Path::new(folder).join(HOOK)));
+    let Some(primary) = desired
+        .enis
+        .iter()
+        .find(|planned| planned.eni.primary && hooked)
+    else {
+        return Ok(None);
+    };
+    let Some(present) = present(disk, desired, links, units)? else {
+        return Ok(None);
+    };
+    let words = |words: &BTreeSet<String>| {
+        words
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let paths = if present.paths.is_empty() {
+        String::new()
+    } else {
+        format!("Path=!{}\n", words(&present.paths))
+    };
     let text = format!(
         "{}# What comes later is left alone until eniroute knows it.\n\
          [Match]\nDriver={}\nName=!{}\n{paths}[Link]\nUnmanaged=yes\n",
@@ -49,19 +73,32 @@ pub fn file(
         words(&present.drivers),
         words(&present.names)
     );
-    Ok(Some(File { path: Path::new(FOLDER).join(name(catch_all)), mode: 0o644, text }))
+    Ok(Some(File {
+        path: Path::new(FOLDER).join(name(catch_all)),
+        mode: 0o644,
+        text,
+    }))
 }
 
 /// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all.
-fn present(disk: &Disk, desired: &Desired, links: &[Link], units: &BTreeMap<Dev, String>) -> Result<Option<Present>> {
+fn present(
+    disk: &Disk,
+    desired: &Desired,
+    links: &[Link],
+    units: &BTreeMap<Dev, String>,
+) -> Result<Option<Present>> {
     let mut present = Present::default();
     for link in links.iter().filter(|link| link.is_nic()) {
         let nic = Nic::read(disk, link)?;
         let path = nic.property("ID_PATH").map(str::to_owned);
         let planned = desired.enis.iter().find(|planned| planned.dev == link.name);
-        let skipped = desired.skipped.iter().any(|skipped| skipped.dev.as_ref() == Some(&link.name));
+        let skipped = desired
+            .skipped
+            .iter()
+            .any(|skipped| skipped.dev.as_ref() == Some(&link.name));
         let is_ours = |unit: &String| unit.contains("eniroute-");
-        let owned = nic.unit.is_some_and(|unit| !is_ours(&unit)) && !units.get(&link.name).is_some_and(is_ours);
+        let owned = nic.unit.is_some_and(|unit| !is_ours(&unit))
+            && !units.get(&link.name).is_some_and(is_ours);
         if skipped || owned || planned.is_some_and(|planned| planned.eni.primary) {
             present.names.extend(nic.names);
             match path {
@@ -79,7 +116,10 @@ fn present(disk: &Disk, desired: &Desired, links: &[Link], units: &BTreeMap<Dev,
 
 /// The last name before `catch_all`'s, so that no other definition is shadowed.
 fn name(catch_all: &str) -> String {
-    format!("{}-~eniroute-newcomers.network", catch_all.trim_end_matches(".network"))
+    format!(
+        "{}-~eniroute-newcomers.network",
+        catch_all.trim_end_matches(".network")
+    )
 }
 
 #[cfg(test)]
@@ -92,7 +132,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         for (path, text) in files {
-            let file = File { path: path.into(), mode: 0o644, text: (*text).into() };
+            let file = File {
+                path: path.into(),
+                mode: 0o644,
+                text: (*text).into(),
+            };
             disk.commit(&FileChange::Create(file)).unwrap();
         }
         for dev in ["eth0", "eth1"] {
@@ -104,13 +148,19 @@ mod tests {
         let mut links = guest::links();
         links.iter_mut().for_each(|link| link.kind = None);
         let found = file(&disk, &guest::desired(), &links, "20-dhcp.network", &units).unwrap()?;
-        assert_eq!(found.path, Path::new("/run/systemd/network/20-dhcp-~eniroute-newcomers.network"));
+        assert_eq!(
+            found.path,
+            Path::new("/run/systemd/network/20-dhcp-~eniroute-newcomers.network")
+        );
         Some(found.text.split_once("[Match]\n").unwrap().1.to_owned())
     }
 
     /// udev's record of an interface.
     fn udev(index: u32) -> (String, String) {
-        (format!("/run/udev/data/n{index}"), format!("I:1\nE:ID_PATH=pci-0000:00:0{index}.0\n"))
+        (
+            format!("/run/udev/data/n{index}"),
+            format!("I:1\nE:ID_PATH=pci-0000:00:0{index}.0\n"),
+        )
     }
 
     #[test]
@@ -120,24 +170,55 @@ mod tests {
         let (udev0, udev2) = (udev(eth0.index), udev(eth2.index));
         let paths = [(udev0.0.as_str(), udev0.1.as_str()), (&udev2.0, &udev2.1)];
         let path = format!("/run/systemd/netif/links/{}", eth2.index);
-        let record = (path.as_str(), "NETWORK_FILE=/run/systemd/network/20-dhcp.network\n");
+        let record = (
+            path.as_str(),
+            "NETWORK_FILE=/run/systemd/network/20-dhcp.network\n",
+        );
         let unit = ("/run/systemd/network/20-dhcp.network", "");
-        assert_eq!(text(&[record, unit, paths[0], paths[1]]), None, "nothing tells eniroute of a new NIC");
-        assert_eq!(text(&[hook, unit]), None, "nothing but its names tells the primary");
-        assert_eq!(text(&[hook, record, unit, paths[0]]), None, "nothing but its names tells eth2");
+        assert_eq!(
+            text(&[record, unit, paths[0], paths[1]]),
+            None,
+            "nothing tells eniroute of a new NIC"
+        );
+        assert_eq!(
+            text(&[hook, unit]),
+            None,
+            "nothing but its names tells the primary"
+        );
+        assert_eq!(
+            text(&[hook, record, unit, paths[0]]),
+            None,
+            "nothing but its names tells eth2"
+        );
 
         let words = |words: &[String]| words.join(" ");
         let named = |links: &[&Link]| {
-            let names = links.iter().flat_map(|link| [vec![link.name.to_string()], link.altnames.clone()].concat());
+            let names = links
+                .iter()
+                .flat_map(|link| [vec![link.name.to_string()], link.altnames.clone()].concat());
             let names: BTreeSet<_> = names.collect();
-            let paths = links.iter().map(|link| format!("pci-0000:00:0{}.0", link.index)).collect::<Vec<_>>();
+            let paths = links
+                .iter()
+                .map(|link| format!("pci-0000:00:0{}.0", link.index))
+                .collect::<Vec<_>>();
             let names = words(&names.into_iter().collect::<Vec<_>>());
-            Some(format!("Driver=ena\nName=!{names}\nPath=!{}\n[Link]\nUnmanaged=yes\n", words(&paths)))
+            Some(format!(
+                "Driver=ena\nName=!{names}\nPath=!{}\n[Link]\nUnmanaged=yes\n",
+                words(&paths)
+            ))
         };
         assert_eq!(text(&[hook, unit, paths[0]]), named(&[&eth0]));
-        assert_eq!(text(&[hook, record, unit, paths[0], paths[1]]), named(&[&eth0, &eth2]));
+        assert_eq!(
+            text(&[hook, record, unit, paths[0], paths[1]]),
+            named(&[&eth0, &eth2])
+        );
         let ours = record.1.replace("20-dhcp", "10-eniroute-eth2");
-        let files = [hook, (record.0, &ours), ("/run/systemd/network/10-eniroute-eth2.network", ""), paths[0]];
+        let files = [
+            hook,
+            (record.0, &ours),
+            ("/run/systemd/network/10-eniroute-eth2.network", ""),
+            paths[0],
+        ];
         assert_eq!(text(&files), named(&[&eth0]));
     }
 
@@ -145,10 +226,16 @@ mod tests {
     fn the_name_comes_just_before_the_catch_all() {
         for (catch_all, before) in [
             ("10-netplan-all-en.network", "10-netplan-all-em.network"),
-            ("10-netplan-all-en.network", "10-netplan-a-eniroute-eth1.network"),
+            (
+                "10-netplan-all-en.network",
+                "10-netplan-a-eniroute-eth1.network",
+            ),
             ("20-dhcp.network", "20-dhcp-eth3.network"),
         ] {
-            assert!(before < name(catch_all).as_str() && name(catch_all).as_str() < catch_all, "{catch_all}");
+            assert!(
+                before < name(catch_all).as_str() && name(catch_all).as_str() < catch_all,
+                "{catch_all}"
+            );
         }
     }
 }

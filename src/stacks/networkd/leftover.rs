@@ -15,25 +15,41 @@ use crate::stacks::stack::Before;
 /// it goes: a client that is to go on has its new lease, and makes nothing of it.
 pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec<Change> {
     let enis = desired.enis.iter().filter(|planned| !planned.eni.primary);
-    let there = enis.flat_map(|planned| &planned.addresses).filter(|wanted| observed.addresses.contains(wanted));
+    let there = enis
+        .flat_map(|planned| &planned.addresses)
+        .filter(|wanted| observed.addresses.contains(wanted));
     let twins = |wanted: &Address| {
-        let found = observed.addresses.iter().filter(|up| up.is_same_ip(wanted) && up.net != wanted.net);
+        let found = observed
+            .addresses
+            .iter()
+            .filter(|up| up.is_same_ip(wanted) && up.net != wanted.net);
         found.cloned().collect::<Vec<_>>()
     };
     let goes = |address: &Address| {
-        let waits = observed.expiring.contains_key(address) && waits(before, &address.dev, observed);
+        let waits =
+            observed.expiring.contains_key(address) && waits(before, &address.dev, observed);
         waits || is_complete(before, &address.dev)
     };
-    there.flat_map(twins).filter(goes).map(|lease| Change::Remove(Object::Address(lease))).collect()
+    there
+        .flat_map(twins)
+        .filter(goes)
+        .map(|lease| Change::Remove(Object::Address(lease)))
+        .collect()
 }
 
 fn is_complete(before: &Before, dev: &Dev) -> bool {
-    before.units.get(dev).is_some_and(|unit| unit.contains("eniroute-"))
+    before
+        .units
+        .get(dev)
+        .is_some_and(|unit| unit.contains("eniroute-"))
 }
 
 /// The owner's client on `dev` had its default in main, and has not any more, though networkd has had its time.
 fn waits(before: &Before, dev: &Dev, observed: &Observed) -> bool {
-    let mut defaults = before.kept.iter().filter(|route| route.dst.prefix_len() == 0 && route.leaves_by(dev));
+    let mut defaults = before
+        .kept
+        .iter()
+        .filter(|route| route.dst.prefix_len() == 0 && route.leaves_by(dev));
     before.units.contains_key(dev) && defaults.any(|route| !observed.routes.contains(route))
 }
 
@@ -46,12 +62,22 @@ mod tests {
     use crate::stacks::guest;
 
     fn address(dev: &str, net: &str) -> Address {
-        Address { dev: dev.into(), net: net.parse().unwrap() }
+        Address {
+            dev: dev.into(),
+            net: net.parse().unwrap(),
+        }
     }
 
     fn found(unit: &str, kept: &[Route], observed: &Observed) -> Vec<Change> {
         let units = BTreeMap::from([("eth1".into(), unit.to_owned())]);
-        leftovers(&Before { units, kept: kept.to_vec() }, &guest::desired(), observed)
+        leftovers(
+            &Before {
+                units,
+                kept: kept.to_vec(),
+            },
+            &guest::desired(),
+            observed,
+        )
     }
 
     #[test]
@@ -64,14 +90,33 @@ mod tests {
             ..Observed::default()
         };
         let (complete, owner_s) = ("10-eniroute-eth1.network", "10-netplan-eth1.network");
-        assert_eq!(found(complete, &[], &observed), [], "networkd is not done: ours is not there");
+        assert_eq!(
+            found(complete, &[], &observed),
+            [],
+            "networkd is not done: ours is not there"
+        );
         observed.addresses.push(ours);
         observed.expiring.insert(lease.clone(), 3000);
-        assert_eq!(found(complete, &[], &observed), [Change::Remove(Object::Address(lease.clone()))]);
-        assert_eq!(found(owner_s, &[], &observed), [], "its owner's lease stays");
+        assert_eq!(
+            found(complete, &[], &observed),
+            [Change::Remove(Object::Address(lease.clone()))]
+        );
+        assert_eq!(
+            found(owner_s, &[], &observed),
+            [],
+            "its owner's lease stays"
+        );
 
-        let default = guest::eth1().routes.into_iter().find(|route| route.dst.prefix_len() == 0).unwrap();
-        let default = Route { table: MAIN, metric: 200, ..default };
+        let default = guest::eth1()
+            .routes
+            .into_iter()
+            .find(|route| route.dst.prefix_len() == 0)
+            .unwrap();
+        let default = Route {
+            table: MAIN,
+            metric: 200,
+            ..default
+        };
         let kept = std::slice::from_ref(&default);
         assert_eq!(
             found(owner_s, kept, &observed),
@@ -79,7 +124,11 @@ mod tests {
             "the client waits"
         );
         observed.expiring.clear();
-        assert_eq!(found(owner_s, kept, &observed), [], "an address without an end is no lease");
+        assert_eq!(
+            found(owner_s, kept, &observed),
+            [],
+            "an address without an end is no lease"
+        );
         observed.expiring.insert(lease, 3000);
         observed.routes.push(default.clone());
         assert_eq!(found(owner_s, kept, &observed), [], "the client is done");

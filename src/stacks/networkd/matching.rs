@@ -25,10 +25,21 @@ impl Match {
             self.conditions.remove(key);
             return;
         }
-        let (not, list) = value.strip_prefix('!').map_or(("", value), |list| ("!", list));
-        let quotes = if is_plain(key) { Quotes::Kept } else { Quotes::Taken };
-        let words = words(list, quotes).into_iter().map(|word| format!("{not}{word}"));
-        self.conditions.entry(key.to_owned()).or_default().extend(words);
+        let (not, list) = value
+            .strip_prefix('!')
+            .map_or(("", value), |list| ("!", list));
+        let quotes = if is_plain(key) {
+            Quotes::Kept
+        } else {
+            Quotes::Taken
+        };
+        let words = words(list, quotes)
+            .into_iter()
+            .map(|word| format!("{not}{word}"));
+        self.conditions
+            .entry(key.to_owned())
+            .or_default()
+            .extend(words);
     }
 
     /// Without any condition networkd passes over the file.
@@ -40,23 +51,28 @@ impl Match {
     /// here (the host, a kernel argument); only networkd's own choice tells then.
     pub fn holds(&self, nic: &Nic, mac: Option<Mac>, unknown: bool) -> bool {
         let permanent = mac.filter(|_| nic.is_permanent);
-        self.conditions.iter().filter(|(_, list)| !list.is_empty()).all(|(key, list)| match key.as_str() {
-            // Any of its names will do: to networkd an interface is not called eth0 while it has another name, too.
-            "Name" => nic.names.iter().any(|name| passes(list, Some(name))),
-            "MACAddress" => mac.is_some_and(|mac| has_mac(list, mac)),
-            "PermanentMACAddress" => permanent.is_some_and(|mac| has_mac(list, mac)),
-            "Path" => passes(list, nic.property("ID_PATH")),
-            "Driver" => passes(list, nic.driver.as_deref()),
-            "Kind" => passes(list, nic.kind.as_deref()),
-            "Type" => passes(list, Some("ether")),
-            "Property" => list.iter().all(|word| has_property(word, nic)),
-            _ => unknown,
-        })
+        self.conditions
+            .iter()
+            .filter(|(_, list)| !list.is_empty())
+            .all(|(key, list)| match key.as_str() {
+                // Any of its names will do: to networkd an interface is not called eth0 while it has another name, too.
+                "Name" => nic.names.iter().any(|name| passes(list, Some(name))),
+                "MACAddress" => mac.is_some_and(|mac| has_mac(list, mac)),
+                "PermanentMACAddress" => permanent.is_some_and(|mac| has_mac(list, mac)),
+                "Path" => passes(list, nic.property("ID_PATH")),
+                "Driver" => passes(list, nic.driver.as_deref()),
+                "Kind" => passes(list, nic.kind.as_deref()),
+                "Type" => passes(list, Some("ether")),
+                "Property" => list.iter().all(|word| has_property(word, nic)),
+                _ => unknown,
+            })
     }
 
     /// It names a single interface, so that additions for that one hit no other.
     pub fn is_for_one(&self) -> bool {
-        IDENTITIES.iter().any(|key| self.named(key).is_some_and(|names| names.len() == 1))
+        IDENTITIES
+            .iter()
+            .any(|key| self.named(key).is_some_and(|names| names.len() == 1))
     }
 
     /// It names its interfaces one by one, so none that comes later is among them.
@@ -66,7 +82,11 @@ impl Match {
 
     /// What a list names in so many words, each once; `None` where a glob may stand for anything.
     fn named(&self, key: &str) -> Option<BTreeSet<String>> {
-        let wanted = self.conditions.get(key)?.iter().filter(|word| !word.starts_with('!'));
+        let wanted = self
+            .conditions
+            .get(key)?
+            .iter()
+            .filter(|word| !word.starts_with('!'));
         let wanted: BTreeSet<String> = wanted.map(|word| word.to_lowercase()).collect();
         (!wanted.is_empty() && !wanted.iter().any(|word| is_glob(word))).then_some(wanted)
     }
@@ -80,7 +100,8 @@ fn is_plain(key: &str) -> bool {
 /// A list of globs: none with a `!` may match, and where there is one without, one of those must.
 fn passes(list: &[String], text: Option<&str>) -> bool {
     let is_match = |glob: &str| text.is_some_and(|text| fnmatch(glob, text));
-    let (not, wanted): (Vec<&String>, Vec<&String>) = list.iter().partition(|word| word.starts_with('!'));
+    let (not, wanted): (Vec<&String>, Vec<&String>) =
+        list.iter().partition(|word| word.starts_with('!'));
     let excluded = not.iter().any(|word| is_match(&word[1..]));
     !excluded && (wanted.is_empty() || wanted.iter().any(|word| is_match(word)))
 }
@@ -92,7 +113,9 @@ fn has_mac(list: &[String], mac: Mac) -> bool {
 /// Twelve digits, in pairs with `:` or `-`, or in fours with `.`.
 fn mac_of(word: &str) -> Option<Mac> {
     let digits: Vec<char> = word.chars().filter(char::is_ascii_hexdigit).collect();
-    let shape = [(':', 2), ('-', 2), ('.', 4)].into_iter().find(|(separator, _)| word.contains(*separator));
+    let shape = [(':', 2), ('-', 2), ('.', 4)]
+        .into_iter()
+        .find(|(separator, _)| word.contains(*separator));
     let (separator, length) = shape?;
     let whole = word.split(separator).all(|part| part.len() == length) && digits.len() == 12;
     let pairs: Vec<String> = digits.chunks(2).map(|pair| pair.iter().collect()).collect();
@@ -101,9 +124,12 @@ fn mac_of(word: &str) -> Option<Mac> {
 
 /// A property of udev's, `KEY=GLOB`.
 fn has_property(word: &str, nic: &Nic) -> bool {
-    let (not, pair) = word.strip_prefix('!').map_or((false, word), |pair| (true, pair));
+    let (not, pair) = word
+        .strip_prefix('!')
+        .map_or((false, word), |pair| (true, pair));
     let is_match = |(key, glob)| nic.property(key).is_some_and(|value| fnmatch(glob, value));
-    pair.split_once('=').is_some_and(|pair| is_match(pair) != not)
+    pair.split_once('=')
+        .is_some_and(|pair| is_match(pair) != not)
 }
 
 #[cfg(test)]

@@ -57,7 +57,11 @@ impl Networkd {
     /// Reads the .network files of others. Errors: one that cannot be read.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
         let (units, nics) = (read::units(disk)?, Nic::read_all(disk, links)?);
-        Ok(Self { shared: read::shared(units.values(), &nics), units, nics })
+        Ok(Self {
+            shared: read::shared(units.values(), &nics),
+            units,
+            nics,
+        })
     }
 
     /// A file that is one interface's alone, so that something may be added to it.
@@ -69,32 +73,53 @@ impl Networkd {
     fn place(&self, planned: &Planned) -> Result<Place<'_>, String> {
         let winner = self.winner(planned);
         match winner.filter(|unit| self.is_own(unit)) {
-            Some(owner) => Ok(Place { unit: owner.name.clone(), owner: Some(owner) }),
-            None if planned.eni.primary => Err("no file is its alone, and the primary never changes owner".into()),
-            None => Ok(Place { unit: own_unit(planned, winner)?, owner: None }),
+            Some(owner) => Ok(Place {
+                unit: owner.name.clone(),
+                owner: Some(owner),
+            }),
+            None if planned.eni.primary => {
+                Err("no file is its alone, and the primary never changes owner".into())
+            }
+            None => Ok(Place {
+                unit: own_unit(planned, winner)?,
+                owner: None,
+            }),
         }
     }
 
     /// The file of somebody else's that configures the interface, or would without us. networkd's own choice
     /// counts, where it made one; else the order of the names decides.
     fn winner(&self, planned: &Planned) -> Option<&Unit> {
-        let unknown = Nic { names: vec![planned.dev.to_string()], ..Nic::default() };
+        let unknown = Nic {
+            names: vec![planned.dev.to_string()],
+            ..Nic::default()
+        };
         let nic = self.nics.get(&planned.dev).unwrap_or(&unknown);
         let chosen = nic.unit.as_ref().and_then(|unit| self.units.get(unit));
-        chosen.or_else(|| self.units.values().find(|unit| unit.matches(nic, planned.eni.mac)))
+        chosen.or_else(|| {
+            self.units
+                .values()
+                .find(|unit| unit.matches(nic, planned.eni.mac))
+        })
     }
 
     fn is_permanent(&self, planned: &Planned) -> bool {
-        self.nics.get(&planned.dev).is_some_and(|nic| nic.is_permanent)
+        self.nics
+            .get(&planned.dev)
+            .is_some_and(|nic| nic.is_permanent)
     }
 
     fn add(&self, planned: &Planned, place: &Result<Place, String>, rendering: &mut Rendering) {
         match place {
             Ok(place) => {
                 if !planned.eni.primary {
-                    rendering.units.insert(planned.dev.clone(), place.unit.clone());
+                    rendering
+                        .units
+                        .insert(planned.dev.clone(), place.unit.clone());
                 }
-                rendering.complete.extend(place.owner.is_none().then(|| planned.dev.clone()));
+                rendering
+                    .complete
+                    .extend(place.owner.is_none().then(|| planned.dev.clone()));
                 rendering.files.extend(self.file(planned, place));
             }
             Err(why) => rendering.notes.push(note(planned, "networkd", why)),
@@ -104,12 +129,20 @@ impl Networkd {
     /// All of the ENI's own, also what its owner has: see netplan.
     fn file(&self, planned: &Planned, place: &Place) -> Option<File> {
         let whole = planned.without_owner();
-        let planned = if place.owner.is_none() { &whole } else { planned };
+        let planned = if place.owner.is_none() {
+            &whole
+        } else {
+            planned
+        };
         let addresses: Vec<_> = planned.addresses.iter().collect();
         let routes: Vec<&Route> = planned.routes.iter().collect();
         let rules: Vec<&Rule> = planned.rules.iter().collect();
         match place.owner {
-            Some(_) => unit::drop_in(planned, &place.unit, &unit::additions(&addresses, &routes, &rules)),
+            Some(_) => unit::drop_in(
+                planned,
+                &place.unit,
+                &unit::additions(&addresses, &routes, &rules),
+            ),
             None => {
                 let text = self.head(planned) + &unit::routes(&routes) + &unit::rules(&rules);
                 Some(unit::file(planned, &place.unit, &text))
@@ -120,7 +153,11 @@ impl Networkd {
     /// A VLAN or bridge on the ENI copies its MAC, but has no permanent one: so that one is asked for, where the
     /// driver tells it.
     fn head(&self, planned: &Planned) -> String {
-        let key = if self.is_permanent(planned) { "PermanentMACAddress" } else { "MACAddress" };
+        let key = if self.is_permanent(planned) {
+            "PermanentMACAddress"
+        } else {
+            "MACAddress"
+        };
         let addresses: Vec<_> = planned.addresses.iter().collect();
         format!(
             "[Match]\n{key}={}\n[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n{}",
@@ -132,9 +169,17 @@ impl Networkd {
 
 /// A name for a complete file that sorts before the one that holds the interface now.
 fn own_unit(planned: &Planned, winner: Option<&Unit>) -> Result<String, String> {
-    let names = ["10", "05", "00"].map(|prefix| format!("{prefix}-eniroute-{}.network", planned.dev));
-    let found = names.into_iter().find(|name| winner.is_none_or(|winner| *name < winner.name));
-    found.ok_or_else(|| format!("no name of ours sorts before {}", winner.map_or("", |winner| &winner.name)))
+    let names =
+        ["10", "05", "00"].map(|prefix| format!("{prefix}-eniroute-{}.network", planned.dev));
+    let found = names
+        .into_iter()
+        .find(|name| winner.is_none_or(|winner| *name < winner.name));
+    found.ok_or_else(|| {
+        format!(
+            "no name of ours sorts before {}",
+            winner.map_or("", |winner| &winner.name)
+        )
+    })
 }
 
 impl Renderer for Networkd {
@@ -144,20 +189,37 @@ impl Renderer for Networkd {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
         let primary = share.enis.iter().find(|planned| planned.eni.primary);
-        let catch_all = primary.and_then(|planned| self.winner(planned)).filter(|unit| !unit.matching.is_for_some());
+        let catch_all = primary
+            .and_then(|planned| self.winner(planned))
+            .filter(|unit| !unit.matching.is_for_some());
         rendering.catch_all = catch_all.map(|unit| unit.name.clone());
-        let places: Vec<_> = share.enis.iter().map(|planned| (*planned, self.place(planned))).collect();
+        let places: Vec<_> = share
+            .enis
+            .iter()
+            .map(|planned| (*planned, self.place(planned)))
+            .collect();
         let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
-        let host = secondaries.filter_map(|(_, place)| place.as_ref().ok()).min_by_key(|place| place.owner.is_some());
-        let (own, others): (Vec<_>, Vec<_>) = places.iter().partition(|(planned, _)| planned.eni.primary);
+        let host = secondaries
+            .filter_map(|(_, place)| place.as_ref().ok())
+            .min_by_key(|place| place.owner.is_some());
+        let (own, others): (Vec<_>, Vec<_>) =
+            places.iter().partition(|(planned, _)| planned.eni.primary);
         for (planned, place) in own {
-            self.add(&share.with_rules(planned, host.is_none()), place, &mut rendering);
+            self.add(
+                &share.with_rules(planned, host.is_none()),
+                place,
+                &mut rendering,
+            );
         }
         if let (Some(planned), Some(host)) = (share.rules_of, host) {
             let rules: Vec<_> = planned.rules.iter().collect();
-            rendering.files.extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules)));
+            rendering
+                .files
+                .extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules)));
         }
-        others.into_iter().for_each(|(planned, place)| self.add(planned, place, &mut rendering));
+        others
+            .into_iter()
+            .for_each(|(planned, place)| self.add(planned, place, &mut rendering));
         rendering
     }
 

@@ -28,11 +28,18 @@ pub struct Nic {
 impl Nic {
     /// Reads networkd's own record, which needs no D-Bus, and the driver from sysfs.
     pub fn read(disk: &Disk, link: &Link) -> Result<Self> {
-        let state = disk.read(format!("/run/systemd/netif/links/{}", link.index))?.unwrap_or_default();
+        let state = disk
+            .read(format!("/run/systemd/netif/links/{}", link.index))?
+            .unwrap_or_default();
         let unit = network_file(&state).map(Path::new);
         // A unit that has been deleted since says nothing about the next boot.
-        let unit = unit.filter(|path| disk.exists(path)).and_then(Path::file_name).and_then(|name| name.to_str());
-        let names = [link.name.to_string()].into_iter().chain(link.altnames.iter().cloned());
+        let unit = unit
+            .filter(|path| disk.exists(path))
+            .and_then(Path::file_name)
+            .and_then(|name| name.to_str());
+        let names = [link.name.to_string()]
+            .into_iter()
+            .chain(link.altnames.iter().cloned());
         Ok(Self {
             names: names.collect(),
             driver: disk.link_target_name(format!("/sys/class/net/{}/device/driver", link.name)),
@@ -41,35 +48,52 @@ impl Nic {
             properties: properties(disk, link)?,
             is_permanent: link.permanent_mac.is_some(),
             unit: unit.map(str::to_owned),
-            is_configured: ["configured", "configuring"].into_iter().any(|admin| is_in_state(&state, admin)),
+            is_configured: ["configured", "configuring"]
+                .into_iter()
+                .any(|admin| is_in_state(&state, admin)),
         })
     }
 
     /// Every link's.
     pub fn read_all(disk: &Disk, links: &[Link]) -> Result<BTreeMap<Dev, Self>> {
-        links.iter().map(|link| Ok((link.name.clone(), Self::read(disk, link)?))).collect()
+        links
+            .iter()
+            .map(|link| Ok((link.name.clone(), Self::read(disk, link)?)))
+            .collect()
     }
 
     /// What udev says of it, for example `ID_PATH`.
     pub fn property(&self, key: &str) -> Option<&str> {
-        self.properties.iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+        self.properties
+            .iter()
+            .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
     }
 }
 
 /// udev's record of an interface has them in lines of their own.
 fn properties(disk: &Disk, link: &Link) -> Result<Vec<String>> {
-    let record = disk.read(format!("/run/udev/data/n{}", link.index))?.unwrap_or_default();
-    Ok(record.lines().filter_map(|line| line.strip_prefix("E:")).map(str::to_owned).collect())
+    let record = disk
+        .read(format!("/run/udev/data/n{}", link.index))?
+        .unwrap_or_default();
+    Ok(record
+        .lines()
+        .filter_map(|line| line.strip_prefix("E:"))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Whether networkd's record of a link says that it is in this administrative state.
 pub fn is_in_state(state: &str, admin: &str) -> bool {
-    state.lines().any(|line| line.strip_prefix("ADMIN_STATE=") == Some(admin))
+    state
+        .lines()
+        .any(|line| line.strip_prefix("ADMIN_STATE=") == Some(admin))
 }
 
 /// The path of the .network file in networkd's record of a link (`/run/systemd/netif/links/INDEX`).
 pub fn network_file(state: &str) -> Option<&str> {
-    state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE="))
+    state
+        .lines()
+        .find_map(|line| line.strip_prefix("NETWORK_FILE="))
 }
 
 /// Whether it names more than one thing: it has a character that [`fnmatch`] takes for a wildcard.
@@ -81,17 +105,22 @@ pub fn is_glob(text: &str) -> bool {
 /// takes its meaning away; everything else stands for itself.
 pub fn fnmatch(glob: &str, text: &str) -> bool {
     let (mut glob_chars, mut text_chars) = (glob.chars(), text.chars());
-    let literal =
-        |glob: &str, text: &mut std::str::Chars, wanted| text.next() == Some(wanted) && fnmatch(glob, text.as_str());
+    let literal = |glob: &str, text: &mut std::str::Chars, wanted| {
+        text.next() == Some(wanted) && fnmatch(glob, text.as_str())
+    };
     match glob_chars.next() {
         None => text.is_empty(),
         Some('*') => {
-            fnmatch(glob_chars.as_str(), text) || text_chars.next().is_some() && fnmatch(glob, text_chars.as_str())
+            fnmatch(glob_chars.as_str(), text)
+                || text_chars.next().is_some() && fnmatch(glob, text_chars.as_str())
         }
-        Some('?') => text_chars.next().is_some() && fnmatch(glob_chars.as_str(), text_chars.as_str()),
+        Some('?') => {
+            text_chars.next().is_some() && fnmatch(glob_chars.as_str(), text_chars.as_str())
+        }
         Some('[') => match bracket(glob_chars.as_str()) {
             Some((set, rest)) => {
-                text_chars.next().is_some_and(|c| in_set(set, c)) && fnmatch(rest, text_chars.as_str())
+                text_chars.next().is_some_and(|c| in_set(set, c))
+                    && fnmatch(rest, text_chars.as_str())
             }
             None => literal(glob_chars.as_str(), &mut text_chars, '['),
         },
@@ -110,7 +139,9 @@ fn bracket(glob: &str) -> Option<(&str, &str)> {
     loop {
         let end = at + glob[at..].find(']')?;
         match glob[at..end].find("[:") {
-            Some(class) if glob[at + class..].contains(":]") => at += class + glob[at + class..].find(":]")? + 2,
+            Some(class) if glob[at + class..].contains(":]") => {
+                at += class + glob[at + class..].find(":]")? + 2
+            }
             _ => return Some((&glob[..end], &glob[end + 1..])),
         }
     }
@@ -130,8 +161,12 @@ fn in_set(set: &str, c: char) -> bool {
         ("[:upper:]", c.is_ascii_uppercase()),
         ("[:xdigit:]", c.is_ascii_hexdigit()),
     ];
-    let classed = classes.iter().any(|(class, is_in)| *is_in && set.contains(class));
-    let set = classes.iter().fold(set.to_owned(), |set, (class, _)| set.replace(class, ""));
+    let classed = classes
+        .iter()
+        .any(|(class, is_in)| *is_in && set.contains(class));
+    let set = classes
+        .iter()
+        .fold(set.to_owned(), |set, (class, _)| set.replace(class, ""));
     let chars: Vec<char> = set.chars().collect();
     let range = |w: &[char]| w[1] == '-' && (w[0]..=w[2]).contains(&c);
     (classed || chars.contains(&c) || chars.windows(3).any(range)) != negated

@@ -15,8 +15,12 @@ use crate::stacks::networkd::nic::Nic;
 use crate::stacks::networkd::syntax::assignments;
 
 /// networkd's folders, the one that shadows all others last.
-const FOLDERS: [&str; 4] =
-    ["/usr/lib/systemd/network", "/usr/local/lib/systemd/network", "/run/systemd/network", "/etc/systemd/network"];
+const FOLDERS: [&str; 4] = [
+    "/usr/lib/systemd/network",
+    "/usr/local/lib/systemd/network",
+    "/run/systemd/network",
+    "/etc/systemd/network",
+];
 
 /// One .network file of somebody else's, its drop-ins included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,15 +36,23 @@ pub struct Unit {
 pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
-        let files = disk.list(folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "network"));
+        let files = disk
+            .list(folder)?
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "network"));
         paths.extend(files.filter_map(|path| Some((path.file_name()?.to_str()?.to_owned(), path))));
     }
     let mut units = BTreeMap::new();
     for (name, path) in paths {
         // A mask (a link to /dev/null) has no first line, or an empty one.
-        let ours_or_masked = disk.first_line(&path)?.is_none_or(|line| marker::is_own(&line));
+        let ours_or_masked = disk
+            .first_line(&path)?
+            .is_none_or(|line| marker::is_own(&line));
         if !ours_or_masked {
-            let mut unit = Unit { name: name.clone(), ..Unit::default() };
+            let mut unit = Unit {
+                name: name.clone(),
+                ..Unit::default()
+            };
             unit.merge(&disk.read(&path)?.unwrap_or_default());
             for text in drop_ins(disk, &name)? {
                 unit.merge(&text);
@@ -52,9 +64,16 @@ pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
 }
 
 /// The units that are for more than one of the host's interfaces: networkd runs two by them, or would without us.
-pub fn shared<'a>(units: impl IntoIterator<Item = &'a Unit>, nics: &BTreeMap<impl Ord, Nic>) -> BTreeSet<String> {
+pub fn shared<'a>(
+    units: impl IntoIterator<Item = &'a Unit>,
+    nics: &BTreeMap<impl Ord, Nic>,
+) -> BTreeSet<String> {
     let is_for_many = |unit: &&Unit| nics.values().filter(|nic| unit.runs(nic)).count() > 1;
-    units.into_iter().filter(is_for_many).map(|unit| unit.name.clone()).collect()
+    units
+        .into_iter()
+        .filter(is_for_many)
+        .map(|unit| unit.name.clone())
+        .collect()
 }
 
 /// The texts of a unit's drop-ins, in the order in which networkd reads them, ours left out.
@@ -62,12 +81,17 @@ fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<String>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
         let files = disk.list(format!("{folder}/{unit}.d"))?;
-        let files = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "conf"));
+        let files = files
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "conf"));
         paths.extend(files.filter_map(|path| Some((path.file_name()?.to_owned(), path))));
     }
     let mut texts = Vec::new();
     for path in paths.values() {
-        if disk.first_line(path)?.is_some_and(|line| !marker::is_own(&line)) {
+        if disk
+            .first_line(path)?
+            .is_some_and(|line| !marker::is_own(&line))
+        {
             texts.extend(disk.read(path)?);
         }
     }
@@ -94,7 +118,11 @@ impl Unit {
     /// Whether an interface is the unit's, by networkd's word, or may be: one that networkd runs by no unit or by one
     /// of ours, which comes before the others.
     fn runs(&self, nic: &Nic) -> bool {
-        match nic.unit.as_deref().filter(|unit| !unit.contains("eniroute-")) {
+        match nic
+            .unit
+            .as_deref()
+            .filter(|unit| !unit.contains("eniroute-"))
+        {
             Some(unit) => unit == self.name,
             None => !self.matching.is_empty() && self.matching.holds(nic, nic.mac, true),
         }

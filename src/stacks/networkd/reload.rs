@@ -44,23 +44,42 @@ pub struct Reload<'a> {
 impl<'a> Reload<'a> {
     /// Those that the files are, or add to.
     pub fn of(about: &HandOver<'a>) -> Self {
-        let HandOver { disk, changes, wait, .. } = *about;
+        let HandOver {
+            disk,
+            changes,
+            wait,
+            ..
+        } = *about;
         let changed = secondary_units(changes.files.iter().map(FileChange::path), &changes.units);
-        Self { disk, units: &changes.units, wait, changed }
+        Self {
+            disk,
+            units: &changes.units,
+            wait,
+            changed,
+        }
     }
 
     /// What networkd would load besides: a file that is newer than the daemon may be unknown to it. When it last
     /// loaded its files cannot be asked, so its start has to do: we rather leave one reload out than flap a link.
     fn obstacle(&self, started: SystemTime) -> Result<Option<String>> {
         let others = daemon::configuration(self.disk)?.into_iter();
-        let mut others =
-            others.filter(|path| !daemon::unit_of(path).is_some_and(|unit| is_secondary(unit, self.units)));
-        let newer = others.find(|path| self.disk.stamp(path).is_some_and(|stamp| stamp.changed > started));
+        let mut others = others.filter(|path| {
+            !daemon::unit_of(path).is_some_and(|unit| is_secondary(unit, self.units))
+        });
+        let newer = others.find(|path| {
+            self.disk
+                .stamp(path)
+                .is_some_and(|stamp| stamp.changed > started)
+        });
         if let Some(path) = newer {
-            return Ok(Some(format!("{} is newer than it and may touch other links", path.display())));
+            return Ok(Some(format!(
+                "{} is newer than it and may touch other links",
+                path.display()
+            )));
         }
         let gone = daemon::units_in_use(self.disk)?.into_iter().find(|path| {
-            let is_other = daemon::unit_of(path).is_some_and(|unit| !is_secondary(unit, self.units));
+            let is_other =
+                daemon::unit_of(path).is_some_and(|unit| !is_secondary(unit, self.units));
             is_other && !self.disk.exists(path)
         });
         Ok(gone.map(|path| format!("{}, which it runs a link by, is gone", path.display())))
@@ -68,8 +87,13 @@ impl<'a> Reload<'a> {
 
     /// networkd's records of the links whose units have `changed`, as they are now.
     fn records(&self, changed: &BTreeSet<String>) -> Vec<daemon::Record> {
-        let concerned = self.units.iter().filter(|(_, unit)| changed.contains(*unit));
-        concerned.filter_map(|(dev, unit)| daemon::Record::read(self.disk, dev, unit)).collect()
+        let concerned = self
+            .units
+            .iter()
+            .filter(|(_, unit)| changed.contains(*unit));
+        concerned
+            .filter_map(|(dev, unit)| daemon::Record::read(self.disk, dev, unit))
+            .collect()
     }
 
     /// The reload only begins the work. Waits until each link is configured by its unit, which its record tells; says
@@ -85,7 +109,10 @@ impl<'a> Reload<'a> {
         while before.iter().any(|record| is_awaited(&record)) {
             std::thread::sleep(INTERVAL);
         }
-        before.iter().filter_map(|record| record.complaint(self.disk)).collect()
+        before
+            .iter()
+            .filter_map(|record| record.complaint(self.disk))
+            .collect()
     }
 }
 
@@ -102,21 +129,40 @@ impl Prepared for Reload<'_> {
     fn load(&self, installed: &[PathBuf]) -> Result<Told> {
         let mut changed = secondary_units(installed.iter().map(PathBuf::as_path), self.units);
         changed.extend(self.changed.iter().cloned());
-        let Some(started) = daemon::started()?.filter(|_| !changed.is_empty()) else { return Ok(Told::default()) };
+        let Some(started) = daemon::started()?.filter(|_| !changed.is_empty()) else {
+            return Ok(Told::default());
+        };
         if let Some(why) = self.obstacle(started)? {
-            info!("systemd-networkd was not told to reload, because {why}: the files are for the next boot");
+            info!(
+                "systemd-networkd was not told to reload, because {why}: the files are for the next boot"
+            );
             return Ok(Told::default());
         }
         let before = self.records(&changed);
         let told = command::run("networkctl", &["reload"], self.wait.min(RELOAD));
-        let notes = if told.is_ok() { self.settle(&before) } else { Vec::new() };
-        Ok(Told { told: true, notes, errors: told.err().into_iter().collect() })
+        let notes = if told.is_ok() {
+            self.settle(&before)
+        } else {
+            Vec::new()
+        };
+        Ok(Told {
+            told: true,
+            notes,
+            errors: told.err().into_iter().collect(),
+        })
     }
 }
 
 /// The units of secondary ENIs that these files are, or add to.
-fn secondary_units<'a>(paths: impl Iterator<Item = &'a Path>, units: &BTreeMap<Dev, String>) -> BTreeSet<String> {
-    paths.filter_map(unit_of_path).filter(|unit| is_secondary(unit, units)).map(str::to_owned).collect()
+fn secondary_units<'a>(
+    paths: impl Iterator<Item = &'a Path>,
+    units: &BTreeMap<Dev, String>,
+) -> BTreeSet<String> {
+    paths
+        .filter_map(unit_of_path)
+        .filter(|unit| is_secondary(unit, units))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A unit of a secondary ENI: one that holds a part of ours, or a complete one of ours of an ENI that is gone.

@@ -20,7 +20,11 @@ pub fn assignments(text: &str) -> Option<Vec<Assignment>> {
             section = name.strip_suffix(']')?.to_owned();
         } else if let Some((key, value)) = line.split_once('=') {
             let [key, value] = [key, value].map(|part| part.trim_matches(BLANK).to_owned());
-            found.push(Assignment { section: section.clone(), key, value });
+            found.push(Assignment {
+                section: section.clone(),
+                key,
+                value,
+            });
         }
     }
     Some(found)
@@ -60,7 +64,8 @@ pub fn words(list: &str, quotes: Quotes) -> Vec<String> {
     let (mut found, mut word) = (Vec::new(), None::<String>);
     let (mut quote, mut escaped) = (None, false);
     for c in list.chars() {
-        let is_quote = quotes == Quotes::Taken && (quote == Some(c) || quote.is_none() && ['\'', '"'].contains(&c));
+        let is_quote = quotes == Quotes::Taken
+            && (quote == Some(c) || quote.is_none() && ['\'', '"'].contains(&c));
         if escaped {
             escaped = false;
             word.get_or_insert_default().push(c);
@@ -85,25 +90,48 @@ mod tests {
 
     fn pairs(text: &str) -> Option<Vec<String>> {
         let all = assignments(text)?;
-        Some(all.into_iter().map(|a| format!("{}.{}={}", a.section, a.key, a.value)).collect())
+        Some(
+            all.into_iter()
+                .map(|a| format!("{}.{}={}", a.section, a.key, a.value))
+                .collect(),
+        )
     }
 
     #[test]
     fn lines_go_on_after_a_backslash_and_comments_between_do_not_count() {
         for (text, expected) in [
-            ("[Match]\nName=eth0 \\\n  eth1\n", vec!["Match.Name=eth0  eth1"]),
-            ("[Match]\nName=eth0 \\\n# and\n; more\neth1\n", vec!["Match.Name=eth0  eth1"]),
-            ("[Match]\nName=eth0 \\\n\nDriver=ena\n", vec!["Match.Name=eth0", "Match.Driver=ena"]),
-            ("[Match]\nName=eth0\\\\\nDriver=ena", vec!["Match.Name=eth0\\\\", "Match.Driver=ena"]),
+            (
+                "[Match]\nName=eth0 \\\n  eth1\n",
+                vec!["Match.Name=eth0  eth1"],
+            ),
+            (
+                "[Match]\nName=eth0 \\\n# and\n; more\neth1\n",
+                vec!["Match.Name=eth0  eth1"],
+            ),
+            (
+                "[Match]\nName=eth0 \\\n\nDriver=ena\n",
+                vec!["Match.Name=eth0", "Match.Driver=ena"],
+            ),
+            (
+                "[Match]\nName=eth0\\\\\nDriver=ena",
+                vec!["Match.Name=eth0\\\\", "Match.Driver=ena"],
+            ),
             ("[Match]\r\n  Name = eth0 \r\n", vec!["Match.Name=eth0"]),
             ("\u{feff}[Match]\nName=eth0\\", vec!["Match.Name=eth0"]),
             (
                 "[Match]\nName=a\n[Network]\nDHCP=yes\n[Match]\nName=b",
                 vec!["Match.Name=a", "Network.DHCP=yes", "Match.Name=b"],
             ),
-            ("#[Match]\n [Match ]\nName=x=y\nno pair", vec!["Match .Name=x=y"]),
+            (
+                "#[Match]\n [Match ]\nName=x=y\nno pair",
+                vec!["Match .Name=x=y"],
+            ),
         ] {
-            assert_eq!(pairs(text), Some(expected.into_iter().map(str::to_owned).collect()), "{text:?}");
+            assert_eq!(
+                pairs(text),
+                Some(expected.into_iter().map(str::to_owned).collect()),
+                "{text:?}"
+            );
         }
         assert_eq!(pairs("[Match\nName=eth0\n"), None);
     }

@@ -17,19 +17,30 @@ const MODE: u32 = 0o644;
 
 /// A whole .network file of ours.
 pub fn file(planned: &Planned, unit: &str, text: &str) -> File {
-    File { path: Path::new(FOLDER).join(unit), mode: MODE, text: marker::marker(planned) + text }
+    File {
+        path: Path::new(FOLDER).join(unit),
+        mode: MODE,
+        text: marker::marker(planned) + text,
+    }
 }
 
 /// One ENI's additions to `unit`; none when there is nothing to add. A drop-in does nothing without its unit, so
 /// it cannot take an interface over when its owner's file goes.
 pub fn drop_in(planned: &Planned, unit: &str, text: &str) -> Option<File> {
     let path = Path::new(FOLDER).join(format!("{unit}.d/60-eniroute-{}.conf", planned.dev));
-    (!text.is_empty()).then(|| File { path, mode: MODE, text: marker::marker(planned) + text })
+    (!text.is_empty()).then(|| File {
+        path,
+        mode: MODE,
+        text: marker::marker(planned) + text,
+    })
 }
 
 /// The unit that a file in one of networkd's folders is, or adds to; `None` for any other file.
 pub fn unit_of_path(path: &Path) -> Option<&str> {
-    let inner = path.strip_prefix(FOLDER).or_else(|_| path.strip_prefix(hold::FOLDER)).ok()?;
+    let inner = path
+        .strip_prefix(FOLDER)
+        .or_else(|_| path.strip_prefix(hold::FOLDER))
+        .ok()?;
     let inner = inner.components().next()?.as_os_str().to_str()?;
     let unit = inner.strip_suffix(".d").unwrap_or(inner);
     unit.ends_with(".network").then_some(unit)
@@ -37,37 +48,67 @@ pub fn unit_of_path(path: &Path) -> Option<&str> {
 
 /// `Address=` lines of a `[Network]` section.
 pub fn addresses(addresses: &[&Address]) -> String {
-    addresses.iter().map(|address| format!("Address={}\n", address.net)).collect()
+    addresses
+        .iter()
+        .map(|address| format!("Address={}\n", address.net))
+        .collect()
 }
 
 /// Sections that add to whatever the unit says already; empty when there is nothing to add.
 pub fn additions(addresses: &[&Address], routes: &[&Route], rules: &[&Rule]) -> String {
-    let head = if addresses.is_empty() { "" } else { "[Network]\n" };
+    let head = if addresses.is_empty() {
+        ""
+    } else {
+        "[Network]\n"
+    };
     head.to_owned() + &self::addresses(addresses) + &self::routes(routes) + &self::rules(rules)
 }
 
 pub fn routes(routes: &[&Route]) -> String {
-    routes.iter().map(|route| section("Route", &route_keys(route))).collect()
+    routes
+        .iter()
+        .map(|route| section("Route", &route_keys(route)))
+        .collect()
 }
 
 pub fn rules(rules: &[&Rule]) -> String {
-    rules.iter().map(|rule| section("RoutingPolicyRule", &rule_keys(rule))).collect()
+    rules
+        .iter()
+        .map(|rule| section("RoutingPolicyRule", &rule_keys(rule)))
+        .collect()
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
 fn route_keys(route: &Route) -> [(&'static str, Option<String>); 8] {
-    let default_metric = if route.family() == Family::Ipv6 { IPV6_METRIC } else { 0 };
-    let on_link = route.kind == RouteKind::Unicast && route.family() == Family::Ipv4 && route.via.is_none();
+    let default_metric = if route.family() == Family::Ipv6 {
+        IPV6_METRIC
+    } else {
+        0
+    };
+    let on_link =
+        route.kind == RouteKind::Unicast && route.family() == Family::Ipv4 && route.via.is_none();
     let needs_destination = route.dst.prefix_len() > 0 || route.via.is_none();
     [
-        ("Destination", needs_destination.then(|| route.dst.to_string())),
+        (
+            "Destination",
+            needs_destination.then(|| route.dst.to_string()),
+        ),
         ("Gateway", route.via.map(|via| via.to_string())),
         ("GatewayOnLink", route.via.map(|_| "yes".to_owned())),
         ("Scope", on_link.then(|| "link".to_owned())),
-        ("Type", (route.kind == RouteKind::Throw).then(|| "throw".to_owned())),
+        (
+            "Type",
+            (route.kind == RouteKind::Throw).then(|| "throw".to_owned()),
+        ),
         ("PreferredSource", route.src.map(|src| src.to_string())),
-        ("Table", (route.table != MAIN).then(|| route.table.to_string())),
-        ("Metric", (route.metric != default_metric).then(|| route.metric.to_string())),
+        (
+            "Table",
+            (route.table != MAIN).then(|| route.table.to_string()),
+        ),
+        (
+            "Metric",
+            (route.metric != default_metric).then(|| route.metric.to_string()),
+        ),
     ]
 }
 
@@ -76,17 +117,26 @@ fn rule_keys(rule: &Rule) -> [(&'static str, Option<String>); 4] {
         ("From", Some(from(rule))),
         ("Table", Some(rule.table.to_string())),
         ("Priority", Some(rule.priority.to_string())),
-        ("SuppressPrefixLength", rule.suppress_prefixlength.map(|length| length.to_string())),
+        (
+            "SuppressPrefixLength",
+            rule.suppress_prefixlength.map(|length| length.to_string()),
+        ),
     ]
 }
 
 fn section(name: &str, keys: &[(&str, Option<String>)]) -> String {
-    let lines = keys.iter().filter_map(|(key, value)| Some(format!("{key}={}\n", value.as_ref()?)));
+    let lines = keys
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}\n", value.as_ref()?)));
     format!("[{name}]\n{}", lines.collect::<String>())
 }
 
 /// netplan and networkd want a `from`: everything is the prefix of length 0. A host stands without its length.
 pub fn from(rule: &Rule) -> String {
     let net: IpNet = rule.from.unwrap_or_else(|| rule.family.everything());
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+    if net.prefix_len() == net.max_prefix_len() {
+        net.addr().to_string()
+    } else {
+        net.to_string()
+    }
 }

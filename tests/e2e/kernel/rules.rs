@@ -10,16 +10,28 @@ use super::{ip, ip_json, on_host, rule};
 #[test]
 fn rules_round_trip() {
     on_host(|host| {
-        let suppressing = Rule { suppress_prefixlength: Some(0), table: 254, ..rule(None) };
+        let suppressing = Rule {
+            suppress_prefixlength: Some(0),
+            table: 254,
+            ..rule(None)
+        };
         for rule in [
             rule(Some("10.0.0.10/32")),
             rule(Some("10.0.16.0/28")),
             rule(Some("2001:db8::10/128")),
-            Rule { suppress_prefixlength: Some(0), ..rule(Some("2001:db8:0:0:1::/80")) },
+            Rule {
+                suppress_prefixlength: Some(0),
+                ..rule(Some("2001:db8:0:0:1::/80"))
+            },
             suppressing.clone(),
-            Rule { family: Family::Ipv6, ..suppressing },
+            Rule {
+                family: Family::Ipv6,
+                ..suppressing
+            },
         ] {
-            host.round_trip(Object::Rule(rule.clone()), |seen| seen.rules.contains(&rule));
+            host.round_trip(Object::Rule(rule.clone()), |seen| {
+                seen.rules.contains(&rule)
+            });
         }
     });
 }
@@ -27,10 +39,19 @@ fn rules_round_trip() {
 #[test]
 fn ip_shows_our_rules_as_networkd_makes_them() {
     on_host(|host| {
-        host.add(Object::Rule(Rule { suppress_prefixlength: Some(0), ..rule(Some("10.0.16.0/28")) }));
+        host.add(Object::Rule(Rule {
+            suppress_prefixlength: Some(0),
+            ..rule(Some("10.0.16.0/28"))
+        }));
         let shown = ip_json("rule show priority 10001").remove(0);
-        assert_eq!((&shown["src"], &shown["srclen"]), (&json!("10.0.16.0"), &json!(28)));
-        assert_eq!((&shown["table"], &shown["suppress_prefixlen"]), (&json!("10001"), &json!(0)));
+        assert_eq!(
+            (&shown["src"], &shown["srclen"]),
+            (&json!("10.0.16.0"), &json!(28))
+        );
+        assert_eq!(
+            (&shown["table"], &shown["suppress_prefixlen"]),
+            (&json!("10001"), &json!(0))
+        );
         assert_eq!(shown["protocol"], "static");
     });
 }
@@ -39,7 +60,10 @@ fn ip_shows_our_rules_as_networkd_makes_them() {
 fn of_a_rule_that_stands_twice_one_goes_whatever_its_protocol() {
     on_host(|host| {
         ip("rule add from 10.0.0.10 lookup 10001 priority 10001 protocol boot");
-        assert!(host.add(Object::Rule(rule(Some("10.0.0.10/32")))), "another protocol makes another rule");
+        assert!(
+            host.add(Object::Rule(rule(Some("10.0.0.10/32")))),
+            "another protocol makes another rule"
+        );
         assert_eq!(host.rules(10001).len(), 2);
         assert!(host.remove(Object::Rule(rule(Some("10.0.0.10/32")))));
         assert_eq!(host.rules(10001), [rule(Some("10.0.0.10/32"))]);
@@ -55,12 +79,20 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
         ip("rule add from 10.0.0.10 iif eth2 lookup 10001 priority 10001");
         assert!(!host.remove(Object::Rule(ours.clone())));
         assert!(host.add(Object::Rule(ours.clone())));
-        let refused = host.kernel.apply(&Change::Remove(Object::Rule(ours.clone())), &host.links).unwrap_err();
+        let refused = host
+            .kernel
+            .apply(&Change::Remove(Object::Rule(ours.clone())), &host.links)
+            .unwrap_err();
         assert!(
-            refused.to_string().contains("could delete `from 10.0.0.10 iif eth2 lookup 10001 priority 10001` instead"),
+            refused.to_string().contains(
+                "could delete `from 10.0.0.10 iif eth2 lookup 10001 priority 10001` instead"
+            ),
             "{refused}"
         );
-        let theirs = Rule { foreign: Some("from 10.0.0.10 iif eth2 lookup 10001".into()), ..ours.clone() };
+        let theirs = Rule {
+            foreign: Some("from 10.0.0.10 iif eth2 lookup 10001".into()),
+            ..ours.clone()
+        };
         assert_eq!(host.rules(10001), [theirs, ours]);
     });
 }
@@ -79,7 +111,13 @@ fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_
         for words in words.split(',') {
             ip(&format!("rule add priority 10001 {}", words.trim()));
             let rules = Kernel::open().unwrap().observe().unwrap().rules;
-            let [rule] = &rules.iter().filter(|rule| rule.priority == 10001).collect::<Vec<_>>()[..] else { panic!() };
+            let [rule] = &rules
+                .iter()
+                .filter(|rule| rule.priority == 10001)
+                .collect::<Vec<_>>()[..]
+            else {
+                panic!()
+            };
             assert!(rule.foreign.is_some(), "{words}: {rule:?}");
             let shown = ip("rule show priority 10001");
             ip("rule flush priority 10001");
@@ -99,10 +137,19 @@ fn a_mark_is_a_selector_that_is_known_with_its_mask() {
         for words in words.split(',') {
             ip(&format!("rule add priority 10001 {}", words.trim()));
             let rules = Kernel::open().unwrap().observe().unwrap().rules;
-            let [rule] = &rules.iter().filter(|rule| rule.priority == 10001).collect::<Vec<_>>()[..] else { panic!() };
+            let [rule] = &rules
+                .iter()
+                .filter(|rule| rule.priority == 10001)
+                .collect::<Vec<_>>()[..]
+            else {
+                panic!()
+            };
             assert_eq!(
                 (rule.mark.is_some(), &rule.foreign),
-                (words.contains("fwmark") && !words.contains("fwmark 0 "), &None),
+                (
+                    words.contains("fwmark") && !words.contains("fwmark 0 "),
+                    &None
+                ),
                 "{words}"
             );
             let shown = ip("rule show priority 10001");
@@ -112,7 +159,11 @@ fn a_mark_is_a_selector_that_is_known_with_its_mask() {
             assert!(host.remove(Object::Rule((*rule).clone())), "{rule}");
             assert_eq!(ip("rule show priority 10001"), "");
             assert!(host.add(Object::Rule((*rule).clone())), "{rule}");
-            assert_eq!(ip("rule show priority 10001").replace(" proto static", ""), shown, "{words}: {rule}");
+            assert_eq!(
+                ip("rule show priority 10001").replace(" proto static", ""),
+                shown,
+                "{words}: {rule}"
+            );
             ip("rule flush priority 10001");
         }
     });
@@ -123,12 +174,22 @@ fn a_rule_of_another_mark_is_never_deleted_for_ours() {
     on_host(|host| {
         ip("rule add from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001");
         let unmarked = rule(Some("10.0.0.10/32"));
-        let ours = Rule { mark: Some(Mark { value: 2, mask: 0xff }), ..unmarked.clone() };
+        let ours = Rule {
+            mark: Some(Mark {
+                value: 2,
+                mask: 0xff,
+            }),
+            ..unmarked.clone()
+        };
         assert!(!host.remove(Object::Rule(ours.clone())));
         assert!(host.add(Object::Rule(ours.clone())) && host.remove(Object::Rule(ours)));
         assert!(host.add(Object::Rule(unmarked.clone())));
-        let refused = host.kernel.apply(&Change::Remove(Object::Rule(unmarked)), &host.links).unwrap_err();
-        let other = "could delete `from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001` instead";
+        let refused = host
+            .kernel
+            .apply(&Change::Remove(Object::Rule(unmarked)), &host.links)
+            .unwrap_err();
+        let other =
+            "could delete `from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001` instead";
         assert!(refused.to_string().contains(other), "{refused}");
     });
 }
@@ -136,7 +197,9 @@ fn a_rule_of_another_mark_is_never_deleted_for_ours() {
 #[test]
 fn what_makes_no_difference_to_a_packet_makes_no_rule_foreign() {
     on_host(|host| {
-        ip("rule add priority 10001 from 10.0.0.0/8 lookup 10001 suppress_prefixlength 0 protocol ra");
+        ip(
+            "rule add priority 10001 from 10.0.0.0/8 lookup 10001 suppress_prefixlength 0 protocol ra",
+        );
         assert_eq!(host.rules(10001)[0].foreign, None);
     });
 }

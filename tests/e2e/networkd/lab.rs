@@ -69,8 +69,14 @@ impl Systemd {
 
     fn tree(self) -> Option<String> {
         let Self::Of(release) = self else { return None };
-        let tree = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/systemd-{}"), release);
-        assert!(fs::exists(&tree).unwrap(), "{tree} is not there: run tests/setup");
+        let tree = format!(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/target/systemd-{}"),
+            release
+        );
+        assert!(
+            fs::exists(&tree).unwrap(),
+            "{tree} is not there: run tests/setup"
+        );
         Some(tree)
     }
 }
@@ -97,10 +103,14 @@ impl Lab {
     /// The same with another systemd.
     pub fn of(systemd: Systemd, files: &[(&str, &str)]) -> Self {
         let mut vpc = Vpc::new();
-        let subnets = [("10.0.0.0/20", "2001:db8:0:a::/64"), ("10.1.0.0/20", "2001:db8:0:b::/64")]
-            .map(|(v4, v6)| vpc.subnet(v4, Some(v6)));
-        let primary =
-            EniSpec::new(subnets[0], "eth0").ipv4(["10.0.0.10", "10.0.0.11"]).public("10.0.0.10", "54.178.213.178");
+        let subnets = [
+            ("10.0.0.0/20", "2001:db8:0:a::/64"),
+            ("10.1.0.0/20", "2001:db8:0:b::/64"),
+        ]
+        .map(|(v4, v6)| vpc.subnet(v4, Some(v6)));
+        let primary = EniSpec::new(subnets[0], "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .public("10.0.0.10", "54.178.213.178");
         let enis = vec![vpc.attach(primary)];
         let guest = vpc.guest();
         guest.sh(MOUNTS);
@@ -111,15 +121,33 @@ impl Lab {
         for (path, text) in files {
             guest.enter(|| fs::write(path, text).unwrap_or_else(|e| panic!("{path}: {e}")));
         }
-        let bus = guest.command("dbus-daemon").args(["--config-file=/run/dbus/bus.conf", "--nofork"]).background();
+        let bus = guest
+            .command("dbus-daemon")
+            .args(["--config-file=/run/dbus/bus.conf", "--nofork"])
+            .background();
         let daemons = vec![bus, dhcp_server(&vpc)];
-        Self { networkd: None, systemd, _daemons: daemons, vpc, guest, subnets, enis }
+        Self {
+            networkd: None,
+            systemd,
+            _daemons: daemons,
+            vpc,
+            guest,
+            subnets,
+            enis,
+        }
     }
 
     /// eth1, in the primary's subnet, with a delegated prefix.
     pub fn attach_eth1(&mut self) {
-        let eth1 = EniSpec::new(self.subnets[0], "eth1").ipv4(["10.0.0.20", "10.0.0.21"]).prefix4("10.0.3.16/28");
-        self.enis.push(self.vpc.attach(eth1.ipv6(["2001:db8:0:a::200"]).public("10.0.0.20", "3.104.193.180")));
+        let eth1 = EniSpec::new(self.subnets[0], "eth1")
+            .ipv4(["10.0.0.20", "10.0.0.21"])
+            .prefix4("10.0.3.16/28");
+        self.enis.push(
+            self.vpc.attach(
+                eth1.ipv6(["2001:db8:0:a::200"])
+                    .public("10.0.0.20", "3.104.193.180"),
+            ),
+        );
     }
 
     /// eth2, in another subnet.
@@ -155,13 +183,16 @@ impl Lab {
             for line in self.guest.ip(&format!("{flag} rule")).lines() {
                 let priority: u32 = line.split(':').next().unwrap().parse().unwrap();
                 if ![0, 32_766, 32_767].contains(&priority) {
-                    self.guest.ip(&format!("{flag} rule del priority {priority}"));
+                    self.guest
+                        .ip(&format!("{flag} rule del priority {priority}"));
                 }
             }
             self.guest
                 .sh(&format!("for t in 10000 10001 10002; do ip {flag} route flush table $t 2>/dev/null || :; done"));
         }
-        self.guest.sh("rm -rf /run/systemd/network/* /run/systemd/netif/links/* /run/systemd/netif/leases/*");
+        self.guest.sh(
+            "rm -rf /run/systemd/network/* /run/systemd/netif/links/* /run/systemd/netif/leases/*",
+        );
     }
 
     fn devices(&self) -> Vec<String> {
@@ -174,38 +205,60 @@ impl Lab {
     }
 
     pub fn await_configured(&self, dev: &str) {
-        self.until(&format!("{dev} is configured"), || self.record(dev).contains("ADMIN_STATE=configured"));
+        self.until(&format!("{dev} is configured"), || {
+            self.record(dev).contains("ADMIN_STATE=configured")
+        });
     }
 
     /// The file that networkd says it runs the link by, by networkctl.
     pub fn loaded(&self, dev: &str) -> String {
-        let status = self.guest.sh(&format!("networkctl status --no-pager --full --lines=0 {dev}"));
-        let file = status.lines().find_map(|line| line.trim().strip_prefix("Network File: "));
-        file.unwrap_or_else(|| panic!("networkctl names no file: {status}")).to_owned()
+        let status = self.guest.sh(&format!(
+            "networkctl status --no-pager --full --lines=0 {dev}"
+        ));
+        let file = status
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Network File: "));
+        file.unwrap_or_else(|| panic!("networkctl names no file: {status}"))
+            .to_owned()
     }
 
     /// networkd's record of a link.
     pub fn record(&self, dev: &str) -> String {
-        self.guest.sh(&format!("cat /run/systemd/netif/links/$(cat /sys/class/net/{dev}/ifindex) 2>/dev/null || :"))
+        self.guest.sh(&format!(
+            "cat /run/systemd/netif/links/$(cat /sys/class/net/{dev}/ifindex) 2>/dev/null || :"
+        ))
     }
 
     pub fn until(&self, what: &str, done: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done() {
-            assert!(Instant::now() < deadline, "not within 20 s: {what}\n{}\n{}", self.log(), self.guest.dump());
+            assert!(
+                Instant::now() < deadline,
+                "not within 20 s: {what}\n{}\n{}",
+                self.log(),
+                self.guest.dump()
+            );
             thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// What networkd has said so far.
     pub fn log(&self) -> String {
-        self.networkd.as_ref().map_or_else(String::new, Background::log)
+        self.networkd
+            .as_ref()
+            .map_or_else(String::new, Background::log)
     }
 
     /// `eniroute ARGUMENTS` on the running system, with a unit's capabilities, whatever comes of it.
     pub fn eniroute(&self, arguments: &str) -> Run {
-        let [setpriv, rest @ ..] = &confined()[..] else { panic!() };
-        let command = self.guest.command(setpriv).args(rest).arg(env!("CARGO_BIN_EXE_eniroute"));
+        let [setpriv, rest @ ..] = &confined()[..] else {
+            panic!()
+        };
+        let command = self
+            .guest
+            .command(setpriv)
+            .args(rest)
+            .arg(env!("CARGO_BIN_EXE_eniroute"));
         let command = command.args(arguments.split_whitespace());
         let config = self.has(CONFIG).then_some(["--config", CONFIG]);
         Run::of(command.args(config.into_iter().flatten()).output())
@@ -213,8 +266,15 @@ impl Lab {
 
     /// The same in the background. The last line of its log is `exit CODE`.
     pub fn start(&self, arguments: &str) -> Background {
-        let shell = self.guest.command("sh").args(["-c", "\"$@\"; echo exit $?", "sh"]).args(confined());
-        shell.arg(env!("CARGO_BIN_EXE_eniroute")).args(arguments.split_whitespace()).background()
+        let shell = self
+            .guest
+            .command("sh")
+            .args(["-c", "\"$@\"; echo exit $?", "sh"])
+            .args(confined());
+        shell
+            .arg(env!("CARGO_BIN_EXE_eniroute"))
+            .args(arguments.split_whitespace())
+            .background()
     }
 
     /// `eniroute apply -v`, which must succeed; what it logged.
@@ -230,14 +290,31 @@ impl Lab {
         let mut lines = Vec::new();
         for flag in ["-4", "-6"] {
             let rules = self.guest.ip(&format!("{flag} rule"));
-            lines.extend(rules.lines().filter(|line| line.starts_with('1') || line.starts_with('2')).map(steady));
+            lines.extend(
+                rules
+                    .lines()
+                    .filter(|line| line.starts_with('1') || line.starts_with('2'))
+                    .map(steady),
+            );
             let routes = self.guest.ip(&format!("{flag} route show table all"));
             lines.extend(
-                routes.lines().filter(|line| line.contains("table 100") || line.contains("metric 1000")).map(steady),
+                routes
+                    .lines()
+                    .filter(|line| line.contains("table 100") || line.contains("metric 1000"))
+                    .map(steady),
             );
-            let addresses = self.guest.ip(&format!("{flag} -o address show scope global"));
+            let addresses = self
+                .guest
+                .ip(&format!("{flag} -o address show scope global"));
             lines.extend(addresses.lines().filter_map(|line| {
-                Some(line.split_once("eth")?.1.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+                Some(
+                    line.split_once("eth")?
+                        .1
+                        .split_whitespace()
+                        .take(3)
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                )
             }));
         }
         lines.sort();
@@ -260,12 +337,33 @@ impl Lab {
 
 /// EC2's DHCP: the primary address of each ENI, an hour's lease.
 fn dhcp_server(vpc: &Vpc) -> Background {
-    let hosts = [("00", "10.0.0.10"), ("01", "10.0.0.20"), ("02", "10.1.0.30")];
-    let server = vpc.inet().command("ip").args(["netns", "exec", "router", "dnsmasq", "--no-daemon", "--port=0"]);
-    let server = server.args(["--conf-file=/dev/null", "--leasefile-ro", "--user=root", "--dhcp-authoritative"]);
-    let server =
-        server.args(["--interface=subnet*", "--dhcp-range=10.0.0.0,static,1h", "--dhcp-range=10.1.0.0,static,1h"]);
-    server.args(hosts.map(|(mac, ip)| format!("--dhcp-host=06:00:00:00:00:{mac},{ip}"))).background()
+    let hosts = [
+        ("00", "10.0.0.10"),
+        ("01", "10.0.0.20"),
+        ("02", "10.1.0.30"),
+    ];
+    let server = vpc.inet().command("ip").args([
+        "netns",
+        "exec",
+        "router",
+        "dnsmasq",
+        "--no-daemon",
+        "--port=0",
+    ]);
+    let server = server.args([
+        "--conf-file=/dev/null",
+        "--leasefile-ro",
+        "--user=root",
+        "--dhcp-authoritative",
+    ]);
+    let server = server.args([
+        "--interface=subnet*",
+        "--dhcp-range=10.0.0.0,static,1h",
+        "--dhcp-range=10.1.0.0,static,1h",
+    ]);
+    server
+        .args(hosts.map(|(mac, ip)| format!("--dhcp-host=06:00:00:00:00:{mac},{ip}")))
+        .background()
 }
 
 fn steady(line: &str) -> String {

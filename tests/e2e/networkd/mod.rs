@@ -26,14 +26,16 @@ const CLOUD_INIT_ETH1: &str = "    eth1:\n      dhcp4: true\n      dhcp4-overrid
                                match: {macaddress: '06:00:00:00:00:01'}\n      set-name: eth1\n";
 
 /// Debian's images.
-const ALL_ETH: &str =
-    "network:\n  version: 2\n  ethernets:\n    all-eth:\n      match: {name: 'eth*'}\n      dhcp4: true\n";
+const ALL_ETH: &str = "network:\n  version: 2\n  ethernets:\n    all-eth:\n      match: {name: 'eth*'}\n      dhcp4: true\n";
 
 const NETWORKD_ETH0: Files = &[(
     "/etc/systemd/network/20-eth0.network",
     "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nRouteMetric=100\n",
 )];
-const NETWORKD_ALL: Files = &[("/etc/systemd/network/20-all.network", "[Match]\nName=eth*\n[Network]\nDHCP=ipv4\n")];
+const NETWORKD_ALL: Files = &[(
+    "/etc/systemd/network/20-all.network",
+    "[Match]\nName=eth*\n[Network]\nDHCP=ipv4\n",
+)];
 
 /// A host with three ENIs that networkd runs by `files`.
 fn three_enis(files: Files, configured: &[&str]) -> Lab {
@@ -51,9 +53,19 @@ fn assert_same_thing_twice(files: Files, configured: &[&str], but: fn(&str) -> b
     let log = lab.apply();
     assert!(log.contains("networkctl reload"), "{log}\n{}", lab.log());
     let mut applied = lab.ours();
-    assert!(applied.iter().filter(|line| line.contains("lookup 1000")).count() >= 8, "{applied:#?}");
+    assert!(
+        applied
+            .iter()
+            .filter(|line| line.contains("lookup 1000"))
+            .count()
+            >= 8,
+        "{applied:#?}"
+    );
     let again = lab.apply();
-    assert!(!again.contains("ip -") && !again.contains("reload"), "{again}");
+    assert!(
+        !again.contains("ip -") && !again.contains("reload"),
+        "{again}"
+    );
     assert_eq!(lab.ours(), applied);
 
     lab.power_off();
@@ -61,14 +73,18 @@ fn assert_same_thing_twice(files: Files, configured: &[&str], but: fn(&str) -> b
     applied.retain(|line| !but(line));
     assert_eq!(lab.ours(), applied);
     assert!(lab.guest.ip("route get 8.8.8.8").contains("src 10.0.0.10"));
-    assert_eq!(lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]), NOBODY);
+    assert_eq!(
+        lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]),
+        NOBODY
+    );
     lab
 }
 
 /// A catch-all is not the primary's alone: its narrow table and its second address are the boot service's, and so are
 /// the others' subnets in main, by which the primary's answers would leave without that table.
 fn of_the_primary(line: &str) -> bool {
-    let subnet = line.contains("metric 1000") && !line.contains("default") && !line.contains("table");
+    let subnet =
+        line.contains("metric 1000") && !line.contains("default") && !line.contains("table");
     subnet || line.contains("table 10000") || line.contains("10.0.0.11/32")
 }
 
@@ -81,7 +97,12 @@ fn netplan_same_thing_twice_beside_cloud_init() {
 fn netplan_same_thing_twice_where_cloud_init_owns_a_secondary() {
     let yaml = format!("{CLOUD_INIT_ETH0}{CLOUD_INIT_ETH1}");
     let lab = assert_same_thing_twice(&[(YAML, &yaml)], &["eth0", "eth1"], |_| false);
-    assert!(lab.guest.ip("-4 address show eth1").contains("10.0.0.20/20"), "eth1 keeps its lease");
+    assert!(
+        lab.guest
+            .ip("-4 address show eth1")
+            .contains("10.0.0.20/20"),
+        "eth1 keeps its lease"
+    );
 }
 
 #[test]
@@ -90,18 +111,39 @@ fn netplan_same_thing_twice_beside_cloud_init_s_own_policy_routing() {
     let yaml = yaml.replace("\"02:00:00:00:00:02\"", "'06:00:00:00:00:01'");
     let lab = assert_same_thing_twice(&[(YAML, &yaml)], &["eth0", "eth1"], |_| false);
     let rules = lab.rules();
-    for rule in ["10001:\tfrom 10.0.0.20 lookup 10001", "from 10.0.0.20 lookup 101", "from 10.0.0.21 lookup 101"] {
+    for rule in [
+        "10001:\tfrom 10.0.0.20 lookup 10001",
+        "from 10.0.0.20 lookup 101",
+        "from 10.0.0.21 lookup 101",
+    ] {
         assert!(rules.contains(rule), "{rule} is not in {rules}");
     }
-    let default = |table: &str| lab.guest.ip(&format!("-4 route show default dev eth1 table {table}")).lines().count();
-    assert_eq!(["main", "101", "10001"].map(default), [1, 1, 1], "{}", lab.guest.dump());
+    let default = |table: &str| {
+        lab.guest
+            .ip(&format!("-4 route show default dev eth1 table {table}"))
+            .lines()
+            .count()
+    };
+    assert_eq!(
+        ["main", "101", "10001"].map(default),
+        [1, 1, 1],
+        "{}",
+        lab.guest.dump()
+    );
 }
 
 #[test]
 fn netplan_same_thing_twice_under_a_catch_all() {
     let files = [("/etc/netplan/90-default.yaml", ALL_ETH)];
     let lab = assert_same_thing_twice(&files, &ETH, of_the_primary);
-    assert_eq!(lab.guest.ip("-4 route show default").matches("proto dhcp").count(), 1, "one DHCP default is left");
+    assert_eq!(
+        lab.guest
+            .ip("-4 route show default")
+            .matches("proto dhcp")
+            .count(),
+        1,
+        "one DHCP default is left"
+    );
 }
 
 /// cloud-init does so at a boot at which the metadata service does not answer, and keeps to it.
@@ -114,14 +156,24 @@ fn what_cloud_init_forgets_of_a_secondary_comes_from_our_own_files() {
         let mut lab = three_enis(&[(YAML, &yaml)], &["eth0", "eth1"]);
         lab.apply();
         lab.power_off();
-        lab.guest.enter(|| std::fs::write(YAML, CLOUD_INIT_ETH0).unwrap());
+        lab.guest
+            .enter(|| std::fs::write(YAML, CLOUD_INIT_ETH0).unwrap());
         lab.boot(&ETH);
         let subnets = lab.subnets;
-        let addresses = ["10.0.0.10", "10.0.0.20", "10.0.0.21", "10.1.0.30", "10.1.0.31"];
+        let addresses = [
+            "10.0.0.10",
+            "10.0.0.20",
+            "10.0.0.21",
+            "10.1.0.30",
+            "10.1.0.31",
+        ];
         for host in subnets.map(|subnet| lab.vpc.neighbour(subnet)) {
             assert_eq!(host.ping(&addresses), NOBODY, "{}", lab.guest.dump());
         }
-        assert_eq!(lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]), NOBODY);
+        assert_eq!(
+            lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]),
+            NOBODY
+        );
         lab.apply();
         assert!(!lab.apply().contains("ip -"), "nothing is left to do");
     }
@@ -129,9 +181,17 @@ fn what_cloud_init_forgets_of_a_secondary_comes_from_our_own_files() {
 
 #[test]
 fn netplan_same_thing_twice_with_rules_that_netplan_cannot_say() {
-    let files = [(YAML, CLOUD_INIT_ETH0), (CONFIG, "main_routes_first = true\n")];
+    let files = [
+        (YAML, CLOUD_INIT_ETH0),
+        (CONFIG, "main_routes_first = true\n"),
+    ];
     let lab = assert_same_thing_twice(&files, &["eth0"], |_| false);
-    assert!(lab.rules().contains("15001:\tfrom 10.0.0.20 lookup main suppress_prefixlength 0"), "{}", lab.rules());
+    assert!(
+        lab.rules()
+            .contains("15001:\tfrom 10.0.0.20 lookup main suppress_prefixlength 0"),
+        "{}",
+        lab.rules()
+    );
 }
 
 #[test]
@@ -148,7 +208,9 @@ fn assert_the_primary_loses_nothing(files: Files) {
     let lab = three_enis(files, &["eth0"]);
     let lost = lab.under_traffic(|| assert!(lab.apply().contains("networkctl reload")));
     assert_eq!(lost, 0, "{}", lab.log());
-    ["eth1", "eth2"].iter().for_each(|dev| assert!(lab.record(dev).contains("eniroute-"), "{}", lab.record(dev)));
+    ["eth1", "eth2"]
+        .iter()
+        .for_each(|dev| assert!(lab.record(dev).contains("eniroute-"), "{}", lab.record(dev)));
 }
 
 #[test]
@@ -164,14 +226,25 @@ fn networkd_the_primary_loses_nothing_while_secondaries_are_handed_over() {
 #[test]
 fn a_lease_that_came_after_our_own_address_is_taken_away() {
     let lab = three_enis(&[("/etc/netplan/90-default.yaml", ALL_ETH)], &ETH);
-    let address = |verb, prefix| lab.guest.ip(&format!("address {verb} 10.0.0.20/{prefix} dev eth1"));
+    let address = |verb, prefix| {
+        lab.guest
+            .ip(&format!("address {verb} 10.0.0.20/{prefix} dev eth1"))
+    };
     address("del", 20);
     address("add", 32);
     address("add", 20);
     lab.apply();
     let addresses = lab.guest.ip("-4 -o address show eth1");
-    assert!(addresses.contains("10.0.0.20/32") && !addresses.contains("10.0.0.20/20"), "{addresses}\n{}", lab.log());
-    assert!(lab.guest.ip("route show dev eth1").contains("src 10.0.0.20 metric 10001"));
+    assert!(
+        addresses.contains("10.0.0.20/32") && !addresses.contains("10.0.0.20/20"),
+        "{addresses}\n{}",
+        lab.log()
+    );
+    assert!(
+        lab.guest
+            .ip("route show dev eth1")
+            .contains("src 10.0.0.20 metric 10001")
+    );
     lab.await_configured("eth1");
     assert!(!lab.apply().contains("ip -"), "nothing is left to do");
 }
@@ -197,12 +270,20 @@ fn rewritten_units_are_not_reloaded() {
     lab.guest.sh("netplan generate");
     let lost = lab.under_traffic(|| {
         let log = lab.apply();
-        assert!(log.contains("was not told to reload, because /run/systemd/network/10-netplan-eth0.network"), "{log}");
+        assert!(
+            log.contains(
+                "was not told to reload, because /run/systemd/network/10-netplan-eth0.network"
+            ),
+            "{log}"
+        );
         assert!(!log.contains("networkctl reload"), "{log}");
     });
     assert_eq!(lost, 0);
     assert_eq!(lab.vpc.inet().ping(&["3.104.193.180"]), NOBODY);
-    assert!(lab.has("/run/systemd/network/10-netplan-eniroute-eth1.network"), "it is there for whoever reloads next");
+    assert!(
+        lab.has("/run/systemd/network/10-netplan-eniroute-eth1.network"),
+        "it is there for whoever reloads next"
+    );
 }
 
 #[test]
@@ -210,7 +291,10 @@ fn where_networkd_does_not_run_the_files_are_for_the_boot() {
     let mut lab = Lab::new(&[(YAML, CLOUD_INIT_ETH0)]);
     lab.attach_eth1();
     let log = lab.apply();
-    assert!(!log.contains("reload"), "another guest's networkd is not ours: {log}");
+    assert!(
+        !log.contains("reload"),
+        "another guest's networkd is not ours: {log}"
+    );
     assert!(lab.has("/etc/netplan/60-eniroute-eth1.yaml"));
     assert_eq!(lab.guest.sh("ls /run/systemd/network"), "");
 }
@@ -254,11 +338,17 @@ fn a_later_eni_is_not_loaded_while_the_primary_s_new_drop_in_would_be() {
     lab.attach_eth2();
     let lost = lab.under_traffic(|| {
         let log = lab.apply();
-        assert!(log.contains("10-netplan-eth0.network.d/60-eniroute-eth0.conf is newer than it"), "{log}");
+        assert!(
+            log.contains("10-netplan-eth0.network.d/60-eniroute-eth0.conf is newer than it"),
+            "{log}"
+        );
     });
     assert_eq!(lost, 0);
     let applied = lab.ours();
-    assert!(applied.contains(&"10002: from 10.1.0.31 lookup 10002".to_owned()), "{applied:#?}");
+    assert!(
+        applied.contains(&"10002: from 10.1.0.31 lookup 10002".to_owned()),
+        "{applied:#?}"
+    );
     lab.power_off();
     lab.boot(&ETH);
     assert_eq!(lab.ours(), applied);
@@ -271,9 +361,12 @@ fn our_rules_survive_a_hot_plug_and_come_back_after_a_detach() {
     lab.boot(&["eth0", "eth1"]);
     lab.apply();
     let rules = lab.rules();
-    lab.guest.ip("rule add from 192.0.2.1 lookup 77 priority 500");
+    lab.guest
+        .ip("rule add from 192.0.2.1 lookup 77 priority 500");
     lab.attach_eth2();
-    lab.until("networkd deletes a foreign rule", || !lab.rules().contains("192.0.2.1"));
+    lab.until("networkd deletes a foreign rule", || {
+        !lab.rules().contains("192.0.2.1")
+    });
     lab.await_configured("eth2");
     assert_eq!(lab.rules(), rules);
     assert!(lab.apply().contains("networkctl reload"));
@@ -282,38 +375,64 @@ fn our_rules_survive_a_hot_plug_and_come_back_after_a_detach() {
     // eth1's file holds the primary's rules, which networkd takes away with the link.
     let eth1 = lab.enis[1];
     lab.vpc.detach(eth1);
-    lab.until("networkd deletes the rules of eth1's file", || !lab.rules().contains("lookup 10001"));
+    lab.until("networkd deletes the rules of eth1's file", || {
+        !lab.rules().contains("lookup 10001")
+    });
     lab.apply();
-    let expected = ["10000: from 10.0.0.10 lookup 10000", "10002: from 10.1.0.30 lookup 10002"];
+    let expected = [
+        "10000: from 10.0.0.10 lookup 10000",
+        "10002: from 10.1.0.30 lookup 10002",
+    ];
     let ours = lab.ours();
-    expected.iter().for_each(|rule| assert!(ours.contains(&(*rule).to_owned()), "{rule} is not in {ours:#?}"));
-    assert!(!ours.iter().any(|line| line.contains("10001")), "{ours:#?} of {three:#?}");
+    expected.iter().for_each(|rule| {
+        assert!(
+            ours.contains(&(*rule).to_owned()),
+            "{rule} is not in {ours:#?}"
+        )
+    });
+    assert!(
+        !ours.iter().any(|line| line.contains("10001")),
+        "{ours:#?} of {three:#?}"
+    );
 }
 
 #[test]
 fn a_definition_that_netplan_refuses_is_named_and_nothing_of_ours_is_written() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
-    lab.guest.sh("echo 'network: {ethernets: {eth9: {dhcp5: true}}}' >/etc/netplan/70-broken.yaml");
+    lab.guest
+        .sh("echo 'network: {ethernets: {eth9: {dhcp5: true}}}' >/etc/netplan/70-broken.yaml");
     let run = lab.eniroute("apply");
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.stderr.contains("/etc/netplan/70-broken.yaml:") && run.stderr.contains("dhcp5"), "{run:?}");
+    assert!(
+        run.stderr.contains("/etc/netplan/70-broken.yaml:") && run.stderr.contains("dhcp5"),
+        "{run:?}"
+    );
     assert_eq!(
         lab.guest.sh("ls /etc/netplan /etc/systemd/network"),
         "/etc/netplan:\n50-cloud-init.yaml\n70-broken.yaml\n\n/etc/systemd/network:\n"
     );
     assert!(!lab.guest.sh("ls /run/systemd/network").contains("eniroute"));
-    assert_eq!(lab.vpc.inet().ping(&["3.104.193.180"]), NOBODY, "the kernel part is done");
+    assert_eq!(
+        lab.vpc.inet().ping(&["3.104.193.180"]),
+        NOBODY,
+        "the kernel part is done"
+    );
 }
 
 #[test]
 fn what_netplan_refuses_does_not_keep_our_files_from_being_removed() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
     lab.apply();
-    lab.guest.sh("echo 'network: {ethernets: {eth9: {dhcp5: true}}}' >/etc/netplan/70-broken.yaml");
+    lab.guest
+        .sh("echo 'network: {ethernets: {eth9: {dhcp5: true}}}' >/etc/netplan/70-broken.yaml");
     let run = lab.eniroute("remove");
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stderr.contains("70-broken.yaml"), "{run:?}");
-    assert!(!lab.guest.sh("ls -R /etc/netplan /etc/systemd/network").contains("eniroute"));
+    assert!(
+        !lab.guest
+            .sh("ls -R /etc/netplan /etc/systemd/network")
+            .contains("eniroute")
+    );
     assert!(!lab.rules().contains("lookup 100"), "{}", lab.rules());
 }
 
@@ -321,22 +440,45 @@ fn what_netplan_refuses_does_not_keep_our_files_from_being_removed() {
 #[test]
 fn netplan_s_command_line_is_not_run() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
-    lab.guest.sh("printf '#!/bin/sh\nexit 9\n' >/run/bin/netplan; chmod 755 /run/bin/netplan
-                  mount --bind /run/bin/netplan /usr/sbin/netplan");
+    lab.guest.sh(
+        "printf '#!/bin/sh\nexit 9\n' >/run/bin/netplan; chmod 755 /run/bin/netplan
+                  mount --bind /run/bin/netplan /usr/sbin/netplan",
+    );
     lab.apply();
-    assert_eq!(lab.guest.sh("grep -l 'Written by eniroute' /etc/netplan/*").lines().count(), 3);
-    ETH[1..].iter().for_each(|dev| assert!(lab.loaded(dev).contains("netplan-eniroute-"), "{}", lab.loaded(dev)));
+    assert_eq!(
+        lab.guest
+            .sh("grep -l 'Written by eniroute' /etc/netplan/*")
+            .lines()
+            .count(),
+        3
+    );
+    ETH[1..].iter().for_each(|dev| {
+        assert!(
+            lab.loaded(dev).contains("netplan-eniroute-"),
+            "{}",
+            lab.loaded(dev)
+        )
+    });
 }
 
 #[test]
 fn a_read_only_etc_costs_the_files_alone() {
     let lab = three_enis(&[(YAML, CLOUD_INIT_ETH0)], &["eth0"]);
-    lab.guest.sh("mount -o remount,ro /etc/netplan; mount -o remount,ro /etc/systemd/network");
+    lab.guest
+        .sh("mount -o remount,ro /etc/netplan; mount -o remount,ro /etc/systemd/network");
     let run = lab.eniroute("apply");
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.stderr.contains("/etc/netplan/60-eniroute-eth1.yaml: Read-only file system"), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("/etc/netplan/60-eniroute-eth1.yaml: Read-only file system"),
+        "{run:?}"
+    );
     assert!(!lab.guest.sh("ls /run/systemd/network").contains("eniroute"));
-    assert_eq!(lab.vpc.inet().ping(&["3.104.193.180"]), NOBODY, "the kernel part is done");
+    assert_eq!(
+        lab.vpc.inet().ping(&["3.104.193.180"]),
+        NOBODY,
+        "the kernel part is done"
+    );
 }
 
 #[test]
@@ -346,7 +488,10 @@ fn networkd_remove_hands_the_secondaries_back() {
 
 #[test]
 fn netplan_remove_hands_the_secondaries_back() {
-    assert_remove_hands_back(&[("/etc/netplan/90-default.yaml", ALL_ETH)], "10-netplan-all-eth.network");
+    assert_remove_hands_back(
+        &[("/etc/netplan/90-default.yaml", ALL_ETH)],
+        "10-netplan-all-eth.network",
+    );
 }
 
 fn assert_remove_hands_back(files: Files, owner: &str) {
@@ -356,10 +501,17 @@ fn assert_remove_hands_back(files: Files, owner: &str) {
     let lost = lab.under_traffic(|| {
         let run = lab.eniroute("remove");
         assert_eq!(run.code, 0, "{run:?}");
-        lab.until("the catch-all has eth1 again", || lab.record("eth1").contains(owner));
+        lab.until("the catch-all has eth1 again", || {
+            lab.record("eth1").contains(owner)
+        });
         lab.await_configured("eth1");
     });
     assert_eq!(lost, 0);
     assert!(!lab.rules().contains("lookup 100"), "{}", lab.rules());
-    assert!(lab.guest.ip("-4 address show eth1").contains("10.0.0.20/20"), "eth1 has its lease again");
+    assert!(
+        lab.guest
+            .ip("-4 address show eth1")
+            .contains("10.0.0.20/20"),
+        "eth1 has its lease again"
+    );
 }

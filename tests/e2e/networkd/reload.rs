@@ -8,17 +8,23 @@ use super::{ALL_ETH, CLOUD_INIT_ETH0, Files, NETWORKD_ALL, NETWORKD_ETH0, NOBODY
 
 #[test]
 fn networkd_has_loaded_our_units_beside_a_file_of_the_primary_s_when_apply_ends() {
-    Systemd::ALL.iter().for_each(|systemd| assert_loaded(*systemd, NETWORKD_ETH0));
+    Systemd::ALL
+        .iter()
+        .for_each(|systemd| assert_loaded(*systemd, NETWORKD_ETH0));
 }
 
 #[test]
 fn networkd_has_loaded_our_units_under_a_catch_all_when_apply_ends() {
-    Systemd::ALL.iter().for_each(|systemd| assert_loaded(*systemd, NETWORKD_ALL));
+    Systemd::ALL
+        .iter()
+        .for_each(|systemd| assert_loaded(*systemd, NETWORKD_ALL));
 }
 
 #[test]
 fn networkd_has_loaded_netplan_s_units_when_apply_ends() {
-    Systemd::ALL.iter().for_each(|systemd| assert_loaded(*systemd, &[(YAML, CLOUD_INIT_ETH0)]));
+    Systemd::ALL
+        .iter()
+        .for_each(|systemd| assert_loaded(*systemd, &[(YAML, CLOUD_INIT_ETH0)]));
 }
 
 fn assert_loaded(systemd: Systemd, files: Files) {
@@ -27,12 +33,23 @@ fn assert_loaded(systemd: Systemd, files: Files) {
     lab.boot(&["eth0"]);
     let log = lab.apply();
     assert!(log.contains("networkctl reload"), "{systemd:?}: {log}");
-    assert!(lab.loaded("eth1").contains("eniroute-eth1.network"), "{systemd:?}: {}\n{}", lab.loaded("eth1"), lab.log());
-    assert!(lab.record("eth1").contains("ADMIN_STATE=configured"), "{systemd:?}: {}", lab.record("eth1"));
+    assert!(
+        lab.loaded("eth1").contains("eniroute-eth1.network"),
+        "{systemd:?}: {}\n{}",
+        lab.loaded("eth1"),
+        lab.log()
+    );
+    assert!(
+        lab.record("eth1").contains("ADMIN_STATE=configured"),
+        "{systemd:?}: {}",
+        lab.record("eth1")
+    );
     // networkd's own objects, not ours: what it has not loaded does not come back by it.
     lab.guest.ip("link set eth1 down");
     lab.guest.ip("link set eth1 up");
-    lab.until("networkd puts the routes back", || !lab.guest.ip("-4 route show table 10001 default").is_empty());
+    lab.until("networkd puts the routes back", || {
+        !lab.guest.ip("-4 route show table 10001 default").is_empty()
+    });
 }
 
 /// Under a catch-all, whose DHCP is on the new NIC already.
@@ -61,13 +78,27 @@ fn assert_hot_plug(systemd: Systemd, files: Files) {
     lab.await_configured("eth1");
     let configured = began.elapsed();
     let ended = when("the run ends", &|| run.log().contains("exit "));
-    assert!(run.log().contains("networkctl reload") && run.log().contains("exit 0"), "{systemd:?}: {}", run.log());
+    assert!(
+        run.log().contains("networkctl reload") && run.log().contains("exit 0"),
+        "{systemd:?}: {}",
+        run.log()
+    );
     // netplan's generator is a Python program.
     let bound = if files[0].0.contains("netplan") { 4 } else { 1 };
-    assert!(loaded < Duration::from_secs(bound), "{systemd:?}: loaded after {loaded:?}");
+    assert!(
+        loaded < Duration::from_secs(bound),
+        "{systemd:?}: loaded after {loaded:?}"
+    );
     let after = ended.saturating_sub(configured);
-    assert!(after < Duration::from_millis(700), "{systemd:?}: configured at {configured:?}, ended at {ended:?}");
-    assert_eq!(lab.eniroute("apply --wait 0.1 --no-persist").code, 0, "the lock is free");
+    assert!(
+        after < Duration::from_millis(700),
+        "{systemd:?}: configured at {configured:?}, ended at {ended:?}"
+    );
+    assert_eq!(
+        lab.eniroute("apply --wait 0.1 --no-persist").code,
+        0,
+        "the lock is free"
+    );
 
     // Nothing is loaded for an ENI that is gone, so nothing is waited for.
     let eth1 = lab.enis[1];
@@ -75,7 +106,11 @@ fn assert_hot_plug(systemd: Systemd, files: Files) {
     let began = Instant::now();
     let run = lab.eniroute("hotplug remove eth1");
     assert_eq!(run.code, 0, "{run:#?}");
-    assert!(began.elapsed() < Duration::from_secs(bound), "{systemd:?}: an unplug took {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(bound),
+        "{systemd:?}: an unplug took {:?}",
+        began.elapsed()
+    );
     assert!(!lab.rules().contains("lookup 10001"), "{}", lab.rules());
 }
 
@@ -92,26 +127,46 @@ fn with_networkctl(script: &str) -> Lab {
 }
 
 /// What is in the kernel is right all the same, and the next run finds the lock free.
-fn assert_given_up(script: &str, arguments: &str, code: u8, words: &[&str], within: Duration) -> Lab {
+fn assert_given_up(
+    script: &str,
+    arguments: &str,
+    code: u8,
+    words: &[&str],
+    within: Duration,
+) -> Lab {
     let lab = with_networkctl(script);
     let began = Instant::now();
     let run = lab.eniroute(&format!("apply {arguments}"));
     let took = began.elapsed();
     assert_eq!(run.code, i32::from(code), "{run:#?}");
-    words
-        .iter()
-        .for_each(|word| assert!((run.stdout.clone() + &run.stderr).contains(word), "{word} is not in {run:#?}"));
+    words.iter().for_each(|word| {
+        assert!(
+            (run.stdout.clone() + &run.stderr).contains(word),
+            "{word} is not in {run:#?}"
+        )
+    });
     assert!(took < within, "{script} took {took:?}: {run:#?}");
     assert!(lab.has("/etc/systemd/network/10-eniroute-eth1.network"));
-    assert_eq!(lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]), NOBODY);
+    assert_eq!(
+        lab.vpc.inet().ping(&["54.178.213.178", "3.104.193.180"]),
+        NOBODY
+    );
     let again = lab.eniroute("apply --wait 0.1");
-    assert_eq!((again.code, again.stdout.contains("nothing to do")), (0, true), "{again:#?}");
+    assert_eq!(
+        (again.code, again.stdout.contains("nothing to do")),
+        (0, true),
+        "{again:#?}"
+    );
     lab
 }
 
 #[test]
 fn a_networkd_that_does_not_begin_is_told_of_and_not_waited_for() {
-    let words = ["does not run eth1 by 10-eniroute-eth1.network", "20-all.network", "journalctl -u systemd-networkd"];
+    let words = [
+        "does not run eth1 by 10-eniroute-eth1.network",
+        "20-all.network",
+        "journalctl -u systemd-networkd",
+    ];
     assert_given_up("exit 0", "", 0, &words, Duration::from_secs(4));
 }
 
@@ -129,7 +184,17 @@ fn a_networkctl_that_fails_is_an_error_and_the_files_stay() {
 #[test]
 fn a_networkctl_that_hangs_is_killed_with_what_it_has_started() {
     let words = ["networkctl reload: did not end within 1s and was killed"];
-    let lab = assert_given_up("sleep 7654 & echo $! >/run/child; wait", "--wait 1", 1, &words, Duration::from_secs(4));
+    let lab = assert_given_up(
+        "sleep 7654 & echo $! >/run/child; wait",
+        "--wait 1",
+        1,
+        &words,
+        Duration::from_secs(4),
+    );
     // Nothing is left of a process that waits to be reaped but its number.
-    assert_eq!(lab.guest.sh("cat /proc/$(cat /run/child)/cmdline 2>/dev/null || :"), "");
+    assert_eq!(
+        lab.guest
+            .sh("cat /proc/$(cat /run/child)/cmdline 2>/dev/null || :"),
+        ""
+    );
 }

@@ -16,21 +16,35 @@ mount --bind /run/bin/networkctl /usr/bin/networkctl
 "#;
 
 fn meanwhile(lab: &Lab, command: &str) {
-    lab.guest.sh(&format!("MEANWHILE='{command}'\n{NETWORKCTL}"));
+    lab.guest
+        .sh(&format!("MEANWHILE='{command}'\n{NETWORKCTL}"));
 }
 
 #[test]
 fn what_is_put_back_after_a_hand_over_is_told_and_goes_at_remove() {
     let lab = three_enis(&[("/etc/netplan/90-default.yaml", ALL_ETH)], &ETH);
-    lab.guest.ip("address add 10.0.0.11/20 dev eth0 noprefixroute");
+    lab.guest
+        .ip("address add 10.0.0.11/20 dev eth0 noprefixroute");
     // It was somebody else's, who lets go of it.
-    meanwhile(&lab, "ip address del 10.0.0.11/20 dev eth0 2>/dev/null || :");
+    meanwhile(
+        &lab,
+        "ip address del 10.0.0.11/20 dev eth0 2>/dev/null || :",
+    );
     let run = lab.eniroute("apply --json");
     assert_eq!(run.code, 0, "{run:#?}");
-    assert!(run.stdout.contains("ip -4 address replace 10.0.0.11/32 dev eth0"), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("ip -4 address replace 10.0.0.11/32 dev eth0"),
+        "{}",
+        run.stdout
+    );
     assert!(lab.guest.ip("address show eth0").contains("10.0.0.11/32"));
     assert_eq!(lab.eniroute("remove").code, 0);
-    assert!(!lab.guest.ip("address show eth0").contains("10.0.0.11"), "{}", lab.guest.ip("address show eth0"));
+    assert!(
+        !lab.guest.ip("address show eth0").contains("10.0.0.11"),
+        "{}",
+        lab.guest.ip("address show eth0")
+    );
 }
 
 /// networkd may drop the lease of an ENI that it configures anew, and have it back when eniroute is done.
@@ -42,7 +56,10 @@ fn what_is_left_to_an_owner_stays_left_to_it_while_its_lease_is_away_for_a_momen
         let lab = three_enis(&[(YAML, &yaml)], &["eth0", "eth1"]);
         let defaults = || lab.guest.ip("-4 route show default dev eth1");
         let leased = defaults();
-        assert!(leased.contains(&format!("proto dhcp src 10.0.0.20 metric {metric}")), "{leased}");
+        assert!(
+            leased.contains(&format!("proto dhcp src 10.0.0.20 metric {metric}")),
+            "{leased}"
+        );
         meanwhile(
             &lab,
             &format!(
@@ -51,10 +68,21 @@ fn what_is_left_to_an_owner_stays_left_to_it_while_its_lease_is_away_for_a_momen
         );
         lab.apply();
         let narrow = lab.guest.ip("-4 route show default table 10000");
-        assert_eq!(narrow.contains("dev eth0"), metric == "50", "the primary's would leave by eth1: {narrow}");
-        assert_eq!(defaults(), "", "the lease is away, and main's default is its");
-        lab.guest.ip(&format!("address add 10.0.0.20/20 dev eth1 metric {metric} valid_lft 3000 preferred_lft 3000"));
-        lab.guest.ip(&format!("route add {} dev eth1", leased.trim()));
+        assert_eq!(
+            narrow.contains("dev eth0"),
+            metric == "50",
+            "the primary's would leave by eth1: {narrow}"
+        );
+        assert_eq!(
+            defaults(),
+            "",
+            "the lease is away, and main's default is its"
+        );
+        lab.guest.ip(&format!(
+            "address add 10.0.0.20/20 dev eth1 metric {metric} valid_lft 3000 preferred_lft 3000"
+        ));
+        lab.guest
+            .ip(&format!("route add {} dev eth1", leased.trim()));
         let again = lab.apply();
         assert!(!again.contains("ip -"), "{again}");
         assert_eq!(defaults().lines().count(), 1, "{}", defaults());

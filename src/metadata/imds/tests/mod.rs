@@ -25,16 +25,31 @@ fn healthy(ec2: &mut Ec2, request: &Request, _: usize) -> Act {
 
 /// Answers as EC2 does, but for the one request `number`.
 fn once(number: usize, act: Act) -> impl FnMut(&mut Ec2, &Request, usize) -> Act + Send + 'static {
-    move |ec2, request, n| if n == number { act.clone() } else { ec2.answer(request) }
+    move |ec2, request, n| {
+        if n == number {
+            act.clone()
+        } else {
+            ec2.answer(request)
+        }
+    }
 }
 
 /// Hands out tokens, and does `act` for every value.
 fn values(act: Act) -> impl FnMut(&mut Ec2, &Request, usize) -> Act + Send + 'static {
-    move |ec2, request, _| if request.line.starts_with("PUT") { ec2.answer(request) } else { act.clone() }
+    move |ec2, request, _| {
+        if request.line.starts_with("PUT") {
+            ec2.answer(request)
+        } else {
+            act.clone()
+        }
+    }
 }
 
 fn options(server: &Server, wait: Duration) -> Options {
-    Options { urls: vec![server.url()], wait }
+    Options {
+        urls: vec![server.url()],
+        wait,
+    }
 }
 
 fn connect(server: &Server) -> Imds {
@@ -66,7 +81,10 @@ fn one_token_and_one_connection_serve_all_requests() {
     let server = Server::start(healthy);
     let mut imds = connect(&server);
     assert_mac(&mut imds);
-    assert_eq!(imds.get("local-ipv4").unwrap().as_deref(), Some("172.31.41.29"));
+    assert_eq!(
+        imds.get("local-ipv4").unwrap().as_deref(),
+        Some("172.31.41.29")
+    );
     assert_eq!(imds.get("network/interfaces/macs/").unwrap(), None);
     assert_mac(&mut imds);
     assert_eq!(
@@ -81,8 +99,18 @@ fn one_token_and_one_connection_serve_all_requests() {
     );
     assert_eq!((imds.requests(), server.connections()), (5, 1));
     let agent = concat!("eniroute/", env!("CARGO_PKG_VERSION"));
-    assert!(server.log().iter().all(|request| request.header("user-agent") == Some(agent)));
-    assert!(server.log().iter().all(|request| request.header("x-forwarded-for").is_none()));
+    assert!(
+        server
+            .log()
+            .iter()
+            .all(|request| request.header("user-agent") == Some(agent))
+    );
+    assert!(
+        server
+            .log()
+            .iter()
+            .all(|request| request.header("x-forwarded-for").is_none())
+    );
 }
 
 #[test]
@@ -112,7 +140,10 @@ fn a_fresh_token_that_is_rejected_is_the_end() {
 fn a_service_turned_off_is_refused_at_once_with_the_remedy() {
     let server = Server::start(|_, _, _| status("403 Forbidden", b"no\x1b[31m"));
     let text = refused(Imds::connect(&options(&server, WAIT), &[]).unwrap_err());
-    assert!(text.contains(&server.url()) && text.contains("--http-endpoint enabled"), "{text}");
+    assert!(
+        text.contains(&server.url()) && text.contains("--http-endpoint enabled"),
+        "{text}"
+    );
     assert!(text.contains("403 Forbidden: no\\u{1b}[31m"), "{text}");
     assert_eq!(server.lines().len(), 1);
 
@@ -140,7 +171,10 @@ fn clear_answers_of_something_else_are_refused_at_once() {
 #[test]
 fn a_redirect_is_refused_and_not_followed() {
     let elsewhere = Server::start(healthy);
-    let location = format!("HTTP/1.1 302 Found\r\nLocation: {}/\r\nContent-Length: 0\r\n\r\n", elsewhere.url());
+    let location = format!(
+        "HTTP/1.1 302 Found\r\nLocation: {}/\r\nContent-Length: 0\r\n\r\n",
+        elsewhere.url()
+    );
     let server = Server::start(move |_, _, _| Act::Send(location.clone().into_bytes()));
     let text = refused(Imds::connect(&options(&server, WAIT), &[]).unwrap_err());
     assert!(text.contains("302"), "{text}");
@@ -151,15 +185,36 @@ fn a_redirect_is_refused_and_not_followed() {
 fn broken() -> Vec<(&'static str, Act)> {
     let raw = |text: &str| text.as_bytes().to_vec();
     vec![
-        ("429 Too Many Requests", status("429 Too Many Requests", b"")),
-        ("500 Internal Server Error: oops", status("500 Internal Server Error", b"oops\n")),
+        (
+            "429 Too Many Requests",
+            status("429 Too Many Requests", b""),
+        ),
+        (
+            "500 Internal Server Error: oops",
+            status("500 Internal Server Error", b"oops\n"),
+        ),
         ("503", status("503 Service Unavailable", b"")),
         ("unexpected status 204", status("204 No Content", b"")),
-        ("the body", Act::Close(raw("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n06:ce"))),
-        ("the body", Act::Close(raw("HTTP/1.1 404 Not Found\r\nContent-Length: 20\r\n\r\n"))),
-        ("not an HTTP answer", Act::Close(raw("SSH-2.0-OpenSSH_9.2\r\n\r\n"))),
-        ("Peer disconnected", Act::Close(raw("HTTP/1.1 200 OK\r\nConte"))),
-        ("not an HTTP answer", Act::Send(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(9000)).into_bytes())),
+        (
+            "the body",
+            Act::Close(raw("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n06:ce")),
+        ),
+        (
+            "the body",
+            Act::Close(raw("HTTP/1.1 404 Not Found\r\nContent-Length: 20\r\n\r\n")),
+        ),
+        (
+            "not an HTTP answer",
+            Act::Close(raw("SSH-2.0-OpenSSH_9.2\r\n\r\n")),
+        ),
+        (
+            "Peer disconnected",
+            Act::Close(raw("HTTP/1.1 200 OK\r\nConte")),
+        ),
+        (
+            "not an HTTP answer",
+            Act::Send(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(9000)).into_bytes()),
+        ),
         ("more than 65536 bytes", status("200 OK", &[b'x'; 70_000])),
         ("not UTF-8", status("200 OK", b"06:ce:\xff")),
         ("empty", status("200 OK", b"")),
@@ -179,8 +234,15 @@ fn a_broken_answer_is_asked_again() {
 
 #[test]
 fn broken_answers_without_end_are_unreachable_at_the_deadline() {
-    let drip = Act::Drip(["HTTP/1.1 200 OK\r\n\r\n", &"x".repeat(400)].concat().into_bytes());
-    let slow = [("no answer in time", Act::Hang), ("no answer in time", drip)];
+    let drip = Act::Drip(
+        ["HTTP/1.1 200 OK\r\n\r\n", &"x".repeat(400)]
+            .concat()
+            .into_bytes(),
+    );
+    let slow = [
+        ("no answer in time", Act::Hang),
+        ("no answer in time", drip),
+    ];
     thread::scope(|scope| {
         for (word, act) in broken().into_iter().chain(slow) {
             scope.spawn(move || fails_at_the_deadline(word, act));
@@ -194,10 +256,17 @@ fn fails_at_the_deadline(word: &str, act: Act) {
     imds.wait = WAIT;
     let start = Instant::now();
     let text = unreachable(mac(&mut imds).unwrap_err());
-    assert!(text.contains(word) && text.contains("/latest/meta-data/mac") && text.contains("--wait"), "{text}");
+    assert!(
+        text.contains(word) && text.contains("/latest/meta-data/mac") && text.contains("--wait"),
+        "{text}"
+    );
     let elapsed = start.elapsed();
     assert!(elapsed < 5 * WAIT, "{word}: {elapsed:?}");
-    assert!(elapsed >= WAIT / 2 && imds.requests() >= 3, "{word}: {} requests, {elapsed:?}", imds.requests());
+    assert!(
+        elapsed >= WAIT / 2 && imds.requests() >= 3,
+        "{word}: {} requests, {elapsed:?}",
+        imds.requests()
+    );
 }
 
 #[test]
@@ -227,7 +296,10 @@ fn no_wait_means_one_try() {
 #[test]
 fn other_framings_work() {
     for (reply, connections) in [
-        ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nvalue", 4),
+        (
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nvalue",
+            4,
+        ),
         ("HTTP/1.0 200 OK\r\n\r\nvalue", 4),
         // It closes, and has not said that it would.
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nvalue", 4),
@@ -239,7 +311,8 @@ fn other_framings_work() {
         }
         assert_eq!(server.connections(), connections, "{reply}");
     }
-    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nval\r\n2\r\nue\r\n0\r\n\r\n";
+    let chunked =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nval\r\n2\r\nue\r\n0\r\n\r\n";
     let server = Server::start(values(Act::Send(chunked.to_vec())));
     let mut imds = connect(&server);
     assert_eq!(mac(&mut imds).unwrap().as_deref(), Some("value"));
@@ -258,7 +331,10 @@ fn a_kept_connection_that_dies_under_a_request_is_replaced_without_a_pause() {
 #[test]
 fn the_next_url_answers_where_the_first_is_silent() {
     let (silent, server) = (Server::start(|_, _, _| Act::Hang), Server::start(healthy));
-    let options = Options { urls: vec![silent.url(), server.url()], wait: GENEROUS };
+    let options = Options {
+        urls: vec![silent.url(), server.url()],
+        wait: GENEROUS,
+    };
     let mut imds = Imds::connect(&options, &[]).unwrap();
     assert_mac(&mut imds);
     let (astray, served) = (silent.lines().len(), server.lines().len());
@@ -269,12 +345,31 @@ fn the_next_url_answers_where_the_first_is_silent() {
 #[test]
 fn nobody_there_names_the_ways_that_were_tried() {
     // An address of its own: no other test opens a port there.
-    let closed = || format!("http://{}", TcpListener::bind("127.1.2.3:0").unwrap().local_addr().unwrap());
-    let options = Options { urls: (0..6).map(|_| closed()).collect(), wait: WAIT };
+    let closed = || {
+        format!(
+            "http://{}",
+            TcpListener::bind("127.1.2.3:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+        )
+    };
+    let options = Options {
+        urls: (0..6).map(|_| closed()).collect(),
+        wait: WAIT,
+    };
     let text = unreachable(Imds::connect(&options, &[]).unwrap_err());
-    assert!(options.urls[..TOLD].iter().all(|url| text.contains(&format!("{url}: Connection refused"))), "{text}");
+    assert!(
+        options.urls[..TOLD]
+            .iter()
+            .all(|url| text.contains(&format!("{url}: Connection refused"))),
+        "{text}"
+    );
     assert!(text.contains("and 2 ways more"), "{text}");
-    assert!(text.contains("--wait") && text.contains("hop limit") && text.contains("EC2"), "{text}");
+    assert!(
+        text.contains("--wait") && text.contains("hop limit") && text.contains("EC2"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -297,23 +392,57 @@ fn any_answer_shows_that_the_service_is_reached_and_nothing_else_does() {
         let server = Server::start(move |_, _, _| act.clone());
         let ways = Way::all(&[server.url()], &[]).unwrap();
         let ended = reach(&ways, WAIT);
-        assert!(server.log().iter().all(|request| request.header("x-aws-ec2-metadata-token").is_some()), "not IMDSv1");
+        assert!(
+            server
+                .log()
+                .iter()
+                .all(|request| request.header("x-aws-ec2-metadata-token").is_some()),
+            "not IMDSv1"
+        );
         (ended.is_ok(), server.lines().len())
     };
-    for answer in ["200 OK", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Too Many Requests", "503 Oh"] {
+    for answer in [
+        "200 OK",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "429 Too Many Requests",
+        "503 Oh",
+    ] {
         assert_eq!(asked(status(answer, b"")), (true, 1), "{answer}");
     }
-    for act in [Act::Hang, Act::Close(vec![]), Act::Close(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())] {
+    for act in [
+        Act::Hang,
+        Act::Close(vec![]),
+        Act::Close(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+    ] {
         assert!(!asked(act.clone()).0, "{act:?}");
     }
 }
 
 #[test]
 fn the_plain_ways_that_a_session_has_left_are_still_found() {
-    let asleep = |ec2: &mut Ec2, request: &Request, n: usize| if n == 0 { Act::Hang } else { ec2.answer(request) };
-    let [slow, quick, silent] = [Server::start(asleep), Server::start(healthy), Server::start(|_, _, _| Act::Hang)];
+    let asleep = |ec2: &mut Ec2, request: &Request, n: usize| {
+        if n == 0 {
+            Act::Hang
+        } else {
+            ec2.answer(request)
+        }
+    };
+    let [slow, quick, silent] = [
+        Server::start(asleep),
+        Server::start(healthy),
+        Server::start(|_, _, _| Act::Hang),
+    ];
     let urls = vec![slow.url(), silent.url(), quick.url()];
-    let mut imds = Imds::connect(&Options { urls, wait: GENEROUS }, &[]).unwrap();
+    let mut imds = Imds::connect(
+        &Options {
+            urls,
+            wait: GENEROUS,
+        },
+        &[],
+    )
+    .unwrap();
     let ways: Vec<_> = imds.ways(true).iter().map(Way::to_string).collect();
     assert_eq!(ways, [quick.url(), slow.url()]);
 }
@@ -321,8 +450,20 @@ fn the_plain_ways_that_a_session_has_left_are_still_found() {
 /// Most instances have none, and a proof must not wait for it.
 #[test]
 fn an_ipv6_endpoint_is_a_way_where_it_opens_and_the_primary_has_ipv6() {
-    let (v4, v6) = (Server::start(healthy), Server::on(TcpListener::bind("[::1]:0").unwrap(), healthy));
-    let session = |urls: Vec<String>| Imds::connect(&Options { urls, wait: GENEROUS }, &[]).unwrap();
+    let (v4, v6) = (
+        Server::start(healthy),
+        Server::on(TcpListener::bind("[::1]:0").unwrap(), healthy),
+    );
+    let session = |urls: Vec<String>| {
+        Imds::connect(
+            &Options {
+                urls,
+                wait: GENEROUS,
+            },
+            &[],
+        )
+        .unwrap()
+    };
     let mut imds = session(vec![v4.url(), v6.url()]);
     assert_eq!(imds.ways(false).len(), 1);
     assert_eq!(imds.ways(true).len(), 2);
@@ -334,22 +475,44 @@ fn an_ipv6_endpoint_is_a_way_where_it_opens_and_the_primary_has_ipv6() {
     let mut imds = session(vec![v4.url(), format!("http://{full}")]);
     let begin = Instant::now();
     assert_eq!(imds.ways(true).len(), 1);
-    assert!(begin.elapsed() < Duration::from_millis(100), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        begin.elapsed()
+    );
 }
 
 /// Runs itself as a child, because the environment belongs to the whole process.
 #[test]
 fn the_environments_proxy_is_ignored() {
     if let Ok(url) = env::var(CHILD) {
-        return assert_mac(&mut Imds::connect(&Options { urls: vec![url], wait: GENEROUS }, &[]).unwrap());
+        return assert_mac(
+            &mut Imds::connect(
+                &Options {
+                    urls: vec![url],
+                    wait: GENEROUS,
+                },
+                &[],
+            )
+            .unwrap(),
+        );
     }
     let (proxy, server) = (Server::start(healthy), Server::start(healthy));
     let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", "metadata::imds::tests::the_environments_proxy_is_ignored"]).env(CHILD, server.url());
+    child
+        .args([
+            "--exact",
+            "metadata::imds::tests::the_environments_proxy_is_ignored",
+        ])
+        .env(CHILD, server.url());
     for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
         child.env(name, proxy.url());
     }
     let output = child.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert_eq!((proxy.connections(), server.lines().len()), (0, 2));
 }

@@ -17,14 +17,26 @@ pub struct Request {
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn read(from: &mut impl BufRead) -> Option<Self> {
-        let mut lines = from.lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+        let mut lines = from
+            .lines()
+            .map_while(Result::ok)
+            .take_while(|line| !line.is_empty());
         let line = lines.next()?;
-        let header = |line: String| line.split_once(": ").map(|(key, value)| (key.to_lowercase(), value.to_string()));
-        Some(Self { line: line.trim_end_matches(" HTTP/1.1").into(), headers: lines.filter_map(header).collect() })
+        let header = |line: String| {
+            line.split_once(": ")
+                .map(|(key, value)| (key.to_lowercase(), value.to_string()))
+        };
+        Some(Self {
+            line: line.trim_end_matches(" HTTP/1.1").into(),
+            headers: lines.filter_map(header).collect(),
+        })
     }
 }
 
@@ -42,7 +54,10 @@ pub enum Act {
 }
 
 pub fn status(status: &str, body: &[u8]) -> Act {
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     Act::Send([head.as_bytes(), body].concat())
 }
 
@@ -58,14 +73,22 @@ impl Ec2 {
     pub fn answer(&mut self, request: &Request) -> Act {
         let token = format!("AQAEAL{}==", self.tokens);
         match request.line.as_str() {
-            "PUT /latest/api/token" => match request.header("x-aws-ec2-metadata-token-ttl-seconds").map(str::parse) {
+            "PUT /latest/api/token" => match request
+                .header("x-aws-ec2-metadata-token-ttl-seconds")
+                .map(str::parse)
+            {
                 Some(Ok(1..=21600u32)) => self.issue(),
                 _ => status("400 Bad Request", b""),
             },
-            _ if request.header("x-aws-ec2-metadata-token") != Some(&token) => status("401 Unauthorized", b""),
+            _ if request.header("x-aws-ec2-metadata-token") != Some(&token) => {
+                status("401 Unauthorized", b"")
+            }
             "GET /latest/meta-data/mac" => status("200 OK", Self::MAC.as_bytes()),
             "GET /latest/meta-data/local-ipv4" => status("200 OK", b"172.31.41.29"),
-            _ => status("404 Not Found", b"<?xml version=\"1.0\"?><title>404 - Not Found</title>"),
+            _ => status(
+                "404 Not Found",
+                b"<?xml version=\"1.0\"?><title>404 - Not Found</title>",
+            ),
         }
     }
 
@@ -98,13 +121,29 @@ impl Server {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
     }
 
-    pub fn on(listener: TcpListener, script: impl FnMut(&mut Ec2, &Request, usize) -> Act + Send + 'static) -> Self {
+    pub fn on(
+        listener: TcpListener,
+        script: impl FnMut(&mut Ec2, &Request, usize) -> Act + Send + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
-        let state = State { ec2: Ec2::default(), script: Box::new(script), log: Vec::new(), connections: 0 };
-        let (state, closed) = (Arc::new(Mutex::new(state)), Arc::new(AtomicBool::new(false)));
+        let state = State {
+            ec2: Ec2::default(),
+            script: Box::new(script),
+            log: Vec::new(),
+            connections: 0,
+        };
+        let (state, closed) = (
+            Arc::new(Mutex::new(state)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (shared, stop) = (state.clone(), closed.clone());
         let thread = thread::spawn(move || accept(&listener, &shared, &stop));
-        Self { address, state, closed, thread: Some(thread) }
+        Self {
+            address,
+            state,
+            closed,
+            thread: Some(thread),
+        }
     }
 
     pub fn url(&self) -> String {
@@ -113,7 +152,10 @@ impl Server {
 
     /// The request lines so far, without the HTTP version.
     pub fn lines(&self) -> Vec<String> {
-        self.log().iter().map(|request| request.line.clone()).collect()
+        self.log()
+            .iter()
+            .map(|request| request.line.clone())
+            .collect()
     }
 
     pub fn log(&self) -> Vec<Request> {
@@ -129,7 +171,10 @@ impl Server {
         self.closed.store(true, Ordering::SeqCst);
         // Wakes `accept`; where it cannot, the thread ends with the process.
         if TcpStream::connect(self.address).is_ok() {
-            self.thread.take().into_iter().for_each(|thread| thread.join().unwrap());
+            self.thread
+                .take()
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
         }
     }
 }
@@ -162,15 +207,20 @@ fn perform(mut stream: &TcpStream, act: Act) -> io::Result<bool> {
         Act::Send(bytes) => stream.write_all(&bytes).map(|()| true),
         Act::Close(bytes) => stream.write_all(&bytes).map(|()| false),
         Act::Drip(bytes) => {
-            let mut drip = bytes.chunks(1).inspect(|_| thread::sleep(Duration::from_millis(20)));
-            drip.try_for_each(|byte| stream.write_all(byte)).map(|()| false)
+            let mut drip = bytes
+                .chunks(1)
+                .inspect(|_| thread::sleep(Duration::from_millis(20)));
+            drip.try_for_each(|byte| stream.write_all(byte))
+                .map(|()| false)
         }
         Act::Hang => Ok(true),
     }
 }
 
 fn decide(state: &Mutex<State>, request: Request) -> Act {
-    let State { ec2, script, log, .. } = &mut *state.lock().unwrap();
+    let State {
+        ec2, script, log, ..
+    } = &mut *state.lock().unwrap();
     let number = log.len();
     log.push(request);
     script(ec2, &log[number], number)
