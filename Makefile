@@ -76,6 +76,10 @@ test-ifup: root setup ## Boot from network-scripts files by Red Hat's own ifup; 
 	@test -n "$(ENIROUTE_IFUP)" || { echo "Set ENIROUTE_IFUP to a folder with initscripts' network-scripts: CONTRIBUTING.md" >&2; exit 1; }
 	ENIROUTE_IFUP="$(abspath $(ENIROUTE_IFUP))" $(CARGO) test --locked --test e2e -- --ignored network_scripts
 
+.PHONY: soak
+soak: root setup ## Run every cell of the matrices of faults: an hour or two (root); ARGS=CELL for some
+	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked --test soak -- --whole $(ARGS)
+
 .PHONY: bench
 bench: root setup build ## Measure time, requests and memory against a floor (root)
 	@$(CARGO) build --release --locked --quiet --example bench

@@ -9,6 +9,7 @@ mod cloud_init;
 mod consumer;
 mod converge;
 mod damaged;
+mod disks;
 mod findings;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;

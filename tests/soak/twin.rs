@@ -1,0 +1,149 @@
+//! An instance with two ENIs in a fake VPC, dual stack, on the disk of one network stack; what its state is, and who of
+//! it answers.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::disks::STACKS;
+use crate::instance::{Instance, changed};
+use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
+
+/// What is not proven yet.
+const MARK: &str = "run/eniroute/unproven.json";
+
+/// The primary's addresses as the Internet and its neighbours know them.
+const PRIMARY: [&str; 2] = ["203.0.113.10", "2001:db8:0:a::100"];
+const SECOND: [&str; 2] = ["203.0.113.30", "2001:db8:0:b::300"];
+
+pub struct Twin {
+    pub vpc: Vpc,
+    pub instance: Instance,
+    pub eth1: EniId,
+    subnets: [SubnetId; 2],
+}
+
+/// Of the kernel and the disk: all that a run may change, and that must be the same after all is well again.
+#[derive(Clone, PartialEq)]
+pub struct State {
+    pub dump: String,
+    /// By path; without what lives below /run, which is eniroute's own and forgotten by a boot.
+    files: BTreeMap<String, String>,
+}
+
+impl State {
+    /// What differs, line by line; empty for what is the same.
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        let mut lines = changed(&self.dump, &other.dump);
+        let paths = self.files.keys().chain(other.files.keys());
+        for path in paths.collect::<std::collections::BTreeSet<_>>() {
+            if self.files.get(path) != other.files.get(path) {
+                let text = |state: &Self| state.files.get(path).cloned().unwrap_or_default();
+                let diff = changed(&text(self), &text(other)).join("\n  ");
+                lines.push(format!("{path}:\n  {diff}"));
+            }
+        }
+        lines
+    }
+}
+
+impl Twin {
+    /// `stack` is one of [`STACKS`], or `none`.
+    pub fn on(stack: &str) -> Self {
+        let mut vpc = Vpc::new();
+        let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+        let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
+        let eth0 = EniSpec::new(a, "eth0")
+            .ipv4(["10.0.0.10", "10.0.0.11"])
+            .ipv6([PRIMARY[1]]);
+        vpc.attach(eth0.public("10.0.0.10", PRIMARY[0]));
+        let eth1 = EniSpec::new(b, "eth1")
+            .ipv4(["10.1.0.30", "10.1.0.31"])
+            .ipv6([SECOND[1]])
+            .prefix4("10.1.3.16/28");
+        let eth1 = vpc.attach(eth1.public("10.1.0.30", SECOND[0]));
+        let instance = Instance::bare(vpc.guest());
+        let disk = STACKS.iter().find(|(name, ..)| *name == stack);
+        for (path, text) in disk.map_or(&[][..], |(_, files, _)| files) {
+            instance.write(path, text);
+        }
+        let subnets = [a, b];
+        Self {
+            vpc,
+            instance,
+            eth1,
+            subnets,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        State {
+            dump: self.instance.host.dump(),
+            files: self.files(),
+        }
+    }
+
+    fn files(&self) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        for (path, ..) in self.instance.disk_state() {
+            let name = path
+                .strip_prefix(self.instance.root())
+                .unwrap()
+                .display()
+                .to_string();
+            if path.is_file() && !name.starts_with("run/eniroute") {
+                let bytes = fs::read(&path).unwrap();
+                files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        files
+    }
+
+    /// The primary answers in both families, from the Internet and from each subnet.
+    pub fn assert_primary(&mut self, when: &str) {
+        self.assert_answers(when, &PRIMARY, &["10.0.0.10", PRIMARY[1]]);
+    }
+
+    /// Every address does.
+    pub fn assert_all(&mut self, when: &str) {
+        let inside = ["10.0.0.10", "10.0.0.11", PRIMARY[1], "10.1.0.30", SECOND[1]];
+        self.assert_answers(when, &[PRIMARY, SECOND].concat(), &inside);
+    }
+
+    fn assert_answers(&mut self, when: &str, outside: &[&str], inside: &[&str]) {
+        let mut dead = self.vpc.inet().ping(outside);
+        for subnet in self.subnets {
+            dead.extend(self.vpc.neighbour(subnet).ping(inside));
+        }
+        let dump = || self.instance.host.dump();
+        assert!(
+            dead.is_empty(),
+            "{when}: {dead:?} do not answer\n{}",
+            dump()
+        );
+    }
+
+    /// No temporary file, and nothing that waits for its proof.
+    pub fn assert_tidy(&self, when: &str) {
+        let left: Vec<_> = self
+            .instance
+            .disk_state()
+            .into_iter()
+            .map(|(path, ..)| path)
+            .filter(|path| {
+                path.file_name()
+                    .is_some_and(|n| n.to_string_lossy().starts_with(".eniroute-"))
+            })
+            .collect();
+        assert!(
+            left.is_empty(),
+            "{when}: temporary files are left: {left:?}"
+        );
+        assert!(!self.instance.has(MARK), "{when}: {MARK} is left");
+    }
+
+    /// Succeeds, whatever it has to say.
+    pub fn must(&self, command: &str, when: &str) {
+        let run = self.instance.eniroute(command);
+        assert!(run.code == 0, "{when}: eniroute {command}: {run:#?}");
+    }
+}
