@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Disk, sync_folder};
+use super::Disk;
+use super::commit::sync_folder;
 use crate::error::{Error, Result};
 
 impl Disk {

@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 fn disk() -> (tempfile::TempDir, Disk) {

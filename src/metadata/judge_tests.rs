@@ -1,5 +1,7 @@
 //! Values that no VPC has, one by one, beside an innocent ENI.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::*;
 
 fn eni(number: u32) -> Eni {
