@@ -1,9 +1,7 @@
 //! The disk in temporary folders. Full and read-only disks need mounts: tests/e2e/persist.rs.
 
-use std::os::unix::fs::symlink;
-
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 

@@ -7,7 +7,7 @@ use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
 use nix::errno::Errno;
 
 use super::attributes::{af, attributes, family, index, ip, ip_value, name, number_value, value};
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use super::{ABSENT, Kernel, needless};
 use crate::net::{Address, Family, Link};
 

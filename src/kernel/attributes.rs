@@ -8,7 +8,7 @@ use neli::consts::rtnl::{RtAddrFamily, Rta, RtaType};
 use neli::rtnl::{Rtattr, RtattrBuilder};
 use neli::types::{Buffer, RtBuffer};
 
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use crate::net::{Dev, Family, Link};
 
 /// `RTA_VIA`: a gateway of another family than the destination's; neli leaves it out on musl.

@@ -5,7 +5,7 @@ use neli::consts::rtnl::{Iff, Ifla, IflaInfo, RtAddrFamily, Rtm};
 use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder};
 
 use super::attributes::{Attributes, find, index, is, nested, number, text_of, value};
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use super::{ABSENT, Kernel, needless};
 use crate::error::Result;
 use crate::net::{Dev, Link, Mac};

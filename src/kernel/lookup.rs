@@ -8,7 +8,7 @@ use neli::rtnl::Rtmsg;
 use nix::errno::Errno;
 
 use super::attributes::{attributes, gateway, ip, ip_value, number};
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use super::{Kernel, nexthop, route};
 use crate::error::Result;
 use crate::net::{Dev, Family, Link};

@@ -4,11 +4,13 @@
 
 mod address;
 mod attributes;
+mod changes;
 mod dhcpv6;
 mod events;
 mod link;
 mod lookup;
 mod nexthop;
+mod refusal;
 mod route;
 mod rule;
 mod rule_words;
@@ -27,7 +29,8 @@ use crate::object::{Change, Object, Observed};
 pub use events::changed_links;
 pub use lookup::Lookup;
 
-use socket::{Refusal, Socket};
+use refusal::Refusal;
+use socket::Socket;
 
 /// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
 const ABSENT: [Errno; 4] = [

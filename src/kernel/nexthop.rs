@@ -10,7 +10,7 @@ use neli::types::Buffer;
 
 use super::Kernel;
 use super::attributes::{self, RTA_VIA, find, gateway, ip_of, ip_of_via, name, nested, value};
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use crate::net::{Link, NextHop};
 
 /// The number of the next hop object that a route goes by.

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::attributes::{af, attributes, family, index, ip, ip_value, number, number_value};
 use super::nexthop::{self, Objects, is_multipath, ways};
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use super::{ABSENT, Kernel, Verb, instead, needless};
 use crate::net::{Address, Family, IPV6_METRIC, Link, MAIN, Route, RouteKind};
 use crate::numbering::Number;

@@ -9,7 +9,9 @@ use neli::rtnl::{Fibmsg, FibmsgBuilder};
 use nix::errno::Errno;
 
 use super::attributes::{Attributes, af, attributes, family, ip, ip_value, number, number_value};
-use super::socket::{Changes, Refusal, settled};
+use super::changes::Changes;
+use super::refusal::Refusal;
+use super::socket::settled;
 use super::{ABSENT, Kernel, Verb, instead, needless, rule_words};
 use crate::net::{Family, Mark, Rule};
 

@@ -1,15 +1,13 @@
 //! One rtnetlink request at a time: send, then read its acknowledgement, its one reply or its dump. It
 //! knows sequence numbers, interrupted dumps and the kernel's errors, and nothing of routes or rules.
 
-use std::fmt::Display;
 use std::io::{self, Cursor};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use neli::consts::nl::{NlmF, NlmsgerrAttr};
+use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use neli::consts::socket::{Msg, NlFamily};
-use neli::err::Nlmsgerr;
 use neli::nl::{NlPayload, Nlmsghdr, NlmsghdrBuilder};
 use neli::socket::NlSocket;
 use neli::types::Buffer;
@@ -17,7 +15,7 @@ use neli::utils::Groups;
 use neli::{FromBytes, FromBytesWithInput, Size, ToBytes};
 use nix::errno::Errno;
 
-use crate::error::Error;
+use super::refusal::Refusal;
 
 /// How long one request may take, its dump included. The kernel answers rtnetlink within `send` itself, so
 /// this ends only a wait for an answer that was lost.
@@ -35,67 +33,6 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 
 /// A message before its payload is decoded: neli keeps the kernel's words only in this form.
 type Message = Nlmsghdr<u16, Buffer>;
-
-/// Why a request failed. The caller knows what it asked for, and makes an [`Error`] of it.
-#[derive(Debug)]
-pub struct Refusal {
-    source: io::Error,
-    ext_ack: Option<String>,
-}
-
-impl Refusal {
-    /// A failure on our own side, in words.
-    pub fn because(why: impl Display) -> Self {
-        io::Error::other(why.to_string()).into()
-    }
-
-    fn kernel<M>(error: &Nlmsgerr<M>) -> Option<Self> {
-        let attributes = error.ext_ack().iter();
-        let mut words = attributes
-            .filter(|a| *a.nla_type().nla_type() == NlmsgerrAttr::Msg)
-            .map(|a| {
-                let bytes: &[u8] = a.nla_payload().as_ref();
-                String::from_utf8_lossy(bytes)
-                    .trim_end_matches('\0')
-                    .to_owned()
-            });
-        let code = *error.error();
-        (code != 0).then(|| Self {
-            source: io::Error::from_raw_os_error(-code),
-            ext_ack: words.next_back(),
-        })
-    }
-
-    /// The kernel's answer was one of `errnos`.
-    pub fn is(&self, errnos: &[Errno]) -> bool {
-        self.source
-            .raw_os_error()
-            .is_some_and(|code| errnos.contains(&Errno::from_raw(code)))
-    }
-
-    /// The kernel said more than a number.
-    pub fn has_words(&self) -> bool {
-        self.ext_ack.is_some()
-    }
-
-    /// Names what was asked for: an `ip` command, or what was to be listed.
-    pub fn of(self, what: impl Display) -> Error {
-        Error::Kernel {
-            what: what.to_string(),
-            source: self.source,
-            ext_ack: self.ext_ack,
-        }
-    }
-}
-
-impl From<io::Error> for Refusal {
-    fn from(source: io::Error) -> Self {
-        Self {
-            source,
-            ext_ack: None,
-        }
-    }
-}
 
 /// An rtnetlink socket of the network namespace in which it was opened.
 ///
@@ -271,35 +208,7 @@ pub fn settled<T>(mut ask: impl FnMut() -> Result<Option<T>, Refusal>) -> Result
     )))
 }
 
-/// Listens to what the kernel says of changes, whoever makes them.
-pub struct Changes {
-    socket: NlSocket,
-}
-
-impl Changes {
-    /// From now on, in these multicast groups.
-    pub fn of(groups: &[u32]) -> io::Result<Self> {
-        Ok(Self {
-            socket: NlSocket::connect(NlFamily::Route, None, Groups::new_groups(groups))?,
-        })
-    }
-
-    /// Whether there were any since it was last asked. More than the buffer holds (`ENOBUFS`) are some too.
-    pub fn any(&self) -> io::Result<bool> {
-        let mut any = false;
-        loop {
-            match retry_interrupted(|| self.socket.recv([0; 64], Msg::DONTWAIT)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(any),
-                Err(error) if error.raw_os_error() != Some(Errno::ENOBUFS as i32) => {
-                    return Err(error);
-                }
-                _ => any = true,
-            }
-        }
-    }
-}
-
-fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

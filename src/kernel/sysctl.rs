@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::{fs, io};
 
 use super::Kernel;
-use super::socket::Refusal;
+use super::refusal::Refusal;
 use crate::net::sysctl::{Key, OF_HOST, OF_LINKS, Sysctl};
 use crate::net::{Link, nics};
 

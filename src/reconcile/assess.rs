@@ -3,24 +3,23 @@
 
 use std::collections::BTreeSet;
 
-use log::{info, warn};
+use log::info;
 
+use super::chosen::{choose, choose_made};
 use super::host::Host;
+use super::made::{brought_up_to_date, read_ledger, unlisted};
 use crate::cli::Selected;
 use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
-use crate::error::{Error, Result};
-use crate::files::Disk;
-use crate::ledger::{self, Ledger, Wanted};
+use crate::error::Result;
+use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::net::link_of_mac;
 use crate::net::{Link, Mac, Route};
-use crate::object::{Object, Observed};
-use crate::plan::{Desired, Planned, Why, link_of, plan};
+use crate::object::Observed;
+use crate::plan::{Desired, Why, link_of, plan};
 use crate::select::Selector;
-use crate::stacks;
 
 /// What is known before anything is changed.
 pub struct Assessment {
@@ -225,95 +224,6 @@ fn log_decisions(desired: &Desired) {
     }
 }
 
-/// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
-fn brought_up_to_date(
-    mut ledger: Ledger,
-    disk: &Disk,
-    desired: &Desired,
-    observed: &Observed,
-) -> Result<Ledger> {
-    ledger.bring_up_to_date(observed);
-    if desired
-        .enis
-        .iter()
-        .any(|planned| !ledger.enis.contains_key(&planned.eni.mac))
-    {
-        ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);
-    }
-    Ok(ledger)
-}
-
-/// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
-/// lets go of it.
-pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
-    let objects = |planned: &Planned| {
-        let left = planned.left_to_owner.iter().cloned().map(Object::Route);
-        planned
-            .objects()
-            .filter(Object::is_lasting)
-            .chain(left)
-            .collect()
-    };
-    let enis = desired.enis.iter();
-    enis.map(|planned| {
-        let Planned { eni, dev, .. } = planned;
-        Wanted {
-            mac: eni.mac,
-            id: &eni.id,
-            dev,
-            number: eni.number(),
-            objects: objects(planned),
-        }
-    })
-    .collect()
-}
-
-/// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
-/// primary's rules stand in the others' files, too.
-fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
-    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?
-        .into_iter()
-        .filter_map(|file| file.mac())
-        .collect();
-    let primary = desired
-        .enis
-        .iter()
-        .find(|planned| planned.eni.primary && !macs.is_empty());
-    macs.extend(primary.map(|planned| planned.eni.mac));
-    macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
-    Ok(macs)
-}
-
-/// A ledger that cannot be read is as good as none. A run that changes anything has set it aside before.
-pub fn read_ledger(disk: &Disk) -> Ledger {
-    let read = disk.read_own(ledger::PATH, Ledger::parse);
-    read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
-        warn!("{error}; what was made before is not known");
-        Ledger::default()
-    })
-}
-
-/// ENIs of ours that EC2's list lacks while their interface is still there. The list says nothing of them then: on a
-/// detachment the interface goes, too.
-fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
-    let is_listed = |mac: &Mac| {
-        metadata
-            .enis
-            .iter()
-            .any(|eni| eni.mac == *mac && !metadata.recalled.contains(mac))
-            || metadata
-                .incomplete
-                .iter()
-                .any(|incomplete| incomplete.mac == *mac)
-    };
-    ledger
-        .enis
-        .keys()
-        .filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some())
-        .copied()
-        .collect()
-}
-
 /// Which ENIs a run may change, and of which it takes nothing away.
 fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>) -> Scope {
     let primary = metadata
@@ -333,75 +243,4 @@ fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>)
             .collect(),
         ..Scope::default()
     }
-}
-
-/// The ENIs that the selectors mean; `None` without selectors: all.
-fn choose(
-    selectors: &[Selector],
-    metadata: &Metadata,
-    links: &[Link],
-) -> Result<Option<BTreeSet<Mac>>> {
-    let mut chosen = BTreeSet::new();
-    for selector in selectors {
-        let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
-        let known = metadata.enis.iter().chain(&metadata.refused);
-        let mut macs: Vec<Mac> = known.filter(meant).map(|eni| eni.mac).collect();
-        macs.extend(
-            metadata
-                .incomplete
-                .iter()
-                .map(|incomplete| incomplete.mac)
-                .filter(|mac| selector.is_mac(*mac)),
-        );
-        if macs.is_empty() {
-            let known = metadata.enis.iter().map(|eni| describe(eni, links));
-            return Err(no_such_eni(selector, known.collect()));
-        }
-        chosen.extend(macs);
-    }
-    Ok((!selectors.is_empty()).then_some(chosen))
-}
-
-fn describe(eni: &Eni, links: &[Link]) -> String {
-    let name = link_of(eni, links).map_or("no interface", |link| &*link.name);
-    let address = eni
-        .addresses()
-        .next()
-        .map_or("no address".to_owned(), |ip| ip.to_string());
-    format!(
-        "{name} {} {} device {} {address}",
-        eni.id,
-        eni.mac,
-        eni.number()
-    )
-}
-
-/// As [`choose`], among the ENIs that the ledger knows.
-fn choose_made(
-    selectors: &[Selector],
-    ledger: &Ledger,
-    links: &[Link],
-) -> Result<Option<BTreeSet<Mac>>> {
-    let mut chosen = BTreeSet::new();
-    for selector in selectors {
-        let meant = ledger.meant_by(selector, links);
-        if meant.is_empty() {
-            let known = ledger
-                .enis
-                .iter()
-                .map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
-            return Err(no_such_eni(selector, known.collect()));
-        }
-        chosen.extend(meant);
-    }
-    Ok((!selectors.is_empty()).then_some(chosen))
-}
-
-fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {
-    let list = if known.is_empty() {
-        "  (none)".to_owned()
-    } else {
-        format!("  {}", known.join("\n  "))
-    };
-    Error::Usage(format!("no ENI matches `{selector}`; there are:\n{list}"))
 }

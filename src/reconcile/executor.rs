@@ -1,6 +1,9 @@
 //! The one door to the kernel: changes are written down ahead, made, proven, recorded and saved, or taken back; what an
 //! earlier run left half done is settled. What to change is decided elsewhere, and nobody else changes the kernel.
 
+mod interrupted;
+mod stretch;
+
 use std::time::Duration;
 
 use log::{info, warn};
@@ -9,17 +12,15 @@ use super::assess::Assessment;
 use super::host::Host;
 use super::proof::Baseline;
 use super::unproven::{self, Unproven};
-use crate::diff::standing;
 use crate::error::{Error, Result};
 use crate::files::{Disk, File};
 use crate::kernel::Kernel;
 use crate::ledger::{self, Ledger};
-use crate::logger;
 use crate::metadata::imds::Imds;
 use crate::net::Link;
 use crate::object::{Change, Object, Observed};
 use crate::report::Report;
-use crate::signals;
+use stretch::Stretch;
 
 /// The ledger tells no secret, and `status` needs no root.
 const LEDGER_MODE: u32 = 0o644;
@@ -129,54 +130,6 @@ impl<'a> Executor<'a> {
         mark.baseline.prove(self.kernel, done, self.wait).map(Some)
     }
 
-    /// Proves what an earlier run left unproven, by what worked before that, or takes it back, and reports the
-    /// latter. Needs no metadata.
-    ///
-    /// # Errors
-    /// [`Error::Kernel`]: it cannot be known what there is.
-    pub fn settle(&mut self) -> Result<()> {
-        let Some(mark) = Unproven::left(self.disk) else {
-            return Ok(());
-        };
-        if mark.is_void() {
-            info!("what an interrupted run changed in another boot went with that");
-            self.end(mark.before());
-            return Ok(());
-        }
-        let _stretch = Stretch::begin();
-        self.kernel
-            .observe_also(mark.changes.iter().filter_map(Change::key).cloned());
-        let observed = self.kernel.observe()?;
-        let standing = standing(&mark.changes, &observed);
-        match mark.baseline.prove(self.kernel, &standing, self.wait) {
-            Ok(_) => {
-                info!(
-                    "{} changes of an interrupted run are proven now",
-                    standing.len()
-                );
-                let mut ledger = mark.ledger;
-                standing.iter().for_each(|change| ledger.record(change));
-                self.end(&ledger);
-            }
-            Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error),
-        }
-        Ok(())
-    }
-
-    fn take_back_what_was_left(&mut self, mark: &Unproven, links: &[Link], error: &Error) {
-        let (undone, left) = self.take_back(&mark.changes, links);
-        self.end(&with(mark.before(), &left));
-        if undone.is_empty() && left.is_empty() {
-            info!("an interrupted run had changed nothing yet");
-            return;
-        }
-        let outcome = outcome(undone.len(), left.len());
-        self.report.notes.push(format!(
-            "a run was interrupted before its changes were proven, and now {error}; {outcome}"
-        ));
-        self.report.kernel.extend(undone);
-    }
-
     /// The ledger first: without the mark, nothing else tells what is ours.
     fn end(&mut self, ledger: &Ledger) {
         self.save(ledger);
@@ -270,26 +223,6 @@ impl<'a> Executor<'a> {
             }
         }
         (undone, left)
-    }
-}
-
-/// From the first change to the end of its proof or rollback: signals wait, and so does the log.
-struct Stretch {
-    // Dropped in this order: what there is to say is said before a signal ends the process.
-    _log: logger::Held,
-    signals: signals::Held,
-}
-
-impl Stretch {
-    fn begin() -> Self {
-        Self {
-            signals: signals::hold(),
-            _log: logger::hold(),
-        }
-    }
-
-    fn until_the_end(self) {
-        self.signals.until_the_end();
     }
 }
 

@@ -3,6 +3,7 @@
 //! metadata that is late.
 
 pub mod assess;
+mod chosen;
 pub mod converge;
 pub mod enis;
 pub mod executor;
@@ -10,9 +11,12 @@ pub mod files;
 pub mod findings;
 pub mod host;
 pub mod how;
+mod kernel;
 mod leases;
 pub mod lock;
+pub mod made;
 mod proof;
+mod removal;
 pub mod run;
 pub mod settle;
 pub mod unproven;

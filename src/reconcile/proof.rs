@@ -1,37 +1,32 @@
 //! The proof that a change has not cut the primary ENI off: what worked before it must work after it, by the kernel's
 //! word for each of the primary's addresses, and by packets to the metadata service. Asks, and changes nothing.
 
+mod questions;
+
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::assess::Assessment;
 use crate::diff::{lifelines, lost_lifeline};
-use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::ledger::Ledger;
 use crate::metadata::imds::{self, Imds};
-use crate::net::{Dev, Family, Link, MAIN, Route, link_of_mac, nics};
+use crate::net::{Dev, Link, MAIN, Route, link_of_mac};
 use crate::numbering::Number;
 use crate::object::{Change, Object, Observed};
 use crate::plan::holders;
+use questions::Questions;
 
 /// An address outside, to ask the kernel for the way there; nothing is sent to it.
 pub const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
 /// The same in IPv6.
 pub const OUTSIDE_IPV6: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
-
-/// How many addresses of a subnet are looked at for one that is nobody's of this host.
-const CANDIDATES: usize = 512;
-
-/// How many addresses at a subnet's beginning are EC2's (Amazon VPC user guide, subnet sizing).
-const RESERVED: usize = 3;
 
 /// What worked before the first change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -214,151 +209,4 @@ fn removed_addresses(done: &[Change]) -> BTreeSet<IpAddr> {
         Change::Add(_) | Change::Replace { .. } => None,
     });
     removed.collect()
-}
-
-/// What is asked of the kernel.
-struct Questions<'a> {
-    /// As EC2 has it, where that is known.
-    primary: Option<&'a Eni>,
-    enis: &'a [Eni],
-    devs: &'a [Dev],
-    observed: &'a Observed,
-    /// Addresses of the metadata service.
-    metadata: Vec<IpAddr>,
-}
-
-impl Questions<'_> {
-    /// Each packet that is asked for: from whom, to whom.
-    fn all(&self, sources: &BTreeSet<IpAddr>) -> Vec<(Option<IpAddr>, IpAddr)> {
-        let families = [Family::Ipv4, Family::Ipv6];
-        let far = families.map(|family| (family, self.far(family)));
-        let own = families.map(|family| (family, self.neighbours(&self.own_subnets(), family)));
-        let others =
-            families.map(|family| (family, self.neighbours(&self.other_subnets(), family)));
-        let unbound = far.iter().filter(|(family, _)| !self.is_contested(*family));
-        let mut all: Vec<_> = unbound
-            .flat_map(|(_, to)| to)
-            .map(|to| (None, *to))
-            .collect();
-        for from in sources {
-            let of = |lists: &[(Family, BTreeSet<IpAddr>); 2]| -> BTreeSet<IpAddr> {
-                lists
-                    .iter()
-                    .filter(|(family, _)| *family == Family::of(*from))
-                    .flat_map(|(_, to)| to.clone())
-                    .collect()
-            };
-            let mut to = of(&far);
-            to.extend(of(&own));
-            // From an address that EC2 has taken from the primary, its neighbours in other subnets are not owed a way.
-            if self
-                .primary
-                .is_some_and(|eni| eni.addresses().any(|ip| ip == *from))
-            {
-                to.extend(of(&others));
-            }
-            all.extend(to.into_iter().map(|to| (Some(*from), to)));
-        }
-        all
-    }
-
-    /// The primary's addresses. One that EC2 has assigned to another ENI instead is no longer its own.
-    fn sources(&self) -> BTreeSet<IpAddr> {
-        let is_moved = |ip: IpAddr| {
-            let has = |eni: &Eni| eni.addresses().any(|own| own == ip);
-            self.primary.is_some_and(|primary| !has(primary)) && self.enis.iter().any(has)
-        };
-        let on_primary = self
-            .observed
-            .addresses
-            .iter()
-            .filter(|address| self.devs.contains(&address.dev));
-        on_primary
-            .map(|address| address.net.addr())
-            .filter(|ip| !is_link_local(*ip) && !is_moved(*ip))
-            .collect()
-    }
-
-    fn far(&self, family: Family) -> BTreeSet<IpAddr> {
-        let outside = [OUTSIDE_IPV4, OUTSIDE_IPV6]
-            .into_iter()
-            .chain(self.metadata.iter().copied());
-        outside.filter(|ip| Family::of(*ip) == family).collect()
-    }
-
-    /// As EC2 has them, and as the prefix lengths of the primary's addresses tell.
-    fn own_subnets(&self) -> BTreeSet<IpNet> {
-        let on_primary = self
-            .observed
-            .addresses
-            .iter()
-            .filter(|address| self.devs.contains(&address.dev));
-        let nets = on_primary
-            .map(|address| address.net)
-            .filter(|net| net.prefix_len() < net.max_prefix_len());
-        let nets = nets
-            .filter(|net| !is_link_local(net.addr()))
-            .map(|net| net.trunc());
-        nets.chain(self.primary.into_iter().flat_map(Eni::subnets))
-            .collect()
-    }
-
-    fn other_subnets(&self) -> BTreeSet<IpNet> {
-        self.enis
-            .iter()
-            .filter(|eni| !eni.primary)
-            .flat_map(Eni::subnets)
-            .collect()
-    }
-
-    /// In each subnet one address that is nobody's of this host.
-    fn neighbours(&self, subnets: &BTreeSet<IpNet>, family: Family) -> BTreeSet<IpAddr> {
-        let of_family = subnets
-            .iter()
-            .filter(|subnet| Family::of(subnet.addr()) == family);
-        let nobodys = |subnet: &IpNet| {
-            subnet
-                .hosts()
-                .skip(RESERVED)
-                .take(CANDIDATES)
-                .find(|ip| !self.is_taken(*ip, subnet.prefix_len()))
-        };
-        of_family.filter_map(nobodys).collect()
-    }
-
-    /// The address is this host's, or in a part of the subnet that goes another way (containers).
-    fn is_taken(&self, ip: IpAddr, length: u8) -> bool {
-        let is_part = |net: &IpNet| net.prefix_len() > length && net.contains(&ip);
-        self.observed
-            .addresses
-            .iter()
-            .any(|address| address.net.addr() == ip)
-            || self.enis.iter().any(|eni| {
-                eni.addresses().any(|own| own == ip) || eni.prefixes().any(|net| net.contains(&ip))
-            })
-            || self.observed.routes.iter().any(|route| is_part(&route.dst))
-    }
-
-    /// main has a default of another ENI's that is as good as the primary's: which of two such routes an unbound
-    /// packet takes is the kernel's whim (`fib_select_default`), and no change of ours.
-    fn is_contested(&self, family: Family) -> bool {
-        let is_default = |route: &&Route| route.table == MAIN && route.dst == family.everything();
-        let defaults = || self.observed.routes.iter().filter(is_default);
-        let own = defaults()
-            .filter(|route| self.devs.iter().any(|dev| route.leaves_by(dev)))
-            .map(|r| r.metric)
-            .min();
-        let is_other = |route: &&Route| {
-            nics(&self.observed.links)
-                .any(|nic| !self.devs.contains(&nic.name) && route.leaves_by(&nic.name))
-        };
-        own.is_some_and(|own| defaults().filter(is_other).any(|route| route.metric == own))
-    }
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    }
 }

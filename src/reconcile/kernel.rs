@@ -1,0 +1,73 @@
+//! What is to change in the kernel now, handed to the executor: towards what is desired, and again after a network
+//! manager has loaded files of ours.
+
+use log::info;
+
+use super::assess::Assessment;
+use super::made::wanted;
+use super::run::Run;
+use crate::error::Result;
+use crate::files::Disk;
+use crate::ledger::Ledger;
+use crate::object::Change;
+use crate::platform;
+use crate::stacks::{self, Before};
+
+impl Run<'_> {
+    /// Brings the kernel to the desired state.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    pub fn change_kernel(&mut self) -> Result<()> {
+        let ledger = adopted(&self.assessment, &self.host.disk);
+        self.execute(ledger, self.changes())
+    }
+
+    /// Looks again after a network manager has loaded our files: what it dropped meanwhile is put back, once, and what it
+    /// failed to drop goes.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    pub fn repair(&mut self, before: &Before) -> Result<()> {
+        self.assessment.observed = self.host.kernel.observe()?;
+        let mut changes = self.changes();
+        changes.retain(|change| !matches!(change, Change::Remove(_)));
+        if !changes.is_empty() {
+            info!(
+                "{} changes are gone already; making them again",
+                changes.len()
+            );
+        }
+        let Assessment {
+            desired,
+            observed,
+            ledger,
+            ..
+        } = &self.assessment;
+        changes.extend(stacks::leftovers(before, desired, observed));
+        self.execute(ledger.clone(), changes)
+    }
+}
+
+/// The ledger with an entry for every planned ENI, so that `remove` finds it; entries of ENIs that are gone go with what
+/// they list.
+fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
+    let Assessment {
+        desired,
+        metadata,
+        scope,
+        observed,
+        ..
+    } = assessment;
+    let mut ledger = assessment.ledger.clone();
+    ledger.instance = platform::instance(disk);
+    ledger.primary = metadata.primary.or(ledger.primary);
+    ledger.adopt(&wanted(desired), observed);
+    if scope.complete && scope.only.is_none() {
+        ledger.let_go(
+            |mac| metadata.enis.iter().any(|eni| eni.mac == *mac),
+            observed,
+        );
+    }
+    ledger
+}

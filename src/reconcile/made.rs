@@ -1,0 +1,104 @@
+//! What eniroute made before, by the ledger and by other witnesses. Reads only.
+
+use std::collections::BTreeSet;
+
+use log::warn;
+
+use crate::error::Result;
+use crate::files::Disk;
+use crate::ledger::{self, Ledger, Wanted};
+use crate::metadata::Metadata;
+use crate::metadata::cache::Memory;
+use crate::net::{Link, Mac, link_of_mac};
+use crate::object::{Object, Observed};
+use crate::plan::{Desired, Planned};
+use crate::stacks;
+
+/// A ledger that cannot be read is as good as none. A run that changes anything has set it aside before.
+pub fn read_ledger(disk: &Disk) -> Ledger {
+    let read = disk.read_own(ledger::PATH, Ledger::parse);
+    read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        warn!("{error}; what was made before is not known");
+        Ledger::default()
+    })
+}
+
+/// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
+pub(super) fn brought_up_to_date(
+    mut ledger: Ledger,
+    disk: &Disk,
+    desired: &Desired,
+    observed: &Observed,
+) -> Result<Ledger> {
+    ledger.bring_up_to_date(observed);
+    if desired
+        .enis
+        .iter()
+        .any(|planned| !ledger.enis.contains_key(&planned.eni.mac))
+    {
+        ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);
+    }
+    Ok(ledger)
+}
+
+/// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
+/// lets go of it.
+pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
+    let objects = |planned: &Planned| {
+        let left = planned.left_to_owner.iter().cloned().map(Object::Route);
+        planned
+            .objects()
+            .filter(Object::is_lasting)
+            .chain(left)
+            .collect()
+    };
+    let enis = desired.enis.iter();
+    enis.map(|planned| {
+        let Planned { eni, dev, .. } = planned;
+        Wanted {
+            mac: eni.mac,
+            id: &eni.id,
+            dev,
+            number: eni.number(),
+            objects: objects(planned),
+        }
+    })
+    .collect()
+}
+
+/// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
+/// primary's rules stand in the others' files, too.
+fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
+    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?
+        .into_iter()
+        .filter_map(|file| file.mac())
+        .collect();
+    let primary = desired
+        .enis
+        .iter()
+        .find(|planned| planned.eni.primary && !macs.is_empty());
+    macs.extend(primary.map(|planned| planned.eni.mac));
+    macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
+    Ok(macs)
+}
+
+/// ENIs of ours that EC2's list lacks while their interface is still there. The list says nothing of them then: on a
+/// detachment the interface goes, too.
+pub(super) fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> BTreeSet<Mac> {
+    let is_listed = |mac: &Mac| {
+        metadata
+            .enis
+            .iter()
+            .any(|eni| eni.mac == *mac && !metadata.recalled.contains(mac))
+            || metadata
+                .incomplete
+                .iter()
+                .any(|incomplete| incomplete.mac == *mac)
+    };
+    ledger
+        .enis
+        .keys()
+        .filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some())
+        .copied()
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! Takes away what eniroute made: kernel, files, ledger, in this order.
+
+use std::path::PathBuf;
+
+use super::assess::Assessment;
+use super::executor::Executor;
+use super::run::Run;
+use crate::error::Result;
+use crate::files::Disk;
+use crate::ledger::HostEntry;
+use crate::metadata::record::Record;
+use crate::numbering::Owner;
+use crate::report::Report;
+use crate::stacks::{self, Changes, OwnFile};
+
+impl Run<'_> {
+    /// Takes away everything that is known to be ours: kernel, files, ledger. Where it is not live, only the files: the
+    /// ledger then goes on telling what is in the kernel.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`]; no file was touched then. A file of ours that cannot be read.
+    pub fn remove(mut self) -> Result<Report> {
+        if self.how.live {
+            self.execute(self.assessment.ledger.clone(), self.changes())?;
+        }
+        let failed = !self.report.errors.is_empty();
+        let paths = files_to_remove(&self.host.disk, &self.assessment, &mut self.report)?;
+        let files = Changes {
+            files: self.host.disk.plan(&[], &paths)?,
+            ..Changes::default()
+        };
+        self.commit_files(&files);
+        if self.how.live && !failed {
+            let is_about_all = self.assessment.is_about_all();
+            let Assessment { ledger, keep, .. } = &mut self.assessment;
+            ledger.enis.retain(|mac, _| keep.contains(mac));
+            if is_about_all {
+                ledger.host = HostEntry::default();
+            }
+            let ledger = ledger.clone();
+            Executor::of(self.host, self.how.wait, &mut self.report).save(&ledger);
+        }
+        Record::forget(&self.host.disk, |mac| self.assessment.is_meant(mac))?;
+        Ok(self.report)
+    }
+}
+
+/// The files of the ENIs that are removed, and another ENI's file that has a part of theirs: the primary's rules
+/// stand in a definition of a secondary, which would go on to configure that one.
+fn files_to_remove(
+    disk: &Disk,
+    assessment: &Assessment,
+    report: &mut Report,
+) -> Result<Vec<PathBuf>> {
+    let removed: Vec<String> = assessment
+        .ledger
+        .enis
+        .keys()
+        .filter(|mac| !assessment.keep.contains(mac))
+        .map(ToString::to_string)
+        .collect();
+    let mut paths = Vec::new();
+    let is_meant = |file: &OwnFile| file.owner != Some(Owner::Host) || assessment.is_about_all();
+    for file in stacks::own_files(disk)?.into_iter().filter(is_meant) {
+        if file
+            .mac()
+            .is_some_and(|mac| !assessment.ledger.enis.contains_key(&mac))
+        {
+            report.notes.push(format!(
+                "{}: the ledger does not know its ENI, so what the file has brought up stays until the next boot",
+                file.path.display()
+            ));
+        }
+        if file.is_kept(&assessment.keep) {
+            let text = disk.read(&file.path)?.unwrap_or_default().to_lowercase();
+            if !removed.iter().any(|mac| text.contains(mac)) {
+                continue;
+            }
+            let path = file.path.display();
+            report.notes.push(format!(
+                "{path} goes too, because it names a removed ENI; `eniroute apply` writes it anew"
+            ));
+        }
+        paths.push(file.path);
+    }
+    Ok(paths)
+}
