@@ -3,7 +3,10 @@
 use super::*;
 use crate::config::Config;
 use crate::eni::Eni;
-use crate::net::{Family, Link, Mac, NextHop, RouteKind, Rule};
+use crate::ledger::Made;
+use crate::net::sysctl::{Key, Sysctl};
+use crate::net::{Address, Dev, Family, Link, MAIN, Mac, NextHop, Route, RouteKind, Rule};
+use crate::numbering::Owner;
 use crate::plan::plan;
 
 fn eni(number: u8, ip: &str) -> Eni {

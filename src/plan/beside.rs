@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn on_link(dst: &str, dev: &str) -> Route {
-        crate::plan::tables::route(MAIN, dst.parse().unwrap(), &dev.into())
+        crate::plan::routes::route(MAIN, dst.parse().unwrap(), &dev.into())
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 mod beside;
 mod cni;
+mod main_table;
+mod routes;
+mod rules;
 mod tables;
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! What the primary ENI gets, given what others have made of the host.
 
-use super::tables::route;
+use super::routes::route;
 use super::tests::{eni, host, in_table, same_subnet, shown, with_ipv6};
 use super::*;
 use crate::net::{Family, MAIN, NextHop};

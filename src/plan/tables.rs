@@ -1,22 +1,14 @@
-//! One ENI's objects, given what the others are: its tables, its part of main, its rules.
+//! One ENI's objects, given what the others are: its addresses, its own table, and what stands elsewhere for it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use ipnet::{IpNet, Ipv4Net};
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::Planned;
 use super::beside::{self, Beside};
+use super::routes::{default, family, has, metric, route, router, source};
 use crate::config::Config;
 use crate::eni::{Eni, IPV6_ROUTER};
-use crate::net::{Address, Dev, Family, IPV6_METRIC, MAIN, Route, RouteKind, Rule};
-use crate::numbering::{self, Band, Number};
+use crate::net::{Address, Dev, Family, Route, RouteKind};
 use crate::object::Observed;
-
-/// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
-/// (Amazon VPC user guide, subnet sizing).
-pub(super) fn router(subnet: Ipv4Net) -> Ipv4Addr {
-    Ipv4Addr::from_bits(subnet.network().to_bits().wrapping_add(1))
-}
 
 /// What each ENI's plan needs to know of the others.
 pub(super) struct Host<'a> {
@@ -64,7 +56,11 @@ impl Host<'_> {
 
     /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and
     /// none did when the address came.
-    fn unleased<'a>(&'a self, eni: &'a Eni, dev: &'a Dev) -> impl Iterator<Item = Ipv6Addr> + 'a {
+    pub(super) fn unleased<'a>(
+        &'a self,
+        eni: &'a Eni,
+        dev: &'a Dev,
+    ) -> impl Iterator<Item = Ipv6Addr> + 'a {
         let is_up = |ip: &Ipv6Addr| {
             let wanted = Address::host(dev, (*ip).into());
             self.observed
@@ -79,27 +75,6 @@ impl Host<'_> {
             .filter(|_| !self.observed.has_dhcpv6_client(dev));
         let ipv6 = ipv6.filter(move |ip| !self.observed.is_starting || is_up(ip));
         ipv6.filter(|ip| !self.observed.is_expiring(dev, (*ip).into()))
-    }
-
-    /// The way out for such addresses, in main behind whatever a router advertises. Where a client has taken them over
-    /// meanwhile, it stays as long as it is the only one.
-    fn primary_default(&self, dev: &Dev) -> Option<Route> {
-        let (eni, _) = self.present.iter().find(|(eni, _)| eni.primary)?;
-        let everything = Family::Ipv6.everything();
-        let ours = Route {
-            via: Some(IPV6_ROUTER.into()),
-            metric: eni.number().metric(),
-            ..route(MAIN, everything, dev)
-        };
-        let mut defaults = self.observed.routes.iter().filter(|route| {
-            (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, everything)
-                && route.leaves_by(dev)
-        });
-        let is_only = eni.has_ipv6()
-            && defaults.clone().any(|route| *route == ours)
-            && defaults.all(|route| *route == ours);
-        let wanted = self.unleased(eni, dev).next().is_some() || is_only;
-        (self.config.main_route && wanted).then_some(ours)
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
@@ -129,63 +104,6 @@ impl Host<'_> {
             .iter()
             .map(|(eni, _)| eni)
             .chain(&self.beside.left_alone)
-    }
-
-    /// Another ENI's default in main is as good as the primary's or better: what the primary sends would leave by that
-    /// ENI. Then the primary's table needs a default, too. It may be the other's DHCP client's, or ours, where a client
-    /// has left the primary without any: Debian's dhclient gives main one default only, whichever lease comes first.
-    fn is_usurped(&self, dev: &Dev, family: Family) -> bool {
-        let defaults = self.observed.routes.iter().filter(|route| {
-            route.table == MAIN
-                && route.kind == RouteKind::Unicast
-                && route.dst == family.everything()
-        });
-        let elsewhere = beside::others(dev, &self.observed.links);
-        let others = defaults
-            .clone()
-            .filter(|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
-        let others = others
-            .filter(|route| !self.is_ours(route))
-            .map(|route| route.metric);
-        let ours = self
-            .primary_default(dev)
-            .filter(|route| route.family() == family);
-        let own = defaults
-            .clone()
-            .filter(|route| route.leaves_by(dev))
-            .chain(&ours)
-            .map(|route| route.metric)
-            .min();
-        let others = others.chain(self.our_default(dev, family)).min();
-        others.is_some_and(|other| own.is_none_or(|own| other <= own))
-    }
-
-    /// By its metric, and by an ENI that we configure: what was left on another one stays there.
-    fn is_ours(&self, default: &Route) -> bool {
-        let is_present = |dev: &Dev| self.present.iter().any(|(_, present)| *present == dev);
-        Number::of_metric(default.metric).is_some()
-            && default.ways().all(|(_, dev)| is_present(dev))
-    }
-
-    /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
-    /// is under way, and its default with it.
-    fn our_default(&self, dev: &Dev, family: Family) -> Option<u32> {
-        let own = self
-            .present
-            .iter()
-            .find(|(eni, _)| eni.primary)
-            .and_then(|(eni, _)| eni.ipv4.first());
-        let is_own = |address: &Address| {
-            own.is_some_and(|ip| address.is_same_ip(&Address::host(dev, (*ip).into())))
-        };
-        let has_lease = self.observed.addresses.iter().any(is_own);
-        let ours = self
-            .present
-            .iter()
-            .filter(|(eni, _)| !eni.primary && has(eni, family))
-            .map(|(eni, _)| eni.number().metric());
-        ours.min()
-            .filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
     }
 
     /// A secondary ENI's table: its subnets, then its default routes.
@@ -265,127 +183,4 @@ impl Host<'_> {
         })
         .collect()
     }
-
-    /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric. A primary that is left
-    /// alone, or that EC2 has not published yet, has no table of its own: its answers to another subnet than its own would
-    /// leave by this ENI, so that one is not put into main.
-    fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
-        let (Some(subnet), true) = (
-            eni.subnet_ipv4,
-            has(eni, Family::Ipv4) && self.config.main_route,
-        ) else {
-            return Vec::new();
-        };
-        let subnet_route = Route {
-            src: source(eni, &subnet.into()),
-            metric: eni.number().metric(),
-            ..route(MAIN, subnet.into(), dev)
-        };
-        let default = Route {
-            via: Some(router(subnet).into()),
-            metric: eni.number().metric(),
-            ..route(MAIN, Family::Ipv4.everything(), dev)
-        };
-        let has_table = self.present.iter().any(|(eni, _)| eni.primary);
-        let is_in_it = |primary: &Eni| primary.primary && primary.subnet_ipv4 == Some(subnet);
-        let is_harmless = has_table || self.beside.left_alone.iter().any(is_in_it);
-        if is_harmless || self.observed.routes.contains(&subnet_route) {
-            vec![subnet_route, default]
-        } else {
-            vec![default]
-        }
-    }
-
-    /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.
-    fn owner_keeps(&self, wanted: &Route) -> bool {
-        !self.observed.routes.contains(wanted)
-            && self.observed.routes.iter().any(|route| {
-                route.table == MAIN
-                    && route.kind == RouteKind::Unicast
-                    && route.dst == wanted.dst
-                    && wanted.dev.as_ref().is_some_and(|dev| route.leaves_by(dev))
-                    && route.metric != wanted.metric
-            })
-    }
-
-    fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
-        let sources = eni.addresses().map(IpNet::from).chain(eni.prefixes());
-        sources
-            .flat_map(|from| self.bands(eni, dev, from))
-            .collect()
-    }
-
-    /// The rules of one source. The primary's narrow table needs no bands while it has no default; when it has one,
-    /// main's specific routes go before it in any case, as they did without us.
-    fn bands(&self, eni: &Eni, dev: &Dev, from: IpNet) -> Vec<Rule> {
-        let banded = if eni.primary {
-            self.is_usurped(dev, family(&from))
-        } else {
-            self.config.main_routes_first
-        };
-        let bands: &[Band] = if banded {
-            &[Band::OwnSpecific, Band::Main, Band::Default]
-        } else {
-            &[Band::Own]
-        };
-        bands
-            .iter()
-            .map(|band| numbering::rule(*band, eni.number(), from))
-            .collect()
-    }
-}
-
-/// The default route of an ENI's own table, if it has this family.
-fn default(eni: &Eni, dev: &Dev, family: Family) -> Option<Route> {
-    let via = match family {
-        Family::Ipv4 => eni.subnet_ipv4.map(|subnet| router(subnet).into()),
-        Family::Ipv6 => Some(IPV6_ROUTER.into()),
-    };
-    has(eni, family).then(|| Route {
-        via,
-        ..route(eni.number().table(), family.everything(), dev)
-    })
-}
-
-/// An on-link unicast route, to be completed by the caller.
-pub(super) fn route(table: u32, dst: IpNet, dev: &Dev) -> Route {
-    Route {
-        table,
-        kind: RouteKind::Unicast,
-        dst,
-        via: None,
-        dev: Some(dev.clone()),
-        next_hops: Vec::new(),
-        src: None,
-        metric: metric(family(&dst)),
-    }
-}
-
-/// The metric that networkd and the kernel give a route which names none, so that both ways make one route.
-fn metric(family: Family) -> u32 {
-    match family {
-        Family::Ipv4 => 0,
-        Family::Ipv6 => IPV6_METRIC,
-    }
-}
-
-fn family(net: &IpNet) -> Family {
-    Family::of(net.addr())
-}
-
-/// Whether `eni` has an address or prefix of this family.
-fn has(eni: &Eni, family: Family) -> bool {
-    match family {
-        Family::Ipv4 => !eni.ipv4.is_empty(),
-        Family::Ipv6 => eni.has_ipv6(),
-    }
-}
-
-/// Every IPv4 subnet route names the ENI's primary address, so that source selection does not depend on the order
-/// of addresses.
-fn source(eni: &Eni, subnet: &IpNet) -> Option<IpAddr> {
-    eni.ipv4
-        .first()
-        .filter(|_| family(subnet) == Family::Ipv4)
-        .map(|ip| (*ip).into())
 }

@@ -1,6 +1,6 @@
 //! The plan, read as the design reads. Expected objects are written in `ip` notation.
 
-use super::tables::{route, router};
+use super::routes::{route, router};
 use super::*;
 use crate::net::{Family, MAIN, Mac};
 

@@ -1,0 +1,56 @@
+//! What an interface has, and whoever is logged in over it would be cut off without.
+
+use crate::net::{Dev, MAIN, Route};
+use crate::object::{Change, Index, Object, Observed};
+
+/// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default
+/// routes in main, its addresses.
+pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
+    let up = observed
+        .links
+        .iter()
+        .any(|link| link.name == *dev && link.up)
+        .then(|| Object::LinkUp(dev.clone()));
+    let is_default =
+        |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(dev);
+    let defaults = observed
+        .routes
+        .iter()
+        .filter(is_default)
+        .cloned()
+        .map(Object::Route);
+    let addresses = observed
+        .addresses
+        .iter()
+        .filter(|address| address.dev == *dev)
+        .cloned()
+        .map(Object::Address);
+    up.into_iter().chain(defaults).chain(addresses).collect()
+}
+
+/// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.
+pub fn lost_lifeline<'a>(
+    dev: &Dev,
+    lifelines: &'a [Object],
+    after: &Observed,
+    done: &[Change],
+) -> Option<&'a Object> {
+    let present = Index::new(after);
+    let stands = |object: &Object| match object {
+        Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
+        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => {
+            present.has(object)
+        }
+    };
+    lifelines
+        .iter()
+        .find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))
+}
+
+/// `now` takes the place of `before`, and has its ways by `dev`: other ways may have come or gone.
+fn keeps_ways(now: &Route, before: &Route, dev: &Dev) -> bool {
+    let mut ways = before.ways().filter(|(_, way)| *way == dev);
+    now.key() == before.key()
+        && now.kind == before.kind
+        && ways.all(|way| now.ways().any(|other| other == way))
+}

@@ -1,0 +1,136 @@
+//! What the kernel holds, by what a wanted object has to be compared with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::Scope;
+use crate::net::sysctl::{Key, Sysctl};
+use crate::net::{Address, Dev, Link, MAIN, Route};
+use crate::object::{Change, Index, Object, Observed};
+
+/// Nobody renews an IPv6 address that has so many seconds left: EC2's leases last for 450, and are renewed every 70.
+const NOT_RENEWED: u32 = 120;
+
+/// What the kernel holds, by what a wanted object has to be compared with.
+pub(super) struct Present<'a> {
+    observed: &'a Observed,
+    pub(super) index: Index<'a>,
+    /// Addresses that stay.
+    ips: BTreeSet<(&'a Dev, IpAddr)>,
+    /// Several where somebody appended one.
+    keys: BTreeMap<(u32, IpNet, u32), Vec<&'a Route>>,
+}
+
+impl<'a> Present<'a> {
+    pub(super) fn new(observed: &'a Observed) -> Self {
+        let mut keys: BTreeMap<_, Vec<&Route>> = BTreeMap::new();
+        observed
+            .routes
+            .iter()
+            .for_each(|route| keys.entry(route.key()).or_default().push(route));
+        Self {
+            observed,
+            keys,
+            index: Index::new(observed),
+            ips: observed
+                .addresses
+                .iter()
+                .filter(|address| stays(address, observed))
+                .map(ip)
+                .collect(),
+        }
+    }
+
+    /// The link has an address or a route that stays, so somebody else uses it too. Link-local ones come with the link.
+    pub(super) fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
+        let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let Observed {
+            addresses, routes, ..
+        } = self.observed;
+        let addresses = addresses
+            .iter()
+            .filter(|address| address.dev == *dev && !is_link_local(address.net.addr()));
+        let routes = routes
+            .iter()
+            .filter(|route| route.dev.as_ref() == Some(dev) && !is_link_local(route.dst.addr()));
+        let mut objects = addresses
+            .cloned()
+            .map(Object::Address)
+            .chain(routes.cloned().map(Object::Route));
+        objects.any(|object| !unwanted.contains(&object))
+    }
+
+    fn rivals(&self, wanted: &Route) -> &[&'a Route] {
+        self.keys.get(&wanted.key()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The route in the place of a wanted one that nobody but its maker may take away.
+    pub(super) fn foreign_rival(&self, wanted: &Route, scope: &Scope) -> Option<&'a Route> {
+        self.rivals(wanted)
+            .iter()
+            .copied()
+            .find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
+    }
+
+    /// It has to be made. In main, a route that is somebody else's does as well, even at a metric of ours.
+    pub(super) fn lacks(&self, object: &Object) -> bool {
+        match object {
+            // An address that is there with another prefix length is present.
+            Object::Address(address) => !self.ips.contains(&ip(address)),
+            Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
+            Object::Sysctl(sysctl) => {
+                let is_there = self.observed.sysctls.contains_key(&sysctl.key);
+                is_there && !self.index.has(object) && !self.is_owners_choice(&sysctl.key)
+            }
+            Object::Route(_) | Object::LinkUp(_) | Object::Rule(_) => !self.index.has(object),
+        }
+    }
+
+    /// A link that is up has an owner, which may want router advertisements; where IPv6 is off, there are none.
+    fn is_owners_choice(&self, key: &Key) -> bool {
+        let is_ours = |link: &Link| key.dev.as_ref() == Some(&link.name) && link.ipv6 && !link.up;
+        key.is_accept_ra() && !self.observed.links.iter().any(is_ours)
+    }
+
+    /// An address that has an end by now is a DHCP client's: what we add has none.
+    pub(super) fn is_leased(&self, object: &Object) -> bool {
+        matches!(object, Object::Address(address) if self.observed.expiring.contains_key(address))
+    }
+
+    /// The change that makes `object` so, if any is needed.
+    pub(super) fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
+        match object {
+            Object::Route(new)
+                if self.index.has_route(&new) || self.foreign_rival(&new, scope).is_some() =>
+            {
+                None
+            }
+            Object::Route(new) => Some(match self.rivals(&new).first() {
+                Some(old) => Change::Replace {
+                    old: (*old).clone(),
+                    new,
+                },
+                None => Change::Add(Object::Route(new)),
+            }),
+            object if !self.lacks(&object) => None,
+            Object::Sysctl(new) => {
+                let before = self.observed.sysctls.get(&new.key).cloned();
+                Some(Change::Add(Object::Sysctl(Sysctl { before, ..new })))
+            }
+            Object::Address(_) | Object::LinkUp(_) | Object::Rule(_) => Some(Change::Add(object)),
+        }
+    }
+}
+
+fn ip(address: &Address) -> (&Dev, IpAddr) {
+    (&address.dev, address.net.addr())
+}
+
+/// An address with an end does not stand for ours: who has made it may be gone (cloud-init's dhcpcd exits). For IPv4 ours
+/// is another one beside it, and harms no client. For IPv6 it is the same one, which a client renews long before its end.
+fn stays(address: &Address, observed: &Observed) -> bool {
+    let left = observed.expiring.get(address).copied();
+    left.is_none_or(|left| address.net.addr().is_ipv6() && left > NOT_RENEWED)
+}
