@@ -8,8 +8,8 @@ use crate::net::{Address, Dev, Family, MAIN, Route, RouteKind};
 use crate::numbering::Number;
 
 impl Host<'_> {
-    /// The way out for such addresses, in main behind whatever a router advertises. Where a client has taken them over
-    /// meanwhile, it stays as long as it is the only one.
+    /// The way out for IPv6 addresses that no client brings, in main behind what a router advertises. Where a client has
+    /// taken them over meanwhile, it stays as long as it is the only one.
     pub(super) fn primary_default(&self, dev: &Dev) -> Option<Route> {
         let (eni, _) = self.present.iter().find(|(eni, _)| eni.primary)?;
         let everything = Family::Ipv6.everything();
