@@ -8,10 +8,12 @@
 mod choice;
 #[path = "../e2e/disks.rs"]
 mod disks;
+mod hostile;
 #[allow(dead_code)] // the end-to-end tests use the rest
 #[path = "../e2e/instance.rs"]
 mod instance;
 mod interrupted;
+mod metadata;
 mod run;
 mod stage;
 mod twin;
@@ -28,7 +30,7 @@ use stage::Scene;
 
 /// All matrices.
 fn scenes() -> Vec<Scene> {
-    [interrupted::scenes()].concat()
+    [interrupted::scenes(), metadata::scenes()].concat()
 }
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! An instance with two ENIs in a fake VPC, dual stack, on the disk of one network stack; what its state is, and who of
 //! it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::disks::STACKS;
@@ -15,6 +15,8 @@ const MARK: &str = "run/eniroute/unproven.json";
 const PRIMARY: [&str; 2] = ["203.0.113.10", "2001:db8:0:a::100"];
 const SECOND: [&str; 2] = ["203.0.113.30", "2001:db8:0:b::300"];
 
+const SETTINGS: &str = "grep -r '' /proc/sys/net/ipv[46]/conf/{all,default,eth0,eth1}/{accept_ra,rp_filter,forwarding,disable_ipv6,accept_dad} 2>/dev/null || :";
+
 pub struct Twin {
     pub vpc: Vpc,
     pub instance: Instance,
@@ -26,6 +28,8 @@ pub struct Twin {
 #[derive(Clone, PartialEq)]
 pub struct State {
     pub dump: String,
+    /// The kernel's settings of both links, with their paths.
+    settings: String,
     /// By path; without what lives below /run, which is eniroute's own and forgotten by a boot.
     files: BTreeMap<String, String>,
 }
@@ -34,15 +38,36 @@ impl State {
     /// What differs, line by line; empty for what is the same.
     pub fn differs(&self, other: &Self) -> Vec<String> {
         let mut lines = changed(&self.dump, &other.dump);
-        let paths = self.files.keys().chain(other.files.keys());
-        for path in paths.collect::<std::collections::BTreeSet<_>>() {
-            if self.files.get(path) != other.files.get(path) {
-                let text = |state: &Self| state.files.get(path).cloned().unwrap_or_default();
-                let diff = changed(&text(self), &text(other)).join("\n  ");
-                lines.push(format!("{path}:\n  {diff}"));
+        lines.extend(changed(&self.settings, &other.settings));
+        let paths: BTreeSet<_> = self.files.keys().chain(other.files.keys()).collect();
+        for path in paths {
+            let text = |state: &Self| state.files.get(path).cloned().unwrap_or_default();
+            let differs = changed(&text(self), &text(other));
+            lines.extend(differs.iter().map(|line| format!("{} in {path}", line)));
+            if self.files.contains_key(path) != other.files.contains_key(path) {
+                let sign = if other.files.contains_key(path) {
+                    '+'
+                } else {
+                    '-'
+                };
+                lines.push(format!("{sign}{path}"));
             }
         }
         lines
+    }
+}
+
+impl State {
+    /// What this one has, line by line, and the other has not.
+    pub fn lost(&self, other: &Self) -> Vec<String> {
+        let differs = self.differs(other).into_iter();
+        let is_memory = |line: &str| {
+            line.ends_with(" in var/lib/eniroute/ledger.json")
+                || line.ends_with(" in var/lib/eniroute/metadata.json")
+        };
+        differs
+            .filter(|line| line.starts_with('-') && !is_memory(line))
+            .collect()
     }
 }
 
@@ -78,6 +103,7 @@ impl Twin {
     pub fn state(&self) -> State {
         State {
             dump: self.instance.host.dump(),
+            settings: self.instance.host.sh(SETTINGS),
             files: self.files(),
         }
     }

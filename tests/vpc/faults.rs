@@ -23,8 +23,14 @@ pub enum Fault {
     Blackhole,
     /// The connection ends in the middle of the body.
     Truncated,
+    /// The connection is reset in place of an answer.
+    Reset,
+    /// The connection ends in place of an answer.
+    Closed,
     /// Not HTTP.
     Garbage,
+    /// Another fault, on requests for this very path alone: `/latest/meta-data/mac`.
+    On(String, Box<Fault>),
 }
 
 impl Fault {
@@ -53,12 +59,25 @@ impl Fault {
         Self::value(what, "")
     }
 
+    pub fn on(path: &str, fault: Self) -> Self {
+        Self::On(path.to_owned(), Box::new(fault))
+    }
+
+    /// What goes wrong, wherever.
+    fn inner(self) -> Self {
+        match self {
+            Self::On(_, fault) => *fault,
+            fault => fault,
+        }
+    }
+
     fn concerns(&self, path: &str) -> bool {
         match self {
             Self::StatusOf(what, _) | Self::Late(what) | Self::Absent(what) => {
                 wrapped(path).contains(&wrapped(what))
             }
             Self::Value(what, _) => wrapped(path).ends_with(&wrapped(what)),
+            Self::On(exactly, _) => exactly == path,
             _ => true,
         }
     }
@@ -76,14 +95,14 @@ impl Faults {
 
     /// Ends all of them, and tells what they were.
     pub fn clear(&mut self) -> Vec<Fault> {
-        self.0.drain(..).map(|(fault, _)| fault).collect()
+        self.0.drain(..).map(|(fault, _)| fault.inner()).collect()
     }
 
     /// What goes wrong with a request for this path; each counted fault is used up by one.
     pub fn strike(&mut self, path: &str) -> Vec<Fault> {
         let mut struck = vec![];
         for (fault, times) in self.0.iter_mut().filter(|(fault, _)| fault.concerns(path)) {
-            struck.push(fault.clone());
+            struck.push(fault.clone().inner());
             *times = times.map(|n| n - 1);
         }
         self.0.retain(|(_, times)| *times != Some(0));

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use nix::libc;
 use nix::sys::socket::{self, setsockopt, sockopt};
 
 use super::faults::{Fault, Faults};
@@ -113,6 +114,14 @@ impl Imds {
         self.state().log.clone()
     }
 
+    /// What the first instance gets for this path when all is well.
+    pub fn text_of(&self, path: &str) -> Option<String> {
+        let state = self.state();
+        get(&state.instances.first()?.tree, below_version(path)?, |_| {
+            false
+        })
+    }
+
     pub fn clear_log(&self) {
         self.state().log.clear();
     }
@@ -208,6 +217,14 @@ fn hop_limit_1(socket: &TcpListener, address: &str) {
     }
 }
 
+/// With these the client gets no answer.
+const MUTE: [Fault; 4] = [
+    Fault::Blackhole,
+    Fault::Garbage,
+    Fault::Reset,
+    Fault::Closed,
+];
+
 /// Serves a connection, in a thread of its own.
 fn welcome(state: &Arc<Mutex<State>>, stream: TcpStream) {
     let Ok(peer) = stream.peer_addr() else { return };
@@ -232,7 +249,7 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
         };
         let faults = state.faults.strike(&head.path);
         let answer = state.answer(instance, &head, &faults);
-        let mute = faults.contains(&Fault::Blackhole) || faults.contains(&Fault::Garbage);
+        let mute = faults.iter().any(|fault| MUTE.contains(fault));
         let status = if mute { 0 } else { answer.status };
         state.log.push(Request {
             method: head.method.clone(),
@@ -262,6 +279,17 @@ fn reply(mut stream: &TcpStream, answer: &Answer, faults: &[Fault], begin: Insta
         }
     });
     wait_until(begin + delays.sum::<Duration>());
+    if is(Fault::Reset) {
+        // Unsent data is dropped, and the peer hears of it when the connection is closed.
+        let at_once = libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        let _ = setsockopt(&stream, sockopt::Linger, &at_once);
+    }
+    if is(Fault::Reset) || is(Fault::Closed) {
+        return false;
+    }
     let garbage = || b"SSH-2.0-OpenSSH_9.2\r\n\0\xff\xfe".to_vec();
     let bytes = if is(Fault::Garbage) {
         garbage()
@@ -299,9 +327,14 @@ impl State {
                 _ => {}
             }
         }
-        match head.method.as_str() {
-            "PUT" => self.issue(instance, head),
-            "GET" | "HEAD" => self.read(instance, head, faults),
+        let text = faults.iter().find_map(|fault| match fault {
+            Fault::Value(_, text) => Some(text),
+            _ => None,
+        });
+        match (head.method.as_str(), text) {
+            ("PUT", Some(text)) => Answer::text(text.clone()),
+            ("PUT", None) => self.issue(instance, head),
+            ("GET" | "HEAD", _) => self.read(instance, head, faults),
             _ => Answer::error(405),
         }
     }
