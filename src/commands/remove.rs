@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::files::Disk;
 use crate::metadata::cache::{self, Memory};
 use crate::platform;
-use crate::reconcile::made::read_ledger;
+use crate::reconcile::kept::read_ledger;
 use crate::reconcile::{Host, How, LOCK, Run, demand_root, lock};
 use crate::report::{Report, Voice};
 

@@ -205,7 +205,7 @@ impl<'a, S: Source> Reader<'a, S> {
 
     /// The values of `key`; none when the ENI's listing lacks it. A listing can be ahead of its keys
     /// (amazon-ec2-net-utils #38): listed but 404 means late, not none.
-    fn list<T: FromStr<Err: Display>>(&mut self, key: &str) -> Result<Vec<T>> {
+    fn list<T: FromStr<Err: Display> + PartialEq>(&mut self, key: &str) -> Result<Vec<T>> {
         if !self.keys.contains(key) {
             return Ok(Vec::new());
         }
@@ -216,7 +216,7 @@ impl<'a, S: Source> Reader<'a, S> {
         self.parse(key, &text)
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, key: &str) -> Result<Option<T>> {
+    fn optional<T: FromStr<Err: Display> + PartialEq>(&mut self, key: &str) -> Result<Option<T>> {
         let mut values = self.list(key)?;
         match values.len() {
             0 | 1 => Ok(values.pop()),
@@ -224,12 +224,18 @@ impl<'a, S: Source> Reader<'a, S> {
         }
     }
 
-    fn parse<T: FromStr<Err: Display>>(&self, key: &str, text: &str) -> Result<Vec<T>> {
-        let value = |line: &str| {
-            line.parse()
-                .map_err(|why: T::Err| self.wrong(key, format!("`{}`: {why}", shown(line))))
-        };
-        lines(text).map(value).collect()
+    /// Each value once, in their order.
+    fn parse<T: FromStr<Err: Display> + PartialEq>(&self, key: &str, text: &str) -> Result<Vec<T>> {
+        let mut values = Vec::new();
+        for line in lines(text) {
+            let value = line
+                .parse()
+                .map_err(|why: T::Err| self.wrong(key, format!("`{}`: {why}", shown(line))))?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        Ok(values)
     }
 
     fn late(&self, key: &str) -> Error {

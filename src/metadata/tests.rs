@@ -456,6 +456,26 @@ fn the_vpc_is_asked_for_only_where_ranges_overlap() {
 }
 
 #[test]
+fn a_value_that_is_listed_twice_is_one() {
+    let mut twice = Fake::s1();
+    let twin = |values: &mut Fake, path: &str| {
+        let text = values.values[path].clone();
+        values.set(path, &format!("{text}\n{text}"));
+    };
+    for key in [
+        "device-number",
+        "interface-id",
+        "local-ipv4s",
+        "subnet-ipv4-cidr-block",
+    ] {
+        twin(&mut twice, &format!("{MACS}{SECOND}/{key}"));
+    }
+    twin(&mut twice, &format!("{MACS}{PRIMARY}/local-ipv4s"));
+    let (said, once) = (twice.read(), Fake::s1().read());
+    assert_eq!(said.enis, once.enis, "{:?}", said.incomplete);
+}
+
+#[test]
 fn an_eni_that_is_listed_twice_is_one() {
     let mut fake = Fake::s1();
     fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{SECOND}/"));

@@ -7,7 +7,8 @@ use log::info;
 
 use super::chosen::{choose, choose_made};
 use super::host::Host;
-use super::made::{brought_up_to_date, read_ledger, unlisted};
+use super::kept::read_ledger;
+use super::made::{brought_up_to_date, unlisted};
 use crate::cli::Selected;
 use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};

@@ -10,20 +10,18 @@ use log::{info, warn};
 
 use super::assess::Assessment;
 use super::host::Host;
+use super::kept;
 use super::proof::Baseline;
 use super::unproven::{self, Unproven};
 use crate::error::{Error, Result};
-use crate::files::{Disk, File};
+use crate::files::Disk;
 use crate::kernel::Kernel;
-use crate::ledger::{self, Ledger};
+use crate::ledger::Ledger;
 use crate::metadata::imds::Imds;
 use crate::net::Link;
 use crate::object::{Change, Object, Observed};
 use crate::report::Report;
 use stretch::Stretch;
-
-/// The ledger tells no secret, and `status` needs no root.
-const LEDGER_MODE: u32 = 0o644;
 
 /// Changes the kernel, the ledger and nothing else. Needs the lock.
 pub struct Executor<'a> {
@@ -130,9 +128,11 @@ impl<'a> Executor<'a> {
         mark.baseline.prove(self.kernel, done, self.wait).map(Some)
     }
 
-    /// The ledger first: without the mark, nothing else tells what is ours.
+    /// The ledger first: without the mark, nothing else tells what is ours. So the mark stays where that fails.
     fn end(&mut self, ledger: &Ledger) {
-        self.save(ledger);
+        if !self.save(ledger) {
+            return;
+        }
         self.report.errors.extend(
             Unproven::clear(self.disk)
                 .err()
@@ -140,31 +140,16 @@ impl<'a> Executor<'a> {
         );
     }
 
-    /// Writes the ledger, if it differs from what is there; an empty one is no file. What fails is reported, once.
-    pub fn save(&mut self, ledger: &Ledger) {
-        let saved = if ledger.is_empty() {
-            self.disk.plan(&[], &[ledger::PATH.into()])
-        } else {
-            self.disk.plan(
-                &[File {
-                    path: ledger::PATH.into(),
-                    mode: LEDGER_MODE,
-                    text: ledger.text(),
-                }],
-                &[],
-            )
+    /// Writes the ledger. What fails is reported, once. Returns whether the next run will know it all the same.
+    pub fn save(&mut self, ledger: &Ledger) -> bool {
+        let Err(error) = kept::save(self.disk, ledger) else {
+            return true;
         };
-        let saved = saved.and_then(|changes| {
-            changes
-                .iter()
-                .try_for_each(|change| self.disk.commit(change))
-        });
-        if let Err(error) = saved {
-            let error = error.to_string();
-            if !self.report.errors.contains(&error) {
-                self.report.errors.push(error);
-            }
+        let error = error.to_string();
+        if !self.report.errors.contains(&error) {
+            self.report.errors.push(error);
         }
+        kept::save_meanwhile(self.disk, ledger).is_ok()
     }
 
     /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log::warn;
 
+use super::kept::SPARE;
 use crate::error::{Error, Result};
 use crate::files::{Disk, Lock};
 use crate::ledger::{self, Ledger};
@@ -51,7 +52,8 @@ pub fn demand_root(command: &str) -> Result<()> {
 
 /// Needs the lock.
 fn set_aside_unreadable(disk: &Disk) {
-    if !is_sound(disk, ledger::PATH, Ledger::parse) {
+    let ledgers = [ledger::PATH, SPARE].map(|path| is_sound(disk, path, Ledger::parse));
+    if ledgers.contains(&false) {
         warn!("what eniroute made before and does not make now, it no longer knows for its own");
     }
     is_sound(disk, record::PATH, Record::parse);

@@ -2,26 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use log::warn;
-
 use crate::error::Result;
 use crate::files::Disk;
-use crate::ledger::{self, Ledger, Wanted};
+use crate::ledger::{Ledger, Wanted};
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
 use crate::net::{Link, Mac, link_of_mac};
 use crate::object::{Object, Observed};
 use crate::plan::{Desired, Planned};
 use crate::stacks;
-
-/// A ledger that cannot be read is as good as none. A run that changes anything has set it aside before.
-pub fn read_ledger(disk: &Disk) -> Ledger {
-    let read = disk.read_own(ledger::PATH, Ledger::parse);
-    read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
-        warn!("{error}; what was made before is not known");
-        Ledger::default()
-    })
-}
 
 /// The ledger as the host is now, with what is there by our doing of ENIs that it lacks.
 pub(super) fn brought_up_to_date(

@@ -11,6 +11,7 @@ pub mod files;
 pub mod findings;
 pub mod host;
 pub mod how;
+pub mod kept;
 mod kernel;
 mod leases;
 pub mod lock;

@@ -1,9 +1,14 @@
 //! Wrong words, wrong configuration, wrong user, a disk that refuses: a clear answer, and nothing half done.
 
 use crate::instance::{Instance, changed};
-use crate::vpc::{EniSpec, Vpc};
+use crate::vpc::{EniId, EniSpec, Vpc};
 
 fn vpc() -> (Vpc, Instance) {
+    let (vpc, instance, _) = vpc_with_second();
+    (vpc, instance)
+}
+
+fn vpc_with_second() -> (Vpc, Instance, EniId) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("172.31.32.0/20", None);
     vpc.attach(
@@ -11,13 +16,13 @@ fn vpc() -> (Vpc, Instance) {
             .ipv4(["172.31.37.139"])
             .public("172.31.37.139", "54.178.213.178"),
     );
-    vpc.attach(
+    let second = vpc.attach(
         EniSpec::new(a, "eth1")
             .ipv4(["172.31.41.29"])
             .public("172.31.41.29", "3.104.193.180"),
     );
     let instance = Instance::with_netplan(vpc.guest());
-    (vpc, instance)
+    (vpc, instance, second)
 }
 
 #[test]
@@ -247,6 +252,36 @@ fn a_full_disk_leaves_no_half_file() {
         .host
         .sh(&format!("find {root}/etc -type f -name '*eniroute*'"));
     assert_eq!(left, "");
+}
+
+/// What is made meanwhile is known for eniroute's, and taken away again.
+#[test]
+fn a_full_var_keeps_no_address_from_working_nor_from_being_removed() {
+    let (mut vpc, instance, second) = vpc_with_second();
+    let bare = instance.host.dump();
+    instance.must("apply");
+    let root = instance.root().display().to_string();
+    instance.host.sh(&format!(
+        "cp -a {root}/var {root}/var.old; mount -t tmpfs -o size=16k tmpfs {root}/var; cp -a {root}/var.old/. {root}/var/; \
+         dd if=/dev/zero of={root}/var/filler bs=4k 2>/dev/null || true"
+    ));
+    for address in ["172.31.41.40", "172.31.41.41"] {
+        vpc.assign(second, address);
+        let run = instance.eniroute("refresh");
+        assert!(
+            run.code == 1 && run.stderr.contains("No space left"),
+            "{run:?}"
+        );
+        assert!(instance.host.ip("rule").contains(address), "{run:?}");
+    }
+    instance.host.sh(&format!("umount {root}/var"));
+    vpc.unassign(second, "172.31.41.40");
+    instance.must("refresh");
+    assert!(!instance.host.dump().contains("172.31.41.40"));
+    assert!(!instance.has("run/eniroute/ledger.json"));
+    instance.must("remove");
+    instance.host.ip("link set eth1 down");
+    assert_eq!(changed(&bare, &instance.host.dump()), [""; 0]);
 }
 
 #[test]

@@ -43,7 +43,10 @@ impl State {
         for path in paths {
             let text = |state: &Self| state.files.get(path).cloned().unwrap_or_default();
             let differs = changed(&text(self), &text(other));
-            lines.extend(differs.iter().map(|line| format!("{} in {path}", line)));
+            lines.extend(differs.iter().map(|line| {
+                let (sign, line) = line.split_at(1);
+                format!("{sign}{path}: {line}")
+            }));
             if self.files.contains_key(path) != other.files.contains_key(path) {
                 let sign = if other.files.contains_key(path) {
                     '+'
@@ -54,17 +57,15 @@ impl State {
             }
         }
         lines
+            .iter()
+            .map(|line| line.chars().take(300).collect())
+            .collect()
     }
-}
 
-impl State {
     /// What this one has, line by line, and the other has not.
     pub fn lost(&self, other: &Self) -> Vec<String> {
         let differs = self.differs(other).into_iter();
-        let is_memory = |line: &str| {
-            line.ends_with(" in var/lib/eniroute/ledger.json")
-                || line.ends_with(" in var/lib/eniroute/metadata.json")
-        };
+        let is_memory = |line: &str| line.starts_with("-var/lib/eniroute/");
         differs
             .filter(|line| line.starts_with('-') && !is_memory(line))
             .collect()

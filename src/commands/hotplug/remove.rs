@@ -7,7 +7,7 @@ use crate::cli::{Common, Selected};
 use crate::error::Result;
 use crate::metadata::cache::Memory;
 use crate::net::{Link, link_of_mac};
-use crate::reconcile::made::read_ledger;
+use crate::reconcile::kept::read_ledger;
 use crate::reconcile::{Host, How, Run, lock};
 use crate::report::Report;
 use crate::select::Selector;

@@ -1,0 +1,74 @@
+//! The ledger on the disk. Where that is full, read-only or broken, the ledger stands in /run until there is room: what is
+//! not written down is never taken away, so a change that was made must not be forgotten with the run that made it.
+
+use log::warn;
+
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::ledger::{self, Ledger};
+
+/// In the ledger's place while that cannot be written. In memory-backed /run, as what it tells of is gone with the boot.
+pub const SPARE: &str = "/run/eniroute/ledger.json";
+
+/// It tells no secret, and `status` needs no root.
+const MODE: u32 = 0o644;
+
+/// What was made before. A ledger that cannot be read is as good as none; a run that changes anything has set it aside
+/// before.
+pub fn read_ledger(disk: &Disk) -> Ledger {
+    let place = if disk.exists(SPARE) {
+        SPARE
+    } else {
+        ledger::PATH
+    };
+    let read = disk.read_own(place, Ledger::parse);
+    read.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        warn!("{error}; what was made before is not known");
+        Ledger::default()
+    })
+}
+
+/// Writes the ledger, if it differs from what is there; an empty one is no file.
+///
+/// # Errors
+/// [`crate::error::Error::File`]: it is not there, as [`save_meanwhile`] may be able to mend.
+pub fn save(disk: &Disk, ledger: &Ledger) -> Result<()> {
+    write(disk, ledger::PATH, ledger)?;
+    write(disk, SPARE, &Ledger::default())
+}
+
+/// Writes it where it stands until there is room at its place. An empty one is a file there, lest the old one at its
+/// place be taken for it.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_meanwhile(disk: &Disk, ledger: &Ledger) -> Result<()> {
+    commit(disk, &[file(SPARE, ledger)], SPARE)
+}
+
+fn write(disk: &Disk, path: &str, ledger: &Ledger) -> Result<()> {
+    let wanted: Vec<File> = (!ledger.is_empty())
+        .then(|| file(path, ledger))
+        .into_iter()
+        .collect();
+    commit(disk, &wanted, path)
+}
+
+/// `path` is to hold what is `wanted`, or not to be.
+fn commit(disk: &Disk, wanted: &[File], path: &str) -> Result<()> {
+    let obsolete = if wanted.is_empty() {
+        vec![path.into()]
+    } else {
+        Vec::new()
+    };
+    let changes = disk.plan(wanted, &obsolete)?;
+    changes.iter().try_for_each(|change| disk.commit(change))
+}
+
+fn file(path: &str, ledger: &Ledger) -> File {
+    File {
+        path: path.into(),
+        mode: MODE,
+        text: ledger.text(),
+    }
+}
