@@ -7,6 +7,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
+use crate::files::plain;
 
 /// Where the configuration is looked for when `--config` does not say otherwise.
 pub const DEFAULT_PATH: &str = "/etc/eniroute.toml";
@@ -42,7 +43,7 @@ impl Config {
     /// # Errors
     /// [`Error::Usage`] for a file that cannot be read or understood: with it, nothing is touched.
     pub fn load(path: &Path, must_exist: bool) -> Result<Self> {
-        match std::fs::read(path) {
+        match plain::bytes(path) {
             Ok(bytes) => Self::parse(path, &String::from_utf8_lossy(&bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
                 Ok(Self::default())

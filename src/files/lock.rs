@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use log::info;
 
-use super::Disk;
+use super::{Disk, plain};
 use crate::error::{Error, Result};
 
 /// How often a waiting run looks again.
@@ -65,12 +65,9 @@ impl Disk {
 
     fn open_lock(&self, path: &Path) -> Result<File> {
         let opened = self.target(path, true).and_then(|(dir, name)| {
-            OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .open(dir.join(name))
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true).mode(0o600);
+            plain::open(&dir.join(name), &mut options)
         });
         opened.map_err(|error| Error::file(path, error))
     }

@@ -5,9 +5,10 @@ mod change;
 mod commit;
 mod lock;
 mod own;
+pub mod plain;
 mod unified;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -25,10 +26,20 @@ pub struct Stamp {
     pub changed: SystemTime,
 }
 
+/// What stands at a path itself: no link is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Nothing,
+    /// A plain file, with its first line.
+    Plain(String),
+    /// Anything else, in words with their article.
+    Other(&'static str),
+}
+
 /// The disk below a root folder. Every path that goes in or comes out is absolute, as the host itself sees it.
 ///
-/// Reading follows symbolic links that stay below the root and refuses those that leave it. Writing follows
-/// links between folders by the same rule, but never replaces a link: somebody put it there.
+/// Reading follows symbolic links that stay below the root, or lead to `/dev/null` (a mask), and refuses all others.
+/// Writing follows links between folders by the same rule, but never replaces a link: somebody put it there.
 #[derive(Clone, Debug)]
 pub struct Disk {
     root: PathBuf,
@@ -56,23 +67,46 @@ impl Disk {
         let Some(real) = self.resolve(path)? else {
             return Ok(None);
         };
-        fs::read(real).map(Some).map_err(|e| Error::file(path, e))
+        plain::bytes(real)
+            .map(Some)
+            .map_err(|e| Error::file(path, e))
     }
 
     /// The first line of a file, without its end; `None` when there is no such file below the root. Bytes that
     /// are not UTF-8 are replaced: the file may be anybody's.
     pub fn first_line(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
         let path = path.as_ref();
-        // A mask (a link to /dev/null) leads out of any root but `/`.
+        // A mask (a link to /dev/null) has no lines.
         let Some(real) = self.resolve(path).ok().flatten().filter(|p| p.is_file()) else {
             return Ok(None);
         };
         let mut line = Vec::new();
-        let file = fs::File::open(real).map_err(|e| Error::file(path, e))?;
+        let file =
+            plain::open(&real, OpenOptions::new().read(true)).map_err(|e| Error::file(path, e))?;
         BufReader::new(file)
             .read_until(b'\n', &mut line)
             .map_err(|e| Error::file(path, e))?;
         Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+    }
+
+    /// What stands at `path`.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn standing(&self, path: &Path) -> Result<Standing> {
+        let folder = path.parent().map(|folder| self.resolve(folder));
+        let (Some(folder), Some(name)) = (folder.transpose()?.flatten(), path.file_name()) else {
+            return Ok(Standing::Nothing);
+        };
+        match fs::symlink_metadata(folder.join(name)).map(|meta| meta.file_type()) {
+            Ok(kind) if kind.is_file() => {
+                let line = self.first_line(path)?;
+                Ok(line.map_or(Standing::Nothing, Standing::Plain))
+            }
+            Ok(kind) => Ok(Standing::Other(plain::named(kind))),
+            Err(e) if is_absent(&e) => Ok(Standing::Nothing),
+            Err(e) => Err(Error::file(path, e)),
+        }
     }
 
     /// What is in a folder, sorted by name; nothing when there is no such folder.
@@ -128,9 +162,7 @@ impl Disk {
             .and_then(|real| self.inside(real));
         match real {
             Ok(real) => Ok(Some(real)),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Ok(None)
-            }
+            Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(Error::file(path, e)),
         }
     }
@@ -146,7 +178,7 @@ impl Disk {
     }
 
     fn inside(&self, real: PathBuf) -> io::Result<PathBuf> {
-        if real.starts_with(&self.root) {
+        if real.starts_with(&self.root) || real == Path::new(plain::MASK) {
             return Ok(real);
         }
         Err(refused(&format!(
@@ -161,6 +193,10 @@ pub fn name(path: &Path) -> &str {
     path.file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default()
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn refused(why: &str) -> io::Error {

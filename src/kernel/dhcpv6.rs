@@ -1,8 +1,9 @@
 //! The DHCPv6 clients of this network namespace, told by their sockets: whoever they are, they listen on port 546.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::Ipv6Addr;
+
+use crate::files::plain;
 
 /// The UDP sockets of the calling thread's network namespace (proc(5)).
 const SOCKETS: &str = "/proc/thread-self/net/udp6";
@@ -12,7 +13,7 @@ const PORT: &str = "0222";
 
 /// The addresses that such clients are bound to. None where the list cannot be read: a kernel without IPv6.
 pub fn clients() -> BTreeSet<Ipv6Addr> {
-    fs::read_to_string(SOCKETS)
+    plain::text(SOCKETS)
         .unwrap_or_default()
         .lines()
         .filter_map(client)

@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use super::Kernel;
 use super::refusal::Refusal;
+use crate::files::plain;
 use crate::net::sysctl::{Key, OF_HOST, OF_LINKS, Sysctl};
 use crate::net::{Link, nics};
 
@@ -53,7 +54,7 @@ fn write(key: &Key, value: &str) -> Result<bool, Refusal> {
 }
 
 fn read(key: &Key) -> io::Result<Option<String>> {
-    match fs::read_to_string(path(key)) {
+    match plain::text(path(key)) {
         Ok(text) => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

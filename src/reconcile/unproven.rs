@@ -2,14 +2,12 @@
 //! a run that is killed meanwhile leaves it to the next one. In memory-backed /run: the next boot has neither the
 //! changes nor this.
 
-use std::fs;
-
 use log::warn;
 use serde::{Deserialize, Serialize};
 
 use super::proof::Baseline;
 use crate::error::Result;
-use crate::files::{Disk, File};
+use crate::files::{Disk, File, plain};
 use crate::ledger::Ledger;
 use crate::numbering::Owner;
 use crate::object::Change;
@@ -126,8 +124,5 @@ fn read(disk: &Disk) -> Result<Option<Unproven>> {
 
 /// Empty where the kernel does not tell.
 fn boot() -> String {
-    fs::read_to_string(BOOT)
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    plain::text(BOOT).unwrap_or_default().trim().to_owned()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::files::Disk;
+use crate::files::{Disk, Standing};
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::plan::Planned;
@@ -97,6 +97,9 @@ pub(super) fn own_files(disk: &Disk, folders: &[&str]) -> Result<Vec<OwnFile>> {
 }
 
 fn own_file(disk: &Disk, path: &Path) -> Result<Option<OwnFile>> {
-    let line = disk.first_line(path)?;
-    Ok(line.and_then(|line| owner(path, &line)))
+    Ok(match disk.standing(path)? {
+        Standing::Plain(line) => owner(path, &line),
+        // Whoever made a link made it for a reason, wherever it leads.
+        Standing::Nothing | Standing::Other(_) => None,
+    })
 }

@@ -3,6 +3,7 @@
 
 mod assign;
 pub mod command;
+mod conflict;
 #[cfg(test)]
 #[path = "../../tests/e2e/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
@@ -20,10 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::files::{Disk, File};
+use crate::files::{Disk, File, Standing};
 use crate::net::{Dev, Link, Mac};
 use crate::object::{Change, Observed};
-use crate::plan::Desired;
+use crate::plan::{Desired, Planned};
 
 use assign::Renderers;
 pub use assign::Stacks;
@@ -92,9 +93,21 @@ pub struct Rendered {
     /// See [`Rendering::complete`].
     pub complete: BTreeSet<Dev>,
     pub notes: Vec<String>,
-    /// Files that cannot be written because somebody else's stands at their path, or another of ours is to stand there.
-    /// All others are `wanted`.
+    /// Files that cannot be written because another of ours is to stand at their path. All others are `wanted`.
     pub errors: Vec<Error>,
+}
+
+impl Rendered {
+    /// A file of ours is not written, so its interface is its owner's still.
+    fn leave_out(&mut self, file: &File, desired: &Desired) {
+        let line = file.text.lines().next().unwrap_or_default();
+        let mac = marker::owner(&file.path, line).and_then(|own| own.mac());
+        let is_its = |planned: &&Planned| Some(planned.eni.mac) == mac;
+        for planned in desired.enis.iter().filter(is_its) {
+            self.units.remove(&planned.dev);
+            self.complete.remove(&planned.dev);
+        }
+    }
 }
 
 /// Renders each ENI of `desired` in the notation of the stack that runs it.
@@ -152,9 +165,13 @@ pub fn render(
     all.extend(host::files(&desired.host));
     let (single, doubles) = once_each(all);
     rendered.errors.extend(doubles.iter().map(doubled));
-    single
-        .into_iter()
-        .try_for_each(|file| admit(disk, file, &keep, &mut rendered))?;
+    for file in single {
+        if !admit(disk, &file, &keep, &mut rendered)? {
+            rendered.leave_out(&file, desired);
+        } else {
+            rendered.wanted.push(file);
+        }
+    }
     rendered.obsolete = obsolete(disk, &keep, &rendered.wanted)?;
     rendered.obsolete.retain(|path| !doubles.contains_key(path));
     Ok(rendered)
@@ -227,24 +244,28 @@ fn obsolete(disk: &Disk, keep: &BTreeSet<Mac>, wanted: &[File]) -> Result<Vec<Pa
     Ok(old.map(|own| own.path).collect())
 }
 
-/// Wants a file, unless what stands at its path is not ours, or belongs to an ENI that must be kept.
-fn admit(disk: &Disk, file: File, keep: &BTreeSet<Mac>, rendered: &mut Rendered) -> Result<()> {
-    let path = file.path.display();
-    match disk.first_line(&file.path)? {
-        None => rendered.wanted.push(file),
-        Some(line) => match marker::owner(&file.path, &line) {
-            None => rendered.errors.push(Error::Failed(format!(
-                "{path} is not eniroute's (its first line does not say so) and was left alone; \
-                 move it away, or exclude the ENI in /etc/eniroute.toml"
-            ))),
-            Some(own) if own.is_kept(keep) => rendered.notes.push(format!(
-                "{path} was left as it is: it belongs to {}, whose metadata could not be read",
-                own.eni
-            )),
-            Some(_) => rendered.wanted.push(file),
-        },
-    }
-    Ok(())
+/// Whether a file may be written: what stands at its path is ours, and not of an ENI that must be kept.
+fn admit(disk: &Disk, file: &File, keep: &BTreeSet<Mac>, rendered: &mut Rendered) -> Result<bool> {
+    let standing = disk.standing(&file.path)?;
+    let owner = match &standing {
+        Standing::Nothing => return Ok(true),
+        Standing::Plain(line) => marker::owner(&file.path, line),
+        Standing::Other(_) => None,
+    };
+    let note = match owner {
+        Some(own) if own.is_kept(keep) => format!(
+            "{} was left as it is: it belongs to {}, whose metadata could not be read",
+            file.path.display(),
+            own.eni
+        ),
+        Some(_) => return Ok(true),
+        None => {
+            let theirs = disk.read(&file.path).ok().flatten().unwrap_or_default();
+            conflict::note(file, &standing, &theirs)
+        }
+    };
+    rendered.notes.push(note);
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -314,11 +314,15 @@ fn a_foreign_file_at_our_path_is_left_alone_and_named() {
             "/etc/netplan/60-eniroute-eth2.yaml"
         ]
     );
-    let why = rendered.errors[0].to_string();
+    let [why] = &rendered.notes[..] else {
+        panic!("{:?}", rendered.notes)
+    };
     assert!(
-        why.starts_with(path) && why.contains("move it away"),
+        why.starts_with(path) && why.contains("move the file away"),
         "{why}"
     );
+    assert!(rendered.errors.is_empty() && rendered.obsolete.is_empty());
+    assert!(!rendered.units.contains_key("eth1") && rendered.units.contains_key("eth2"));
     assert!(rendered.obsolete.is_empty());
 }
 

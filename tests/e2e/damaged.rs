@@ -7,14 +7,14 @@ use crate::disks::STACKS;
 use crate::instance::{Instance, changed};
 use crate::vpc::{EniSpec, Vpc};
 
-const LEDGER: &str = "var/lib/eniroute/ledger.json";
-const RECORD: &str = "var/lib/eniroute/metadata.json";
-const MEMORY: &str = "run/eniroute/metadata.json";
+pub const LEDGER: &str = "var/lib/eniroute/ledger.json";
+pub const RECORD: &str = "var/lib/eniroute/metadata.json";
+pub const MEMORY: &str = "run/eniroute/metadata.json";
 
 /// `grün` in Latin-1.
 const COMMENT: &[u8] = b"# gr\xfcn\n";
 
-fn two_enis() -> (Vpc, Instance) {
+pub fn two_enis() -> (Vpc, Instance) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     vpc.attach(
@@ -30,7 +30,7 @@ fn two_enis() -> (Vpc, Instance) {
     (vpc, instance)
 }
 
-fn answers(vpc: &Vpc) {
+pub fn answers(vpc: &Vpc) {
     let dead = vpc
         .inet()
         .ping(&["203.0.113.10", "203.0.113.20", "2001:db8:0:a::200"]);
@@ -48,7 +48,7 @@ fn write(instance: &Instance, path: &str, bytes: &[u8]) {
 }
 
 /// Every file that says in its first line that eniroute wrote it.
-fn ours(instance: &Instance) -> Vec<String> {
+pub fn ours(instance: &Instance) -> Vec<String> {
     let out = Command::new("grep")
         .args(["-rl", "^# Written by eniroute", "."])
         .current_dir(instance.root())

@@ -97,6 +97,7 @@ impl<'a> Wait<'a> {
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
             if unserved.is_empty() || self.is_over() {
+                self.note_others(&metadata.incomplete, &links, &is_meant);
                 tell(
                     &mut self.report,
                     &unserved,
@@ -115,6 +116,31 @@ impl<'a> Wait<'a> {
                 return self.report.ended_by(error);
             }
         }
+    }
+
+    /// What another interface waits for does not fail this one's run; at a boot, all are meant.
+    fn note_others(
+        &mut self,
+        late: &[Incomplete],
+        links: &[Link],
+        is_meant: impl Fn(&Link) -> bool,
+    ) {
+        let own: Vec<Mac> = links
+            .iter()
+            .filter(|nic| is_meant(nic))
+            .filter_map(Link::eni_mac)
+            .collect();
+        let is_other = |late: &&Incomplete| !self.host.is_starting && !own.contains(&late.mac);
+        let others: Vec<String> = late
+            .iter()
+            .filter(is_other)
+            .map(Incomplete::to_string)
+            .collect();
+        let (notes, errors) = take(&mut self.report.errors)
+            .into_iter()
+            .partition(|error| others.contains(error));
+        self.report.errors = errors;
+        self.report.notes.extend::<Vec<String>>(notes);
     }
 
     fn is_over(&self) -> bool {

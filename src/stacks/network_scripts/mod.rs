@@ -62,7 +62,7 @@ impl NetworkScripts {
         self.ifcfgs.iter().find(|ifcfg| ifcfg.configures(planned))
     }
 
-    /// The primary never changes owner, and a file of its owner's stays: what it leaves room for is ours.
+    /// The primary never changes owner.
     fn primary(&self, planned: &Planned, rendering: &mut Rendering) {
         let Some(owner) = self.owner(planned) else {
             rendering.notes.push(note(
@@ -73,14 +73,7 @@ impl NetworkScripts {
             return;
         };
         self.aliases(planned, owner, rendering);
-        for file in routes_and_rules(planned) {
-            if self.paths.contains(&file.path) {
-                let why = format!("{} is somebody else's", file.path.display());
-                rendering.notes.push(note(planned, "a part is", &why));
-            } else {
-                rendering.files.push(file);
-            }
-        }
+        rendering.files.extend(routes_and_rules(planned));
     }
 
     fn secondary(&self, planned: &Planned, rendering: &mut Rendering) {
@@ -99,6 +92,14 @@ impl NetworkScripts {
             }
         };
         rendering.files.extend(files);
+    }
+
+    fn has_room_for_rules(&self, planned: &Planned) -> bool {
+        ["rule", "rule6"].iter().all(|prefix| {
+            !self
+                .paths
+                .contains(&path(&format!("{prefix}-{}", planned.dev)))
+        })
     }
 
     /// Alias files for the addresses that the owner neither has nor gets by DHCP: one per IPv4 address, and one for
@@ -181,7 +182,12 @@ impl NetworkScripts {
 impl Renderer for NetworkScripts {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let carrier = share.enis.iter().find(|planned| self.holds_rules(planned));
+        let carriers = || {
+            let enis = share.enis.iter();
+            enis.filter(|planned| self.holds_rules(planned))
+        };
+        let has_room = |planned: &&&Planned| self.has_room_for_rules(planned);
+        let carrier = carriers().find(has_room).or(carriers().next());
         for planned in &share.enis {
             let planned = &share.with_rules(
                 planned,

@@ -146,19 +146,16 @@ fn the_primary_keeps_its_owner_and_gets_aliases_routes_and_rules() {
 }
 
 #[test]
-fn a_foreign_file_of_the_primary_stays_and_is_noted() {
+fn the_primary_s_rules_are_carried_by_files_that_nobody_else_has() {
     let owner = ("ifcfg-eth0", "BOOTPROTO=dhcp\n");
-    let rendering = render(
-        &[owner, ("route-eth0", "10.9.0.0/16 via 10.0.0.1\n")],
-        vec![guest::primary()],
-    );
-    assert_eq!(
-        names(&rendering),
-        ["ifcfg-eth0:0", "rule-eth0", "route6-eth0", "rule6-eth0"]
-    );
-    let note = "eth0 (eni-0): a part is left to the boot service, because \
-                /etc/sysconfig/network-scripts/route-eth0 is somebody else's";
-    assert_eq!(rendering.notes, [note]);
+    let theirs = ("rule6-eth0", "from fd00::1 table 7\n");
+    let enis = || vec![guest::primary(), guest::eth1()];
+    let rule = "from 10.0.0.10 lookup 10000 priority 10000\n";
+    let rendering = render(&[owner, theirs], enis());
+    assert!(body(&rendering, "rule-eth1").contains(rule));
+    let nowhere = ("rule-eth1", "from 10.7.0.1 table 7\n");
+    let rendering = render(&[owner, theirs, nowhere], enis());
+    assert!(body(&rendering, "rule-eth0").contains(rule));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use crate::error::{Error, Result};
-use crate::files::{Disk, Stamp, name};
+use crate::files::{Disk, Stamp, name, plain};
 use crate::stacks::networkd::nic::{is_in_state, network_file};
 
 /// `systemd-networkd`, as the kernel cuts the name of a process (`TASK_COMM_LEN`).
@@ -32,7 +32,7 @@ pub fn started() -> Result<Option<SystemTime>> {
     let processes = fs::read_dir("/proc").map_err(|e| Error::file("/proc", e))?;
     let mut folders = processes.flatten().map(|entry| entry.path());
     let found = folders.find(|process| {
-        let comm = fs::read_to_string(process.join("comm")).unwrap_or_default();
+        let comm = plain::text(process.join("comm")).unwrap_or_default();
         comm.trim_end() == PROCESS && network_of(process).is_ok_and(|of| of == ours)
     });
     found.map(|process| start_of(&process)).transpose()
@@ -46,8 +46,8 @@ fn network_of(process: &Path) -> io::Result<u64> {
 
 fn start_of(process: &Path) -> Result<SystemTime> {
     let path = process.join("stat");
-    let stat = fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
-    let uptime = fs::read_to_string("/proc/uptime").map_err(|e| Error::file("/proc/uptime", e))?;
+    let stat = plain::text(&path).map_err(|e| Error::file(&path, e))?;
+    let uptime = plain::text("/proc/uptime").map_err(|e| Error::file("/proc/uptime", e))?;
     let age = age(&stat, &uptime);
     let start = age.and_then(|age| SystemTime::now().checked_sub(age));
     start.ok_or_else(|| Error::Parse {

@@ -1,0 +1,81 @@
+//! The one door by which a file's content is read. Only plain files are: a FIFO would keep the run waiting for a writer,
+//! with the lock held, and a device may do something when it is merely opened.
+
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc;
+
+/// The device number of `/dev/null`, to which systemd's masks are links: it reads as an empty file.
+const NULL: u64 = libc::makedev(1, 3);
+
+/// Where it is.
+pub(super) const MASK: &str = "/dev/null";
+
+/// The text of a plain file at this very path: of /proc and /sys, or below a root that the caller has resolved.
+///
+/// # Errors
+/// As [`bytes`]; [`ErrorKind::InvalidData`] for text that is not UTF-8.
+pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
+    let text = String::from_utf8(bytes(path)?);
+    text.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+/// The bytes of a plain file. Never waits.
+///
+/// # Errors
+/// Whatever the system says; what stands there is no plain file.
+pub fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path.as_ref(), OpenOptions::new().read(true))?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a plain file, or makes it where `options` say so. It is looked at before, so that nothing else is opened, and
+/// after, as it may have been replaced in between.
+pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    if let Ok(meta) = fs::metadata(path) {
+        demand_plain(&meta)?;
+    }
+    let file = options
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    demand_plain(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn demand_plain(meta: &Metadata) -> io::Result<()> {
+    let kind = meta.file_type();
+    let is_null = kind.is_char_device() && meta.rdev() == NULL;
+    if kind.is_file() || is_null {
+        return Ok(());
+    }
+    let why = format!(
+        "is {}, and only plain files are read; remove it, or move it away",
+        named(kind)
+    );
+    Err(io::Error::new(ErrorKind::InvalidInput, why))
+}
+
+/// What stands at a path, with its article.
+pub(super) fn named(kind: FileType) -> &'static str {
+    if kind.is_file() {
+        "a plain file"
+    } else if kind.is_dir() {
+        "a directory"
+    } else if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(test)]
+#[path = "plain_tests.rs"]
+mod tests;
