@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod assigned;
+mod by_nic;
 mod cloud_init;
 mod consumer;
 mod converge;

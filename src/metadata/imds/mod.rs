@@ -5,6 +5,7 @@ mod client;
 mod endpoint;
 mod plain;
 mod retry;
+mod source;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -55,8 +56,8 @@ pub struct Imds {
 
 impl Imds {
     /// Fetches a token from the first way that gives one: each URL by the host's routes, then bound to
-    /// each of `devices`; then all of them again, after a pause, until the deadline. Loopback URLs are
-    /// asked by the routes only.
+    /// each of `devices` that has an address of its own; then all of them again, after a pause, until the
+    /// deadline. Loopback URLs are asked by the routes only.
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL that is not `http://IP[:PORT]`; [`Error::Refused`] as soon as one way

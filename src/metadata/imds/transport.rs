@@ -22,6 +22,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::endpoint::Way;
+use super::source;
 
 /// Metadata values are short: most answers fit into one read.
 const BUFFER: usize = 16 * 1024;
@@ -93,6 +94,7 @@ fn dial(to: SocketAddr, device: Option<&str>, limit: Option<Duration>) -> io::Re
     let fd = socket::socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     if let Some(device) = device {
         socket::setsockopt(&fd, sockopt::BindToDevice, &device.into())?;
+        source::bind(&fd, device, family)?;
     }
     if let Some(limit) = limit {
         // Bounds connect(2) too, says socket(7).
