@@ -26,8 +26,12 @@ use crate::select::Selector;
 pub struct Assessment {
     pub metadata: Metadata,
     pub observed: Observed,
+    /// Routes of others that are on their way back: the plan counts on them.
+    pub expected: Vec<Route>,
     /// Of the ENIs that this run is about.
     pub desired: Desired,
+    /// What the files are planned from, where it is not what is `desired` now (see [`super::outlook`]).
+    pub later: Option<Desired>,
     pub ledger: Ledger,
     pub scope: Scope,
     /// ENIs of ours that the metadata does not list although their interface is there.
@@ -63,9 +67,9 @@ impl Assessment {
         };
         let count = observed.routes.len();
         let there: BTreeSet<Route> = observed.routes.iter().cloned().collect();
-        observed
-            .routes
-            .extend(expected.into_iter().filter(|route| !there.contains(route)));
+        let expected = expected.into_iter();
+        let expected: Vec<Route> = expected.filter(|route| !there.contains(route)).collect();
+        observed.routes.extend(expected.iter().cloned());
         let desired = plan(&metadata.enis, &observed, &host.config);
         observed.routes.truncate(count);
         log_decisions(&desired);
@@ -90,7 +94,9 @@ impl Assessment {
         let mut assessment = Self {
             metadata,
             observed,
+            expected,
             desired,
+            later: None,
             ledger,
             scope,
             unlisted,
@@ -133,7 +139,9 @@ impl Assessment {
         Ok(Self {
             metadata,
             observed,
+            expected: Vec::new(),
             desired: Desired::default(),
+            later: None,
             ledger,
             scope,
             unlisted: BTreeSet::new(),

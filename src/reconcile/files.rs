@@ -3,6 +3,7 @@
 use log::info;
 
 use super::assess::Assessment;
+use super::outlook;
 use super::run::Run;
 use crate::error::Result;
 use crate::files::FileChange;
@@ -35,11 +36,8 @@ impl Run<'_> {
             report,
         } = self;
         let Assessment {
-            desired,
-            observed,
-            keep,
-            ..
-        } = assessment;
+            desired, observed, ..
+        } = &*assessment;
         let stacks = match how.stack {
             Some(stack) => Stacks::from(stack),
             None => Stacks::find(&host.disk, desired, &observed.links)?,
@@ -53,7 +51,7 @@ impl Run<'_> {
                 .collect::<Vec<_>>()
                 .join(", "),
         );
-        let rendered = stacks::render(&host.disk, &stacks, desired, &observed.links, keep)?;
+        let rendered = outlook::render(assessment, &host.disk, &host.config, &stacks)?;
         extend(&mut report.notes, rendered.notes);
         extend(
             &mut report.errors,

@@ -54,6 +54,7 @@ impl Run<'_> {
 fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
     let Assessment {
         desired,
+        later,
         metadata,
         scope,
         observed,
@@ -62,7 +63,9 @@ fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
     let mut ledger = assessment.ledger.clone();
     ledger.instance = platform::instance(disk);
     ledger.primary = metadata.primary.or(ledger.primary);
-    ledger.adopt(&wanted(desired), observed);
+    for desired in [desired].into_iter().chain(later) {
+        ledger.adopt(&wanted(desired), observed);
+    }
     if scope.complete && scope.only.is_none() {
         ledger.let_go(
             |mac| metadata.enis.iter().any(|eni| eni.mac == *mac),

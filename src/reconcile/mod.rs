@@ -16,6 +16,7 @@ mod kernel;
 mod leases;
 pub mod lock;
 pub mod made;
+mod outlook;
 mod proof;
 mod removal;
 pub mod run;

@@ -29,6 +29,7 @@ mod metadata;
 mod network_manager;
 mod network_scripts;
 mod networkd;
+mod nm_newcomer;
 mod others;
 mod output;
 mod pages;

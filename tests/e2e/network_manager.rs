@@ -21,20 +21,20 @@ const BUS: &str = "<busconfig><type>system</type><listen>unix:path=/run/dbus/sys
                    <allow receive_type='error'/></policy></busconfig>";
 
 /// The primary's owner. Its lease is the VPC's, so this one asks for none.
-const CLOUD_INIT: &str = "[connection]\nid=cloud-init eth0\nuuid=1dd9a779-d327-56e1-8454-c65e2556c12c\ntype=ethernet\n\
+pub const CLOUD_INIT: &str = "[connection]\nid=cloud-init eth0\nuuid=1dd9a779-d327-56e1-8454-c65e2556c12c\ntype=ethernet\n\
                           interface-name=eth0\n\n[ipv4]\nmethod=manual\naddress1=10.0.0.10/20,10.0.0.1\nroute-metric=100\n\n\
                           [ipv6]\nmethod=manual\naddress1=2001:db8:0:a::100/128\n";
 
-const FOLDER: &str = "etc/NetworkManager/system-connections";
+pub const FOLDER: &str = "etc/NetworkManager/system-connections";
 
-struct Guest {
-    vpc: Vpc,
-    instance: Instance,
-    subnets: [SubnetId; 2],
+pub struct Guest {
+    pub vpc: Vpc,
+    pub instance: Instance,
+    pub subnets: [SubnetId; 2],
     eth1: EniId,
 }
 
-fn guest() -> Guest {
+pub fn guest() -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
@@ -84,7 +84,7 @@ fn guest() -> Guest {
 
 impl Guest {
     /// NetworkManager with its bus, once it answers.
-    fn network_manager(&self) -> [Background; 2] {
+    pub fn network_manager(&self) -> [Background; 2] {
         let bus = program(
             &self.instance,
             "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile",
@@ -103,7 +103,7 @@ impl Guest {
         [bus, daemon]
     }
 
-    fn until(&self, what: &str, done: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, done: impl Fn() -> bool) {
         let end = Instant::now() + Duration::from_secs(30);
         while !done() {
             assert!(Instant::now() < end, "waited half a minute for {what}");
@@ -112,13 +112,13 @@ impl Guest {
     }
 
     /// `eniroute apply -v OPTIONS` on the running system, which must succeed; what it logged.
-    fn apply(&self, options: &str) -> String {
+    pub fn apply(&self, options: &str) -> String {
         let run = eniroute(&self.instance, &format!("apply -v {options}"));
         assert_eq!(run.code, 0, "{run:#?}");
         run.stderr
     }
 
-    fn assert_nothing_to_do(&self) {
+    pub fn assert_nothing_to_do(&self) {
         let run = eniroute(&self.instance, "apply");
         assert_eq!(
             (run.code, run.stdout.starts_with("nothing to do: 4 ENIs")),
@@ -128,14 +128,14 @@ impl Guest {
     }
 
     /// Does `work`, which must cost the primary ENI nothing.
-    fn lose_nothing(&self, work: impl FnOnce()) {
+    pub fn lose_nothing(&self, work: impl FnOnce()) {
         assert_eq!(
             under_traffic(&self.vpc, &self.instance.host, "54.178.213.178", work),
             0
         );
     }
 
-    fn profile_of(&self, dev: &str) -> String {
+    pub fn profile_of(&self, dev: &str) -> String {
         let all = run(
             &self.instance,
             "nmcli --terse --fields DEVICE,CONNECTION device",
@@ -146,13 +146,13 @@ impl Guest {
         found.unwrap_or_else(|| panic!("{all}")).to_owned()
     }
 
-    fn is_activated(&self, dev: &str) -> bool {
+    pub fn is_activated(&self, dev: &str) -> bool {
         let all = run(&self.instance, "nmcli --terse --fields DEVICE,STATE device");
         all.lines().any(|line| line == format!("{dev}:connected"))
     }
 
     /// What is eniroute's of the secondaries, in `ip`'s words; NetworkManager's own flags left out.
-    fn state(&self) -> Vec<String> {
+    pub fn state(&self) -> Vec<String> {
         let host = &self.instance.host;
         let mut lines: Vec<String> = Vec::new();
         for family in ["-4", "-6"] {

@@ -33,6 +33,7 @@ real=$(readlink -f /usr/libexec/netplan/generate)
 cp "$real" /run/bin/real
 cat >/run/bin/generate <<'SH'
 #!/bin/sh
+echo "$@" >>/run/bin/runs
 /run/bin/real "$@" || exit $?
 root=$2
 sed -i s/^PermanentMACAddress=/MACAddress=/ "$root"/run/systemd/network/*.network 2>/dev/null || :

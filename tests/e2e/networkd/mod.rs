@@ -1,5 +1,6 @@
 //! The hand-over to the real systemd-networkd, with netplan and without, in the fake VPC.
 
+mod counts;
 mod dhcpv6;
 mod lab;
 mod newcomers;

@@ -1,0 +1,82 @@
+//! What will be there once a network manager runs by the files of a run: a complete definition of ours takes an ENI from
+//! a DHCP client, and with it what the client keeps in main. The files are planned from that, whatever is there now: else
+//! a file would be planned from a route that its own hand-over ends, and have to be written and handed over again.
+
+use std::collections::BTreeSet;
+
+use super::assess::Assessment;
+use crate::config::Config;
+use crate::error::Result;
+use crate::files::Disk;
+use crate::net::{Dev, MAIN, NextHop, Route};
+use crate::object::{Object, Observed};
+use crate::plan::{Desired, plan};
+use crate::stacks::{self, Rendered, Stacks};
+
+/// The files of what will be there. The assessment has that plan then, where it differs from the one for now.
+///
+/// # Errors
+/// As [`stacks::render`].
+pub fn render(
+    assessment: &mut Assessment,
+    disk: &Disk,
+    config: &Config,
+    stacks: &Stacks,
+) -> Result<Rendered> {
+    let files = |desired: &Desired, of: &Assessment| {
+        stacks::render(disk, stacks, desired, &of.observed.links, &of.keep)
+    };
+    let now = files(&assessment.desired, assessment)?;
+    assessment.later = later(assessment, config, &now.complete);
+    match &assessment.later {
+        Some(later) => files(later, assessment),
+        None => Ok(now),
+    }
+}
+
+/// The plan without what clients keep in main on the interfaces that our definitions have `taken`; `None` where they keep
+/// nothing, or nothing that the plan goes by.
+fn later(assessment: &Assessment, config: &Config, taken: &BTreeSet<Dev>) -> Option<Desired> {
+    let Assessment {
+        observed,
+        expected,
+        metadata,
+        desired,
+        ..
+    } = assessment;
+    let is_kept = |route: &Route| is_client_s(route, taken, assessment);
+    if !observed.routes.iter().any(is_kept) {
+        return None;
+    }
+    let left = observed.routes.iter().chain(expected).filter_map(|route| {
+        if is_kept(route) {
+            without(route, taken)
+        } else {
+            Some(route.clone())
+        }
+    });
+    let observed = Observed {
+        routes: left.collect(),
+        ..observed.clone()
+    };
+    let mut later = plan(&metadata.enis, &observed, config);
+    let is_meant = |mac| desired.enis.iter().any(|planned| planned.eni.mac == mac);
+    later.enis.retain(|planned| is_meant(planned.eni.mac));
+    (later != *desired).then_some(later)
+}
+
+fn is_client_s(route: &Route, taken: &BTreeSet<Dev>, assessment: &Assessment) -> bool {
+    route.table == MAIN
+        && route.ways().any(|(_, dev)| taken.contains(dev))
+        && !assessment.scope.has_made(&Object::Route(route.clone()))
+}
+
+/// What is left of it: of several ways those by other interfaces.
+fn without(route: &Route, taken: &BTreeSet<Dev>) -> Option<Route> {
+    let left = |hop: &&NextHop| !taken.contains(&hop.dev);
+    let next_hops: Vec<NextHop> = route.next_hops.iter().filter(left).cloned().collect();
+    (!next_hops.is_empty()).then(|| Route {
+        next_hops,
+        ..route.clone()
+    })
+}
