@@ -4,6 +4,7 @@
 //! [`report`]. [`reconcile`] has the steps, and [`commands`] what each command makes of them. CONTRIBUTING.md says
 //! which module may use which.
 
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod config;

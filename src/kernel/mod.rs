@@ -7,6 +7,7 @@ mod attributes;
 mod changes;
 mod dhcpv6;
 mod events;
+mod fib;
 mod link;
 mod lookup;
 mod nexthop;

@@ -27,7 +27,10 @@ impl Kernel {
     pub(super) fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
         let rows = self.route_messages(family)?;
         let objects = self.next_hop_objects(&rows)?;
-        let routes = rows.iter().filter_map(|row| decode(row, links, &objects));
+        let rows = rows
+            .iter()
+            .filter(|row| !is_cached(row) && !is_partial(row));
+        let routes = rows.filter_map(|row| decode(row, links, &objects));
         Ok(routes
             .filter(|r| {
                 r.family() == family && (r.table == MAIN || Number::of_table(r.table).is_some())
@@ -35,7 +38,7 @@ impl Kernel {
             .collect())
     }
 
-    fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {
+    pub(super) fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {
         self.socket.dump(
             Rtm::Getroute,
             builder(family).build().map_err(Refusal::because)?,
@@ -256,15 +259,21 @@ pub(super) fn builder(family: Family) -> RtmsgBuilder {
         .rtm_type(Rtn::Unspec)
 }
 
-/// `None` for a cached route, for one whose link came after `links` were listed, and for one that applies to some
-/// packets only (type of service, IPv6 source prefix): the kernel keeps those apart from all that apply to any.
-/// `objects` are the next hops that the route names by number only.
-fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
+/// A route that the kernel keeps for one destination, as a copy of another.
+pub(super) fn is_cached(message: &Rtmsg) -> bool {
+    message.rtm_flags().contains(RtmF::CLONED)
+}
+
+/// It applies to some packets only (type of service, IPv6 source prefix): the kernel keeps those apart from all that
+/// apply to any.
+pub(super) fn is_partial(message: &Rtmsg) -> bool {
+    *message.rtm_tos() != 0 || *message.rtm_src_len() != 0
+}
+
+/// `None` for one whose link came after `links` were listed. `objects` are the next hops that the route names by
+/// number only.
+pub(super) fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
     let attributes = message.rtattrs();
-    let is_for_all = *message.rtm_tos() == 0 && *message.rtm_src_len() == 0;
-    if message.rtm_flags().contains(RtmF::CLONED) || !is_for_all {
-        return None;
-    }
     let kind = match *message.rtm_type() {
         Rtn::Unicast => RouteKind::Unicast,
         Rtn::Throw => RouteKind::Throw,

@@ -21,12 +21,33 @@ const GROUPS: [u32; 2] = [8, 19];
 /// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
 const NOT_SUPPRESSING: u32 = u32::MAX;
 
+/// The attributes of the rules that eniroute writes.
+pub(super) const PLAIN: [Frattr; 8] = [
+    Frattr::Src,
+    Frattr::Table,
+    Frattr::Priority,
+    Frattr::Protocol,
+    Frattr::SuppressPrefixlen,
+    Frattr::Fwmark,
+    Frattr::Fwmask,
+    Frattr::Pad,
+];
+
 impl Kernel {
     /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in
     /// net/core/fib_rules.c): where one goes meanwhile, another is left out. So changes are listened for.
     pub(super) fn rules(&mut self, family: Family) -> Result<Vec<Rule>, Refusal> {
+        let rows = self.rule_messages(family)?;
+        Ok(rows
+            .iter()
+            .filter_map(decode)
+            .filter(|rule| rule.family == family)
+            .collect())
+    }
+
+    pub(super) fn rule_messages(&mut self, family: Family) -> Result<Vec<Fibmsg>, Refusal> {
         let changes = Changes::of(&GROUPS)?;
-        let rows = settled(|| {
+        settled(|| {
             let rows: Vec<Fibmsg> = match self.socket.dump(
                 Rtm::Getrule,
                 builder(family)
@@ -39,12 +60,7 @@ impl Kernel {
                 rows => rows?,
             };
             Ok((!changes.any()?).then_some(rows))
-        })?;
-        Ok(rows
-            .iter()
-            .filter_map(decode)
-            .filter(|rule| rule.family == family)
-            .collect())
+        })
     }
 
     pub(super) fn add_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
@@ -141,7 +157,7 @@ fn builder(family: Family) -> FibmsgBuilder {
 }
 
 /// `None` for another family's: without IPv6 the kernel may answer for all that it has.
-fn decode(message: &Fibmsg) -> Option<Rule> {
+pub(super) fn decode(message: &Fibmsg) -> Option<Rule> {
     let attributes = message.rtattrs();
     let net = |kind, length| {
         let net = ip(attributes, kind).and_then(|ip: IpAddr| IpNet::new(ip, length).ok());
@@ -192,12 +208,10 @@ fn is_foreign(message: &Fibmsg) -> bool {
             .rtattrs()
             .iter()
             .any(|attribute| match *attribute.rta_type() {
-                Frattr::Src | Frattr::Table | Frattr::Priority | Frattr::Protocol => false,
-                Frattr::SuppressPrefixlen | Frattr::Fwmark | Frattr::Fwmask | Frattr::Pad => false,
                 Frattr::SuppressIfgroup => {
                     *attribute.rta_payload().as_ref() != NOT_SUPPRESSING.to_ne_bytes()
                 }
-                _ => true,
+                kind => !PLAIN.contains(&kind),
             })
 }
 

@@ -2,6 +2,7 @@
 //! notation. Nothing here touches the kernel, and nothing here knows what an ENI is.
 
 mod address;
+pub mod fib;
 mod link;
 mod mac;
 mod route;

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the floor that it is on.
-const FLOORS: [(&str, u8); 24] = [
+const FLOORS: [(&str, u8); 25] = [
     ("main", 11),
     ("lib", 11),
     ("commands", 10),
+    ("check", 9),
     ("reconcile", 8),
     ("cli", 7),
     ("stacks", 6),

@@ -3,6 +3,7 @@
 
 mod routes;
 mod rules;
+mod walk;
 
 use std::net::IpAddr;
 use std::process::{Command, Stdio};

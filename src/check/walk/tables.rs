@@ -1,0 +1,65 @@
+//! The route tables, for looking up: the longest prefix first, then the lowest metric.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::Packet;
+use crate::net::RouteKind;
+use crate::net::fib::FibRoute;
+use crate::net::{Dev, Family};
+
+/// The kernel's numbers of kinds (`RTN_...`): what is for this host, and what refuses.
+const LOCAL: [u8; 2] = [2, 4];
+const REFUSALS: [u8; 3] = [6, 7, 8];
+
+/// A packet to such a route is for this host: `local`, `anycast`.
+pub fn is_local(kind: RouteKind) -> bool {
+    matches!(kind, RouteKind::Other(number) if LOCAL.contains(&number))
+}
+
+/// A packet to such a route does not leave: `blackhole`, `unreachable`, `prohibit`.
+pub fn is_refusal(kind: RouteKind) -> bool {
+    matches!(kind, RouteKind::Other(number) if REFUSALS.contains(&number))
+}
+
+/// Every table, each in the order in which the kernel looks.
+#[derive(Debug)]
+pub struct Tables<'a>(BTreeMap<(Family, u32), Vec<&'a FibRoute>>);
+
+impl<'a> Tables<'a> {
+    pub fn new(routes: &'a [FibRoute]) -> Self {
+        let mut tables: BTreeMap<_, Vec<&FibRoute>> = BTreeMap::new();
+        for listed in routes {
+            let key = (listed.route.family(), listed.route.table);
+            tables.entry(key).or_default().push(listed);
+        }
+        for table in tables.values_mut() {
+            table.sort_by_key(|listed| {
+                (Reverse(listed.route.dst.prefix_len()), listed.route.metric)
+            });
+        }
+        Self(tables)
+    }
+
+    /// The route of `table` that the packet takes; one that is for some packets only, or whose interface is down, is
+    /// passed over.
+    pub fn look_up(&self, table: u32, packet: &Packet) -> Option<&'a FibRoute> {
+        let table = self.0.get(&(packet.family(), table))?;
+        let is_taken = |listed: &&&FibRoute| {
+            let FibRoute {
+                route,
+                is_partial,
+                is_dead,
+                ..
+            } = listed;
+            !is_partial && !is_dead && route.dst.contains(&packet.to) && is_by(listed, packet)
+        };
+        table.iter().find(is_taken).copied()
+    }
+}
+
+/// A socket that is bound to an interface takes no route by another one; a `local` one is by any.
+fn is_by(listed: &FibRoute, packet: &Packet) -> bool {
+    let is_it = |dev: &Dev| listed.route.leaves_by(dev);
+    is_local(listed.route.kind) || packet.oif.as_ref().is_none_or(is_it)
+}
