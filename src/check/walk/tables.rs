@@ -27,6 +27,7 @@ pub fn is_refusal(kind: RouteKind) -> bool {
 pub struct Tables<'a>(BTreeMap<(Family, u32), Vec<&'a FibRoute>>);
 
 impl<'a> Tables<'a> {
+    /// Of the routes that the kernel lists.
     pub fn new(routes: &'a [FibRoute]) -> Self {
         let mut tables: BTreeMap<_, Vec<&FibRoute>> = BTreeMap::new();
         for listed in routes {
