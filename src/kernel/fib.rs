@@ -5,8 +5,8 @@ use neli::rtnl::{Fibmsg, Rtmsg};
 
 use super::attributes::{Attributes, number, text_of, value};
 use super::nexthop::Objects;
+use super::refusal::Refusal;
 use super::rule::suppressed;
-use super::socket::Refusal;
 use super::{Kernel, route, rule};
 use crate::error::Result;
 use crate::net::fib::{Action, Fib, FibRoute, PolicyRule, Protocol, Selector};
