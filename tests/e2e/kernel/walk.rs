@@ -292,7 +292,7 @@ fn until_addresses_are_up(v6: usize) {
     let are_up = || {
         let routes = ip(&format!("{} route show table local", FAMILIES[v6]));
         let is_up = |own: &&str| routes.contains(&format!("local {own} "));
-        OWN[v6].iter().all(|own| is_up(own))
+        OWN[v6].iter().all(is_up)
     };
     for _ in 0..1000 {
         if are_up() {
