@@ -103,8 +103,16 @@ pub struct Kind(u8, &'static str, &'static str);
 impl Kind {
     const ROUTE: Self = Self(3, "route", "routes");
 
+    /// `1 link, 3 addresses, 7 routes`
+    pub fn tally(kinds: impl Iterator<Item = Self>) -> String {
+        let mut counts: BTreeMap<Self, usize> = BTreeMap::new();
+        kinds.for_each(|kind| *counts.entry(kind).or_default() += 1);
+        let parts = counts.into_iter().map(|(kind, count)| kind.counted(count));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
     /// `1 route`, `2 routes`.
-    pub fn counted(self, count: usize) -> String {
+    fn counted(self, count: usize) -> String {
         format!("{count} {}", if count == 1 { self.1 } else { self.2 })
     }
 }

@@ -1,6 +1,5 @@
 //! A report as text for a person.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
@@ -115,7 +114,7 @@ impl Report {
             .into_iter()
             .filter(|(changes, _)| !changes.is_empty());
         let parts: Vec<String> = parts
-            .map(|(changes, done)| format!("{} {done}", counted(&changes)))
+            .map(|(changes, done)| format!("{} {done}", tally(&changes)))
             .collect();
         if parts.is_empty() {
             "nothing to change".to_owned()
@@ -125,17 +124,8 @@ impl Report {
     }
 }
 
-/// `1 link, 3 addresses, 7 routes`
-fn counted(changes: &[&Change]) -> String {
-    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
-    changes
-        .iter()
-        .for_each(|change| *counts.entry(change.kind()).or_default() += 1);
-    let parts: Vec<String> = counts
-        .into_iter()
-        .map(|(kind, count)| kind.counted(count))
-        .collect();
-    parts.join(", ")
+fn tally(changes: &[&Change]) -> String {
+    Kind::tally(changes.iter().map(|change| change.kind()))
 }
 
 impl EniReport {

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::STACKS;
-use super::stack::{Claim, Host, Renderer, Share, Stack, primary_with_rules};
+use super::rendering::{Renderer, Share, primary_with_rules};
+use super::stack::{Claim, Host, Stack};
 use crate::error::Result;
 use crate::files::Disk;
-use crate::net::{Link, MAIN, Mac, Route};
+use crate::net::{Dev, Link, MAIN, Mac, Route};
+use crate::object::Object;
 use crate::plan::{Desired, Planned};
 use crate::stacks::{NO_FILES, own_files};
 
@@ -122,66 +124,87 @@ impl Renderers {
             .find(|(other, _)| *other == stack)
             .map(|(_, renderer)| &**renderer)
     }
+
+    /// Whether the files of this stack hold all of these objects, where they have this share.
+    fn hold(&self, stack: &Stack, share: &Share, objects: impl Iterator<Item = Object>) -> bool {
+        let holds = |renderer: &dyn Renderer| {
+            let held = renderer.render(share).holds;
+            objects.into_iter().all(|object| held.contains(&object))
+        };
+        self.of(stack).is_some_and(holds)
+    }
 }
 
-/// What files can make of the plan. Where no file can hold the primary's routes, the subnets of the others stay out of
+/// Why a secondary ENI's subnets are not in main at a boot.
+const HELD_BACK: &str = "no file holds the primary's own table, without which its answers to these subnets would leave by \
+     the wrong ENI";
+
+/// What files can make of the plan, and what is held back of it. Where no file can hold the primary's routes, the subnets of the others stay out of
 /// main, too: else the primary's answers to their neighbours would leave by the wrong ENI until eniroute runs.
-pub fn for_the_boot(desired: &Desired, stacks: &Stacks, renderers: &Renderers) -> Desired {
+pub fn for_the_boot(
+    desired: &Desired,
+    stacks: &Stacks,
+    renderers: &Renderers,
+) -> (Desired, Vec<(Dev, String)>) {
     let mut desired = desired.clone();
-    let holds = |primary: &Planned| {
-        renderers
-            .of(stacks.of(primary))
-            .is_some_and(|r| r.holds_routes(primary))
+    let mut held_back = Vec::new();
+    let has_room = |primary: &Planned| {
+        let share = Share {
+            enis: vec![primary],
+            rules_of: None,
+        };
+        let routes = primary.routes.iter().cloned().map(Object::Route);
+        renderers.hold(stacks.of(primary), &share, routes)
     };
-    let waits = desired
-        .enis
-        .iter()
-        .any(|planned| planned.eni.primary && !planned.routes.is_empty() && !holds(planned));
-    if waits {
-        let is_subnet = |route: &Route| route.table == MAIN && route.via.is_none();
-        for planned in desired
-            .enis
-            .iter_mut()
-            .filter(|planned| !planned.eni.primary)
-        {
-            planned.routes.retain(|route| !is_subnet(route));
-            planned.left_to_owner.retain(|route| !is_subnet(route));
-        }
+    let mut primaries = desired.enis.iter().filter(|planned| planned.eni.primary);
+    if primaries.all(has_room) {
+        return (desired, held_back);
     }
-    desired
+    let is_subnet = |route: &Route| route.table == MAIN && route.via.is_none();
+    for planned in desired
+        .enis
+        .iter_mut()
+        .filter(|planned| !planned.eni.primary)
+    {
+        if planned.routes.iter().any(is_subnet) {
+            held_back.push((planned.dev.clone(), HELD_BACK.to_owned()));
+        }
+        planned.routes.retain(|route| !is_subnet(route));
+        planned.left_to_owner.retain(|route| !is_subnet(route));
+    }
+    (desired, held_back)
 }
 
 /// Each renderer's share, in their order. The primary's rules go to its own stack, if that can hold them, else to any
 /// other; where none can, its own says so.
 pub fn divide<'a>(desired: &'a Desired, stacks: &Stacks, renderers: &Renderers) -> Vec<Share<'a>> {
-    let host = primary_with_rules(desired).map(|primary| {
+    let enis_of = |stack: &Stack| {
+        let enis = desired.enis.iter();
+        enis.filter(|planned| stacks.of(planned) == stack)
+            .collect::<Vec<_>>()
+    };
+    let carrier = primary_with_rules(desired).map(|primary| {
         let own = stacks.of(primary);
         let holds = |stack: &&'static Stack| {
-            let mut enis = desired
-                .enis
-                .iter()
-                .filter(|planned| stacks.of(planned) == *stack);
-            renderers
-                .of(stack)
-                .is_some_and(|renderer| enis.any(|planned| renderer.holds_rules(planned)))
+            let mut enis = enis_of(stack);
+            enis.retain(|planned| !(planned.eni.primary && stack.primary_last));
+            let share = Share {
+                enis,
+                rules_of: Some(primary),
+            };
+            renderers.hold(
+                stack,
+                &share,
+                primary.rules.iter().cloned().map(Object::Rule),
+            )
         };
-        (
-            primary,
-            [own]
-                .into_iter()
-                .chain(stacks.used(desired))
-                .find(holds)
-                .unwrap_or(own),
-        )
+        let mut all = [own].into_iter().chain(stacks.used(desired));
+        (primary, all.find(holds).unwrap_or(own))
     });
     let share = |stack: &'static Stack| Share {
-        enis: desired
-            .enis
-            .iter()
-            .filter(|planned| stacks.of(planned) == stack)
-            .collect(),
-        rules_of: host
-            .filter(|(_, host)| *host == stack)
+        enis: enis_of(stack),
+        rules_of: carrier
+            .filter(|(_, carrier)| *carrier == stack)
             .map(|(primary, _)| primary),
     };
     renderers.0.iter().map(|(stack, _)| share(stack)).collect()

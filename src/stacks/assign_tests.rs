@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::files::{File, FileChange};
 use crate::stacks::{
-    Rendered, guest, netplan, network_manager, networkd as networkd_stack, render,
+    Rendered, guest, netplan, network_manager, network_scripts, networkd as networkd_stack, render,
 };
 
 type Files<'a> = &'a [(&'a str, &'a str)];
@@ -315,4 +315,48 @@ fn a_file_of_an_eni_that_changes_its_stack_is_obsolete() {
         guest::desired().enis,
     );
     assert_eq!(mixed.obsolete, [std::path::PathBuf::from(yaml.0)]);
+}
+
+#[test]
+fn what_no_file_holds_is_left_to_the_boot_service_with_its_reason() {
+    let catch_all = (
+        "/etc/netplan/50-all.yaml",
+        "network: {ethernets: {all: {match: {name: 'e*'}, dhcp4: true}}}",
+    );
+    let rendered = rendered(&[NETPLAN, catch_all], guest::desired().enis);
+    assert_eq!(
+        rendered.notes,
+        [
+            "eth0 (eni-0): 1 address, 5 routes are left to the boot service, because no definition is its alone, and the \
+             primary never changes owner",
+            "eth1 (eni-1), eth2 (eni-2): 2 routes are left to the boot service, because no file holds the primary's own \
+             table, without which its answers to these subnets would leave by the wrong ENI"
+        ]
+    );
+}
+
+#[test]
+fn where_somebody_else_s_file_takes_the_place_of_the_primary_s_routes_no_subnet_is_in_main() {
+    const FOLDER: &str = "/etc/sysconfig/network-scripts";
+    let scripts = ("/etc/sysconfig/network-scripts/ifup-eth", "");
+    let owner = (&*format!("{FOLDER}/ifcfg-eth0"), "BOOTPROTO=dhcp\n");
+    let foreign = (
+        &*format!("{FOLDER}/route-eth0"),
+        "10.9.0.0/16 via 10.0.0.1\n",
+    );
+    let route_eth1 = |files: Files| {
+        let (_root, disk) = disk(files);
+        let (desired, links) = (guest::desired(), guest::links());
+        let stacks = Stacks::from(&network_scripts::STACK);
+        let rendered = render(&disk, &stacks, &desired, &links, &BTreeSet::new()).unwrap();
+        let is_it = |file: &&File| file.path.ends_with("route-eth1");
+        let text = rendered.wanted.iter().find(is_it).unwrap().text.clone();
+        (text.contains("src 10.0.0.20 metric 10001"), rendered.notes)
+    };
+    assert_eq!(route_eth1(&[scripts, owner]), (true, Vec::new()));
+    let (is_in_main, notes) = route_eth1(&[scripts, owner, foreign]);
+    assert!(
+        !is_in_main && notes[0].starts_with("eth1 (eni-1), eth2 (eni-2): 2 routes are left to")
+    );
+    assert!(notes[1].contains("/route-eth0 is a file that eniroute did not write"));
 }

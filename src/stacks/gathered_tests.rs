@@ -7,6 +7,7 @@ use std::path::Path;
 use super::*;
 use crate::files::FileChange;
 use crate::net::MAIN;
+use crate::net::sysctl::{Key, Sysctl};
 use crate::object::Object;
 use crate::plan::Planned;
 
@@ -249,19 +250,22 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
     assert_eq!(paths.len(), rendered.wanted.len(), "{case}: {paths:#?}");
 
     let mut held: BTreeMap<String, usize> = BTreeMap::new();
-    let all = rendered.wanted.iter().flat_map(objects);
-    all.for_each(|object| *held.entry(format!("{object:?}")).or_default() += 1);
+    let said: Vec<Object> = rendered.wanted.iter().flat_map(objects).collect();
+    said.iter()
+        .for_each(|object| *held.entry(format!("{object:?}")).or_default() += 1);
     let secondaries = desired
         .enis
         .iter()
         .filter(|planned| !planned.eni.primary)
         .count();
     let mut expected: BTreeMap<String, usize> = BTreeMap::new();
+    let mut left = Vec::new();
     for planned in &desired.enis {
-        for object in planned
-            .objects()
-            .filter(|object| is_for_a_file(object, planned, owners, desired))
-        {
+        for object in planned.objects() {
+            if !is_for_a_file(&object, planned, owners, desired) {
+                left.extend(Some(&*planned.dev).filter(|_| object.is_lasting()));
+                continue;
+            }
             // NetworkManager takes a rule away with the last profile that has it.
             let everywhere = planned.eni.primary && owners.backend == &network_manager::STACK;
             expected.insert(
@@ -270,7 +274,29 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
             );
         }
     }
+    held.retain(|object, _| !object.starts_with("LinkUp") && !object.starts_with("Sysctl"));
     assert_eq!(held, expected, "{case}");
+    assert_eq!(rendered.holds, said.into_iter().collect(), "{case}");
+    left.dedup();
+    let noted: Vec<_> = left
+        .iter()
+        .filter(|dev| {
+            let mut notes = rendered.notes.iter();
+            notes.any(|note| note.contains(&format!("{dev} (")))
+        })
+        .collect();
+    assert_eq!(
+        noted.len(),
+        left.len(),
+        "{case}: {left:?}: {:?}",
+        rendered.notes
+    );
+    assert_eq!(
+        rendered.notes.is_empty(),
+        left.is_empty(),
+        "{case}: {:?}",
+        rendered.notes
+    );
     disk.plan(&rendered.wanted, &rendered.obsolete)
         .unwrap()
         .iter()
@@ -308,7 +334,8 @@ fn is_for_a_file(object: &Object, planned: &Planned, owners: &Owners, desired: &
 fn objects(file: &File) -> Vec<Object> {
     let (first, text) = file.text.split_once('\n').unwrap();
     let dev = first.rsplit(' ').next().unwrap();
-    match file.path.extension().and_then(|e| e.to_str()) {
+    let mut found = link(text);
+    found.extend(match file.path.extension().and_then(|e| e.to_str()) {
         Some("yaml") => yaml(text, dev),
         Some("network" | "conf") => sections(text, dev),
         Some("nmconnection") => keyfile(text, dev),
@@ -317,7 +344,8 @@ fn objects(file: &File) -> Vec<Object> {
             .filter(|line| !line.trim().starts_with("down"))
             .flat_map(|line| command(line, dev))
             .collect(),
-    }
+    });
+    found
 }
 
 fn address(net: &str, dev: &str) -> Object {
@@ -395,6 +423,35 @@ fn yaml(text: &str, dev: &str) -> Vec<Object> {
         }
     }
     found
+}
+
+/// The link and its setting, where a whole definition says so: of the interface whose MAC stands there.
+fn link(text: &str) -> Vec<Object> {
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let settings = [
+        "accept-ra: false",
+        "IPv6AcceptRA=no",
+        "[ethernet]",
+        "IPV6INIT=no",
+        "IPV6_AUTOCONF=no",
+        "accept_ra; }",
+    ];
+    let up = [
+        "dhcp4: false",
+        "[Match]",
+        "[ethernet]",
+        "ONBOOT=yes",
+        "ip link set dev",
+    ];
+    let is_there = |link: &&Link| text.contains(&link.mac.unwrap().to_string());
+    let links = guest::links();
+    let Some(link) = links.iter().find(is_there) else {
+        return Vec::new();
+    };
+    let accept_ra = Sysctl::new(Key::accept_ra(&link.name), "0");
+    let setting = says(&settings).then_some(Object::Sysctl(accept_ra));
+    let up = says(&up).then(|| Object::LinkUp(link.name.clone()));
+    setting.into_iter().chain(up).collect()
 }
 
 fn sections(text: &str, dev: &str) -> Vec<Object> {

@@ -10,11 +10,13 @@ mod conflict;
 mod guest;
 pub mod host;
 pub mod ifupdown;
+mod left;
 pub mod marker;
 pub mod netplan;
 pub mod network_manager;
 pub mod network_scripts;
 pub mod networkd;
+pub mod rendering;
 pub mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,13 +25,14 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, Standing};
 use crate::net::{Dev, Link, Mac};
-use crate::object::{Change, Observed};
+use crate::object::{Change, Object, Observed};
 use crate::plan::{Desired, Planned};
 
 use assign::Renderers;
 pub use assign::Stacks;
 pub use marker::OwnFile;
-pub use stack::{Before, Changes, HandOver, Prepared, Rendering, Stack, Told};
+pub use rendering::Rendering;
+pub use stack::{Before, Changes, HandOver, Prepared, Stack, Told};
 
 /// Every stack, in the order in which a host is asked for them: netplan drives networkd, NetworkManager may drive ifcfg
 /// files.
@@ -92,6 +95,8 @@ pub struct Rendered {
     pub units: BTreeMap<Dev, String>,
     /// See [`Rendering::complete`].
     pub complete: BTreeSet<Dev>,
+    /// See [`Rendering::holds`].
+    pub holds: BTreeSet<Object>,
     pub notes: Vec<String>,
     /// Files that cannot be written because another of ours is to stand at their path. All others are `wanted`.
     pub errors: Vec<Error>,
@@ -132,37 +137,25 @@ pub fn render(
     if renderers.0.is_empty() {
         return Ok(rendered);
     }
-    let without = desired
-        .enis
-        .iter()
-        .filter(|planned| renderers.of(stacks.of(planned)).is_none());
+    let (with, without): (Vec<_>, Vec<_>) =
+        (desired.enis.iter()).partition(|planned| renderers.of(stacks.of(planned)).is_some());
+    let keep = keep.iter().copied();
     let keep: BTreeSet<Mac> = keep
-        .iter()
-        .copied()
-        .chain(without.map(|planned| planned.eni.mac))
+        .chain(without.iter().map(|planned| planned.eni.mac))
         .collect();
-    let desired = &assign::for_the_boot(desired, stacks, &renderers);
+    let renderings = gather(disk, stacks, &renderers, desired, links)?;
     let mut all = Vec::new();
-    let shares = assign::divide(desired, stacks, &renderers);
-    for ((_, renderer), share) in renderers.0.iter().zip(&shares) {
-        let Rendering {
-            mut files,
-            units,
-            complete,
-            catch_all,
-            notes,
-        } = renderer.render(share);
-        if let Some(catch_all) = catch_all {
-            files.extend(networkd::hold::file(
-                disk, desired, links, &catch_all, &units,
-            )?);
-        }
-        rendered.units.extend(units);
-        rendered.complete.extend(complete);
-        rendered.notes.extend(notes);
-        all.extend(files);
+    let is_left = Desired {
+        enis: with.into_iter().cloned().collect(),
+        ..desired.clone()
+    };
+    rendered.notes.extend(left::notes(&is_left, &renderings));
+    for rendering in renderings {
+        rendered.units.extend(rendering.units);
+        rendered.complete.extend(rendering.complete);
+        rendered.holds.extend(rendering.holds);
+        all.extend(rendering.files);
     }
-    all.extend(host::files(&desired.host));
     let (single, doubles) = once_each(all);
     rendered.errors.extend(doubles.iter().map(doubled));
     for file in single {
@@ -175,6 +168,40 @@ pub fn render(
     rendered.obsolete = obsolete(disk, &keep, &rendered.wanted)?;
     rendered.obsolete.retain(|path| !doubles.contains_key(path));
     Ok(rendered)
+}
+
+/// What each stack's files are, and the host's.
+fn gather(
+    disk: &Disk,
+    stacks: &Stacks,
+    renderers: &Renderers,
+    desired: &Desired,
+    links: &[Link],
+) -> Result<Vec<Rendering>> {
+    let (desired, held_back) = &assign::for_the_boot(desired, stacks, renderers);
+    let mut renderings = Vec::new();
+    for (share, (_, renderer)) in assign::divide(desired, stacks, renderers)
+        .iter()
+        .zip(&renderers.0)
+    {
+        let mut rendering = renderer.render(share);
+        if let Some(catch_all) = rendering.catch_all.take() {
+            rendering.files.extend(networkd::hold::file(
+                disk,
+                desired,
+                links,
+                &catch_all,
+                &rendering.units,
+            )?);
+        }
+        renderings.push(rendering);
+    }
+    renderings.push(host::render(&desired.host));
+    renderings.push(Rendering {
+        limits: held_back.clone(),
+        ..Rendering::default()
+    });
+    Ok(renderings)
 }
 
 /// Makes ready to tell each stack of the files, and has them checked; none where they are for another root, or there are

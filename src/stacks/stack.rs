@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::files::{Disk, File, FileChange};
+use crate::files::{Disk, FileChange};
 use crate::net::{Dev, Link, Route};
 use crate::object::{Change, Observed};
 use crate::plan::{Desired, Planned};
 use crate::stacks::marker::OwnFile;
+use crate::stacks::rendering::Renderer;
 
 /// One network stack. Each function has a way out for a stack that has nothing to say there: [`Stack::NONE`] has them all.
 pub struct Stack {
@@ -20,6 +21,9 @@ pub struct Stack {
     pub folders: &'static [&'static str],
     /// The program that configures links by its files.
     pub program: &'static str,
+    /// Loading a file of the primary ENI's would take its lease, so that it waits for the program's next start: the
+    /// primary's rules then go to any other file first.
+    pub primary_last: bool,
     /// Whether it configures this host.
     pub runs_host: fn(&Disk) -> Result<Finding>,
     /// What it says of the host's NICs.
@@ -40,6 +44,7 @@ impl Stack {
         name: "none",
         folders: &[],
         program: "",
+        primary_last: false,
         runs_host: |_| Ok(Finding::no("nothing is looked for")),
         witness: |_| Ok(Box::new(Silent)),
         read: |_, _| Ok(None),
@@ -68,6 +73,9 @@ impl fmt::Display for Stack {
         f.pad(self.name)
     }
 }
+
+/// The renderer of a stack that files are written for.
+pub type HasRead = Option<Box<dyn Renderer>>;
 
 /// Whether a stack configures this host, and how we know.
 pub struct Finding {
@@ -168,92 +176,13 @@ pub enum Sure {
     Before,
 }
 
-/// One stack's share of the plan.
-#[derive(Clone, Debug, Default)]
-pub struct Share<'a> {
-    /// The ENIs whose interfaces the stack runs, the primary one first.
-    pub enis: Vec<&'a Planned>,
-    /// The primary ENI, whichever stack runs it, where this stack is to hold its rules: they are global.
-    pub rules_of: Option<&'a Planned>,
-}
-
-impl<'a> Share<'a> {
-    /// Everything, where one stack runs the whole host.
-    pub fn whole(desired: &'a Desired) -> Self {
-        Self {
-            enis: desired.enis.iter().collect(),
-            rules_of: primary_with_rules(desired),
-        }
-    }
-
-    /// `planned` with those rules that its own files are to hold: a secondary ENI's its own, and the primary's,
-    /// too, if it is the one that `carries` them.
-    pub fn with_rules(&self, planned: &Planned, carries: bool) -> Planned {
-        let own = planned.rules.iter().filter(|_| !planned.eni.primary);
-        let guests = self
-            .rules_of
-            .iter()
-            .filter(|_| carries)
-            .flat_map(|guest| &guest.rules);
-        Planned {
-            rules: own.chain(guests).cloned().collect(),
-            ..planned.clone()
-        }
-    }
-}
-
-/// The primary ENI, if it has rules.
-pub fn primary_with_rules(desired: &Desired) -> Option<&Planned> {
-    desired
-        .enis
-        .iter()
-        .find(|planned| planned.eni.primary && !planned.rules.is_empty())
-}
-
-/// The renderer of a stack that files are written for.
-pub type HasRead = Option<Box<dyn Renderer>>;
-
-/// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
-pub trait Renderer {
-    /// Every file of ours for `share`, each with one ENI's name in its first line ([`crate::stacks::marker::marker`]).
-    fn render(&self, share: &Share) -> Rendering;
-
-    /// Whether the files of this ENI, which the stack runs, can hold the primary ENI's rules.
-    fn holds_rules(&self, planned: &Planned) -> bool;
-
-    /// Whether the files of the primary ENI, which the stack runs, can hold its routes.
-    fn holds_routes(&self, primary: &Planned) -> bool;
-}
-
-/// What a renderer has to say.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Rendering {
-    pub files: Vec<File>,
-    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
-    pub units: BTreeMap<Dev, String>,
-    /// Interfaces whose whole definition is ours: no owner is left that keeps anything of theirs.
-    pub complete: BTreeSet<Dev>,
-    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
-    pub catch_all: Option<String>,
-    /// What the stack's files cannot hold and the boot service does instead, one sentence each.
-    pub notes: Vec<String>,
-}
-
-/// The note that a part of an ENI is not in the files.
-pub fn note(planned: &Planned, stack: &str, why: &str) -> String {
-    format!(
-        "{} ({}) is not wholly in {stack}'s files: {why}; the boot service does the rest",
-        planned.dev, planned.eni.id
-    )
-}
-
 /// The files of one run, and what a running host is to make of them.
 #[derive(Debug, Default)]
 pub struct Changes {
     pub files: Vec<FileChange>,
-    /// See [`Rendering::units`].
+    /// See [`crate::stacks::Rendering::units`].
     pub units: BTreeMap<Dev, String>,
-    /// See [`Rendering::complete`].
+    /// See [`crate::stacks::Rendering::complete`].
     pub complete: BTreeSet<Dev>,
 }
 
@@ -305,7 +234,7 @@ pub struct Told {
 /// What was there before a manager loaded our files.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
-    /// See [`Rendering::units`].
+    /// See [`crate::stacks::Rendering::units`].
     pub units: BTreeMap<Dev, String>,
     /// Main's routes of others, those of ENIs left out that a complete definition of ours has taken.
     pub kept: Vec<Route>,

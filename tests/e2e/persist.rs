@@ -268,7 +268,7 @@ fn where_netplan_hands_an_interface_to_networkmanager_its_keyfile_owns_it() {
         rendered.wanted
     );
     assert!(
-        rendered.notes[0].starts_with("eth1 (eni-1) ") && rendered.notes[0].contains(keyfile),
+        rendered.notes[0].starts_with("eth1 (eni-1): ") && rendered.notes[0].contains(keyfile),
         "{:?}",
         rendered.notes
     );

@@ -14,7 +14,8 @@ use crate::net::Family;
 use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::stacks::marker;
-use crate::stacks::stack::{Finding, Renderer, Rendering, Share, Stack};
+use crate::stacks::rendering::{Renderer, Rendering, Share, part};
+use crate::stacks::stack::{Finding, Stack};
 use interfaces::{Interfaces, Stanza};
 
 const FOLDER: &str = "/etc/network/interfaces.d";
@@ -48,28 +49,36 @@ impl Ifupdown {
         })
     }
 
-    /// One ENI's file; none when there is nothing to add to its owner, or else the reason why it has no place.
-    fn file(&self, planned: &Planned) -> Result<Option<File>, String> {
+    /// One ENI's file and the part that it has; none when there is nothing to add to its owner, or else the reason why it has no place.
+    fn file(&self, planned: &Planned) -> Result<Option<(File, Planned)>, String> {
         let owners: Vec<_> = self.interfaces.owners(&planned.dev).collect();
-        let stanzas = match &owners[..] {
-            [] if planned.objects().next().is_none() => return Ok(None),
-            [] if planned.eni.primary => {
-                return Err(
-                    "no iface stanza configures it, and the primary never changes owner".into(),
-                );
-            }
-            [] => self.whole(&planned.without_owner()),
-            owners => additions(planned, owners),
+        if owners.is_empty() && planned.objects().next().is_none() {
+            return Ok(None);
+        }
+        if owners.is_empty() && planned.eni.primary {
+            return Err(
+                "no iface stanza configures it, and the primary never changes owner".into(),
+            );
+        }
+        let part = lacking(planned, &owners);
+        let stanzas = if owners.is_empty() {
+            self.whole(&part)
+        } else {
+            additions(&part)
         };
         if stanzas.is_empty() {
             return Ok(None);
         }
         let path = self.path(planned, &owners)?;
-        Ok(Some(File {
-            path,
-            mode: 0o644,
-            text: marker::marker(planned) + &stanzas,
-        }))
+        let text = marker::marker(planned) + &stanzas;
+        Ok(Some((
+            File {
+                path,
+                mode: 0o644,
+                text,
+            },
+            part,
+        )))
     }
 
     /// A name that ifup reads, and after the owner's file: a route with `src` is refused until the owner's DHCP
@@ -105,8 +114,8 @@ impl Ifupdown {
             ),
             format!("pre-up {own} && ip link set dev {dev} up || :"),
         ];
-        let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4, |_| true)].concat();
-        let mut inet6 = steps(planned, Family::Ipv6, |_| true);
+        let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4)].concat();
+        let mut inet6 = steps(planned, Family::Ipv6);
         let last = if inet6.is_empty() {
             &mut inet
         } else {
@@ -124,61 +133,84 @@ impl Ifupdown {
             + &stanza(dev, "inet6", &inet6)
     }
 
-    fn note_next_generation(&self, planned: &Planned) -> Option<String> {
-        let whole = self.interfaces.owners(&planned.dev).next().is_none();
-        (self.next_generation && whole).then(|| {
-            format!(
-                "{} ({}): ifupdown-ng knows no `allow-hotplug`, so the boot service brings it up",
-                planned.dev, planned.eni.id
-            )
-        })
+    /// What the stanzas of others bring.
+    fn leave(&self, planned: &Planned, rendering: &mut Rendering) {
+        let owners: Vec<_> = self.interfaces.owners(&planned.dev).collect();
+        if !owners.is_empty() {
+            rendering.leave_to_owner(planned);
+            let brought = part(planned, &|object| !lacks(planned, &owners, object));
+            rendering
+                .owned
+                .extend(brought.objects().filter(Object::is_lasting));
+        }
+    }
+
+    /// What comes with a whole definition of ours.
+    fn hold_link(&self, planned: &Planned, rendering: &mut Rendering) {
+        rendering.hold_link(planned);
+        if self.next_generation {
+            let link = Object::LinkUp(planned.dev.clone());
+            rendering.holds.remove(&link);
+            let why = "ifupdown-ng knows no `allow-hotplug`";
+            rendering.limit(planned, why.to_owned());
+        }
+    }
+
+    fn has_room(&self, planned: &Planned) -> bool {
+        matches!(self.file(planned), Ok(Some(_)))
     }
 }
 
 impl Renderer for Ifupdown {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let carrier = share.enis.iter().find(|planned| self.holds_rules(planned));
+        let carrier = share.enis.iter().find(|planned| self.has_room(planned));
         for planned in &share.enis {
             let planned = &share.with_rules(
                 planned,
                 carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac),
             );
+            self.leave(planned, &mut rendering);
             match self.file(planned) {
-                Ok(None) => {}
-                Ok(Some(file)) => {
-                    rendering.files.push(file);
-                    rendering.notes.extend(self.note_next_generation(planned));
+                Ok(Some((file, part))) => {
+                    if self.interfaces.owners(&planned.dev).next().is_none() {
+                        self.hold_link(planned, &mut rendering);
+                    }
+                    rendering.add(file, &part);
                 }
-                Err(why) => rendering.notes.push(format!(
-                    "{} ({}) is left to the boot service, because {why}",
-                    planned.dev, planned.eni.id
-                )),
+                Ok(None) => {}
+                Err(why) => rendering.limit(planned, why),
             }
         }
         rendering
     }
+}
 
-    fn holds_rules(&self, planned: &Planned) -> bool {
-        matches!(self.file(planned), Ok(Some(_)))
-    }
-
-    fn holds_routes(&self, primary: &Planned) -> bool {
-        matches!(self.file(primary), Ok(Some(_)))
+/// What no stanza of others brings, or everything where there is none.
+fn lacking(planned: &Planned, owners: &[&Stanza]) -> Planned {
+    if owners.is_empty() {
+        planned.without_owner()
+    } else {
+        part(planned, &|object| lacks(planned, owners, object))
     }
 }
 
-/// What the stanzas of others lack. Repeated stanzas of one interface run one after the other.
-fn additions(planned: &Planned, owners: &[&Stanza]) -> String {
+fn lacks(planned: &Planned, owners: &[&Stanza], object: &Object) -> bool {
     let leased = planned.eni.ipv4.first().map(|ip| IpAddr::from(*ip));
-    let missing = |ip: IpAddr| {
-        !owners
+    let brings = |ip: IpAddr| {
+        owners
             .iter()
             .any(|stanza| stanza.brings(ip, Some(ip) == leased))
     };
-    let steps = |family| steps(planned, family, missing);
-    stanza(&planned.dev, "inet", &steps(Family::Ipv4))
-        + &stanza(&planned.dev, "inet6", &steps(Family::Ipv6))
+    object
+        .address()
+        .is_none_or(|address| !brings(address.net.addr()))
+}
+
+/// What is added to the stanzas of others. Repeated stanzas of one interface run one after the other.
+fn additions(part: &Planned) -> String {
+    stanza(&part.dev, "inet", &steps(part, Family::Ipv4))
+        + &stanza(&part.dev, "inet6", &steps(part, Family::Ipv6))
 }
 
 /// A stanza, or nothing when it would be empty.
@@ -194,16 +226,10 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
 }
 
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
-fn steps(planned: &Planned, family: Family, missing: impl Fn(IpAddr) -> bool) -> Vec<String> {
-    let lacks = |object: &Object| {
-        object
-            .address()
-            .is_none_or(|address| missing(address.net.addr()))
-    };
-    let wanted =
-        |object: &Object| object.is_lasting() && object.family() == Some(family) && lacks(object);
-    let objects: Vec<_> = planned.objects().filter(wanted).collect();
-    let own = guard(planned);
+fn steps(part: &Planned, family: Family) -> Vec<String> {
+    let is_in = |object: &Object| object.is_lasting() && object.family() == Some(family);
+    let objects: Vec<_> = part.objects().filter(is_in).collect();
+    let own = guard(part);
     let up = objects.iter().map(|object| up(&own, object));
     up.chain(objects.iter().rev().map(down)).collect()
 }

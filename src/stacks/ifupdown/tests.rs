@@ -118,7 +118,7 @@ fn an_eni_that_nobody_configures_gets_whole_stanzas() {
         ["/etc/network/interfaces.d/60-eniroute-eth1"]
     );
     assert_eq!(body(&rendering), ETH1);
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
 }
 
 #[test]
@@ -169,9 +169,8 @@ fn the_primary_keeps_its_owner_and_gets_what_that_one_lacks() {
 fn a_primary_that_no_stanza_configures_is_the_boot_service_s() {
     let rendering = render(&[DEBIAN], vec![guest::primary()]);
     assert_eq!(names(&rendering), [""; 0]);
-    let note = "eth0 (eni-0) is left to the boot service, because no iface stanza configures it, and the primary never \
-                changes owner";
-    assert_eq!(rendering.notes, [note]);
+    let note = "no iface stanza configures it, and the primary never changes owner";
+    assert_eq!(rendering.limits, [("eth0".into(), note.to_owned())]);
 }
 
 #[test]
@@ -244,7 +243,15 @@ fn place(interfaces: &str, others: &[(&str, &str)]) -> String {
         .iter()
         .map(|file| file.path.file_name().unwrap().to_str().unwrap())
         .collect();
-    [names.join(" "), rendering.notes.join(" ")].concat()
+    [
+        names.join(" "),
+        rendering
+            .limits
+            .iter()
+            .map(|(_, why)| why.as_str())
+            .collect(),
+    ]
+    .concat()
 }
 
 #[test]
@@ -326,9 +333,8 @@ fn alpine_is_told_that_the_boot_service_brings_it_up() {
         vec![guest::eth1()],
     );
     assert_eq!(body(&rendering), ETH1.replace("no-auto-down eth1\n", ""));
-    let note =
-        "eth1 (eni-1): ifupdown-ng knows no `allow-hotplug`, so the boot service brings it up";
-    assert_eq!(rendering.notes, [note]);
+    let note = "ifupdown-ng knows no `allow-hotplug`";
+    assert_eq!(rendering.limits, [("eth1".into(), note.to_owned())]);
 }
 
 #[test]

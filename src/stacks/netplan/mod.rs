@@ -15,12 +15,14 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
+use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::networkd;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::networkd::unit;
-use crate::stacks::stack::{Renderer, Rendering, Share, Stack, note};
+use crate::stacks::rendering::{Renderer, Rendering, Share, part, rules};
+use crate::stacks::stack::Stack;
 use owner::{Owner, own_ids, unit_of};
 use read::{Definition, Foreign};
 use yaml::{flow_list, flow_map, scalar};
@@ -34,6 +36,7 @@ pub static STACK: Stack = Stack {
         networkd::unit::FOLDER,
     ],
     program: networkd::PROGRAM,
+    primary_last: true,
     runs_host: detect::runs_host,
     witness: |host| Ok(Box::new(detect::Yaml::read(host)?)),
     read: |disk, links| Ok(Some(Box::new(Netplan::read(disk, links)?))),
@@ -67,6 +70,15 @@ impl Place<'_> {
     /// go with the routes, so that a rule never leads into a table that netplan has dropped.
     fn takes_routes(&self) -> bool {
         self.owner.is_none_or(|owner| !owner.has_routes)
+    }
+
+    /// Whether an object can be said in YAML here. netplan has no key for `suppress_prefixlength`.
+    fn takes(&self, object: &Object) -> bool {
+        match object {
+            Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_) => true,
+            Object::Route(_) => self.takes_routes(),
+            Object::Rule(rule) => self.takes_routes() && rule.suppress_prefixlength.is_none(),
+        }
     }
 }
 
@@ -171,7 +183,10 @@ impl Renderer for Netplan {
             rendering.catch_all = rendering.catch_all.or_else(|| self.catch_all(planned));
             match self.place(planned) {
                 Ok(place) => places.push((*planned, place)),
-                Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
+                Err(why) => {
+                    rendering.limit(planned, why);
+                    rendering.leave_to_owner(planned);
+                }
             }
         }
         let (own, secondaries): (Vec<_>, Vec<_>) =
@@ -185,82 +200,47 @@ impl Renderer for Netplan {
             );
         }
         if let (Some(planned), Some(host)) = (share.rules_of, host) {
-            add(
-                &Planned {
-                    addresses: Vec::new(),
-                    routes: Vec::new(),
-                    ..planned.clone()
-                },
-                host,
-                &mut rendering,
-            );
+            add(&rules(planned), host, &mut rendering);
         }
         secondaries
             .into_iter()
             .for_each(|(planned, place)| secondary(planned, place, &mut rendering));
         rendering
     }
-
-    fn holds_rules(&self, planned: &Planned) -> bool {
-        !planned.eni.primary && self.place(planned).is_ok()
-    }
-
-    fn holds_routes(&self, primary: &Planned) -> bool {
-        self.place(primary).is_ok()
-    }
 }
 
 /// The additions are a drop-in of the owner's unit. As YAML under the owner's ID they would, once the owner's file
 /// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
 fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
-    let addresses: Vec<_> = planned.addresses.iter().collect();
-    let (routes, rules): (Vec<_>, Vec<_>) = (
-        planned.routes.iter().collect(),
-        planned.rules.iter().collect(),
-    );
-    let text = unit::additions(&addresses, &routes, &rules);
-    rendering
-        .files
-        .extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+    unit::add_to(planned, &unit_of(&place.id), rendering);
 }
 
 /// All of the ENI's own, also what the owner has already, for the owner may change its mind: cloud-init writes a file
 /// without secondary ENIs at a boot at which the metadata service does not answer. networkd takes an address that is
 /// there with another prefix length, or by DHCP, for another one.
 fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
-    let whole = planned.without_owner();
-    add(
-        if place.owner.is_none() {
-            &whole
-        } else {
-            planned
-        },
-        place,
-        rendering,
-    );
-    rendering
-        .complete
-        .extend(place.owner.is_none().then(|| planned.dev.clone()));
-    rendering
-        .units
-        .insert(planned.dev.clone(), unit_of(&place.id));
+    if place.owner.is_some() {
+        rendering.leave_to_owner(planned);
+        add(planned, place, rendering);
+    } else {
+        rendering.complete(planned);
+        add(&planned.without_owner(), place, rendering);
+    }
+    let unit = unit_of(&place.id);
+    rendering.units.insert(planned.dev.clone(), unit);
 }
 
 /// Adds an ENI's part in `place`: as YAML what netplan takes there, and all the rest as one drop-in of its unit. The
 /// unit is there without the owner's part, too, as the addresses are YAML: so the drop-in always counts.
 fn add(planned: &Planned, place: &Place, rendering: &mut Rendering) {
-    let is_yaml = |rule: &&Rule| place.takes_routes() && rule.suppress_prefixlength.is_none();
-    let (rules, other_rules): (Vec<&Rule>, Vec<&Rule>) = planned.rules.iter().partition(is_yaml);
-    let (routes, other_routes): (Vec<&Route>, Vec<&Route>) =
-        planned.routes.iter().partition(|_| place.takes_routes());
-    match yaml_file(planned, place, &definition(planned, place, &routes, &rules)) {
-        Ok(file) => rendering.files.extend(file),
-        Err(why) => rendering.notes.push(note(planned, "netplan", &why)),
+    let in_yaml = part(planned, &|object| place.takes(object));
+    match yaml_file(&in_yaml, place) {
+        Ok(Some(file)) => rendering.add(file, &in_yaml),
+        Ok(None) => {}
+        Err(why) => rendering.limit(planned, why),
     }
-    let text = unit::additions(&[], &other_routes, &other_rules);
-    rendering
-        .files
-        .extend(unit::drop_in(planned, &unit_of(&place.id), &text));
+    let others = part(planned, &|object| !place.takes(object));
+    unit::add_to(&others, &unit_of(&place.id), rendering);
 }
 
 /// The secondary ENI's definition that holds the primary's rules: a complete one, if there is one.
@@ -272,7 +252,8 @@ fn host<'a>(secondaries: &[&'a (&Planned, Place<'a>)]) -> Option<&'a Place<'a>> 
 }
 
 /// One ENI's YAML, 0600 as netplan wants it; none when there is nothing to add to the owner.
-fn yaml_file(planned: &Planned, place: &Place, definition: &str) -> Result<Option<File>, String> {
+fn yaml_file(planned: &Planned, place: &Place) -> Result<Option<File>, String> {
+    let definition = definition(planned, place);
     if definition.is_empty() {
         return Ok(None);
     }
@@ -280,7 +261,7 @@ fn yaml_file(planned: &Planned, place: &Place, definition: &str) -> Result<Optio
         .owner
         .and_then(|owner| owner.file.file_name()?.to_str());
     let path = yaml_path(planned, owner)?;
-    let text = marker::marker(planned) + "network:\n  version: 2\n  ethernets:\n" + definition;
+    let text = marker::marker(planned) + "network:\n  version: 2\n  ethernets:\n" + &definition;
     Ok(Some(File {
         path,
         mode: 0o600,
@@ -305,7 +286,7 @@ fn yaml_path(planned: &Planned, owner: Option<&str>) -> Result<PathBuf, String> 
 }
 
 /// One ID's part of a file; empty when it would add nothing to its owner.
-fn definition(planned: &Planned, place: &Place, routes: &[&Route], rules: &[&Rule]) -> String {
+fn definition(planned: &Planned, place: &Place) -> String {
     let addresses: Vec<_> = planned
         .addresses
         .iter()
@@ -324,8 +305,8 @@ fn definition(planned: &Planned, place: &Place, routes: &[&Route], rules: &[&Rul
     if place.owner.is_none() {
         body += "      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n";
     }
-    body += &block("routes", routes.iter().copied().map(route_map));
-    body += &block("routing-policy", rules.iter().copied().map(rule_map));
+    body += &block("routes", planned.routes.iter().map(route_map));
+    body += &block("routing-policy", planned.rules.iter().map(rule_map));
     if body.is_empty() {
         body
     } else {
@@ -377,7 +358,6 @@ fn route_map(route: &Route) -> String {
     )
 }
 
-/// netplan has no key for `suppress_prefixlength`: those rules are a drop-in's.
 fn rule_map(rule: &Rule) -> String {
     flow_map([
         ("from", scalar(&unit::from(rule))),

@@ -146,7 +146,7 @@ fn the_primary_s_additions_go_to_its_owner_s_unit_and_its_rules_to_the_first_com
         - {from: "2001:db8:0:a::100", table: 10000, priority: 10000}
 "#
     );
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
     let units =
         ["eth1", "eth2"].map(|dev| (dev.into(), format!("10-netplan-eniroute-{dev}.network")));
     assert_eq!(rendering.units, units.into());
@@ -171,7 +171,7 @@ fn where_every_secondary_is_owned_one_of_them_holds_the_primary_s_rules() {
         "network: {ethernets: {eth0: {dhcp4: true}}}",
         vec![guest::primary()],
     );
-    assert_eq!(alone.notes, [""; 0]);
+    assert_eq!(alone.limits, []);
     let [drop_in] = &alone.files[..] else {
         panic!("{alone:?}")
     };
@@ -206,7 +206,9 @@ fn our_file_is_read_after_the_owner_s() {
             Some(file) => assert_eq!(file.path.to_str(), Some(expected.as_str())),
             None => assert!(
                 ours == "none"
-                    && rendering.notes[0].contains("is read after its owner's zz-top.yaml")
+                    && rendering.limits[0]
+                        .1
+                        .contains("is read after its owner's zz-top.yaml")
             ),
         }
     }
@@ -317,9 +319,8 @@ fn a_catch_all_is_replaced_for_secondaries_and_left_to_the_primary() {
         ["a-eniroute-eth1", "a-eniroute-eth2"]
     );
     assert!(yaml(&rendering, "eth1").contains("      dhcp4: false\n"));
-    let note = "eth0 (eni-0) is not wholly in netplan's files: no definition is its alone, and the primary never \
-                changes owner; the boot service does the rest";
-    assert_eq!(rendering.notes, [note]);
+    let note = "no definition is its alone, and the primary never changes owner";
+    assert_eq!(rendering.limits, [("eth0".into(), note.to_owned())]);
     let primary = yaml(&rendering, "eth0");
     assert!(
         primary.contains("    a-eniroute-eth1:\n") && !primary.contains("table: 10000, from"),
@@ -345,7 +346,9 @@ fn the_id_sorts_before_the_catch_all_that_wins() {
     let rendering = render(&all("0-all"), vec![guest::eth1()]);
     assert!(
         rendering.files.is_empty()
-            && rendering.notes[0].contains("no ID of ours sorts before 0-all")
+            && rendering.limits[0]
+                .1
+                .contains("no ID of ours sorts before 0-all")
     );
 }
 
@@ -423,9 +426,11 @@ fn a_networkd_file_that_comes_first_is_noted_and_one_that_comes_last_is_passed_o
     let rendering = render_with("", &[("eth1", "05-vpn.network")], vec![guest::eth1()]);
     assert!(rendering.files.is_empty());
     assert!(
-        rendering.notes[0].contains("networkd's 05-vpn.network owns it"),
+        rendering.limits[0]
+            .1
+            .contains("networkd's 05-vpn.network owns it"),
         "{:?}",
-        rendering.notes
+        rendering.limits
     );
     let last = render_with("", &[("eth1", "80-ec2.network")], vec![guest::eth1()]);
     assert_eq!(id(&last, "eth1"), "eniroute-eth1");
@@ -436,9 +441,9 @@ fn a_definition_of_network_manager_s_gets_nothing() {
     let rendering = render("network: {renderer: NetworkManager}", vec![guest::eth1()]);
     assert!(rendering.files.is_empty());
     assert!(
-        rendering.notes[0].contains("hands it to NetworkManager"),
+        rendering.limits[0].1.contains("hands it to NetworkManager"),
         "{:?}",
-        rendering.notes
+        rendering.limits
     );
     let own =
         "network: {renderer: NetworkManager, ethernets: {eth1: {renderer: networkd, dhcp4: yes}}}";

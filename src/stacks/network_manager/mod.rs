@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::files::{Disk, File};
 use crate::net::{Family, Route, RouteKind, Rule};
+use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::marker;
-use crate::stacks::stack::{Finding, Renderer, Rendering, Share, Stack, note};
+use crate::stacks::rendering::{Renderer, Rendering, Share, part};
+use crate::stacks::stack::{Finding, Stack};
 use profile::Profile;
 
 const FOLDER: &str = "/etc/NetworkManager/system-connections";
@@ -36,6 +38,12 @@ pub static STACK: Stack = Stack {
 
 /// Where packagers put the plugins, in a folder with the version's name; Debian has one more level.
 const PLUGINS: [&str; 2] = ["/usr/lib64", "/usr/lib"];
+
+/// Why a keyfile of ours has not all.
+const NO_THROW_ROUTES: &str = "NetworkManager has no throw routes before version 1.36";
+
+/// Why the primary gets none.
+const NO_DROP_INS: &str = "a keyfile has no drop-ins, and the primary never changes owner";
 
 /// NetworkManager knows the type of a route since 1.36; before, it makes an on-link route of a throw route.
 const ROUTE_TYPES: (u32, u32) = (1, 36);
@@ -61,72 +69,18 @@ impl NetworkManager {
         self.profiles.iter().find(|profile| profile.names(planned))
     }
 
-    /// One ENI's keyfile, 0600, else NetworkManager does not read it. `guests`: the primary's rules, which are global.
-    fn keyfile(&self, planned: &Planned, guests: &[Rule]) -> File {
-        let text = marker::marker(planned)
-            + &format!(
-                "[connection]\nid=eniroute-{}\nuuid={}\ntype=ethernet\nautoconnect-priority=100\n\n[ethernet]\nmac-address={}\n",
-                planned.eni.id,
-                uuid(planned),
-                planned.eni.mac
-            )
-            + &self.section(planned, Family::Ipv4, guests)
-            + &self.section(planned, Family::Ipv6, guests);
-        File {
-            path: path(planned),
-            mode: 0o600,
-            text,
-        }
-    }
-
-    fn section(&self, planned: &Planned, family: Family, guests: &[Rule]) -> String {
-        let addresses = planned.addresses.iter().map(|address| address.net);
-        let addresses: Vec<_> = addresses
-            .filter(|net| Family::of(net.addr()) == family)
-            .collect();
-        let mut text = match (family, addresses.is_empty()) {
-            (Family::Ipv4, false) => "\n[ipv4]\nmethod=manual\n".to_owned(),
-            (Family::Ipv4, true) => "\n[ipv4]\nmethod=disabled\n".to_owned(),
-            // 0 is eui64: the link-local address that the kernel would make.
-            (Family::Ipv6, false) => "\n[ipv6]\nmethod=manual\naddr-gen-mode=0\n".to_owned(),
-            (Family::Ipv6, true) => "\n[ipv6]\nmethod=link-local\naddr-gen-mode=0\n".to_owned(),
-        };
-        for (number, net) in (1..).zip(addresses) {
-            text += &format!("address{number}={net}\n");
-        }
-        let routes = planned
-            .routes
-            .iter()
-            .filter(|route| route.family() == family && self.can_say(route));
-        for (number, route) in (1..).zip(routes) {
-            text += &route_lines(number, route);
-        }
-        let rules = planned
-            .rules
-            .iter()
-            .chain(guests)
-            .filter(|rule| rule.family == family);
-        for (number, rule) in (1..).zip(rules) {
-            text += &format!("routing-rule{number}={}\n", rule_words(rule));
-        }
-        text
+    /// What of an ENI can be said in its keyfile, and the primary's rules, which are global.
+    fn part(&self, planned: &Planned, share: &Share) -> Planned {
+        let whole = share.with_rules(&planned.without_owner(), true);
+        part(
+            &whole,
+            &|object| !matches!(object, Object::Route(route) if !self.can_say(route)),
+        )
     }
 
     fn can_say(&self, route: &Route) -> bool {
         route.kind == RouteKind::Unicast
             || self.version.is_some_and(|version| version >= ROUTE_TYPES)
-    }
-
-    /// What is left to the boot service of an ENI that has a keyfile of ours.
-    fn shortcoming(&self, planned: &Planned) -> Option<String> {
-        let all = planned.routes.iter().all(|route| self.can_say(route));
-        (!all).then(|| {
-            note(
-                planned,
-                PROGRAM,
-                "NetworkManager has no throw routes before version 1.36",
-            )
-        })
     }
 }
 
@@ -136,54 +90,76 @@ impl Renderer for NetworkManager {
     /// profile of ours for it, which would shadow its owner's.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let (primary, secondaries): (Vec<&Planned>, Vec<&Planned>) =
-            share.enis.iter().partition(|planned| planned.eni.primary);
-        let rules: Vec<Rule> = share
-            .rules_of
-            .iter()
-            .flat_map(|planned| planned.rules.clone())
-            .collect();
-        if let Some(planned) = primary
-            .iter()
-            .find(|planned| planned.objects().next().is_some())
-        {
-            rendering.notes.push(note(
-                planned,
-                PROGRAM,
-                "a keyfile has no drop-ins, and the primary never changes owner",
-            ));
-        }
-        let (owned, ours): (Vec<&Planned>, Vec<&Planned>) = secondaries
-            .into_iter()
-            .partition(|planned| self.owner(planned).is_some());
-        for planned in ours {
-            rendering
-                .files
-                .push(self.keyfile(&planned.without_owner(), &rules));
-            rendering.complete.insert(planned.dev.clone());
-            rendering.notes.extend(self.shortcoming(planned));
-        }
-        for planned in owned {
-            let owner = self
-                .owner(planned)
-                .map(|owner| owner.path.display().to_string())
-                .unwrap_or_default();
-            rendering.notes.push(note(
-                planned,
-                PROGRAM,
-                &format!("{owner} configures it, and a keyfile has no drop-ins"),
-            ));
+        for planned in &share.enis {
+            match self.owner(planned) {
+                _ if planned.eni.primary => rendering.limit(planned, NO_DROP_INS.to_owned()),
+                Some(owner) => {
+                    let owner = owner.path.display();
+                    rendering.limit(
+                        planned,
+                        format!("{owner} configures it, and a keyfile has no drop-ins"),
+                    );
+                    rendering.leave_to_owner(planned);
+                }
+                None => {
+                    let part = self.part(planned, share);
+                    rendering.add(keyfile(&part), &part);
+                    rendering.complete(planned);
+                    if !planned.routes.iter().all(|route| self.can_say(route)) {
+                        rendering.limit(planned, NO_THROW_ROUTES.to_owned());
+                    }
+                }
+            }
         }
         rendering
     }
+}
 
-    fn holds_rules(&self, planned: &Planned) -> bool {
-        !planned.eni.primary && self.owner(planned).is_none()
+/// One ENI's keyfile, 0600, else NetworkManager does not read it.
+fn keyfile(planned: &Planned) -> File {
+    let text = marker::marker(planned)
+        + &format!(
+            "[connection]\nid=eniroute-{}\nuuid={}\ntype=ethernet\nautoconnect-priority=100\n\n[ethernet]\nmac-address={}\n",
+            planned.eni.id,
+            uuid(planned),
+            planned.eni.mac
+        )
+        + &section(planned, Family::Ipv4)
+        + &section(planned, Family::Ipv6);
+    File {
+        path: path(planned),
+        mode: 0o600,
+        text,
     }
+}
 
-    fn holds_routes(&self, _primary: &Planned) -> bool {
-        false
+fn section(planned: &Planned, family: Family) -> String {
+    let addresses = planned.addresses.iter().map(|address| address.net);
+    let addresses: Vec<_> = addresses
+        .filter(|net| Family::of(net.addr()) == family)
+        .collect();
+    let mut text = match (family, addresses.is_empty()) {
+        (Family::Ipv4, false) => "\n[ipv4]\nmethod=manual\n".to_owned(),
+        (Family::Ipv4, true) => "\n[ipv4]\nmethod=disabled\n".to_owned(),
+        // 0 is eui64: the link-local address that the kernel would make.
+        (Family::Ipv6, false) => "\n[ipv6]\nmethod=manual\naddr-gen-mode=0\n".to_owned(),
+        (Family::Ipv6, true) => "\n[ipv6]\nmethod=link-local\naddr-gen-mode=0\n".to_owned(),
+    };
+    for (number, net) in (1..).zip(addresses) {
+        text += &format!("address{number}={net}\n");
     }
+    let routes = planned
+        .routes
+        .iter()
+        .filter(|route| route.family() == family);
+    for (number, route) in (1..).zip(routes) {
+        text += &route_lines(number, route);
+    }
+    let rules = planned.rules.iter().filter(|rule| rule.family == family);
+    for (number, rule) in (1..).zip(rules) {
+        text += &format!("routing-rule{number}={}\n", rule_words(rule));
+    }
+    text
 }
 
 fn path(planned: &Planned) -> PathBuf {

@@ -105,7 +105,7 @@ fn eth1() -> String {
 fn an_eni_that_nobody_configures_gets_a_whole_profile() {
     let rendering = render(&[DEBIAN_12], vec![guest::eth1()]);
     assert_eq!(body(&rendering, "eni-1"), eth1());
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
 }
 
 #[test]
@@ -156,9 +156,8 @@ fn the_primary_s_rules_stand_in_every_secondary_s_profile() {
         body(&rendering, "eni-2")
             .ends_with("routing-rule1=priority 10000 from 2001:db8:0:a::100/128 table 10000\n")
     );
-    let note = "eth0 (eni-0) is not wholly in NetworkManager's files: a keyfile has no drop-ins, and the primary never \
-                changes owner; the boot service does the rest";
-    assert_eq!(rendering.notes, [note]);
+    let note = "a keyfile has no drop-ins, and the primary never changes owner";
+    assert_eq!(rendering.limits, [("eth0".into(), note.to_owned())]);
 }
 
 #[test]
@@ -176,9 +175,11 @@ fn before_1_36_throw_routes_are_left_out_and_noted() {
             "{plugins:?}: {text}"
         );
         assert!(
-            rendering.notes[0].contains("no throw routes before version 1.36"),
+            rendering.limits[0]
+                .1
+                .contains("no throw routes before version 1.36"),
             "{:?}",
-            rendering.notes
+            rendering.limits
         );
     }
     let el8 = ("/usr/lib64/NetworkManager/1.40.16-9.el8/x.so", "");
@@ -188,9 +189,11 @@ fn before_1_36_throw_routes_are_left_out_and_noted() {
 /// Whether a profile with this path and text keeps eth1 for itself.
 fn keeps(path: &str, text: &str) -> bool {
     let rendering = render(&[DEBIAN_12, (path, text)], vec![guest::eth1()]);
-    match &rendering.notes[..] {
+    match &rendering.limits[..] {
         [] => body(&rendering, "eni-1") != eth1(),
-        [note] => rendering.files.is_empty() && note.contains(&format!("{path} configures it")),
+        [(_, note)] => {
+            rendering.files.is_empty() && note.contains(&format!("{path} configures it"))
+        }
         _ => panic!("{rendering:?}"),
     }
 }

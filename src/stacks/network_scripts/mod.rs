@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Family, MAIN, Route};
+use crate::net::{Address, Family, MAIN, Route};
+use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::marker;
-use crate::stacks::stack::{Renderer, Rendering, Share, Stack};
+use crate::stacks::rendering::{Renderer, Rendering, Share, part};
+use crate::stacks::stack::Stack;
 use ifcfg::{Ifcfg, is_ifcfg};
 
 const FOLDER: &str = "/etc/sysconfig/network-scripts";
@@ -65,33 +67,41 @@ impl NetworkScripts {
     /// The primary never changes owner.
     fn primary(&self, planned: &Planned, rendering: &mut Rendering) {
         let Some(owner) = self.owner(planned) else {
-            rendering.notes.push(note(
-                planned,
-                "its additions are",
-                "no ifcfg file configures it",
-            ));
-            return;
+            return rendering.limit(planned, "no ifcfg file configures it".into());
         };
         self.aliases(planned, owner, rendering);
-        rendering.files.extend(routes_and_rules(planned));
+        self.routes_and_rules(planned, rendering);
     }
 
     fn secondary(&self, planned: &Planned, rendering: &mut Rendering) {
         let whole = planned.without_owner();
-        let files = match self.owner(planned) {
+        match self.owner(planned) {
             Some(owner) => {
+                rendering.leave_to_owner(planned);
                 self.aliases(planned, owner, rendering);
-                routes_and_rules(planned)
+                self.routes_and_rules(planned, rendering);
             }
             None => {
-                rendering.complete.insert(planned.dev.clone());
-                rendering
-                    .files
-                    .extend(file(planned, "ifcfg-", &ifcfg_lines(planned)));
-                routes_and_rules(&whole)
+                rendering.complete(planned);
+                let part = addresses(planned, &|_| true);
+                rendering.add(file(&part, "ifcfg-", &ifcfg_lines(&part)), &part);
+                self.routes_and_rules(&whole, rendering);
             }
-        };
-        rendering.files.extend(files);
+        }
+    }
+
+    /// Where somebody else's file stands in the place of one of ours, a note names what that one lacks.
+    fn routes_and_rules(&self, planned: &Planned, rendering: &mut Rendering) {
+        for (file, part) in routes_and_rules(planned) {
+            if self.paths.contains(&file.path) {
+                rendering
+                    .owned
+                    .extend(part.objects().filter(Object::is_lasting));
+                rendering.files.push(file);
+            } else {
+                rendering.add(file, &part);
+            }
+        }
     }
 
     fn has_room_for_rules(&self, planned: &Planned) -> bool {
@@ -105,51 +115,50 @@ impl NetworkScripts {
     /// Alias files for the addresses that the owner neither has nor gets by DHCP: one per IPv4 address, and one for
     /// all IPv6 addresses.
     fn aliases(&self, planned: &Planned, owner: &Ifcfg, rendering: &mut Rendering) {
-        let (v4, v6): (Vec<_>, Vec<_>) = self
-            .missing(planned, owner)
-            .into_iter()
-            .partition(IpAddr::is_ipv4);
-        let names = (0..).map(|number| format!("{}:{number}", planned.dev));
-        let mut free = names.filter(|name| !self.paths.contains(&path(&format!("ifcfg-{name}"))));
-        for (ip, name) in v4.into_iter().zip(&mut free) {
-            if name.len() > LABEL_LEN {
-                let why = format!("the kernel takes no label as long as `{name}`");
-                rendering
-                    .notes
-                    .push(note(planned, &format!("its address {ip} is"), &why));
-            } else {
-                rendering
-                    .files
-                    .push(alias(planned, &name, &alias_lines(ip)));
-            }
-        }
+        let brings = |address: &Address| self.brings(planned, owner, address.net.addr());
+        let there = addresses(planned, &brings);
         rendering
-            .files
-            .extend(self.ipv6_alias(planned, &v6, free, &mut rendering.notes));
+            .owned
+            .extend(there.objects().filter(Object::is_lasting));
+        let mut names = self.free_names(planned);
+        let missing = addresses(planned, &|address| !brings(address));
+        for address in missing.addresses.iter().filter(|address| is_ipv4(address)) {
+            let part = addresses(&missing, &|other| other == address);
+            names
+                .next()
+                .into_iter()
+                .for_each(|name| ipv4_alias(&part, &name, rendering));
+        }
+        let ipv6 = addresses(&missing, &|address| !is_ipv4(address));
+        if !ipv6.addresses.is_empty() {
+            names
+                .next()
+                .into_iter()
+                .for_each(|name| self.ipv6_alias(&ipv6, &name, rendering));
+        }
+    }
+
+    /// Names of aliases that no file of somebody else's has.
+    fn free_names<'a>(&'a self, planned: &'a Planned) -> impl Iterator<Item = String> + 'a {
+        let names = (0..).map(|number| format!("{}:{number}", planned.dev));
+        names.filter(|name| !self.paths.contains(&path(&format!("ifcfg-{name}"))))
     }
 
     /// ifup-aliases takes the second file without an IPv4 address for a repetition of the first, and drops it.
-    fn ipv6_alias(
-        &self,
-        planned: &Planned,
-        addresses: &[IpAddr],
-        mut names: impl Iterator<Item = String>,
-        notes: &mut Vec<String>,
-    ) -> Option<File> {
-        if addresses.is_empty() {
-            return None;
+    fn ipv6_alias(&self, part: &Planned, name: &str, rendering: &mut Rendering) {
+        match self.aliases_of(part).find(|alias| !alias.has_ipv4()) {
+            Some(other) => {
+                let other = other.path.display();
+                let why = format!("ifup takes one alias file for IPv6, and {other} is there");
+                rendering.limit(part, why);
+            }
+            None => rendering.add(alias(part, name, &ipv6_alias_lines(part)), part),
         }
-        if let Some(other) = self.aliases_of(planned).find(|alias| !alias.has_ipv4()) {
-            let why = format!(
-                "ifup takes one alias file for IPv6, and {} is there",
-                other.path.display()
-            );
-            notes.push(note(planned, "its IPv6 addresses are", &why));
-            return None;
-        }
-        names
-            .next()
-            .map(|name| alias(planned, &name, &ipv6_alias_lines(addresses)))
+    }
+
+    /// Whether this ENI's own files may hold the primary's rules.
+    fn has_room(&self, planned: &Planned) -> bool {
+        !planned.eni.primary || self.owner(planned).is_some()
     }
 
     fn aliases_of(&self, planned: &Planned) -> impl Iterator<Item = &Ifcfg> {
@@ -158,24 +167,15 @@ impl NetworkScripts {
             .filter(|ifcfg| ifcfg.is_alias_of(&planned.dev))
     }
 
-    fn missing(&self, planned: &Planned, owner: &Ifcfg) -> Vec<IpAddr> {
+    /// Whether the owner or an alias of somebody else's brings this address.
+    fn brings(&self, planned: &Planned, owner: &Ifcfg, ip: IpAddr) -> bool {
         let first = planned.eni.ipv4.first().map(|ip| IpAddr::from(*ip));
-        let leased = |ip: &IpAddr| {
-            if ip.is_ipv4() {
-                owner.is_dhcp() && first == Some(*ip)
-            } else {
-                owner.is_dhcpv6()
-            }
+        let is_leased = match Family::of(ip) {
+            Family::Ipv4 => owner.is_dhcp() && first == Some(ip),
+            Family::Ipv6 => owner.is_dhcpv6(),
         };
-        let configured = |ip: &IpAddr| {
-            self.aliases_of(planned)
-                .chain([owner])
-                .any(|ifcfg| ifcfg.has_address(*ip))
-        };
-        let addresses = planned.addresses.iter().map(|address| address.net.addr());
-        addresses
-            .filter(|ip| !leased(ip) && !configured(ip))
-            .collect()
+        let mut all = self.aliases_of(planned).chain([owner]);
+        is_leased || all.any(|ifcfg| ifcfg.has_address(ip))
     }
 }
 
@@ -184,7 +184,7 @@ impl Renderer for NetworkScripts {
         let mut rendering = Rendering::default();
         let carriers = || {
             let enis = share.enis.iter();
-            enis.filter(|planned| self.holds_rules(planned))
+            enis.filter(|planned| self.has_room(planned))
         };
         let has_room = |planned: &&&Planned| self.has_room_for_rules(planned);
         let carrier = carriers().find(has_room).or(carriers().next());
@@ -201,55 +201,55 @@ impl Renderer for NetworkScripts {
         }
         rendering
     }
-
-    fn holds_rules(&self, planned: &Planned) -> bool {
-        !planned.eni.primary || self.owner(planned).is_some()
-    }
-
-    fn holds_routes(&self, primary: &Planned) -> bool {
-        self.owner(primary).is_some()
-    }
-}
-
-fn note(planned: &Planned, what: &str, why: &str) -> String {
-    format!(
-        "{} ({}): {what} left to the boot service, because {why}",
-        planned.dev, planned.eni.id
-    )
 }
 
 fn path(name: &str) -> PathBuf {
     Path::new(FOLDER).join(name)
 }
 
-/// One file of an ENI; none without lines.
-fn file(planned: &Planned, prefix: &str, lines: &[String]) -> Option<File> {
+fn is_ipv4(address: &Address) -> bool {
+    address.net.addr().is_ipv4()
+}
+
+/// Those addresses of an ENI that `keep` takes.
+fn addresses(planned: &Planned, keep: &dyn Fn(&Address) -> bool) -> Planned {
+    part(planned, &|object| object.address().is_some_and(keep))
+}
+
+/// One file of an ENI.
+fn file(planned: &Planned, prefix: &str, lines: &[String]) -> File {
     let text = marker::marker(planned) + &lines.join("\n") + "\n";
-    (!lines.is_empty()).then(|| File {
+    File {
         path: path(&format!("{prefix}{}", planned.dev)),
         mode: 0o644,
         text,
-    })
+    }
 }
 
-fn routes_and_rules(planned: &Planned) -> Vec<File> {
+/// The files of an ENI's routes and rules with the part that each one has; none without lines.
+fn routes_and_rules(planned: &Planned) -> Vec<(File, Planned)> {
+    let one = |prefix: &str, family: Family, is_in: &dyn Fn(&Object) -> bool| {
+        let part = part(planned, &|object| {
+            object.family() == Some(family) && is_in(object)
+        });
+        let lines = [route_lines(&part), rule_lines(&part)].concat();
+        (!lines.is_empty()).then(|| (file(&part, prefix, &lines), part))
+    };
+    let is_route = |object: &Object| matches!(object, Object::Route(_));
+    let is_rule = |object: &Object| matches!(object, Object::Rule(_));
     let files = [
-        file(planned, "route-", &route_lines(planned, Family::Ipv4)),
-        file(planned, "rule-", &rule_lines(planned, Family::Ipv4)),
-        file(planned, "route6-", &route_lines(planned, Family::Ipv6)),
-        file(planned, "rule6-", &rule_lines(planned, Family::Ipv6)),
+        one("route-", Family::Ipv4, &is_route),
+        one("rule-", Family::Ipv4, &is_rule),
+        one("route6-", Family::Ipv6, &is_route),
+        one("rule6-", Family::Ipv6, &is_rule),
     ];
     files.into_iter().flatten().collect()
 }
 
 /// The subnets of the table and of main before every gateway: without `onlink` the kernel refuses a gateway
 /// that no route reaches yet ("Nexthop has invalid gateway").
-fn route_lines(planned: &Planned, family: Family) -> Vec<String> {
-    let mut routes: Vec<_> = planned
-        .routes
-        .iter()
-        .filter(|route| route.family() == family)
-        .collect();
+fn route_lines(part: &Planned) -> Vec<String> {
+    let mut routes: Vec<_> = part.routes.iter().collect();
     routes.sort_by_key(|route| (route.via.is_some(), route.table == MAIN));
     routes.into_iter().map(route_line).collect()
 }
@@ -259,13 +259,8 @@ fn route_line(route: &Route) -> String {
     route.to_string().replacen(" onlink", "", 1)
 }
 
-fn rule_lines(planned: &Planned, family: Family) -> Vec<String> {
-    planned
-        .rules
-        .iter()
-        .filter(|rule| rule.family == family)
-        .map(ToString::to_string)
-        .collect()
+fn rule_lines(part: &Planned) -> Vec<String> {
+    part.rules.iter().map(ToString::to_string).collect()
 }
 
 /// A whole, static ifcfg file for an ENI that nobody else configures.
@@ -341,18 +336,33 @@ fn alias(planned: &Planned, name: &str, lines: &[String]) -> File {
 
 /// Without the switch for sysctls, ifup would run ifup-ipv6 for the alias, too, and overwrite what the owner's file
 /// wants of router advertisements with the defaults.
-fn alias_lines(ip: IpAddr) -> Vec<String> {
-    let words = format!(
-        "IPADDR={ip} PREFIX=32 NO_ALIASROUTING=yes ARPCHECK=no ARPUPDATE=no IPV6_SET_SYSCTLS=no"
-    );
-    words.split(' ').map(str::to_owned).collect()
+fn ipv4_alias(part: &Planned, name: &str, rendering: &mut Rendering) {
+    if name.len() > LABEL_LEN {
+        let why = format!("the kernel takes no label as long as `{name}`");
+        return rendering.limit(part, why);
+    }
+    let words = |ip: IpAddr| {
+        format!(
+            "IPADDR={ip} PREFIX=32 NO_ALIASROUTING=yes ARPCHECK=no ARPUPDATE=no IPV6_SET_SYSCTLS=no"
+        )
+    };
+    let lines = part
+        .addresses
+        .iter()
+        .map(|address| words(address.net.addr()).replace(' ', "\n"));
+    rendering.add(alias(part, name, &lines.collect::<Vec<_>>()), part);
 }
 
-fn ipv6_alias_lines(addresses: &[IpAddr]) -> Vec<String> {
+fn ipv6_alias_lines(part: &Planned) -> Vec<String> {
     let mut lines: Vec<String> = ["IPV6INIT=yes", "IPV6_SET_SYSCTLS=no"]
         .map(str::to_owned)
         .into();
-    lines.extend(ipv6_addresses(addresses));
+    let ips: Vec<_> = part
+        .addresses
+        .iter()
+        .map(|address| address.net.addr())
+        .collect();
+    lines.extend(ipv6_addresses(&ips));
     lines
 }
 

@@ -142,7 +142,7 @@ fn the_primary_keeps_its_owner_and_gets_aliases_routes_and_rules() {
         "10.0.0.0/20 dev eth0 scope link src 10.0.0.10 table 10000\nthrow 10.0.3.16/28 table 10000\n\
          10.1.0.0/20 via 10.0.0.1 dev eth0 src 10.0.0.10 table 10000\n"
     );
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
 }
 
 #[test]
@@ -163,9 +163,11 @@ fn a_primary_that_no_ifcfg_file_configures_is_the_boot_service_s() {
     let rendering = render(&[], vec![guest::primary()]);
     assert_eq!(names(&rendering), [""; 0]);
     assert!(
-        rendering.notes[0].contains("no ifcfg file configures it"),
+        rendering.limits[0]
+            .1
+            .contains("no ifcfg file configures it"),
         "{:?}",
-        rendering.notes
+        rendering.limits
     );
 }
 
@@ -187,7 +189,7 @@ fn a_foreign_dhcp_owner_of_a_secondary_stays_and_lacks_only_the_secondary_addres
         ]
     );
     assert!(body(&rendering, "ifcfg-eth1:0").starts_with("DEVICE=eth1:0\nIPADDR=10.0.0.21\n"));
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
 }
 
 #[test]
@@ -204,7 +206,7 @@ fn an_owner_found_by_its_hardware_address_keeps_what_it_has() {
         body(&rendering, "ifcfg-eth1:2"),
         "DEVICE=eth1:2\nIPV6INIT=yes\nIPV6_SET_SYSCTLS=no\nIPV6ADDR=2001:db8:0:a::200/128\n"
     );
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
 }
 
 #[test]
@@ -241,9 +243,8 @@ fn a_second_alias_file_for_ipv6_would_break_the_first() {
             "rule6-eth1"
         ]
     );
-    let note = "eth1 (eni-1): its IPv6 addresses are left to the boot service, because ifup takes one alias file for \
-                IPv6, and /etc/sysconfig/network-scripts/ifcfg-eth1:6 is there";
-    assert_eq!(rendering.notes, [note]);
+    let note = "ifup takes one alias file for IPv6, and /etc/sysconfig/network-scripts/ifcfg-eth1:6 is there";
+    assert_eq!(rendering.limits, [("eth1".into(), note.to_owned())]);
 }
 
 #[test]
@@ -265,9 +266,11 @@ fn a_name_too_long_for_a_label_is_noted() {
     eni.dev = "enp0s31f6np0v1".into();
     let rendering = render(&[("ifcfg-enp0s31f6np0v1", "BOOTPROTO=dhcp\n")], vec![eni]);
     assert!(
-        rendering.notes[0].contains("no label as long as `enp0s31f6np0v1:0`"),
+        rendering.limits[0]
+            .1
+            .contains("no label as long as `enp0s31f6np0v1:0`"),
         "{:?}",
-        rendering.notes
+        rendering.limits
     );
 }
 

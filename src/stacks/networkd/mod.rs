@@ -15,11 +15,12 @@ pub mod unit;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::files::{Disk, File};
-use crate::net::{Dev, Link, Route, Rule};
+use crate::files::Disk;
+use crate::net::{Dev, Link};
 use crate::plan::Planned;
 use crate::stacks::networkd::nic::Nic;
-use crate::stacks::stack::{Finding, Renderer, Rendering, Share, Stack, note};
+use crate::stacks::rendering::{Renderer, Rendering, Share, rules};
+use crate::stacks::stack::{Finding, Stack};
 use read::Unit;
 
 /// The program that configures links, for netplan, too.
@@ -30,6 +31,7 @@ pub static STACK: Stack = Stack {
     name: "networkd",
     folders: &[hold::FOLDER, unit::FOLDER],
     program: PROGRAM,
+    primary_last: true,
     runs_host: |disk| Ok(Finding::by(disk, detect::STATE)),
     witness: |host| Ok(Box::new(detect::Records(host))),
     read: |disk, links| Ok(Some(Box::new(Networkd::read(disk, links)?))),
@@ -111,42 +113,29 @@ impl Networkd {
 
     fn add(&self, planned: &Planned, place: &Result<Place, String>, rendering: &mut Rendering) {
         match place {
-            Ok(place) => {
-                if !planned.eni.primary {
-                    rendering
-                        .units
-                        .insert(planned.dev.clone(), place.unit.clone());
-                }
-                rendering
-                    .complete
-                    .extend(place.owner.is_none().then(|| planned.dev.clone()));
-                rendering.files.extend(self.file(planned, place));
+            Ok(place) => self.put(planned, place, rendering),
+            Err(why) => {
+                rendering.limit(planned, why.clone());
+                rendering.leave_to_owner(planned);
             }
-            Err(why) => rendering.notes.push(note(planned, "networkd", why)),
         }
     }
 
     /// All of the ENI's own, also what its owner has: see netplan.
-    fn file(&self, planned: &Planned, place: &Place) -> Option<File> {
-        let whole = planned.without_owner();
-        let planned = if place.owner.is_none() {
-            &whole
+    fn put(&self, planned: &Planned, place: &Place, rendering: &mut Rendering) {
+        if !planned.eni.primary {
+            let unit = place.unit.clone();
+            rendering.units.insert(planned.dev.clone(), unit);
+        }
+        if place.owner.is_some() {
+            rendering.leave_to_owner(planned);
+            unit::add_to(planned, &place.unit, rendering);
         } else {
-            planned
-        };
-        let addresses: Vec<_> = planned.addresses.iter().collect();
-        let routes: Vec<&Route> = planned.routes.iter().collect();
-        let rules: Vec<&Rule> = planned.rules.iter().collect();
-        match place.owner {
-            Some(_) => unit::drop_in(
-                planned,
-                &place.unit,
-                &unit::additions(&addresses, &routes, &rules),
-            ),
-            None => {
-                let text = self.head(planned) + &unit::routes(&routes) + &unit::rules(&rules);
-                Some(unit::file(planned, &place.unit, &text))
-            }
+            let whole = planned.without_owner();
+            let text =
+                self.head(&whole) + &unit::routes(&whole.routes) + &unit::rules(&whole.rules);
+            rendering.complete(planned);
+            rendering.add(unit::file(planned, &place.unit, &text), &whole);
         }
     }
 
@@ -158,11 +147,10 @@ impl Networkd {
         } else {
             "MACAddress"
         };
-        let addresses: Vec<_> = planned.addresses.iter().collect();
         format!(
             "[Match]\n{key}={}\n[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n{}",
             planned.eni.mac,
-            unit::addresses(&addresses)
+            unit::addresses(&planned.addresses)
         )
     }
 }
@@ -212,23 +200,12 @@ impl Renderer for Networkd {
             );
         }
         if let (Some(planned), Some(host)) = (share.rules_of, host) {
-            let rules: Vec<_> = planned.rules.iter().collect();
-            rendering
-                .files
-                .extend(unit::drop_in(planned, &host.unit, &unit::rules(&rules)));
+            unit::add_to(&rules(planned), &host.unit, &mut rendering);
         }
         others
             .into_iter()
             .for_each(|(planned, place)| self.add(planned, place, &mut rendering));
         rendering
-    }
-
-    fn holds_rules(&self, planned: &Planned) -> bool {
-        !planned.eni.primary && self.place(planned).is_ok()
-    }
-
-    fn holds_routes(&self, primary: &Planned) -> bool {
-        self.place(primary).is_ok()
     }
 }
 

@@ -140,7 +140,7 @@ fn an_eni_that_nobody_or_a_catch_all_owns_gets_a_complete_file_that_sorts_first(
             rendering.units,
             [("eth1".into(), "10-eniroute-eth1.network".to_owned())].into()
         );
-        assert_eq!(rendering.notes, [""; 0]);
+        assert_eq!(rendering.limits, []);
     }
 }
 
@@ -174,7 +174,9 @@ fn the_name_sorts_before_the_catch_all_that_wins() {
     let rendering = render(&[("00-all.network", all)], vec![guest::eth1()]);
     assert!(
         rendering.files.is_empty()
-            && rendering.notes[0].contains("no name of ours sorts before 00-all.network")
+            && rendering.limits[0]
+                .1
+                .contains("no name of ours sorts before 00-all.network")
     );
 }
 
@@ -228,7 +230,7 @@ fn the_primary_adds_to_its_own_file_and_its_rules_to_a_complete_secondary_s() {
         .map(rule)
         .concat();
     assert_eq!(body(&rendering, expected[1]), rules);
-    assert_eq!(rendering.notes, [""; 0]);
+    assert_eq!(rendering.limits, []);
 }
 
 #[test]
@@ -240,12 +242,11 @@ fn nothing_of_the_primary_s_goes_into_a_file_that_others_share() {
         "10-eniroute-eth2.network",
     ];
     assert_eq!(paths(&rendering), expected);
-    let note = "eth0 (eni-0) is not wholly in networkd's files: no file is its alone, and the primary never changes \
-                owner; the boot service does the rest";
-    assert_eq!(rendering.notes, [note]);
+    let note = "no file is its alone, and the primary never changes owner";
+    assert_eq!(rendering.limits, [("eth0".into(), note.to_owned())]);
     let alone = render(&[DHCP_ETH0], vec![guest::primary()]);
     assert_eq!(
-        (paths(&alone), alone.notes.len()),
+        (paths(&alone), alone.limits.len()),
         (vec!["20-dhcp.network.d/60-eniroute-eth0.conf"], 0)
     );
     let text = body(&alone, "20-dhcp.network.d/60-eniroute-eth0.conf");

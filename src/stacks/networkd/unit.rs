@@ -10,6 +10,7 @@ use crate::net::{Address, Family, IPV6_METRIC, MAIN, Route, RouteKind, Rule};
 use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::networkd::hold;
+use crate::stacks::rendering::Rendering;
 
 pub const FOLDER: &str = "/etc/systemd/network";
 
@@ -24,15 +25,22 @@ pub fn file(planned: &Planned, unit: &str, text: &str) -> File {
     }
 }
 
-/// One ENI's additions to `unit`; none when there is nothing to add. A drop-in does nothing without its unit, so
+/// Adds this part of an ENI to `unit`, whatever that says already; no file when there is nothing to add. A drop-in does nothing without its unit, so
 /// it cannot take an interface over when its owner's file goes.
-pub fn drop_in(planned: &Planned, unit: &str, text: &str) -> Option<File> {
-    let path = Path::new(FOLDER).join(format!("{unit}.d/60-eniroute-{}.conf", planned.dev));
-    (!text.is_empty()).then(|| File {
-        path,
-        mode: MODE,
-        text: marker::marker(planned) + text,
-    })
+pub fn add_to(part: &Planned, unit: &str, rendering: &mut Rendering) {
+    let text = additions(part);
+    let path = Path::new(FOLDER).join(format!("{unit}.d/60-eniroute-{}.conf", part.dev));
+    if !text.is_empty() {
+        let text = marker::marker(part) + &text;
+        rendering.add(
+            File {
+                path,
+                mode: MODE,
+                text,
+            },
+            part,
+        );
+    }
 }
 
 /// The unit that a file in one of networkd's folders is, or adds to; `None` for any other file.
@@ -46,36 +54,37 @@ pub fn unit_of_path(path: &Path) -> Option<&str> {
     unit.ends_with(".network").then_some(unit)
 }
 
-/// `Address=` lines of a `[Network]` section.
-pub fn addresses(addresses: &[&Address]) -> String {
-    addresses
-        .iter()
-        .map(|address| format!("Address={}\n", address.net))
-        .collect()
-}
-
-/// Sections that add to whatever the unit says already; empty when there is nothing to add.
-pub fn additions(addresses: &[&Address], routes: &[&Route], rules: &[&Rule]) -> String {
-    let head = if addresses.is_empty() {
+fn additions(part: &Planned) -> String {
+    let head = if part.addresses.is_empty() {
         ""
     } else {
         "[Network]\n"
     };
-    head.to_owned() + &self::addresses(addresses) + &self::routes(routes) + &self::rules(rules)
+    [
+        head,
+        &addresses(&part.addresses),
+        &routes(&part.routes),
+        &rules(&part.rules),
+    ]
+    .concat()
 }
 
-pub fn routes(routes: &[&Route]) -> String {
-    routes
-        .iter()
-        .map(|route| section("Route", &route_keys(route)))
-        .collect()
+/// `Address=` lines of a `[Network]` section.
+pub fn addresses(addresses: &[Address]) -> String {
+    let line = |address: &Address| format!("Address={}\n", address.net);
+    addresses.iter().map(line).collect()
 }
 
-pub fn rules(rules: &[&Rule]) -> String {
-    rules
-        .iter()
-        .map(|rule| section("RoutingPolicyRule", &rule_keys(rule)))
-        .collect()
+/// `[Route]` sections.
+pub fn routes(routes: &[Route]) -> String {
+    let section = |route| section("Route", &route_keys(route));
+    routes.iter().map(section).collect()
+}
+
+/// `[RoutingPolicyRule]` sections.
+pub fn rules(rules: &[Rule]) -> String {
+    let section = |rule| section("RoutingPolicyRule", &rule_keys(rule));
+    rules.iter().map(section).collect()
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.

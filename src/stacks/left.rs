@@ -1,0 +1,93 @@
+//! What is left to the boot service: the plan without what files hold, for every kind of object. Pure.
+
+use crate::object::{Kind, Object};
+use crate::plan::{Desired, Planned};
+use crate::stacks::rendering::Rendering;
+
+/// Why the boot service has to do something, and what it is.
+struct Note {
+    why: String,
+    /// Whose it is.
+    names: Vec<String>,
+    kinds: Vec<Kind>,
+}
+
+/// One sentence for each reason why files do not hold something of `desired`.
+pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
+    let mut notes: Vec<Note> = Vec::new();
+    let host = ("this host".to_owned(), desired.host.clone(), Vec::new());
+    let enis = desired.enis.iter().map(|planned| {
+        let name = format!("{} ({})", planned.dev, planned.eni.id);
+        (
+            name,
+            objects(planned, renderings),
+            reasons(planned, renderings),
+        )
+    });
+    for (name, objects, why) in [host].into_iter().chain(enis) {
+        let left = objects.iter().filter(|object| !is_held(object, renderings));
+        let kinds: Vec<Kind> = left.map(Object::kind).collect();
+        if !kinds.is_empty() {
+            add(&mut notes, name, sentence(&why), kinds);
+        }
+    }
+    notes.iter().map(text).collect()
+}
+
+/// Every object of an ENI. Where its whole definition is ours, no owner is left that keeps a route.
+fn objects(planned: &Planned, renderings: &[Rendering]) -> Vec<Object> {
+    let mut all = renderings.iter().flat_map(|rendering| &rendering.complete);
+    if all.any(|dev| *dev == planned.dev) {
+        planned.without_owner().objects().collect()
+    } else {
+        planned.objects().collect()
+    }
+}
+
+fn is_held(object: &Object, renderings: &[Rendering]) -> bool {
+    renderings
+        .iter()
+        .any(|rendering| rendering.holds.contains(object) || rendering.owned.contains(object))
+}
+
+fn reasons<'a>(planned: &Planned, renderings: &'a [Rendering]) -> Vec<&'a str> {
+    let limits = renderings.iter().flat_map(|rendering| &rendering.limits);
+    limits
+        .filter(|(dev, _)| *dev == planned.dev)
+        .map(|(_, why)| why.as_str())
+        .collect()
+}
+
+fn sentence(reasons: &[&str]) -> String {
+    if reasons.is_empty() {
+        "no file can hold it".to_owned()
+    } else {
+        reasons.join(", and because ")
+    }
+}
+
+/// What has the same reason is one note.
+fn add(notes: &mut Vec<Note>, name: String, why: String, kinds: Vec<Kind>) {
+    match notes.iter_mut().find(|note| note.why == why) {
+        Some(note) => {
+            note.names.push(name);
+            note.kinds.extend(kinds);
+        }
+        None => notes.push(Note {
+            why,
+            names: vec![name],
+            kinds,
+        }),
+    }
+}
+
+/// `eth1 (eni-1), eth2 (eni-2): 3 routes are left to the boot service, because ...`
+fn text(note: &Note) -> String {
+    format!(
+        "{}: {} {} left to the boot service, because {}",
+        note.names.join(", "),
+        Kind::tally(note.kinds.iter().copied()),
+        if note.kinds.len() == 1 { "is" } else { "are" },
+        note.why
+    )
+}

@@ -1,0 +1,125 @@
+//! What a stack's renderer gets, and what it returns: files, the objects that these bring up at a boot, and why they do
+//! not hold the others. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::files::File;
+use crate::net::Dev;
+use crate::object::Object;
+use crate::plan::{Desired, Planned};
+
+/// One stack's share of the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Share<'a> {
+    /// The ENIs whose interfaces the stack runs, the primary one first.
+    pub enis: Vec<&'a Planned>,
+    /// The primary ENI, whichever stack runs it, where this stack is to hold its rules: they are global.
+    pub rules_of: Option<&'a Planned>,
+}
+
+impl<'a> Share<'a> {
+    /// Everything, where one stack runs the whole host.
+    pub fn whole(desired: &'a Desired) -> Self {
+        Self {
+            enis: desired.enis.iter().collect(),
+            rules_of: primary_with_rules(desired),
+        }
+    }
+
+    /// `planned` with those rules that its own files are to hold: a secondary ENI's its own, and the primary's,
+    /// too, if it is the one that `carries` them.
+    pub fn with_rules(&self, planned: &Planned, carries: bool) -> Planned {
+        let own = planned.rules.iter().filter(|_| !planned.eni.primary);
+        let guests = self
+            .rules_of
+            .iter()
+            .filter(|_| carries)
+            .flat_map(|guest| &guest.rules);
+        Planned {
+            rules: own.chain(guests).cloned().collect(),
+            ..planned.clone()
+        }
+    }
+}
+
+/// The primary ENI, if it has rules.
+pub fn primary_with_rules(desired: &Desired) -> Option<&Planned> {
+    desired
+        .enis
+        .iter()
+        .find(|planned| planned.eni.primary && !planned.rules.is_empty())
+}
+
+/// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
+pub trait Renderer {
+    /// Every file of ours for `share`, each with one ENI's name in its first line ([`crate::stacks::marker::marker`]).
+    fn render(&self, share: &Share) -> Rendering;
+}
+
+/// What a renderer has to say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rendering {
+    pub files: Vec<File>,
+    /// The objects that the files bring up at a boot. What is in neither this nor `owned` is left to the boot service.
+    pub holds: BTreeSet<Object>,
+    /// Objects whose place is a file of somebody else's, which brings them up at a boot, or lacks what a note names.
+    pub owned: BTreeSet<Object>,
+    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
+    pub units: BTreeMap<Dev, String>,
+    /// Interfaces whose whole definition is ours: no owner is left that keeps anything of theirs.
+    pub complete: BTreeSet<Dev>,
+    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
+    pub catch_all: Option<String>,
+    /// Why the files do not hold all of an ENI: its interface, and the reason, as it follows "because".
+    pub limits: Vec<(Dev, String)>,
+}
+
+impl Rendering {
+    /// Adds a file, which has the addresses, routes and rules of `part`.
+    pub fn add(&mut self, file: File, part: &Planned) {
+        self.files.push(file);
+        self.holds.extend(part.objects().filter(Object::is_lasting));
+    }
+
+    /// The whole definition of this ENI's interface is ours.
+    pub fn complete(&mut self, planned: &Planned) {
+        self.complete.insert(planned.dev.clone());
+        self.hold_link(planned);
+    }
+
+    /// The files bring the link of this ENI up, with its settings.
+    pub fn hold_link(&mut self, planned: &Planned) {
+        self.holds.extend(link(planned));
+    }
+
+    /// The definition of this ENI's interface is its owner's, who brings the link up.
+    pub fn leave_to_owner(&mut self, planned: &Planned) {
+        self.owned.extend(link(planned));
+    }
+
+    /// The files do not hold all of this ENI.
+    pub fn limit(&mut self, planned: &Planned, why: String) {
+        self.limits.push((planned.dev.clone(), why));
+    }
+}
+
+/// The state and the settings of the link.
+fn link(planned: &Planned) -> impl Iterator<Item = Object> {
+    planned.objects().filter(|object| !object.is_lasting())
+}
+
+/// The part of an ENI that `keep` takes of its addresses, routes and rules.
+pub fn part(planned: &Planned, keep: &dyn Fn(&Object) -> bool) -> Planned {
+    let mut part = planned.clone();
+    part.addresses
+        .retain(|address| keep(&Object::Address(address.clone())));
+    part.routes
+        .retain(|route| keep(&Object::Route(route.clone())));
+    part.rules.retain(|rule| keep(&Object::Rule(rule.clone())));
+    part
+}
+
+/// The rules of an ENI alone.
+pub fn rules(planned: &Planned) -> Planned {
+    part(planned, &|object| matches!(object, Object::Rule(_)))
+}
