@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod code;
 pub mod commands;
 pub mod config;
 pub mod conflicts;

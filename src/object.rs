@@ -1,15 +1,20 @@
-//! What the kernel holds as a whole, and what changes it: in `ip` notation.
+//! What eniroute makes in the kernel, kind by kind, and what the kernel holds as a whole. All that depends on the kind of
+//! an object, but for the netlink of it, is asked here: each method matches the kinds in full, and nothing else in
+//! eniroute does, so that the compiler names here what a new kind has to answer.
 
+mod change;
 mod index;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::code::Code;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Dev, Family, Link, Route, Rule};
+use crate::net::{Address, Dev, Family, Link, MAIN, Route, Rule, link};
+pub use change::Change;
 pub use index::Index;
 
 /// What eniroute makes or takes away.
@@ -20,9 +25,40 @@ pub enum Object {
     Sysctl(Sysctl),
     /// The link is administratively up.
     LinkUp(Dev),
+    /// An address is on its link.
     Address(Address),
+    /// A route is in its table.
     Route(Route),
+    /// A rule is there.
     Rule(Rule),
+}
+
+/// A kind of object: its place among the others, its name, and the name of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind(u8, &'static str, &'static str);
+
+/// What in the kernel serves as well as an object that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Equal<'a> {
+    /// The very same one alone.
+    Itself,
+    /// The same IP address on the same link, with whatever prefix length.
+    Ip(&'a Address),
+    /// Whatever route has its place: in main, somebody else's does.
+    Place(&'a Route),
+    /// The value, where the kernel has such a setting.
+    Value(&'a Sysctl),
+}
+
+/// Of what the kernel holds one only: what comes there takes the place of what was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place<'a> {
+    /// A setting.
+    Setting(&'a Key),
+    /// [`Route::key`].
+    Route((u32, IpNet, u32)),
+    /// The object's own, which no other one can take.
+    Own(&'a Object),
 }
 
 impl Object {
@@ -35,6 +71,22 @@ impl Object {
             Self::Route(route) => route.dev.as_ref(),
             Self::Rule(_) => None,
         }
+    }
+
+    /// The same on the interface `dev`; what is on none stays so.
+    pub fn on(&self, dev: &Dev) -> Self {
+        let mut moved = self.clone();
+        let place = match &mut moved {
+            Self::Sysctl(sysctl) => sysctl.key.dev.as_mut(),
+            Self::LinkUp(dev) => Some(dev),
+            Self::Address(address) => Some(&mut address.dev),
+            Self::Route(route) => route.dev.as_mut(),
+            Self::Rule(_) => None,
+        };
+        if let Some(place) = place {
+            place.clone_from(dev);
+        }
+        moved
     }
 
     /// What people call one and several of its kind, in the order in which they are made.
@@ -66,11 +118,103 @@ impl Object {
         }
     }
 
+    /// It belongs to no ENI, whoever made it.
+    pub fn is_of_host(&self) -> bool {
+        match self {
+            Self::Sysctl(sysctl) => sysctl.key.dev.is_none(),
+            Self::LinkUp(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_) => false,
+        }
+    }
+
+    /// What serves as well as it.
+    pub fn equal(&self) -> Equal<'_> {
+        match self {
+            Self::Sysctl(sysctl) => Equal::Value(sysctl),
+            Self::Address(address) => Equal::Ip(address),
+            Self::Route(route) if route.table == MAIN => Equal::Place(route),
+            Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => Equal::Itself,
+        }
+    }
+
+    /// The place that it has, or would take.
+    pub fn place(&self) -> Place<'_> {
+        match self {
+            Self::Sysctl(sysctl) => Place::Setting(&sysctl.key),
+            Self::Route(route) => Place::Route(route.key()),
+            Self::LinkUp(_) | Self::Address(_) | Self::Rule(_) => Place::Own(self),
+        }
+    }
+
+    /// The `ip` or `sysctl` command that makes it, ready to paste.
+    pub(crate) fn add_command(&self) -> String {
+        match self {
+            Self::Sysctl(sysctl) => sysctl.add_command(),
+            Self::LinkUp(dev) => link::command(dev, "up"),
+            Self::Address(address) => address.add_command(),
+            Self::Route(route) => route.add_command(),
+            Self::Rule(rule) => rule.add_command(),
+        }
+    }
+
+    /// The command that takes it away.
+    pub(crate) fn remove_command(&self) -> String {
+        match self {
+            Self::Sysctl(sysctl) => sysctl.remove_command(),
+            Self::LinkUp(dev) => link::command(dev, "down"),
+            Self::Address(address) => address.remove_command(),
+            Self::Route(route) => route.remove_command(),
+            Self::Rule(rule) => rule.remove_command(),
+        }
+    }
+
+    /// What is found where the ENI on the interface `dev` lacks it.
+    pub fn absence(&self, dev: &Dev) -> (Code, String) {
+        match self {
+            Self::Sysctl(Sysctl { key, value, .. }) => {
+                (Code::R9, format!("the setting {key} is not {value}"))
+            }
+            Self::LinkUp(_) => (Code::L3, format!("{dev} is down")),
+            Self::Address(Address { net, .. }) => (
+                Code::A1,
+                format!("{dev} lacks {}, which EC2 has assigned", net.addr()),
+            ),
+            Self::Route(route) => (Code::R4, format!("{dev} lacks the route `{route}`")),
+            Self::Rule(rule) => (Code::R2, format!("{dev} lacks the rule `{rule}`")),
+        }
+    }
+
+    /// The same, knowing what it takes the place of: a setting is put back when it goes.
+    pub fn over(self, observed: &Observed) -> Self {
+        match self {
+            Self::Sysctl(sysctl) => {
+                let before = observed.sysctls.get(&sysctl.key).cloned();
+                Self::Sysctl(Sysctl { before, ..sysctl })
+            }
+            Self::LinkUp(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_) => self,
+        }
+    }
+
     /// The address that it is.
     pub fn address(&self) -> Option<&Address> {
         match self {
             Self::Address(address) => Some(address),
             Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
+        }
+    }
+
+    /// The route that it is.
+    pub fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Route(route) => Some(route),
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Address(_) | Self::Rule(_) => None,
+        }
+    }
+
+    /// The rule that it is.
+    pub fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Rule(rule) => Some(rule),
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Address(_) | Self::Route(_) => None,
         }
     }
 
@@ -95,10 +239,6 @@ fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sysctl, D::Error
         Written::Sysctl(sysctl) => sysctl,
     })
 }
-
-/// A kind of object: its place among the others, its name, and the name of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kind(u8, &'static str, &'static str);
 
 impl Kind {
     const ROUTE: Self = Self(3, "route", "routes");
@@ -136,6 +276,22 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Everything that is there and that eniroute could have made.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        let up = self.links.iter().filter(|link| link.up);
+        let links = up.map(|link| Object::LinkUp(link.name.clone()));
+        let addresses = self.addresses.iter().cloned().map(Object::Address);
+        let routes = self.routes.iter().cloned().map(Object::Route);
+        let rules = self.rules.iter().cloned().map(Object::Rule);
+        let sysctls = self.sysctls.iter();
+        let sysctls = sysctls.map(|(key, value)| Object::Sysctl(Sysctl::new(key.clone(), value)));
+        links
+            .chain(addresses)
+            .chain(routes)
+            .chain(rules)
+            .chain(sysctls)
+    }
+
     /// A DHCPv6 client runs on this interface: it is bound to the link-local address there, or to none.
     pub fn has_dhcpv6_client(&self, dev: &Dev) -> bool {
         let is_on_dev = |ip: IpAddr| {
@@ -153,127 +309,5 @@ impl Observed {
         self.expiring
             .keys()
             .any(|address| address.dev == *dev && address.net.addr() == ip)
-    }
-}
-
-/// One change of the kernel's state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Change {
-    Add(Object),
-    /// Takes the place of the route with the same [`Route::key`], in one step.
-    Replace {
-        old: Route,
-        new: Route,
-    },
-    Remove(Object),
-}
-
-impl Change {
-    /// The interface that it is about.
-    pub fn dev(&self) -> Option<&Dev> {
-        match self {
-            Self::Add(object) | Self::Remove(object) => object.dev(),
-            Self::Replace { new, .. } => new.dev.as_ref(),
-        }
-    }
-
-    /// The setting that it is about.
-    pub fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Add(object) | Self::Remove(object) => object.sysctl().map(|sysctl| &sysctl.key),
-            Self::Replace { .. } => None,
-        }
-    }
-
-    /// What it is about.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Add(object) | Self::Remove(object) => object.kind(),
-            Self::Replace { .. } => Kind::ROUTE,
-        }
-    }
-
-    /// The change that takes this one back.
-    pub fn inverse(&self) -> Self {
-        match self {
-            Self::Add(object) => Self::Remove(object.clone()),
-            Self::Remove(object) => Self::Add(object.clone()),
-            Self::Replace { old, new } => Self::Replace {
-                old: new.clone(),
-                new: old.clone(),
-            },
-        }
-    }
-}
-
-impl fmt::Display for Change {
-    /// The `ip` command that does the same, ready to paste.
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (verb, object) = match self {
-            Self::Add(object) => ("add", object),
-            Self::Remove(object) => ("del", object),
-            Self::Replace { new, .. } => {
-                return write!(f, "ip {} route replace {new:#}", new.family().flag());
-            }
-        };
-        let adding = verb == "add";
-        match object {
-            Object::Sysctl(Sysctl { key, value, .. }) if adding => {
-                write!(f, "sysctl -qw {key}={}", quoted(value))
-            }
-            Object::Sysctl(Sysctl {
-                key,
-                before: Some(before),
-                ..
-            }) => {
-                write!(f, "sysctl -qw {key}={}", quoted(before))
-            }
-            Object::Sysctl(Sysctl {
-                key, before: None, ..
-            }) => {
-                write!(
-                    f,
-                    "sysctl -qw {key}=\"$(sysctl -n {})\"",
-                    key.of_new_links()
-                )
-            }
-            Object::LinkUp(dev) => {
-                write!(
-                    f,
-                    "ip link set dev {dev} {}",
-                    if adding { "up" } else { "down" }
-                )
-            }
-            Object::Address(address) => {
-                let v6 = address.net.addr().is_ipv6();
-                let flags = if adding && v6 {
-                    " nodad noprefixroute"
-                } else {
-                    ""
-                };
-                let family = Family::of(address.net.addr()).flag();
-                // One that is there may have an end, which goes by that.
-                let verb = if adding { "replace" } else { verb };
-                write!(f, "ip {family} address {verb} {address}{flags}")
-            }
-            Object::Route(route) if adding => {
-                write!(f, "ip {} route add {route:#}", route.family().flag())
-            }
-            Object::Route(route) => write!(f, "ip {} route del {route}", route.family().flag()),
-            Object::Rule(rule) => {
-                let proto = if adding { " protocol static" } else { "" };
-                write!(f, "ip {} rule {verb} {rule}{proto}", rule.family.flag())
-            }
-        }
-    }
-}
-
-/// As a shell takes it for one word.
-fn quoted(value: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+".contains(c);
-    if value.chars().all(is_plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
     }
 }

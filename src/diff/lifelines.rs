@@ -36,12 +36,8 @@ pub fn lost_lifeline<'a>(
     done: &[Change],
 ) -> Option<&'a Object> {
     let present = Index::new(after);
-    let stands = |object: &Object| match object {
-        Object::Route(route) => after.routes.iter().any(|now| keeps_ways(now, route, dev)),
-        Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Rule(_) => {
-            present.has(object)
-        }
-    };
+    let keeps = |route: &Route| after.routes.iter().any(|now| keeps_ways(now, route, dev));
+    let stands = |object: &Object| object.route().map_or_else(|| present.has(object), keeps);
     lifelines
         .iter()
         .find(|object| !stands(object) && !done.contains(&Change::Remove((*object).clone())))

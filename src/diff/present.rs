@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use super::Scope;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Dev, Link, MAIN, Route};
-use crate::object::{Change, Index, Object, Observed};
+use crate::net::{Address, Dev, Link, Route};
+use crate::object::{Change, Equal, Index, Object, Observed};
 
 /// Nobody renews an IPv6 address that has so many seconds left: EC2's leases last for 450, and are renewed every 70.
 const NOT_RENEWED: u32 = 120;
@@ -16,7 +16,7 @@ const NOT_RENEWED: u32 = 120;
 /// What the kernel holds, by what a wanted object has to be compared with.
 pub(super) struct Present<'a> {
     observed: &'a Observed,
-    pub(super) index: Index<'a>,
+    pub(super) index: Index,
     /// Addresses that stay.
     ips: BTreeSet<(&'a Dev, IpAddr)>,
     /// Several where somebody appended one.
@@ -74,18 +74,19 @@ impl<'a> Present<'a> {
             .find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
     }
 
-    /// It has to be made. In main, a route that is somebody else's does as well, even at a metric of ours.
+    /// It has to be made: nothing that is there serves as well.
     pub(super) fn lacks(&self, object: &Object) -> bool {
-        match object {
-            // An address that is there with another prefix length is present.
-            Object::Address(address) => !self.ips.contains(&ip(address)),
-            Object::Route(route) if route.table == MAIN => self.rivals(route).is_empty(),
-            Object::Sysctl(sysctl) => {
-                let is_there = self.observed.sysctls.contains_key(&sysctl.key);
-                is_there && !self.index.has(object) && !self.is_owners_choice(&sysctl.key)
-            }
-            Object::Route(_) | Object::LinkUp(_) | Object::Rule(_) => !self.index.has(object),
+        match object.equal() {
+            Equal::Itself => !self.index.has(object),
+            Equal::Ip(address) => !self.ips.contains(&ip(address)),
+            Equal::Place(route) => self.rivals(route).is_empty(),
+            Equal::Value(sysctl) => self.lacks_value(sysctl),
         }
+    }
+
+    fn lacks_value(&self, sysctl: &Sysctl) -> bool {
+        let present = self.observed.sysctls.get(&sysctl.key);
+        present.is_some_and(|value| *value != sysctl.value) && !self.is_owners_choice(&sysctl.key)
     }
 
     /// A link that is up has an owner, which may want router advertisements; where IPv6 is off, there are none.
@@ -96,31 +97,28 @@ impl<'a> Present<'a> {
 
     /// An address that has an end by now is a DHCP client's: what we add has none.
     pub(super) fn is_leased(&self, object: &Object) -> bool {
-        matches!(object, Object::Address(address) if self.observed.expiring.contains_key(address))
+        let address = object.address();
+        address.is_some_and(|address| self.observed.expiring.contains_key(address))
     }
 
     /// The change that makes `object` so, if any is needed.
     pub(super) fn addition(&self, object: Object, scope: &Scope) -> Option<Change> {
-        match object {
-            Object::Route(new)
-                if self.index.has_route(&new) || self.foreign_rival(&new, scope).is_some() =>
-            {
-                None
-            }
-            Object::Route(new) => Some(match self.rivals(&new).first() {
-                Some(old) => Change::Replace {
-                    old: (*old).clone(),
-                    new,
-                },
-                None => Change::Add(Object::Route(new)),
-            }),
-            object if !self.lacks(&object) => None,
-            Object::Sysctl(new) => {
-                let before = self.observed.sysctls.get(&new.key).cloned();
-                Some(Change::Add(Object::Sysctl(Sysctl { before, ..new })))
-            }
-            Object::Address(_) | Object::LinkUp(_) | Object::Rule(_) => Some(Change::Add(object)),
+        if let Some(route) = object.route() {
+            return self.route_addition(route, scope);
         }
+        self.lacks(&object)
+            .then(|| Change::Add(object.over(self.observed)))
+    }
+
+    fn route_addition(&self, new: &Route, scope: &Scope) -> Option<Change> {
+        if self.index.has_route(new) || self.foreign_rival(new, scope).is_some() {
+            return None;
+        }
+        let new = new.clone();
+        Some(match self.rivals(&new).first().copied().cloned() {
+            Some(old) => Change::Replace { old, new },
+            None => Change::Add(Object::Route(new)),
+        })
     }
 }
 

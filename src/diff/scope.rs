@@ -45,7 +45,7 @@ impl Scope {
             .enis
             .iter()
             .any(|planned| planned.eni.mac == mac && !planned.eni.primary);
-        let is_of_others = matches!(object, Object::Route(route) if route.table != MAIN);
+        let is_of_others = object.route().is_some_and(|route| route.table != MAIN);
         let is_told = self.complete || (is_known && !is_of_others);
         self.adds(mac) && !self.keep.contains(&mac) && is_told
     }

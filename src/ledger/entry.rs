@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Wanted;
-use super::rules::Rules;
 use super::settings::Settings;
+use super::written::Written;
 use crate::eni::IPV6_ROUTER;
-use crate::net::{Address, Dev, Family, Link, MAIN, Mac, Route, RouteKind, Rule};
+use crate::net::{Dev, Family, Link, Mac, Route, RouteKind};
 use crate::numbering::{self, Number};
 use crate::object::{Object, Observed};
 use crate::select::Selector;
@@ -20,71 +19,19 @@ const DELEGATED: [u8; 2] = [28, 80];
 
 /// One ENI's entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Entry {
+    /// `eni-...`
     pub id: String,
     /// Empty where another ENI's interface has that name now.
     pub dev: String,
-    /// In the file it is the ENI's table.
-    #[serde(rename = "table", with = "table")]
+    /// `None` where another ENI has its number now.
     pub(super) number: Option<Number>,
     /// EC2 does not list it any more.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub gone: bool,
-    #[serde(
-        default,
-        alias = "no_router_advertisements",
-        skip_serializing_if = "Settings::is_empty"
-    )]
-    settings: Settings,
-    /// The link was down, and we brought it up.
-    link_up: bool,
-    pub addresses: BTreeSet<IpNet>,
-    #[serde(alias = "main_routes")]
-    routes: BTreeSet<MadeRoute>,
-    #[serde(default)]
-    rules: Rules,
-}
-
-/// A route of ours on the ENI's interface, or a throw route.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct MadeRoute {
-    #[serde(default = "main", skip_serializing_if = "is_main")]
-    table: u32,
-    #[serde(default, skip_serializing_if = "is_false")]
-    throw: bool,
-    dst: IpNet,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    via: Option<IpAddr>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    src: Option<IpAddr>,
-    metric: u32,
-}
-
-/// An ENI's number as its table: 0 where another ENI has that now.
-mod table {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::numbering::Number;
-
-    pub fn serialize<S: Serializer>(number: &Option<Number>, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u32(number.map_or(0, Number::table))
-    }
-
-    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Number>, D::Error> {
-        u32::deserialize(from).map(Number::of_table)
-    }
-}
-
-fn main() -> u32 {
-    MAIN
-}
-
-fn is_main(table: &u32) -> bool {
-    *table == MAIN
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
+    pub(super) settings: Settings,
+    /// All else, as [`nameless`] has it.
+    pub(super) objects: BTreeSet<Object>,
 }
 
 impl Entry {
@@ -112,58 +59,29 @@ impl Entry {
 
     /// What another ENI wants of what this one has: that one has its number now.
     pub(super) fn hand_over(&mut self, eni: &Wanted) -> Vec<Object> {
-        let rules = self
-            .rules
-            .iter()
-            .filter(|rule| is_rule_of(rule, eni.number))
-            .cloned()
-            .map(Object::Rule);
-        let throws = self
-            .routes
-            .iter()
-            .filter(|route| route.throw && route.table == eni.number.table());
-        let objects = rules.chain(throws.map(|route| Object::Route(route.on(None))));
-        let handed: Vec<Object> = objects
-            .filter(|object| eni.objects.contains(object))
-            .collect();
+        let is_its =
+            |object: &&Object| number(object) == Some(eni.number) && eni.objects.contains(object);
+        let handed: Vec<Object> = self.objects.iter().filter(is_its).cloned().collect();
         handed.iter().for_each(|object| self.forget(object));
         handed
     }
 
     /// What is listed, on an interface that is now called `dev`; without one only what needs none.
     pub(super) fn objects(&self, dev: Option<&Dev>) -> BTreeSet<Object> {
-        let rules = self.rules.iter().cloned().map(Object::Rule);
-        let throws = self
-            .routes
-            .iter()
-            .filter(|route| route.throw)
-            .map(|route| Object::Route(route.on(None)));
-        let mut objects: BTreeSet<Object> = rules.chain(throws).collect();
-        if let Some(dev) = dev {
-            let on_link = self.routes.iter().filter(|route| !route.throw);
-            objects.extend(on_link.map(|route| Object::Route(route.on(Some(dev)))));
-            objects.extend(self.addresses.iter().map(|net| {
-                Object::Address(Address {
-                    dev: dev.clone(),
-                    net: *net,
-                })
-            }));
-            objects.extend(self.link_up.then(|| Object::LinkUp(dev.clone())));
-            objects.extend(self.settings.all(Some(dev)).map(Object::Sysctl));
-        }
-        objects
+        let named = |object: &Object| match (object.dev(), dev) {
+            (None, _) => Some(object.clone()),
+            (Some(_), dev) => dev.map(|dev| object.on(dev)),
+        };
+        let settings = dev.into_iter().flat_map(|dev| self.settings.all(Some(dev)));
+        let objects = self.objects.iter().filter_map(named);
+        objects.chain(settings.map(Object::Sysctl)).collect()
     }
 
     /// Whether `object` is this ENI's, by its interface or by its number.
     pub(super) fn is_its(&self, object: &Object) -> bool {
-        match object {
-            Object::Rule(rule) => self.number.is_some_and(|number| is_rule_of(rule, number)),
-            Object::Route(route) if route.dev.is_none() => self
-                .number
-                .is_some_and(|number| route.table == number.table()),
-            Object::Sysctl(_) | Object::LinkUp(_) | Object::Address(_) | Object::Route(_) => {
-                object.dev().is_some_and(|dev| *self.dev == **dev)
-            }
+        match object.dev() {
+            Some(dev) => *self.dev == **dev,
+            None => self.number.is_some() && number(object) == self.number,
         }
     }
 
@@ -174,12 +92,16 @@ impl Entry {
             || selector.is(&self.id)
             || selector.is_mac(mac)
             || self.number.is_some_and(|number| selector.is_number(number))
-            || selector.is_among(self.addresses.iter().map(IpNet::addr))
+            || selector.is_among(self.addresses())
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let addresses = self.objects.iter().filter_map(Object::address);
+        addresses.map(|address| address.net.addr())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let is_plain = !self.link_up && self.settings.is_empty();
-        is_plain && self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
+        self.settings.is_empty() && self.objects.is_empty()
     }
 
     /// The same ENI's, with these objects alone.
@@ -203,12 +125,9 @@ impl Entry {
     }
 
     pub(super) fn note(&mut self, object: &Object) {
-        match object {
-            Object::Sysctl(sysctl) => self.settings.note(sysctl),
-            Object::LinkUp(_) => self.link_up = true,
-            Object::Address(address) => drop(self.addresses.insert(address.net)),
-            Object::Route(route) => drop(self.routes.insert(route.into())),
-            Object::Rule(rule) => self.rules.insert(rule),
+        match object.sysctl() {
+            Some(sysctl) => self.settings.note(sysctl),
+            None => drop(self.objects.insert(nameless(object))),
         }
     }
 
@@ -216,12 +135,9 @@ impl Entry {
         if object.dev().is_some_and(|dev| *self.dev != **dev) {
             return;
         }
-        match object {
-            Object::Sysctl(sysctl) => self.settings.forget(sysctl),
-            Object::LinkUp(_) => self.link_up = false,
-            Object::Address(address) => drop(self.addresses.remove(&address.net)),
-            Object::Route(route) => drop(self.routes.remove(&MadeRoute::from(route))),
-            Object::Rule(rule) => self.rules.remove(rule),
+        match object.sysctl() {
+            Some(sysctl) => self.settings.forget(sysctl),
+            None => drop(self.objects.remove(&nameless(object))),
         }
     }
 
@@ -232,31 +148,29 @@ impl Entry {
 
     /// What stands in this ENI's table in the form of ours.
     pub(super) fn take_by_form(&mut self, observed: &Observed) {
-        let Some(number) = self.number else { return };
-        let rules = observed
-            .rules
-            .iter()
-            .filter(|rule| is_rule_of(rule, number))
-            .cloned()
-            .map(Object::Rule);
-        let is_its =
-            |route: &&Route| route.table == number.table() && has_our_form(route, &self.dev);
-        let routes = observed
-            .routes
-            .iter()
-            .filter(is_its)
-            .cloned()
-            .map(Object::Route);
-        rules
-            .chain(routes)
-            .collect::<Vec<_>>()
-            .iter()
-            .for_each(|object| self.note(object));
+        let Some(its) = self.number else { return };
+        let has_form = |object: &Object| match object.route() {
+            Some(route) => route.table == its.table() && has_our_form(route, &self.dev),
+            None => number(object) == Some(its),
+        };
+        let found: Vec<Object> = observed.objects().filter(has_form).collect();
+        found.iter().for_each(|object| self.note(object));
     }
 }
 
-fn is_rule_of(rule: &Rule, number: Number) -> bool {
-    numbering::owner(rule).is_some_and(|(owner, _)| owner == number)
+/// Without the interface's name.
+fn nameless(object: &Object) -> Object {
+    object.on(&Dev::default())
+}
+
+/// The ENI's number, where an object that is on no interface tells it.
+fn number(object: &Object) -> Option<Number> {
+    let of_rule = object
+        .rule()
+        .and_then(numbering::owner)
+        .map(|(number, _)| number);
+    let route = object.route().filter(|route| route.dev.is_none());
+    of_rule.or_else(|| Number::of_table(route?.table))
 }
 
 /// Subnets on the link, with a source where they are IPv4; what lies behind the router; delegated prefixes.
@@ -275,38 +189,5 @@ fn has_our_form(route: &Route, dev: &str) -> bool {
             by_router || (v4 && route.dst.prefix_len() == 0)
         }
         (RouteKind::Other(_), _) => false,
-    }
-}
-
-impl MadeRoute {
-    fn on(&self, dev: Option<&Dev>) -> Route {
-        Route {
-            table: self.table,
-            kind: if self.throw {
-                RouteKind::Throw
-            } else {
-                RouteKind::Unicast
-            },
-            dst: self.dst,
-            via: self.via,
-            dev: dev.cloned(),
-            next_hops: Vec::new(),
-            src: self.src,
-            metric: self.metric,
-        }
-    }
-}
-
-impl From<&Route> for MadeRoute {
-    fn from(route: &Route) -> Self {
-        let throw = route.kind == RouteKind::Throw;
-        Self {
-            table: route.table,
-            throw,
-            dst: route.dst,
-            via: route.via,
-            src: route.src,
-            metric: route.metric,
-        }
     }
 }

@@ -1,9 +1,11 @@
-//! What was made that belongs to no ENI: the host's own settings.
+//! What was made that belongs to no ENI.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
-use crate::net::sysctl::{Key, Sysctl};
+use crate::net::sysctl::Key;
 use crate::object::Object;
 
 /// The host's entry.
@@ -11,16 +13,21 @@ use crate::object::Object;
 pub struct HostEntry {
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     settings: Settings,
+    /// All else.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    objects: BTreeSet<Object>,
 }
 
 impl HostEntry {
+    /// Nothing was made.
     pub fn is_empty(&self) -> bool {
-        self.settings.is_empty()
+        self.settings.is_empty() && self.objects.is_empty()
     }
 
     /// What is listed.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        self.settings.all(None).map(Object::Sysctl)
+        let settings = self.settings.all(None).map(Object::Sysctl);
+        settings.chain(self.objects.iter().cloned())
     }
 
     /// The settings that are listed.
@@ -30,18 +37,18 @@ impl HostEntry {
 
     /// An object of an ENI that has no entry is nobody's.
     pub(super) fn note(&mut self, object: &Object) {
-        if let Some(sysctl) = of_host(object) {
-            self.settings.note(sysctl);
+        match object.sysctl() {
+            _ if !object.is_of_host() => {}
+            Some(sysctl) => self.settings.note(sysctl),
+            None => drop(self.objects.insert(object.clone())),
         }
     }
 
     pub(super) fn forget(&mut self, object: &Object) {
-        if let Some(sysctl) = of_host(object) {
-            self.settings.forget(sysctl);
+        match object.sysctl() {
+            _ if !object.is_of_host() => {}
+            Some(sysctl) => self.settings.forget(sysctl),
+            None => drop(self.objects.remove(object)),
         }
     }
-}
-
-fn of_host(object: &Object) -> Option<&Sysctl> {
-    object.sysctl().filter(|sysctl| sysctl.key.dev.is_none())
 }

@@ -6,6 +6,7 @@ mod entry;
 mod host;
 mod rules;
 mod settings;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 

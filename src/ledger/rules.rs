@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{Family, Mark, Rule};
 
+/// Written as groups of what differs in `from` only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<Group>", into = "Vec<Group>")]
 pub struct Rules(BTreeSet<Rule>);
@@ -25,20 +26,15 @@ struct Group {
 }
 
 impl Rules {
+    /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.0.iter()
     }
+}
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn insert(&mut self, rule: &Rule) {
-        self.0.insert(rule.clone());
-    }
-
-    pub fn remove(&mut self, rule: &Rule) {
-        self.0.remove(rule);
+impl<'a> FromIterator<&'a Rule> for Rules {
+    fn from_iter<I: IntoIterator<Item = &'a Rule>>(rules: I) -> Self {
+        Self(rules.into_iter().cloned().collect())
     }
 }
 

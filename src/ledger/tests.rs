@@ -173,3 +173,34 @@ fn what_belongs_to_no_eni_has_an_entry_of_its_own() {
     ledger.record(&Change::Remove(forward));
     assert_eq!(ledger.text(), Ledger::default().text());
 }
+
+/// Every field of the file.
+const WRITTEN: &str = r#"{"version":1,"primary":"02:00:00:00:00:00","enis":{"02:00:00:00:00:01":{"id":"eni-1","dev":"eth1","table":10001,"gone":true,"settings":{"net/ipv6/conf/*/accept_ra":{"value":"0","before":"1"}},"link_up":true,"addresses":["10.0.0.20/32"],"routes":[{"dst":"0.0.0.0/0","via":"10.0.0.1","metric":10001},{"table":10001,"dst":"10.0.0.0/20","src":"10.0.0.20","metric":0},{"table":10001,"throw":true,"dst":"10.0.0.32/28","metric":0}],"rules":[{"priority":10001,"table":10001,"from":["10.0.0.20/32"]}]}},"host":{"settings":{"net/ipv4/ip_forward":{"value":"1","before":"0"}}}}
+"#;
+
+#[test]
+fn the_file_is_the_same_for_every_version() {
+    let ledger = Ledger::parse(WRITTEN).unwrap();
+    let mut link = link(1, None);
+    link.name = "ens6".into();
+    let commands: Vec<String> = ledger
+        .made(&[link])
+        .iter()
+        .flat_map(|made| &made.objects)
+        .map(|object| Change::Remove(object.clone()).to_string())
+        .collect();
+    assert_eq!(
+        commands,
+        [
+            "sysctl -qw net/ipv4/ip_forward=0",
+            "sysctl -qw net/ipv6/conf/ens6/accept_ra=1",
+            "ip link set dev ens6 down",
+            "ip -4 address del 10.0.0.20/32 dev ens6",
+            "ip -4 route del default via 10.0.0.1 dev ens6 onlink metric 10001",
+            "ip -4 route del 10.0.0.0/20 dev ens6 scope link src 10.0.0.20 table 10001",
+            "ip -4 route del throw 10.0.0.32/28 table 10001",
+            "ip -4 rule del from 10.0.0.20 lookup 10001 priority 10001",
+        ]
+    );
+    assert_eq!(ledger.text(), WRITTEN);
+}

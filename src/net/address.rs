@@ -17,6 +17,7 @@ pub enum Family {
 }
 
 impl Family {
+    /// The family of `ip`.
     pub fn of(ip: IpAddr) -> Self {
         if ip.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
     }
@@ -62,6 +63,27 @@ impl Address {
     /// The same address on the same link, whatever the prefix length: a DHCP lease's /20 is there.
     pub fn is_same_ip(&self, other: &Self) -> bool {
         self.dev == other.dev && self.net.addr() == other.net.addr()
+    }
+}
+
+impl Address {
+    /// The `ip` command that makes it. One that is there may have an end, which goes by that.
+    pub fn add_command(&self) -> String {
+        let flags = if self.net.addr().is_ipv6() {
+            " nodad noprefixroute"
+        } else {
+            ""
+        };
+        format!("ip {} address replace {self}{flags}", self.flag())
+    }
+
+    /// The `ip` command that takes it away.
+    pub fn remove_command(&self) -> String {
+        format!("ip {} address del {self}", self.flag())
+    }
+
+    fn flag(&self) -> &'static str {
+        Family::of(self.net.addr()).flag()
     }
 }
 

@@ -35,6 +35,11 @@ impl Link {
     }
 }
 
+/// The `ip` command that gives the link `dev` this administrative state: `up` or `down`.
+pub fn command(dev: &Dev, state: &str) -> String {
+    format!("ip link set dev {dev} {state}")
+}
+
 /// The links that may be ENIs. A veth may lead to a container: it counts only on a host without a physical interface,
 /// which is a container itself.
 pub fn nics(links: &[Link]) -> impl Iterator<Item = &Link> {

@@ -3,7 +3,7 @@
 
 mod address;
 pub mod fib;
-mod link;
+pub mod link;
 mod mac;
 mod route;
 mod rule;

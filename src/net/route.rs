@@ -71,6 +71,7 @@ pub struct Route {
 }
 
 impl Route {
+    /// By its destination.
     pub fn family(&self) -> Family {
         Family::of(self.dst.addr())
     }
@@ -89,6 +90,21 @@ impl Route {
     /// What the kernel lets stand once per table: destination and metric.
     pub fn key(&self) -> (u32, IpNet, u32) {
         (self.table, self.dst, self.metric)
+    }
+
+    /// The `ip` command that makes it.
+    pub fn add_command(&self) -> String {
+        format!("ip {} route add {self:#}", self.family().flag())
+    }
+
+    /// The `ip` command that puts it in the place of the one with the same [`Route::key`].
+    pub fn replace_command(&self) -> String {
+        format!("ip {} route replace {self:#}", self.family().flag())
+    }
+
+    /// The `ip` command that takes it away.
+    pub fn remove_command(&self) -> String {
+        format!("ip {} route del {self}", self.family().flag())
     }
 }
 

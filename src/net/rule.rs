@@ -28,6 +28,18 @@ pub struct Rule {
     pub foreign: Option<Arc<str>>,
 }
 
+impl Rule {
+    /// The `ip` command that makes it.
+    pub fn add_command(&self) -> String {
+        format!("ip {} rule add {self} protocol static", self.family.flag())
+    }
+
+    /// The `ip` command that takes it away.
+    pub fn remove_command(&self) -> String {
+        format!("ip {} rule del {self}", self.family.flag())
+    }
+}
+
 impl fmt::Display for Rule {
     /// The words after `ip -4 rule add` or `ip -6 rule add`, without the protocol.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {

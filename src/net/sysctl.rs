@@ -93,4 +93,33 @@ impl Sysctl {
             before: None,
         }
     }
+
+    /// The command that gives it its value.
+    pub fn add_command(&self) -> String {
+        set(&self.key, &quoted(&self.value))
+    }
+
+    /// The command that puts back what was before, or where that is not known, what new links get.
+    pub fn remove_command(&self) -> String {
+        let of_new_links = || format!("\"$(sysctl -n {})\"", self.key.of_new_links());
+        set(
+            &self.key,
+            &self.before.as_deref().map_or_else(of_new_links, quoted),
+        )
+    }
+}
+
+/// `value` is one word of a shell.
+fn set(key: &Key, value: &str) -> String {
+    format!("sysctl -qw {key}={value}")
+}
+
+/// As a shell takes it for one word.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+".contains(c);
+    if value.chars().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
 }

@@ -3,45 +3,30 @@
 use std::collections::BTreeSet;
 
 use super::{Object, Observed};
-use crate::net::{Address, Dev, Route, Rule};
+use crate::net::Route;
+use crate::net::sysctl::Sysctl;
 
-pub struct Index<'a> {
-    observed: &'a Observed,
-    up: BTreeSet<&'a Dev>,
-    addresses: BTreeSet<&'a Address>,
-    routes: BTreeSet<&'a Route>,
-    rules: BTreeSet<&'a Rule>,
-}
+/// All objects of one [`Observed`].
+pub struct Index(BTreeSet<Object>);
 
-impl<'a> Index<'a> {
-    pub fn new(observed: &'a Observed) -> Self {
-        Self {
-            observed,
-            up: observed
-                .links
-                .iter()
-                .filter(|link| link.up)
-                .map(|link| &link.name)
-                .collect(),
-            addresses: observed.addresses.iter().collect(),
-            routes: observed.routes.iter().collect(),
-            rules: observed.rules.iter().collect(),
-        }
+impl Index {
+    /// Of what was observed.
+    pub fn new(observed: &Observed) -> Self {
+        Self(observed.objects().collect())
     }
 
-    /// Exactly this object is there.
+    /// Exactly this object is there, whatever was before it.
     pub fn has(&self, object: &Object) -> bool {
-        match object {
-            Object::Sysctl(sysctl) => self.observed.sysctls.get(&sysctl.key) == Some(&sysctl.value),
-            Object::LinkUp(dev) => self.up.contains(dev),
-            Object::Address(address) => self.addresses.contains(address),
-            Object::Route(route) => self.has_route(route),
-            Object::Rule(rule) => self.rules.contains(rule),
+        match object.sysctl() {
+            Some(Sysctl { key, value, .. }) => self
+                .0
+                .contains(&Object::Sysctl(Sysctl::new(key.clone(), value))),
+            None => self.0.contains(object),
         }
     }
 
     /// Exactly this route is there.
     pub fn has_route(&self, route: &Route) -> bool {
-        self.routes.contains(route)
+        self.0.contains(&Object::Route(route.clone()))
     }
 }

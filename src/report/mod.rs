@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
 
+pub use crate::code::{Code, Severity};
 use crate::error::{Error, Result};
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::object::Change;
-pub use finding::{Code, Finding, Severity};
+pub use finding::Finding;
 
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]

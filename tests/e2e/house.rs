@@ -29,6 +29,7 @@ const FLOORS: [(&str, u8); 25] = [
     ("object", 2),
     ("numbering", 2),
     ("error", 2),
+    ("code", 1),
     ("net", 1),
     ("logger", 1),
     ("signals", 1),

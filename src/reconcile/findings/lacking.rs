@@ -25,20 +25,7 @@ pub(super) fn lacking(assessment: &Assessment) -> Vec<Finding> {
 }
 
 fn absent(planned: &Planned, object: &Object) -> Finding {
-    let dev = &planned.dev;
-    let (code, what) = match object {
-        Object::Sysctl(setting) => (
-            Code::R9,
-            format!("the setting {} is not {}", setting.key, setting.value),
-        ),
-        Object::LinkUp(_) => (Code::L3, format!("{dev} is down")),
-        Object::Address(address) => (
-            Code::A1,
-            format!("{dev} lacks {}, which EC2 has assigned", address.net.addr()),
-        ),
-        Object::Route(route) => (Code::R4, format!("{dev} lacks the route `{route}`")),
-        Object::Rule(rule) => (Code::R2, format!("{dev} lacks the rule `{rule}`")),
-    };
+    let (code, what) = object.absence(&planned.dev);
     let command = Change::Add(object.clone());
     Finding::new(
         code,

@@ -1,0 +1,74 @@
+//! One change of what the kernel holds, shown as the command that does the same.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Object};
+use crate::net::sysctl::Key;
+use crate::net::{Dev, Route};
+
+/// One change of the kernel's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// Makes it.
+    Add(Object),
+    /// Takes the place of the route with the same [`Route::key`], in one step.
+    Replace {
+        /// The one that stands.
+        old: Route,
+        /// The one that is wanted.
+        new: Route,
+    },
+    /// Takes it away.
+    Remove(Object),
+}
+
+impl Change {
+    /// The interface that it is about.
+    pub fn dev(&self) -> Option<&Dev> {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.dev(),
+            Self::Replace { new, .. } => new.dev.as_ref(),
+        }
+    }
+
+    /// The setting that it is about.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.sysctl().map(|sysctl| &sysctl.key),
+            Self::Replace { .. } => None,
+        }
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.kind(),
+            Self::Replace { .. } => Kind::ROUTE,
+        }
+    }
+
+    /// The change that takes this one back.
+    pub fn inverse(&self) -> Self {
+        match self {
+            Self::Add(object) => Self::Remove(object.clone()),
+            Self::Remove(object) => Self::Add(object.clone()),
+            Self::Replace { old, new } => Self::Replace {
+                old: new.clone(),
+                new: old.clone(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    /// The `ip` command that does the same, ready to paste.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Add(object) => f.write_str(&object.add_command()),
+            Self::Remove(object) => f.write_str(&object.remove_command()),
+            Self::Replace { new, .. } => f.write_str(&new.replace_command()),
+        }
+    }
+}
