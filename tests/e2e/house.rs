@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the floor that it is on.
-const FLOORS: [(&str, u8); 25] = [
+const FLOORS: &[(&str, u8)] = &[
     ("main", 11),
     ("lib", 11),
     ("commands", 10),
