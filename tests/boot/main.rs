@@ -17,6 +17,7 @@ mod installed;
 mod pings;
 mod plugged;
 mod qmp;
+mod repaired;
 mod survive;
 mod table;
 mod user_data;
@@ -29,12 +30,13 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 5] = [
+const STORIES: [Story; 6] = [
     ("baseline", baseline::run),
     ("survive", survive::run),
     ("forgotten", forgotten::run),
     ("installed", installed::run),
     ("plugged", plugged::run),
+    ("repaired", repaired::run),
 ];
 /// What is told of one image alone.
 const BINARY: (Image, Story) = (

@@ -210,11 +210,15 @@ pub fn script(name: &str) -> PathBuf {
 }
 
 /// The links by which systemd starts the units.
-pub const ENABLED: [&str; 4] = [
+pub const ENABLED: [&str; 8] = [
     "etc/systemd/system/multi-user.target.wants/eniroute.service",
     "etc/systemd/system/sysinit.target.wants/eniroute-image.service",
     "etc/systemd/system/timers.target.wants/eniroute-refresh.timer",
     "etc/systemd/system/sockets.target.wants/eniroute-link.socket",
+    "etc/systemd/system/systemd-networkd.service.wants/eniroute-restarted.service",
+    "etc/systemd/system/NetworkManager.service.wants/eniroute-restarted.service",
+    "etc/systemd/system/networking.service.wants/eniroute-restarted.service",
+    "etc/systemd/system/network.service.wants/eniroute-restarted.service",
 ];
 
 /// What a program of this machine says, which must succeed.

@@ -164,13 +164,23 @@ impl Lab {
             // A boot has seconds between the two; eniroute tells a process's start to 1/50 s.
             thread::sleep(Duration::from_millis(100));
         }
+        self.start_networkd();
+        configured.iter().for_each(|dev| self.await_configured(dev));
+    }
+
+    /// networkd ends, and starts again: no more than that.
+    pub fn restart(&mut self) {
+        self.networkd = None;
+        self.start_networkd();
+    }
+
+    fn start_networkd(&mut self) {
         let daemon = "/lib/systemd/systemd-networkd";
         let command = match self.systemd.tree() {
             Some(tree) => self.guest.command("chroot").args([&tree, daemon]),
             None => self.guest.command(daemon),
         };
         self.networkd = Some(command.background());
-        configured.iter().for_each(|dev| self.await_configured(dev));
     }
 
     /// networkd ends, and all that it or we made in the kernel goes with the power.

@@ -7,6 +7,7 @@ mod newcomers;
 mod owners;
 mod reload;
 mod repair;
+mod restarted;
 
 use lab::{CONFIG, Lab};
 
