@@ -38,6 +38,7 @@ demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
 lint: ## Check format, lints and scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items --locked --quiet
 	shellcheck $(SCRIPTS)
 
 .PHONY: test

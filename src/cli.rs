@@ -43,6 +43,9 @@ impl Cli {
     }
 }
 
+const IMDS_HELP: &str = "Where the metadata service is, e.g. http://127.0.0.1:8080 \
+    [default: http://169.254.169.254, then http://[fd00:ec2::254]]";
+
 const AFTER_HELP: &str = "\
 Called by udev and systemd:
   refresh  Follow what EC2 has changed; cheap and silent where nothing has
@@ -54,6 +57,7 @@ Exit codes:
   2  wrong usage or configuration, or not root; nothing was touched
   4  the metadata service cannot be reached or refuses; nothing was changed";
 
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Configure every ENI, now and for the next boot
@@ -112,6 +116,7 @@ pub enum Hotplug {
     Change,
 }
 
+/// The flags of `apply`.
 #[derive(Debug, Default, Args)]
 pub struct Apply {
     #[command(flatten)]
@@ -129,6 +134,7 @@ pub struct Apply {
     pub parts: Parts,
 }
 
+/// The flags of `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
     #[command(flatten)]
@@ -150,6 +156,7 @@ pub struct Parts {
     pub backend: Option<&'static Stack>,
 }
 
+/// The ENIs that are meant: without a selector all.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Selected {
     /// Only this ENI: interface name, altname, MAC, eni-id, device number, private or public address (repeatable)
@@ -157,6 +164,7 @@ pub struct Selected {
     pub enis: Vec<Selector>,
 }
 
+/// The flags of `remove`.
 #[derive(Debug, Default, Args)]
 pub struct Remove {
     #[command(flatten)]
@@ -169,6 +177,7 @@ pub struct Remove {
     pub no_kernel: bool,
 }
 
+/// The flags of every command.
 #[derive(Debug, Args)]
 pub struct Common {
     /// Wait at most this long for the metadata service, and for another run to end
@@ -180,8 +189,9 @@ pub struct Common {
     /// Look for files, and write them, below this folder
     #[arg(long, global = true, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]
+    /// Where the metadata service is; `None`: where EC2 has it.
     #[arg(
+        help = IMDS_HELP,
         long,
         global = true,
         value_name = "URL",

@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 
 use crate::net::Mac;
 
+/// What may fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Why a run, or a part of it, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line or the configuration is wrong; nothing was touched. Exit 2.
     #[error("{0}")]
     Usage(String),
 
+    /// A file or folder cannot be read or written.
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
 
@@ -56,6 +59,7 @@ fn named(key: &str) -> String {
 }
 
 impl Error {
+    /// [`Error::File`].
     pub fn file(path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         Self::File { path, source }

@@ -16,6 +16,7 @@ pub enum Platform {
     Unknown,
 }
 
+/// Where this host runs, by what firmware and hypervisor say.
 pub fn platform(disk: &Disk) -> Platform {
     Signs::read(disk).platform()
 }

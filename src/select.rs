@@ -12,6 +12,7 @@ use crate::numbering::Number;
 pub struct Selector(String);
 
 impl Selector {
+    /// What a person has written, without white space around it.
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_owned())
     }

@@ -10,7 +10,7 @@ use crate::report::Report;
 /// Configures every ENI, or those that are selected.
 ///
 /// # Errors
-/// Not root, or another tool is in charge; the metadata service; as [`converge`].
+/// Not root, or another tool is in charge; the metadata service; as [`converge()`].
 pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     demand_root("apply")?;
     let how = How::apply(common, options);

@@ -14,7 +14,7 @@ use crate::report::Report;
 /// Configures every ENI as EC2 publishes it, for at most `--wait`.
 ///
 /// # Errors
-/// Not root; the metadata service, where nothing was done; as [`converge`].
+/// Not root; the metadata service, where nothing was done; as [`converge()`].
 pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     demand_root("apply")?;
     let deadline = Instant::now() + common.wait;

@@ -17,7 +17,7 @@ use crate::report::Report;
 /// Follows what EC2 has changed. Does nothing while another run is at work.
 ///
 /// # Errors
-/// Not root; the metadata service; as [`converge`].
+/// Not root; the metadata service; as [`converge()`].
 pub fn run(common: &Common) -> Result<Report> {
     demand_root("refresh")?;
     let disk = Disk::new(&common.root)?;

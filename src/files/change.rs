@@ -31,6 +31,7 @@ pub enum FileChange {
 }
 
 impl FileChange {
+    /// The file that it is about.
     pub fn path(&self) -> &Path {
         match self {
             Self::Create(file) | Self::Update { file, .. } => &file.path,

@@ -16,6 +16,7 @@ pub const RTA_VIA: u16 = 18;
 /// `IFLA_PROP_LIST`'s and other nests' types carry `NLA_F_NESTED` in their two upper bits.
 const TYPE_MASK: u16 = 0x3fff;
 
+/// The attributes of a message, undecoded.
 pub type Attributes<T> = RtBuffer<T, Buffer>;
 
 /// Those of `list` that have a value, for a request.
@@ -49,11 +50,13 @@ pub fn ip_value(ip: IpAddr) -> Vec<u8> {
     }
 }
 
+/// It is of this kind, nested or not.
 pub fn is<T: RtaType>(attribute: &Rtattr<T, Buffer>, kind: u16) -> bool {
     let found: u16 = (*attribute.rta_type()).into();
     found & TYPE_MASK == kind
 }
 
+/// The first one of a kind.
 pub fn find<T: RtaType>(
     attributes: &Attributes<T>,
     kind: impl Into<u16>,
@@ -62,16 +65,19 @@ pub fn find<T: RtaType>(
     attributes.iter().find(|attribute| is(attribute, kind))
 }
 
+/// The bytes of the first one of a kind.
 pub fn value<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<&[u8]> {
     find(attributes, kind).map(|attribute| attribute.rta_payload().as_ref())
 }
 
+/// The same as a 32-bit number; `None` also where it has another length.
 pub fn number<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<u32> {
     Some(u32::from_ne_bytes(
         value(attributes, kind)?.try_into().ok()?,
     ))
 }
 
+/// The same as an address; `None` also where it has the length of none.
 pub fn ip<T: RtaType>(attributes: &Attributes<T>, kind: impl Into<u16>) -> Option<IpAddr> {
     ip_of(value(attributes, kind)?)
 }

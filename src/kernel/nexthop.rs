@@ -59,6 +59,7 @@ impl Objects {
         objects
     }
 
+    /// The next hop object `id` is a group of others.
     pub fn is_group(&self, id: u32) -> bool {
         self.groups.contains_key(&id)
     }
@@ -169,6 +170,7 @@ fn object(message: &Rtmsg) -> Option<u32> {
     attributes::number(attributes, RTA_NH_ID).filter(|_| !told)
 }
 
+/// The route has several next hops, its own or those of a group.
 pub fn is_multipath(message: &Rtmsg, objects: &Objects) -> bool {
     find(message.rtattrs(), Rta::Multipath).is_some()
         || object(message).is_some_and(|id| objects.is_group(id))

@@ -45,6 +45,10 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// One of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// The process has too many files open, or is forbidden `AF_NETLINK`.
     pub fn open() -> io::Result<Self> {
         let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;

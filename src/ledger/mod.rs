@@ -25,6 +25,7 @@ pub const PATH: &str = "/var/lib/eniroute/ledger.json";
 /// Since then rules and the routes of all tables are listed. Before, all that had an ENI's number counted as ours.
 const LISTS_ALL: u32 = 1;
 
+/// What eniroute made on this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     #[serde(default)]

@@ -51,6 +51,7 @@ impl From<Written> for Settings {
 }
 
 impl Settings {
+    /// Nothing was changed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -82,6 +83,7 @@ impl Settings {
         self.0.insert(key.name, Setting { value, before });
     }
 
+    /// It was put back.
     pub fn forget(&mut self, sysctl: &Sysctl) {
         self.0.remove(&sysctl.key.name);
     }

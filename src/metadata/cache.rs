@@ -18,6 +18,7 @@ pub const PATH: &str = "/run/eniroute/metadata.json";
 /// It tells no secret.
 const MODE: u32 = 0o644;
 
+/// What the service said last in this boot, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {

@@ -19,6 +19,7 @@ pub const MACS: &str = "network/interfaces/macs/";
 /// The keys that are there only while something of their kind is assigned to the ENI.
 const ASSIGNED: [&str; 4] = ["local-ipv4s", "ipv6s", "ipv4-prefix", "ipv6-prefix"];
 
+/// The lines of a value that are not blank.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
@@ -31,6 +32,7 @@ pub struct Reader<'a, S> {
 }
 
 impl<'a, S: Source> Reader<'a, S> {
+    /// Of the ENI `mac`.
     pub fn new(source: &'a mut S, mac: Mac) -> Self {
         Self {
             source,
@@ -57,16 +59,8 @@ impl<'a, S: Source> Reader<'a, S> {
             network_card,
             ipv4: self.list("local-ipv4s")?,
             ipv6: self.list("ipv6s")?,
-            ipv4_prefixes: self
-                .list::<Ipv4Net>("ipv4-prefix")?
-                .iter()
-                .map(Ipv4Net::trunc)
-                .collect(),
-            ipv6_prefixes: self
-                .list::<Ipv6Net>("ipv6-prefix")?
-                .iter()
-                .map(Ipv6Net::trunc)
-                .collect(),
+            ipv4_prefixes: self.ipv4_nets("ipv4-prefix")?,
+            ipv6_prefixes: self.ipv6_nets("ipv6-prefix")?,
             subnet_ipv4: self
                 .optional::<Ipv4Net>("subnet-ipv4-cidr-block")?
                 .map(|net| net.trunc()),
@@ -75,7 +69,7 @@ impl<'a, S: Source> Reader<'a, S> {
             public: BTreeMap::new(),
         };
         let subnet_ipv6 = if eni.has_ipv6() {
-            self.list::<Ipv6Net>("subnet-ipv6-cidr-blocks")?
+            self.ipv6_nets("subnet-ipv6-cidr-blocks")?
         } else {
             Vec::new()
         };
@@ -85,7 +79,7 @@ impl<'a, S: Source> Reader<'a, S> {
             BTreeMap::new()
         };
         let eni = Eni {
-            subnet_ipv6: subnet_ipv6.iter().map(Ipv6Net::trunc).collect(),
+            subnet_ipv6,
             public,
             ..eni
         };
@@ -214,6 +208,16 @@ impl<'a, S: Source> Reader<'a, S> {
             .get(&format!("{key}{slash}"))?
             .ok_or_else(|| self.late(key))?;
         self.parse(key, &text)
+    }
+
+    fn ipv4_nets(&mut self, key: &str) -> Result<Vec<Ipv4Net>> {
+        let nets = self.list::<Ipv4Net>(key)?;
+        Ok(nets.iter().map(Ipv4Net::trunc).collect())
+    }
+
+    fn ipv6_nets(&mut self, key: &str) -> Result<Vec<Ipv6Net>> {
+        let nets = self.list::<Ipv6Net>(key)?;
+        Ok(nets.iter().map(Ipv6Net::trunc).collect())
     }
 
     fn optional<T: FromStr<Err: Display> + PartialEq>(&mut self, key: &str) -> Result<Option<T>> {

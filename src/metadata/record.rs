@@ -18,6 +18,7 @@ pub const PATH: &str = "/var/lib/eniroute/metadata.json";
 /// It tells no secret.
 const MODE: u32 = 0o644;
 
+/// What the service said last, for a boot in which it says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The instance that it is of (`i-...`), where the firmware tells.

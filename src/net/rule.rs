@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Family, MAIN};
 
-/// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`].
+/// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`](super::Route).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rule {
     pub priority: u32,

@@ -19,6 +19,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
+    /// What is there beside the ENIs that are planned.
     pub fn of(enis: &[Eni], skipped: &[Skipped], observed: &Observed) -> Self {
         let left_alone = skipped
             .iter()

@@ -120,6 +120,7 @@ pub struct Skipped {
     pub why: Why,
 }
 
+/// Why an ENI is left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// No interface carries its MAC (an EFA-only ENI, or one in another network namespace).

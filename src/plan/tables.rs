@@ -19,6 +19,7 @@ pub(super) struct Host<'a> {
 }
 
 impl Host<'_> {
+    /// The part of `eni`, whose interface is `dev`.
     pub fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
         let host = |ip: IpAddr| Address::host(dev, ip);
         let (addresses, table, main): (Vec<Address>, _, Vec<Route>) = if eni.primary {

@@ -30,7 +30,7 @@ pub struct Assessment {
     pub expected: Vec<Route>,
     /// Of the ENIs that this run is about.
     pub desired: Desired,
-    /// What the files are planned from, where it is not what is `desired` now (see [`super::outlook`]).
+    /// What the files are planned from, where it is not what is `desired` now (see `outlook.rs`).
     pub later: Option<Desired>,
     pub ledger: Ledger,
     pub scope: Scope,
@@ -65,33 +65,25 @@ impl Assessment {
             is_starting: host.is_starting,
             ..host.kernel.observe()?
         };
+        let expected = absent(expected, &observed);
         let count = observed.routes.len();
-        let there: BTreeSet<Route> = observed.routes.iter().cloned().collect();
-        let expected = expected.into_iter();
-        let expected: Vec<Route> = expected.filter(|route| !there.contains(route)).collect();
         observed.routes.extend(expected.iter().cloned());
         let desired = plan(&metadata.enis, &observed, &host.config);
         observed.routes.truncate(count);
         log_decisions(&desired);
         let ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
-        let made = ledger.made(&observed.links);
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
-        let complete =
-            metadata.incomplete.is_empty() && unlisted.is_empty() && metadata.recalled.is_empty();
         let scope = Scope {
-            complete,
-            made,
+            complete: is_complete(&metadata) && unlisted.is_empty(),
+            made: ledger.made(&observed.links),
             ..reach(&metadata, &desired, chosen.as_ref())
         };
-        let keep = unlisted.clone();
-        let idle = if complete {
-            idle(&host.config, &metadata, &observed.links)
-        } else {
-            Vec::new()
-        };
-        let conflicts = conflicts(&desired, &observed, &scope);
+        let idle = idle(&host.config, &metadata, &observed.links);
         let mut assessment = Self {
+            conflicts: conflicts(&desired, &observed, &scope),
+            idle: if scope.complete { idle } else { Vec::new() },
+            keep: unlisted.clone(),
             metadata,
             observed,
             expected,
@@ -100,9 +92,6 @@ impl Assessment {
             ledger,
             scope,
             unlisted,
-            keep,
-            idle,
-            conflicts,
             chosen,
         };
         assessment.narrow();
@@ -201,6 +190,18 @@ impl Assessment {
             .as_ref()
             .is_none_or(|chosen| chosen.contains(&mac))
     }
+}
+
+/// Everything that EC2 lists could be read in this boot.
+fn is_complete(metadata: &Metadata) -> bool {
+    metadata.incomplete.is_empty() && metadata.recalled.is_empty()
+}
+
+/// Those of `routes` that are not there.
+fn absent(routes: Vec<Route>, observed: &Observed) -> Vec<Route> {
+    let there: BTreeSet<&Route> = observed.routes.iter().collect();
+    let routes = routes.into_iter();
+    routes.filter(|route| !there.contains(route)).collect()
 }
 
 /// What of `exclude` means no ENI that the metadata lists.

@@ -17,7 +17,7 @@ impl Run<'_> {
     /// Brings the kernel to the desired state.
     ///
     /// # Errors
-    /// As [`Executor::execute`].
+    /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn change_kernel(&mut self) -> Result<()> {
         let ledger = adopted(&self.assessment, &self.host.disk);
         self.execute(ledger, self.changes())
@@ -27,7 +27,7 @@ impl Run<'_> {
     /// failed to drop goes.
     ///
     /// # Errors
-    /// As [`Executor::execute`].
+    /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn repair(&mut self, before: &Before) -> Result<()> {
         self.assessment.observed = self.host.kernel.observe()?;
         let mut changes = self.changes();

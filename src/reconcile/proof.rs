@@ -77,18 +77,10 @@ impl Baseline {
         let sources = asked.sources();
         let mut lookups = Vec::new();
         for (from, to) in asked.all(&sources) {
-            let ways = kernel.ways_out(to, from, &observed.links)?;
-            let by_primary = ways
-                .first()
-                .filter(|dev| devs.contains(dev) && ways.iter().all(|way| way == *dev));
-            let Some(dev) = by_primary else { continue };
-            if !assessment.is_removal() || !is_by_ours(kernel, observed, from, to)? {
-                lookups.push(Lookup {
-                    from,
-                    to,
-                    dev: dev.clone(),
-                });
-            }
+            lookups.extend(asked.by_primary(kernel, from, to)?);
+        }
+        if assessment.is_removal() {
+            lookups = without_ours(kernel, observed, lookups)?;
         }
         let has_ipv6 = sources.iter().any(IpAddr::is_ipv6);
         let ways = service.map_or_else(Vec::new, |service| service.ways(has_ipv6));
@@ -170,6 +162,17 @@ impl Lookup {
             "the primary ENI would be cut off: packets from {from} to {to} left by {dev}, and {now}"
         )))
     }
+}
+
+/// What would leave by the primary without eniroute, too.
+fn without_ours(kernel: &mut Kernel, observed: &Observed, all: Vec<Lookup>) -> Result<Vec<Lookup>> {
+    let mut left = Vec::new();
+    for lookup in all {
+        if !is_by_ours(kernel, observed, lookup.from, lookup.to)? {
+            left.push(lookup);
+        }
+    }
+    Ok(left)
 }
 
 /// Without us the host is as it was before: what our tables, or our route in main, alone give the primary goes with them.

@@ -52,7 +52,7 @@ pub fn primary_with_rules(desired: &Desired) -> Option<&Planned> {
 
 /// One stack's notation. What the stack says already is read when the renderer is made; rendering is pure.
 pub trait Renderer {
-    /// Every file of ours for `share`, each with one ENI's name in its first line ([`crate::stacks::marker::marker`]).
+    /// Every file of ours for `share`, each with one ENI's name in its first line (`marker.rs`).
     fn render(&self, share: &Share) -> Rendering;
 }
 

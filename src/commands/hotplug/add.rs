@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Configures the ENI whose interface is called `name`, and whatever else is news.
 ///
 /// # Errors
-/// The metadata service, where nothing was done; another run does not end; as [`crate::reconcile::converge`]. None of
+/// The metadata service, where nothing was done; another run does not end; as [`crate::reconcile::converge()`]. None of
 /// it where the interface has gone again.
 pub fn run(common: &Common, name: &str) -> Result<Report> {
     let deadline = Instant::now() + common.wait;

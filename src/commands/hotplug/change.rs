@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_millis(500);
 /// Reads which links have changed, and repairs what is missing on ours.
 ///
 /// # Errors
-/// As [`crate::reconcile::converge`].
+/// As [`crate::reconcile::converge()`].
 pub fn run(common: &Common) -> Result<Report> {
     let began = Instant::now();
     // Where eniroute stands down, too: what is not read here starts the next run at once.

@@ -26,7 +26,7 @@ const SHORT: Duration = Duration::from_millis(300);
 /// What udev and systemd call.
 ///
 /// # Errors
-/// Not root; as [`converge`].
+/// Not root; as [`converge()`].
 pub fn run(common: &Common, what: &Hotplug) -> Result<Report> {
     match what {
         Hotplug::Add { interface } => serve(common, || add::run(common, interface)),

@@ -15,7 +15,7 @@ use crate::select::Selector;
 /// Forgets every ENI of ours whose interface is gone, whichever that is: udev no longer tells its MAC.
 ///
 /// # Errors
-/// As [`crate::reconcile::converge`].
+/// As [`crate::reconcile::converge()`].
 pub fn run(common: &Common) -> Result<Report> {
     let how = How::repeated("hotplug", common);
     let mut host = Host::open(common)?;

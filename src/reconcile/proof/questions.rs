@@ -5,8 +5,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{OUTSIDE_IPV4, OUTSIDE_IPV6};
+use super::{Lookup, OUTSIDE_IPV4, OUTSIDE_IPV6};
 use crate::eni::Eni;
+use crate::error::Result;
+use crate::kernel::Kernel;
 use crate::net::{Dev, Family, MAIN, Route, nics};
 use crate::object::Observed;
 
@@ -28,6 +30,19 @@ pub(super) struct Questions<'a> {
 }
 
 impl Questions<'_> {
+    /// Whether a packet leaves by the primary, whichever way its flow takes.
+    pub(super) fn by_primary(
+        &self,
+        kernel: &mut Kernel,
+        from: Option<IpAddr>,
+        to: IpAddr,
+    ) -> Result<Option<Lookup>> {
+        let ways = kernel.ways_out(to, from, &self.observed.links)?;
+        let is_only = |dev: &&Dev| self.devs.contains(dev) && ways.iter().all(|way| way == *dev);
+        let dev = ways.first().filter(is_only).cloned();
+        Ok(dev.map(|dev| Lookup { from, to, dev }))
+    }
+
     /// Each packet that is asked for: from whom, to whom.
     pub(super) fn all(&self, sources: &BTreeSet<IpAddr>) -> Vec<(Option<IpAddr>, IpAddr)> {
         let families = [Family::Ipv4, Family::Ipv6];

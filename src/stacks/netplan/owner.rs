@@ -1,5 +1,5 @@
 //! Who configures an interface under netplan and networkd: networkd takes the first .network file, in the order
-//! of their names, whose [Match] holds. Pure.
+//! of their names, whose `[Match]` holds. Pure.
 
 use crate::plan::Planned;
 use crate::stacks::netplan::read::{Definition, Foreign};
