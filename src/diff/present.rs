@@ -95,6 +95,18 @@ impl<'a> Present<'a> {
         key.is_accept_ra() && !self.observed.links.iter().any(is_ours)
     }
 
+    /// A setting that could not be made: the value that is there is ours to change, by the ledger.
+    fn is_left_undone(&self, object: &Object, scope: &Scope) -> bool {
+        let key = object.sysctl().map(|sysctl| &sysctl.key);
+        let is_of_key = |made: &&Object| made.sysctl().map(|sysctl| &sysctl.key) == key;
+        key.is_some()
+            && !self.index.has(object)
+            && scope.made.iter().any(|made| {
+                let mut ours = made.objects.iter().filter(is_of_key);
+                ours.any(|made| self.index.has(made))
+            })
+    }
+
     /// An address that has an end by now is a DHCP client's: what we add has none.
     pub(super) fn is_leased(&self, object: &Object) -> bool {
         let address = object.address();
@@ -106,7 +118,7 @@ impl<'a> Present<'a> {
         if let Some(route) = object.route() {
             return self.route_addition(route, scope);
         }
-        self.lacks(&object)
+        (self.lacks(&object) || self.is_left_undone(&object, scope))
             .then(|| Change::Add(object.over(self.observed)))
     }
 

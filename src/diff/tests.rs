@@ -747,3 +747,37 @@ fn what_belongs_to_no_eni_is_made_first_and_goes_last_and_only_with_everything()
     };
     assert_eq!(diff(&desired, &by_another_hand, &scope), []);
 }
+
+/// The link is up by then, whose owner could want it otherwise.
+#[test]
+fn a_setting_of_a_link_that_could_not_be_made_is_made_by_the_next_run_and_an_owner_s_stays() {
+    let (desired, mut observed) = fresh();
+    let key = Key::accept_ra(&"eth1".into());
+    observed.links[1].up = true;
+    observed.sysctls.insert(key.clone(), "1".to_owned());
+    let scope_of = |value: &str| {
+        let ours = Sysctl {
+            before: Some("1".to_owned()),
+            ..Sysctl::new(key.clone(), value)
+        };
+        let objects = [Object::LinkUp("eth1".into()), Object::Sysctl(ours)].into();
+        let made = vec![Made {
+            owner: Owner::Eni(mac(1)),
+            objects,
+        }];
+        Scope {
+            made,
+            ..everything()
+        }
+    };
+    let settings = |scope: &Scope| {
+        let all = shown(&diff(&desired, &observed, scope));
+        all.into_iter()
+            .filter(|change| change.starts_with("sysctl"))
+            .collect::<Vec<_>>()
+    };
+    let wanted = "sysctl -qw net/ipv6/conf/eth1/accept_ra=0";
+    assert_eq!(settings(&scope_of("1")), [wanted]);
+    assert_eq!(settings(&scope_of("0")), [""; 0]);
+    assert_eq!(settings(&everything()), [""; 0]);
+}

@@ -8,7 +8,7 @@ use log::info;
 use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
-use super::made::{brought_up_to_date, unlisted};
+use super::made::{brought_up_to_date, demand_same_primary, unlisted};
 use crate::cli::Selected;
 use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};
@@ -66,6 +66,7 @@ impl Assessment {
             ..host.kernel.observe()?
         };
         let expected = absent(expected, &observed);
+        demand_same_primary(&ledger, &metadata, &observed.links)?;
         let count = observed.routes.len();
         observed.routes.extend(expected.iter().cloned());
         let desired = plan(&metadata.enis, &observed, &host.config);

@@ -19,6 +19,7 @@ use crate::kernel::Kernel;
 use crate::ledger::Ledger;
 use crate::metadata::imds::Imds;
 use crate::net::Link;
+use crate::net::sysctl::Sysctl;
 use crate::object::{Change, Object, Observed};
 use crate::report::Report;
 use stretch::Stretch;
@@ -102,8 +103,7 @@ impl<'a> Executor<'a> {
             }
         }
         assessment.ledger = ledger;
-        done.iter()
-            .for_each(|change| assessment.ledger.record(change));
+        record(&mut assessment.ledger, &done, &mark.changes);
         self.end(&assessment.ledger);
         self.report.kernel.extend(done);
         Ok(())
@@ -216,6 +216,28 @@ fn with(before: &Ledger, left: &[Change]) -> Ledger {
     let mut ledger = before.clone();
     left.iter().for_each(|change| ledger.record(change));
     ledger
+}
+
+/// What was done of what was `intended`.
+fn record(ledger: &mut Ledger, done: &[Change], intended: &[Change]) {
+    done.iter().for_each(|change| ledger.record(change));
+    let undone = intended.iter().filter(|change| !done.contains(change));
+    undone
+        .filter_map(left_as_it_is)
+        .for_each(|setting| ledger.note(&setting));
+}
+
+/// A setting that could not be made, with the value that it has: the next run may change it, although its link is up by
+/// then.
+fn left_as_it_is(undone: &Change) -> Option<Object> {
+    let Change::Add(Object::Sysctl(wanted)) = undone else {
+        return None;
+    };
+    let value = wanted.before.clone()?;
+    Some(Object::Sysctl(Sysctl {
+        value,
+        ..wanted.clone()
+    }))
 }
 
 /// What will be ours if all goes well, beside what is.

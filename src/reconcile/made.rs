@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::ledger::{Ledger, Wanted};
 use crate::metadata::Metadata;
@@ -69,6 +69,30 @@ fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
     macs.extend(primary.map(|planned| planned.eni.mac));
     macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
     Ok(macs)
+}
+
+/// An instance keeps its primary ENI for life. Who takes another one for it would treat the real one as any other.
+///
+/// # Errors
+/// [`Error::Refused`]: the metadata names another one than before, whose interface is still here.
+pub(super) fn demand_same_primary(
+    ledger: &Ledger,
+    metadata: &Metadata,
+    links: &[Link],
+) -> Result<()> {
+    let (Some(before), Some(now)) = (ledger.primary, metadata.primary) else {
+        return Ok(());
+    };
+    if before == now || link_of_mac(before, links).is_none() {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        url: "/latest/meta-data/mac".to_owned(),
+        why: format!(
+            "{now} is not the primary ENI of this instance, which was {before} before and never changes; nothing was \
+             changed. If {before} was wrong, take it back with `eniroute remove` and apply again"
+        ),
+    })
 }
 
 /// ENIs of ours that EC2's list lacks while their interface is still there. The list says nothing of them then: on a

@@ -2,7 +2,7 @@
 //! lease, an ENI that the metadata forgets, a change that fails half-way, IPv6 switched off.
 
 use crate::instance::{Instance, changed};
-use crate::vpc::{EniId, EniSpec, Vpc};
+use crate::vpc::{EniId, EniSpec, Fault, Vpc};
 
 /// The primary ENI with a secondary address, and a second ENI in another subnet, with public addresses.
 fn two_enis() -> (Vpc, Instance, EniId) {
@@ -155,6 +155,32 @@ fn a_run_that_cannot_make_everything_takes_nothing_away() {
     instance.host.ip("address del 10.1.0.1/32 dev eth1");
     instance.must("apply");
     assert!(!instance.host.dump().contains("10.1.0.31"));
+}
+
+/// It would be a secondary ENI then, and another one would be treated as what the host is reached by.
+#[test]
+fn another_primary_than_before_is_refused_and_changes_nothing() {
+    let (vpc, instance, second) = two_enis();
+    instance.must("apply");
+    let (dump, disk) = (instance.host.dump(), instance.disk_state());
+    let other = vpc.mac(second).to_owned();
+    vpc.imds().fault(Fault::on(
+        "/latest/meta-data/mac",
+        Fault::value("mac", &other),
+    ));
+    for command in ["apply", "plan"] {
+        let run = instance.eniroute(command);
+        assert_eq!(run.code, 4, "{run:?}");
+        assert!(
+            run.stderr.contains("/mac: ") && run.stderr.contains(&other),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains("eniroute remove"), "{run:?}");
+    }
+    assert_eq!(instance.host.dump(), dump);
+    assert_eq!(instance.disk_state(), disk);
+    vpc.imds().heal();
+    instance.must("apply");
 }
 
 #[test]

@@ -232,27 +232,56 @@ impl Scene {
     }
 }
 
-/// One way to the metadata service, every cut, everything that may happen to the proof.
-fn nothing_cuts_the_primary_off(way: Way) {
-    let mut scene = Scene::with(way);
-    let before = scene.instance.host.dump();
-    let moment = scene.first_of_proof(way);
-    for (cut, lines) in CUTS {
+/// One way to the metadata service: every cut, everything that may happen to the proof.
+pub struct Cut {
+    scene: Scene,
+    way: Way,
+    /// Which message is the first of the proof.
+    moment: usize,
+}
+
+impl Cut {
+    pub fn new(way: Way) -> Self {
+        let scene = Scene::with(way);
+        let moment = scene.first_of_proof(way);
+        Self { scene, way, moment }
+    }
+
+    /// `IPv4/Answered` and so on.
+    pub fn cells() -> Vec<String> {
+        CUTS.iter()
+            .flat_map(|(cut, _)| PROOFS.map(|proof| cell(cut, proof)))
+            .collect()
+    }
+
+    pub fn run(&mut self, name: &str) {
+        let all = CUTS
+            .iter()
+            .flat_map(|(cut, lines)| PROOFS.map(|proof| (cell(cut, proof), *lines, proof)));
+        let (_, lines, proof) = all.into_iter().find(|(cell, ..)| cell == name).unwrap();
+        let (scene, what) = (&mut self.scene, format!("{:?}, {name}", self.way));
         scene.rules(lines, "add");
         let cut_off = scene.instance.host.dump();
-        for proof in PROOFS {
-            scene.run(way, proof, moment);
-            let what = format!("{way:?}, {cut}, {proof:?}");
-            scene.assert_reached(&what);
-            assert_eq!(
-                changed(&cut_off, &scene.instance.host.dump()),
-                [""; 0],
-                "{what}"
-            );
-            assert!(!scene.instance.has(FILE), "{what}");
-        }
+        scene.run(self.way, proof, self.moment);
+        scene.assert_reached(&what);
+        let differs = changed(&cut_off, &scene.instance.host.dump());
+        assert_eq!(differs, [""; 0], "{what}");
+        assert!(!scene.instance.has(FILE), "{what}");
         scene.rules(lines, "del");
     }
+}
+
+fn cell(cut: &str, proof: Proof) -> String {
+    let words = |text: &str| text.replace(|c: char| !c.is_alphanumeric(), "-");
+    let proof = format!("{proof:?}").replace(['"', ')'], "");
+    format!("{}/{}", words(cut), words(&proof))
+}
+
+fn nothing_cuts_the_primary_off(way: Way) {
+    let mut cut = Cut::new(way);
+    let before = cut.scene.instance.host.dump();
+    Cut::cells().iter().for_each(|cell| cut.run(cell));
+    let mut scene = cut.scene;
     assert_eq!(changed(&before, &scene.instance.host.dump()), [""; 0]);
     scene.instance.must("apply");
     scene.assert_reached("at last");

@@ -52,7 +52,8 @@ impl Choice {
     /// Whether the scene may have cells that are wanted.
     pub fn may_want(&self, scene: &Scene) -> bool {
         let prefix = scene.prefix();
-        prefix.starts_with(&self.filter) || self.filter.starts_with(&prefix)
+        let is_tested = scene.is_tested && !self.whole && self.filter.is_empty();
+        !is_tested && (prefix.starts_with(&self.filter) || self.filter.starts_with(&prefix))
     }
 
     /// Of the scene's cells those to be run, in their order. A cell that is named in full need not be listed: where

@@ -31,6 +31,7 @@ pub fn scenes() -> Vec<Scene> {
     let scene = |stack: &str, command: &str| Scene {
         matrix: "interrupted",
         name: format!("{stack}/{command}"),
+        is_tested: false,
         make: |name| Box::new(Interrupted::new(name)),
     };
     stacks

@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod choice;
+#[allow(dead_code, unused_imports)] // this has tests of its own, which are not run here
+#[path = "../e2e/proof.rs"]
+mod cut;
 #[path = "../e2e/disks.rs"]
 mod disks;
 mod hostile;
@@ -14,6 +17,7 @@ mod hostile;
 mod instance;
 mod interrupted;
 mod metadata;
+mod proof;
 mod run;
 mod stage;
 mod twin;
@@ -30,7 +34,7 @@ use stage::Scene;
 
 /// All matrices.
 fn scenes() -> Vec<Scene> {
-    [interrupted::scenes(), metadata::scenes()].concat()
+    [interrupted::scenes(), metadata::scenes(), proof::scenes()].concat()
 }
 
 fn main() -> ExitCode {

@@ -43,6 +43,7 @@ pub fn scenes() -> Vec<Scene> {
         .map(|name| Scene {
             matrix: "metadata",
             name: name.to_owned(),
+            is_tested: false,
             make: |name| Box::new(Metadata::new(name)),
         })
         .into()

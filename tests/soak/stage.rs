@@ -17,6 +17,8 @@ pub struct Scene {
     pub matrix: &'static str,
     /// The name of this part of it: `netplan/apply`.
     pub name: String,
+    /// The end-to-end tests run all of it, so no sample is needed.
+    pub is_tested: bool,
     pub make: fn(&str) -> Box<dyn Stage>,
 }
 

@@ -3,7 +3,7 @@
 use log::info;
 
 use super::stretch::Stretch;
-use super::{Executor, outcome, with};
+use super::{Executor, outcome, record, with};
 use crate::diff::standing;
 use crate::error::{Error, Result};
 use crate::net::Link;
@@ -37,7 +37,7 @@ impl Executor<'_> {
                     standing.len()
                 );
                 let mut ledger = mark.ledger;
-                standing.iter().for_each(|change| ledger.record(change));
+                record(&mut ledger, &standing, &mark.changes);
                 self.end(&ledger);
             }
             Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error),
