@@ -86,7 +86,7 @@ impl Reading {
     /// Only what makes the whole answer worthless: the service fails, or it has no list of ENIs. What is wrong with
     /// one ENI stands in [`Metadata::incomplete`].
     pub fn start(source: &mut impl Source, public: bool) -> Result<Self> {
-        let primary = mac(&required(source, "mac")?)?;
+        let primary = primary(source)?;
         let macs = list(source)?;
         let mut reading = Self {
             primary,
@@ -240,7 +240,7 @@ fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
     let list = required(source, MACS)?;
     let mut macs = Vec::new();
     for line in lines(&list) {
-        let mac = mac(line.trim_end_matches('/'))?;
+        let mac = mac(MACS, line.trim_end_matches('/'))?;
         if !macs.contains(&mac) {
             macs.push(mac);
         }
@@ -287,9 +287,19 @@ fn each<S: Source>(
     })
 }
 
-fn mac(text: &str) -> Result<Mac> {
+/// The one value of its key, whatever its line ends with and however often it is said.
+fn primary(source: &mut impl Source) -> Result<Mac> {
+    let text = required(source, "mac")?;
+    let mut said: BTreeSet<&str> = lines(&text).collect();
+    match said.pop_first() {
+        Some(one) if said.is_empty() => mac("mac", one),
+        _ => mac("mac", &text),
+    }
+}
+
+fn mac(path: &str, text: &str) -> Result<Mac> {
     text.parse()
-        .map_err(|why| not_ec2(MACS, format!("{why}: is this EC2?")))
+        .map_err(|why| not_ec2(path, format!("{why}: is this EC2?")))
 }
 
 fn required(source: &mut impl Source, path: &str) -> Result<String> {

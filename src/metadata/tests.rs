@@ -471,6 +471,7 @@ fn a_value_that_is_listed_twice_is_one() {
         twin(&mut twice, &format!("{MACS}{SECOND}/{key}"));
     }
     twin(&mut twice, &format!("{MACS}{PRIMARY}/local-ipv4s"));
+    twice.set("mac", &format!("{PRIMARY}\r\n{PRIMARY}\r\n"));
     let (said, once) = (twice.read(), Fake::s1().read());
     assert_eq!(said.enis, once.enis, "{:?}", said.incomplete);
 }
