@@ -45,8 +45,11 @@ impl Choice {
         format!("{what}, seed {}, of `{}*`", self.seed, self.filter)
     }
 
-    pub fn is_over(&self) -> bool {
-        self.end.is_some_and(|end| Instant::now() >= end)
+    /// Until when a scene may go on, if `left` others wait for one of so many `workers`: its share of the time left.
+    pub fn end_of_scene(&self, left: usize, workers: usize) -> Option<Instant> {
+        let (end, now) = (self.end?, Instant::now());
+        let share = end.saturating_duration_since(now) * u32::try_from(workers).unwrap();
+        Some(end.min(now + share / u32::try_from(left + 1).unwrap()))
     }
 
     /// Whether the scene may have cells that are wanted.

@@ -20,6 +20,21 @@ struct Row {
     spent: Duration,
 }
 
+impl Row {
+    fn so_far(&self, scene: &Scene) -> String {
+        let Self {
+            run,
+            listed,
+            failed,
+            ..
+        } = self;
+        format!(
+            "{}: {run} of {listed} cells, {failed} failed",
+            scene.prefix()
+        )
+    }
+}
+
 /// How often a scene says how far it is.
 const PROGRESS: Duration = Duration::from_secs(20);
 
@@ -33,9 +48,10 @@ pub fn all(mut scenes: Vec<Scene>, choice: &Choice) -> ExitCode {
     thread::scope(|scope| {
         for _ in 0..workers() {
             scope.spawn(|| {
-                while let Some(scene) = take(&queue) {
+                while let Some((scene, left)) = take(&queue) {
+                    let end = choice.end_of_scene(left, workers());
                     // A fake VPC belongs to a thread, which ends with it.
-                    thread::scope(|scope| scope.spawn(|| play(&scene, choice, &table)).join())
+                    thread::scope(|scope| scope.spawn(|| play(&scene, choice, end, &table)).join())
                         .unwrap();
                 }
             });
@@ -51,22 +67,21 @@ fn workers() -> usize {
     threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into))
 }
 
-fn take(queue: &Mutex<Vec<Scene>>) -> Option<Scene> {
-    queue.lock().unwrap().pop()
+/// The next one, and how many are left.
+fn take(queue: &Mutex<Vec<Scene>>) -> Option<(Scene, usize)> {
+    let mut queue = queue.lock().unwrap();
+    queue.pop().map(|scene| (scene, queue.len()))
 }
 
-fn play(scene: &Scene, choice: &Choice, table: &Mutex<BTreeMap<&'static str, Row>>) {
-    let (begin, mut row) = (Instant::now(), Row::default());
-    let prefix = scene.prefix();
-    if choice.is_over() {
-        println!("{prefix}: not begun, the time is over");
-    } else {
-        row = cells(scene, choice);
-        println!(
-            "{prefix}: {} of {} cells, {} failed",
-            row.run, row.listed, row.failed
-        );
-    }
+fn play(
+    scene: &Scene,
+    choice: &Choice,
+    end: Option<Instant>,
+    table: &Mutex<BTreeMap<&'static str, Row>>,
+) {
+    let begin = Instant::now();
+    let row = cells(scene, choice, end);
+    println!("{}", row.so_far(scene));
     let mut table = table.lock().unwrap();
     let sum: &mut Row = table.entry(scene.matrix).or_default();
     sum.listed += row.listed;
@@ -75,7 +90,7 @@ fn play(scene: &Scene, choice: &Choice, table: &Mutex<BTreeMap<&'static str, Row
     sum.spent += begin.elapsed();
 }
 
-fn cells(scene: &Scene, choice: &Choice) -> Row {
+fn cells(scene: &Scene, choice: &Choice, end: Option<Instant>) -> Row {
     let prefix = scene.prefix();
     let mut stage = None;
     let mut row = Row::default();
@@ -87,7 +102,7 @@ fn cells(scene: &Scene, choice: &Choice) -> Row {
     row.listed = listed.len();
     let mut said = Instant::now();
     for cell in choice.of(scene, listed) {
-        if choice.is_over() {
+        if end.is_some_and(|end| Instant::now() >= end) {
             break;
         }
         row.run += 1;
@@ -98,10 +113,7 @@ fn cells(scene: &Scene, choice: &Choice) -> Row {
         }
         if said.elapsed() > PROGRESS {
             said = Instant::now();
-            println!(
-                "{prefix}: {} of {} cells, {} failed",
-                row.run, row.listed, row.failed
-            );
+            println!("{}", row.so_far(scene));
         }
     }
     row
