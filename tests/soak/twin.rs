@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::disks::STACKS;
 use crate::instance::{Instance, changed};
-use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
+use crate::vpc::{EniId, EniSpec, SubnetId, Vpc, wait_for};
 
 /// What is not proven yet.
 const MARK: &str = "run/eniroute/unproven.json";
@@ -102,6 +102,10 @@ impl Twin {
     }
 
     pub fn state(&self) -> State {
+        let host = &self.instance.host;
+        wait_for("carriers", || {
+            !host.ip("-o link show up").contains("NO-CARRIER")
+        });
         State {
             dump: self.instance.host.dump(),
             settings: self.instance.host.sh(SETTINGS),
