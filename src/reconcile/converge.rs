@@ -50,7 +50,7 @@ impl Run<'_> {
         let files = self.plan_files();
         let kept = leases::kept(&self.assessment, &files.complete);
         let before = Before {
-            units: files.units.clone(),
+            definitions: files.definitions.clone(),
             kept,
         };
         if self.how.live {

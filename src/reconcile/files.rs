@@ -60,7 +60,7 @@ impl Run<'_> {
         let files = host.disk.plan(&rendered.wanted, &rendered.obsolete)?;
         Ok(Changes {
             files,
-            units: rendered.units,
+            definitions: rendered.definitions,
             complete: rendered.complete,
         })
     }

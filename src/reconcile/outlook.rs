@@ -11,7 +11,7 @@ use crate::files::Disk;
 use crate::net::{Dev, MAIN, NextHop, Route};
 use crate::object::{Object, Observed};
 use crate::plan::{Desired, plan};
-use crate::stacks::{self, Rendered, Stacks};
+use crate::stacks::{self, Rendered, Stacks, Target};
 
 /// The files of what will be there. The assessment has that plan then, where it differs from the one for now.
 ///
@@ -24,7 +24,8 @@ pub fn render(
     stacks: &Stacks,
 ) -> Result<Rendered> {
     let files = |desired: &Desired, of: &Assessment| {
-        stacks::render(disk, stacks, desired, &of.observed.links, &of.keep)
+        let links = &of.observed.links;
+        stacks::render(&Target { disk, links }, stacks, desired, &of.keep)
     };
     let now = files(&assessment.desired, assessment)?;
     assessment.later = later(assessment, config, &now.complete);

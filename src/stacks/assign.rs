@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::STACKS;
-use super::rendering::{Renderer, Share, primary_with_rules};
+use super::gather::Target;
+use super::rendering::{Renderer, Rendering, Share, primary_with_rules};
 use super::stack::{Claim, Host, Stack};
 use crate::error::Result;
 use crate::files::Disk;
@@ -113,25 +114,104 @@ impl Stacks {
 }
 
 /// The renderers of the stacks that files are for.
-#[derive(Default)]
-pub struct Renderers(pub Vec<(&'static Stack, Box<dyn Renderer>)>);
+pub struct Renderers<'a> {
+    stacks: &'a Stacks,
+    all: Vec<(&'static Stack, Box<dyn Renderer>)>,
+}
 
-impl Renderers {
+impl<'a> Renderers<'a> {
+    /// Those of the stacks that `desired` needs, in the order of the list.
+    ///
+    /// # Errors
+    /// A foreign file that cannot be read or parsed.
+    pub fn read(target: &Target, stacks: &'a Stacks, desired: &Desired) -> Result<Self> {
+        let mut all = Vec::new();
+        for stack in stacks.used(desired) {
+            let renderer = (stack.read)(target.disk, target.links)?;
+            all.extend(renderer.map(|renderer| (stack, renderer)));
+        }
+        Ok(Self { stacks, all })
+    }
+
+    /// No files are written.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// There is a stack for which no files are written.
+    pub fn lacks_one(&self, desired: &Desired) -> bool {
+        self.all.len() < self.stacks.used(desired).len()
+    }
+
+    /// The plan without the ENIs that no files are written for.
+    pub fn with_files(&self, desired: &Desired) -> Desired {
+        let mut desired = desired.clone();
+        desired
+            .enis
+            .retain(|planned| self.of(self.stacks.of(planned)).is_some());
+        desired
+    }
+
+    /// What each of them returns for its share.
+    pub fn render(&self, shares: &[Share]) -> Vec<Rendering> {
+        let pairs = self.all.iter().zip(shares);
+        pairs
+            .map(|((_, renderer), share)| renderer.render(share))
+            .collect()
+    }
+
     /// The renderer of this stack; `None` where no files are written for it.
-    pub fn of(&self, stack: &Stack) -> Option<&dyn Renderer> {
-        self.0
-            .iter()
-            .find(|(other, _)| *other == stack)
-            .map(|(_, renderer)| &**renderer)
+    fn of(&self, stack: &Stack) -> Option<&dyn Renderer> {
+        let found = self.all.iter().find(|(other, _)| *other == stack);
+        found.map(|(_, renderer)| &**renderer)
     }
 
     /// Whether the files of this stack hold all of these objects, where they have this share.
-    fn hold(&self, stack: &Stack, share: &Share, objects: impl Iterator<Item = Object>) -> bool {
-        let holds = |renderer: &dyn Renderer| {
+    fn hold(&self, stack: &Stack, share: &Share, objects: &[Object]) -> bool {
+        self.of(stack).is_some_and(|renderer| {
             let held = renderer.render(share).holds;
-            objects.into_iter().all(|object| held.contains(&object))
+            objects.iter().all(|object| held.contains(object))
+        })
+    }
+
+    /// Whether the files of the primary ENI can hold its routes.
+    fn hold_routes_of(&self, primary: &Planned, desired: &Desired) -> bool {
+        let share = Share {
+            desired,
+            enis: vec![primary],
+            rules_of: None,
         };
-        self.of(stack).is_some_and(holds)
+        let routes: Vec<_> = primary.routes.iter().cloned().map(Object::Route).collect();
+        self.hold(self.stacks.of(primary), &share, &routes)
+    }
+
+    /// Whether the files of this stack can hold the primary's rules.
+    fn hold_rules_of(&self, primary: &Planned, stack: &Stack, desired: &Desired) -> bool {
+        let mut enis = self.enis_of(stack, desired);
+        enis.retain(|planned| !(planned.eni.primary && stack.primary_last));
+        let share = Share {
+            desired,
+            enis,
+            rules_of: Some(primary),
+        };
+        let rules: Vec<_> = primary.rules.iter().cloned().map(Object::Rule).collect();
+        self.hold(stack, &share, &rules)
+    }
+
+    /// The ENIs whose interfaces this stack runs.
+    fn enis_of<'d>(&self, stack: &Stack, desired: &'d Desired) -> Vec<&'d Planned> {
+        let enis = desired.enis.iter();
+        enis.filter(|planned| self.stacks.of(planned) == stack)
+            .collect()
+    }
+
+    /// The stack whose files have the primary's rules: its own, if that can hold them, else any other; where none can, its
+    /// own says so.
+    fn carrier(&self, primary: &Planned, desired: &Desired) -> &'static Stack {
+        let own = self.stacks.of(primary);
+        let mut all = [own].into_iter().chain(self.stacks.used(desired));
+        all.find(|stack| self.hold_rules_of(primary, stack, desired))
+            .unwrap_or(own)
     }
 }
 
@@ -139,75 +219,56 @@ impl Renderers {
 const HELD_BACK: &str = "no file holds the primary's own table, without which its answers to these subnets would leave by \
      the wrong ENI";
 
-/// What files can make of the plan, and what is held back of it. Where no file can hold the primary's routes, the subnets of the others stay out of
-/// main, too: else the primary's answers to their neighbours would leave by the wrong ENI until eniroute runs.
-pub fn for_the_boot(
-    desired: &Desired,
-    stacks: &Stacks,
-    renderers: &Renderers,
-) -> (Desired, Vec<(Dev, String)>) {
-    let mut desired = desired.clone();
-    let mut held_back = Vec::new();
-    let has_room = |primary: &Planned| {
-        let share = Share {
-            enis: vec![primary],
-            rules_of: None,
-        };
-        let routes = primary.routes.iter().cloned().map(Object::Route);
-        renderers.hold(stacks.of(primary), &share, routes)
-    };
-    let mut primaries = desired.enis.iter().filter(|planned| planned.eni.primary);
-    if primaries.all(has_room) {
-        return (desired, held_back);
+/// What files can make of the plan, and why that is not all of an ENI. Where no file can hold the primary's routes, the
+/// subnets of the others stay out of main, too: else the primary's answers to their neighbours would leave by the wrong
+/// ENI until eniroute runs.
+pub fn for_the_boot(desired: &Desired, renderers: &Renderers) -> (Desired, Vec<(Dev, String)>) {
+    let (primaries, others): (Vec<&Planned>, Vec<&Planned>) =
+        desired.enis.iter().partition(|planned| planned.eni.primary);
+    if primaries
+        .iter()
+        .all(|primary| renderers.hold_routes_of(primary, desired))
+    {
+        return (desired.clone(), Vec::new());
     }
-    let is_subnet = |route: &Route| route.table == MAIN && route.via.is_none();
+    let has_subnet = |planned: &&&Planned| planned.routes.iter().any(is_subnet_in_main);
+    let limits = others
+        .iter()
+        .filter(has_subnet)
+        .map(|planned| (planned.dev.clone(), HELD_BACK.to_owned()))
+        .collect();
+    let mut desired = desired.clone();
     for planned in desired
         .enis
         .iter_mut()
         .filter(|planned| !planned.eni.primary)
     {
-        if planned.routes.iter().any(is_subnet) {
-            held_back.push((planned.dev.clone(), HELD_BACK.to_owned()));
-        }
-        planned.routes.retain(|route| !is_subnet(route));
-        planned.left_to_owner.retain(|route| !is_subnet(route));
+        planned.routes.retain(|route| !is_subnet_in_main(route));
+        planned
+            .left_to_owner
+            .retain(|route| !is_subnet_in_main(route));
     }
-    (desired, held_back)
+    (desired, limits)
 }
 
-/// Each renderer's share, in their order. The primary's rules go to its own stack, if that can hold them, else to any
-/// other; where none can, its own says so.
-pub fn divide<'a>(desired: &'a Desired, stacks: &Stacks, renderers: &Renderers) -> Vec<Share<'a>> {
-    let enis_of = |stack: &Stack| {
-        let enis = desired.enis.iter();
-        enis.filter(|planned| stacks.of(planned) == stack)
-            .collect::<Vec<_>>()
-    };
-    let carrier = primary_with_rules(desired).map(|primary| {
-        let own = stacks.of(primary);
-        let holds = |stack: &&'static Stack| {
-            let mut enis = enis_of(stack);
-            enis.retain(|planned| !(planned.eni.primary && stack.primary_last));
-            let share = Share {
-                enis,
-                rules_of: Some(primary),
-            };
-            renderers.hold(
-                stack,
-                &share,
-                primary.rules.iter().cloned().map(Object::Rule),
-            )
-        };
-        let mut all = [own].into_iter().chain(stacks.used(desired));
-        (primary, all.find(holds).unwrap_or(own))
-    });
+fn is_subnet_in_main(route: &Route) -> bool {
+    route.table == MAIN && route.via.is_none()
+}
+
+/// Each renderer's share, in their order.
+pub fn divide<'a>(desired: &'a Desired, renderers: &Renderers) -> Vec<Share<'a>> {
+    let primary = primary_with_rules(desired);
+    let carrier = primary.map(|primary| renderers.carrier(primary, desired));
     let share = |stack: &'static Stack| Share {
-        enis: enis_of(stack),
-        rules_of: carrier
-            .filter(|(_, carrier)| *carrier == stack)
-            .map(|(primary, _)| primary),
+        desired,
+        enis: renderers.enis_of(stack, desired),
+        rules_of: primary.filter(|_| carrier == Some(stack)),
     };
-    renderers.0.iter().map(|(stack, _)| share(stack)).collect()
+    renderers
+        .all
+        .iter()
+        .map(|(stack, _)| share(stack))
+        .collect()
 }
 
 #[cfg(test)]

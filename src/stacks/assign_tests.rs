@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::files::{File, FileChange};
 use crate::stacks::{
-    Rendered, guest, netplan, network_manager, network_scripts, networkd as networkd_stack, render,
+    Rendered, Target, guest, netplan, network_manager, network_scripts, networkd as networkd_stack,
+    render,
 };
 
 type Files<'a> = &'a [(&'a str, &'a str)];
@@ -196,7 +197,16 @@ fn rendered(files: Files, enis: Vec<Planned>) -> Rendered {
         ..Desired::default()
     };
     let stacks = Stacks::find(&disk, &desired, &guest::links()).unwrap();
-    render(&disk, &stacks, &desired, &guest::links(), &BTreeSet::new()).unwrap()
+    render(
+        &Target {
+            disk: &disk,
+            links: &guest::links(),
+        },
+        &stacks,
+        &desired,
+        &BTreeSet::new(),
+    )
+    .unwrap()
 }
 
 fn paths(rendered: &Rendered) -> Vec<&str> {
@@ -233,7 +243,7 @@ fn two_stacks_each_get_their_interface_and_one_the_primary_s_rules() {
         mixed.wanted[3].text
     );
     assert_eq!(
-        mixed.units,
+        mixed.definitions,
         [("eth2".into(), "10-netplan-eniroute-eth2.network".to_owned())].into()
     );
     assert_eq!(mixed.notes, [""; 0]);
@@ -348,7 +358,16 @@ fn where_somebody_else_s_file_takes_the_place_of_the_primary_s_routes_no_subnet_
         let (_root, disk) = disk(files);
         let (desired, links) = (guest::desired(), guest::links());
         let stacks = Stacks::from(&network_scripts::STACK);
-        let rendered = render(&disk, &stacks, &desired, &links, &BTreeSet::new()).unwrap();
+        let rendered = render(
+            &Target {
+                disk: &disk,
+                links: &links,
+            },
+            &stacks,
+            &desired,
+            &BTreeSet::new(),
+        )
+        .unwrap();
         let is_it = |file: &&File| file.path.ends_with("route-eth1");
         let text = rendered.wanted.iter().find(is_it).unwrap().text.clone();
         (text.contains("src 10.0.0.20 metric 10001"), rendered.notes)

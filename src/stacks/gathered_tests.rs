@@ -1,13 +1,13 @@
 //! All files of a host together: no two have one path, and each object of the plan stands in one of them, whatever
 //! the owners of the NICs say. What the files say is read here in the notation of their stacks, back into `ip`'s words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
-use crate::files::FileChange;
-use crate::net::MAIN;
+use crate::files::{File, FileChange};
 use crate::net::sysctl::{Key, Sysctl};
+use crate::net::{Link, MAIN};
 use crate::object::Object;
 use crate::plan::Planned;
 
@@ -230,10 +230,12 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
         .unwrap();
     }
     let rendered = render(
-        &disk,
+        &Target {
+            disk: &disk,
+            links: &guest::links(),
+        },
         &owners.backend.into(),
         desired,
-        &guest::links(),
         &BTreeSet::new(),
     )
     .unwrap();
@@ -302,10 +304,12 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
         .iter()
         .for_each(|change| disk.commit(change).unwrap());
     let again = render(
-        &disk,
+        &Target {
+            disk: &disk,
+            links: &guest::links(),
+        },
         &owners.backend.into(),
         desired,
-        &guest::links(),
         &BTreeSet::new(),
     )
     .unwrap();
@@ -574,10 +578,12 @@ fn two_files_with_one_path_are_an_error_that_names_both_and_what_is_there_stays(
     .unwrap();
     desired.enis[2].eni.id = desired.enis[1].eni.id.clone();
     let rendered = render(
-        &disk,
+        &Target {
+            disk: &disk,
+            links: &guest::links(),
+        },
         &Stacks::from(&network_manager::STACK),
         &desired,
-        &guest::links(),
         &BTreeSet::new(),
     )
     .unwrap();

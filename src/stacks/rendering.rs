@@ -9,8 +9,10 @@ use crate::object::Object;
 use crate::plan::{Desired, Planned};
 
 /// One stack's share of the plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Share<'a> {
+    /// All of it, with the ENIs whose interfaces other stacks run, or nobody.
+    pub desired: &'a Desired,
     /// The ENIs whose interfaces the stack runs, the primary one first.
     pub enis: Vec<&'a Planned>,
     /// The primary ENI, whichever stack runs it, where this stack is to hold its rules: they are global.
@@ -21,6 +23,7 @@ impl<'a> Share<'a> {
     /// Everything, where one stack runs the whole host.
     pub fn whole(desired: &'a Desired) -> Self {
         Self {
+            desired,
             enis: desired.enis.iter().collect(),
             rules_of: primary_with_rules(desired),
         }
@@ -64,12 +67,11 @@ pub struct Rendering {
     pub holds: BTreeSet<Object>,
     /// Objects whose place is a file of somebody else's, which brings them up at a boot, or lacks what a note names.
     pub owned: BTreeSet<Object>,
-    /// The .network unit that holds each secondary ENI's part, where systemd-networkd is to load it.
-    pub units: BTreeMap<Dev, String>,
+    /// The definition that holds each secondary ENI's part, as the program that loads it calls it, where one does: for
+    /// systemd-networkd its .network unit.
+    pub definitions: BTreeMap<Dev, String>,
     /// Interfaces whose whole definition is ours: no owner is left that keeps anything of theirs.
     pub complete: BTreeSet<Dev>,
-    /// The unit of systemd-networkd's that runs the primary ENI, and every other NIC that comes.
-    pub catch_all: Option<String>,
     /// Why the files do not hold all of an ENI: its interface, and the reason, as it follows "because".
     pub limits: Vec<(Dev, String)>,
 }

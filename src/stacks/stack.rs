@@ -180,8 +180,8 @@ pub enum Sure {
 #[derive(Debug, Default)]
 pub struct Changes {
     pub files: Vec<FileChange>,
-    /// See [`crate::stacks::Rendering::units`].
-    pub units: BTreeMap<Dev, String>,
+    /// See [`crate::stacks::Rendering::definitions`].
+    pub definitions: BTreeMap<Dev, String>,
     /// See [`crate::stacks::Rendering::complete`].
     pub complete: BTreeSet<Dev>,
 }
@@ -234,8 +234,8 @@ pub struct Told {
 /// What was there before a manager loaded our files.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
-    /// See [`crate::stacks::Rendering::units`].
-    pub units: BTreeMap<Dev, String>,
+    /// See [`crate::stacks::Rendering::definitions`].
+    pub definitions: BTreeMap<Dev, String>,
     /// Main's routes of others, those of ENIs left out that a complete definition of ours has taken.
     pub kept: Vec<Route>,
 }

@@ -1,7 +1,11 @@
 //! The list of stacks, detection, and whose file is whose.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use super::*;
-use crate::files::FileChange;
+use crate::files::{File, FileChange};
+use crate::net::Mac;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::numbering::Owner;
 use crate::object::Object;
@@ -31,10 +35,12 @@ fn write(disk: &Disk, rendered: &Rendered) -> Vec<String> {
 
 fn netplan(disk: &Disk, desired: &Desired, keep: &[Mac]) -> Rendered {
     render(
-        disk,
+        &Target {
+            disk,
+            links: &guest::links(),
+        },
         &Stacks::from(&netplan::STACK),
         desired,
-        &guest::links(),
         &keep.iter().copied().collect(),
     )
     .unwrap()
@@ -169,10 +175,12 @@ fn a_backend_without_a_renderer_writes_and_deletes_nothing() {
         "# Written by eniroute for e (m)\n",
     )]);
     let rendered = render(
-        &disk,
+        &Target {
+            disk: &disk,
+            links: &[],
+        },
         &Stacks::from(&NONE),
         &guest::desired(),
-        &[],
         &BTreeSet::new(),
     )
     .unwrap();
@@ -200,10 +208,12 @@ fn a_whole_definition_has_main_s_routes_also_while_a_dhcp_client_keeps_them() {
             ..Desired::default()
         };
         render(
-            &disk,
+            &Target {
+                disk: &disk,
+                links: &guest::links(),
+            },
             &backend.into(),
             &desired,
-            &guest::links(),
             &BTreeSet::new(),
         )
         .unwrap()
@@ -322,7 +332,9 @@ fn a_foreign_file_at_our_path_is_left_alone_and_named() {
         "{why}"
     );
     assert!(rendered.errors.is_empty() && rendered.obsolete.is_empty());
-    assert!(!rendered.units.contains_key("eth1") && rendered.units.contains_key("eth2"));
+    assert!(
+        !rendered.definitions.contains_key("eth1") && rendered.definitions.contains_key("eth2")
+    );
     assert!(rendered.obsolete.is_empty());
 }
 
@@ -378,8 +390,18 @@ fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_
         ..Desired::default()
     };
     let keep = BTreeSet::from([guest::mac(1)]);
-    let rendered =
-        |desired| render(&disk, &Stacks::from(&networkd::STACK), desired, &[], &keep).unwrap();
+    let rendered = |desired| {
+        render(
+            &Target {
+                disk: &disk,
+                links: &[],
+            },
+            &Stacks::from(&networkd::STACK),
+            desired,
+            &keep,
+        )
+        .unwrap()
+    };
     let wanted = rendered(&wanting).wanted;
     assert_eq!(wanted.len(), 1);
     let text = "# Written by eniroute for this host. To take it away: eniroute remove\nnet/ipv4/ip_forward = 1\n";
@@ -394,7 +416,16 @@ fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_
         rendered(&Desired::default()).obsolete,
         [wanted[0].path.clone()]
     );
-    let without = render(&disk, &Stacks::from(&NONE), &wanting, &[], &keep).unwrap();
+    let without = render(
+        &Target {
+            disk: &disk,
+            links: &[],
+        },
+        &Stacks::from(&NONE),
+        &wanting,
+        &keep,
+    )
+    .unwrap();
     assert_eq!((without.wanted, without.obsolete), (vec![], vec![]));
 }
 

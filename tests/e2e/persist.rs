@@ -11,7 +11,7 @@ use eniroute::files::{Disk, File, FileChange};
 use eniroute::net::Address;
 use eniroute::plan::Desired;
 use eniroute::stacks::{
-    Rendered, Stack, Stacks, netplan, network_manager, network_scripts, render,
+    Rendered, Stack, Stacks, Target, netplan, network_manager, network_scripts, render,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -43,10 +43,12 @@ impl Tree {
 
     fn render_for(&self, backend: &'static Stack, desired: &Desired) -> Rendered {
         let rendered = render(
-            &self.disk,
+            &Target {
+                disk: &self.disk,
+                links: &guest::links(),
+            },
             &backend.into(),
             desired,
-            &guest::links(),
             &BTreeSet::new(),
         )
         .unwrap();
@@ -258,7 +260,16 @@ fn where_netplan_hands_an_interface_to_networkmanager_its_keyfile_owns_it() {
         stacks.used(&desired),
         [&netplan::STACK, &network_manager::STACK]
     );
-    let rendered = render(&tree.disk, &stacks, &desired, &links, &BTreeSet::new()).unwrap();
+    let rendered = render(
+        &Target {
+            disk: &tree.disk,
+            links: &links,
+        },
+        &stacks,
+        &desired,
+        &BTreeSet::new(),
+    )
+    .unwrap();
     assert!(
         rendered
             .wanted

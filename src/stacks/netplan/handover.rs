@@ -48,7 +48,7 @@ impl Prepared for Generated<'_> {
         let root: &Path = root.path();
         match daemon::started()? {
             Some(_) => generate::install(disk, root, |unit| {
-                reload::is_secondary(unit, &changes.units)
+                reload::is_secondary(unit, &changes.definitions)
             }),
             None if generate::has_generated(disk) => {
                 generate::install(disk, root, generate::is_unit)

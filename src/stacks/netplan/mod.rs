@@ -19,6 +19,7 @@ use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::networkd;
+use crate::stacks::networkd::hold::Newcomers;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::networkd::unit;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part, rules};
@@ -54,6 +55,8 @@ pub struct Netplan {
     /// networkd's units that are for more than one interface, whatever the YAML says: somebody has added to them.
     shared: BTreeSet<String>,
     nics: BTreeMap<Dev, Nic>,
+    /// Something tells eniroute of a new NIC.
+    hooked: bool,
 }
 
 /// The definition that something goes into.
@@ -91,6 +94,7 @@ impl Netplan {
             foreign: Foreign::read(disk)?,
             shared,
             nics,
+            hooked: networkd::hold::is_hooked(disk),
         })
     }
 
@@ -126,6 +130,18 @@ impl Netplan {
             }
             _ => None,
         }
+    }
+
+    /// The file that holds other NICs back where a catch-all runs the primary.
+    fn newcomers(&self, share: &Share, rendering: &Rendering) -> Option<File> {
+        let mut enis = share.enis.iter().filter(|_| self.hooked);
+        let catch_all = enis.find_map(|planned| self.catch_all(planned))?;
+        let newcomers = Newcomers {
+            desired: share.desired,
+            nics: &self.nics,
+            units: &rendering.definitions,
+        };
+        newcomers.file(&catch_all)
     }
 
     /// Where an ENI's part goes, or the reason why it has no place in netplan's files.
@@ -180,7 +196,6 @@ impl Renderer for Netplan {
         let mut rendering = Rendering::default();
         let mut places = Vec::new();
         for planned in &share.enis {
-            rendering.catch_all = rendering.catch_all.or_else(|| self.catch_all(planned));
             match self.place(planned) {
                 Ok(place) => places.push((*planned, place)),
                 Err(why) => {
@@ -205,6 +220,7 @@ impl Renderer for Netplan {
         secondaries
             .into_iter()
             .for_each(|(planned, place)| secondary(planned, place, &mut rendering));
+        rendering.files.extend(self.newcomers(share, &rendering));
         rendering
     }
 }
@@ -227,7 +243,7 @@ fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
         add(&planned.without_owner(), place, rendering);
     }
     let unit = unit_of(&place.id);
-    rendering.units.insert(planned.dev.clone(), unit);
+    rendering.definitions.insert(planned.dev.clone(), unit);
 }
 
 /// Adds an ENI's part in `place`: as YAML what netplan takes there, and all the rest as one drop-in of its unit. The

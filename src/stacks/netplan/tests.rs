@@ -149,7 +149,7 @@ fn the_primary_s_additions_go_to_its_owner_s_unit_and_its_rules_to_the_first_com
     assert_eq!(rendering.limits, []);
     let units =
         ["eth1", "eth2"].map(|dev| (dev.into(), format!("10-netplan-eniroute-{dev}.network")));
-    assert_eq!(rendering.units, units.into());
+    assert_eq!(rendering.definitions, units.into());
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn where_the_owner_has_routes_ours_are_a_drop_in() {
          [RoutingPolicyRule]\nFrom=2001:db8:0:a::200\nTable=10001\nPriority=10001\n"
     );
     assert_eq!(
-        rendering.units,
+        rendering.definitions,
         [("eth1".into(), "10-netplan-eth1.network".to_owned())].into()
     );
 }

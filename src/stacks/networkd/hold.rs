@@ -5,9 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Dev, Link};
+use crate::net::Dev;
 use crate::plan::Desired;
 use crate::stacks::marker;
 use crate::stacks::networkd::nic::Nic;
@@ -33,85 +32,86 @@ struct Present {
     paths: BTreeSet<String>,
 }
 
-/// The unit beside `catch_all`, which runs the primary. `units`: see [`crate::stacks::Rendering::units`].
-pub fn file(
-    disk: &Disk,
-    desired: &Desired,
-    links: &[Link],
-    catch_all: &str,
-    units: &BTreeMap<Dev, String>,
-) -> Result<Option<File>> {
-    let hooked = HOOKS
+/// Whether something tells eniroute of a new NIC.
+pub fn is_hooked(disk: &Disk) -> bool {
+    HOOKS
         .iter()
-        .any(|folder| disk.exists(Path::new(folder).join(HOOK)));
-    let Some(primary) = desired
-        .enis
-        .iter()
-        .find(|planned| planned.eni.primary && hooked)
-    else {
-        return Ok(None);
-    };
-    let Some(present) = present(disk, desired, links, units)? else {
-        return Ok(None);
-    };
-    let words = |words: &BTreeSet<String>| {
-        words
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let paths = if present.paths.is_empty() {
-        String::new()
-    } else {
-        format!("Path=!{}\n", words(&present.paths))
-    };
-    let text = format!(
-        "{}# What comes later is left alone until eniroute knows it.\n\
-         [Match]\nDriver={}\nName=!{}\n{paths}[Link]\nUnmanaged=yes\n",
-        marker::marker(primary),
-        words(&present.drivers),
-        words(&present.names)
-    );
-    Ok(Some(File {
-        path: Path::new(FOLDER).join(name(catch_all)),
-        mode: 0o644,
-        text,
-    }))
+        .any(|folder| disk.exists(Path::new(folder).join(HOOK)))
 }
 
-/// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all.
-fn present(
-    disk: &Disk,
-    desired: &Desired,
-    links: &[Link],
-    units: &BTreeMap<Dev, String>,
-) -> Result<Option<Present>> {
-    let mut present = Present::default();
-    for link in links.iter().filter(|link| link.is_nic()) {
-        let nic = Nic::read(disk, link)?;
-        let path = nic.property("ID_PATH").map(str::to_owned);
-        let planned = desired.enis.iter().find(|planned| planned.dev == link.name);
-        let skipped = desired
-            .skipped
-            .iter()
-            .any(|skipped| skipped.dev.as_ref() == Some(&link.name));
-        let is_ours = |unit: &String| unit.contains("eniroute-");
-        let owned = nic.unit.is_some_and(|unit| !is_ours(&unit))
-            && !units.get(&link.name).is_some_and(is_ours);
-        if skipped || owned || planned.is_some_and(|planned| planned.eni.primary) {
-            present.names.extend(nic.names);
-            match path {
-                Some(path) => drop(present.paths.insert(path)),
-                None if link.kind.is_none() => return Ok(None),
-                None => {}
+/// What is known when a NIC is held back.
+pub struct Newcomers<'a> {
+    /// The whole plan.
+    pub desired: &'a Desired,
+    /// Every link.
+    pub nics: &'a BTreeMap<Dev, Nic>,
+    /// See [`crate::stacks::Rendering::definitions`].
+    pub units: &'a BTreeMap<Dev, String>,
+}
+
+impl Newcomers<'_> {
+    /// The unit beside `catch_all`, which runs the primary.
+    pub fn file(&self, catch_all: &str) -> Option<File> {
+        let mut enis = self.desired.enis.iter();
+        let primary = enis.find(|planned| planned.eni.primary)?;
+        let text = marker::marker(primary) + &self.present()?.text();
+        Some(File {
+            path: Path::new(FOLDER).join(name(catch_all)),
+            mode: 0o644,
+            text,
+        })
+    }
+
+    /// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all.
+    fn present(&self) -> Option<Present> {
+        let mut present = Present::default();
+        for (dev, nic) in self.nics.iter().filter(|(_, nic)| nic.is_nic) {
+            if self.is_somebody_else_s(dev, nic) {
+                present.names.extend(nic.names.iter().cloned());
+                match nic.property("ID_PATH") {
+                    Some(path) => drop(present.paths.insert(path.to_owned())),
+                    None if nic.kind.is_none() => return None,
+                    None => {}
+                }
+            }
+            if self.desired.enis.iter().any(|planned| planned.dev == *dev) {
+                let driver = nic.driver.as_ref().or(nic.kind.as_ref());
+                present.drivers.extend(driver.cloned());
             }
         }
-        if planned.is_some() {
-            present.drivers.extend(nic.driver.or(nic.kind));
-        }
+        (!present.drivers.is_empty()).then_some(present)
     }
-    Ok((!present.drivers.is_empty()).then_some(present))
+
+    /// The primary's, one of an ENI that is left alone, or one that has a unit which is not ours.
+    fn is_somebody_else_s(&self, dev: &Dev, nic: &Nic) -> bool {
+        let is_ours = |unit: &String| unit.contains("eniroute-");
+        let has_owner = nic.unit.as_ref().is_some_and(|unit| !is_ours(unit))
+            && !self.units.get(dev).is_some_and(is_ours);
+        let mut skipped = self.desired.skipped.iter();
+        let mut enis = self.desired.enis.iter();
+        has_owner
+            || skipped.any(|skipped| skipped.dev.as_ref() == Some(dev))
+            || enis.any(|planned| planned.eni.primary && planned.dev == *dev)
+    }
+}
+
+impl Present {
+    fn text(&self) -> String {
+        let words = |words: &BTreeSet<String>| {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            words.join(" ")
+        };
+        let paths = match words(&self.paths) {
+            paths if paths.is_empty() => paths,
+            paths => format!("Path=!{paths}\n"),
+        };
+        format!(
+            "# What comes later is left alone until eniroute knows it.\n\
+             [Match]\nDriver={}\nName=!{}\n{paths}[Link]\nUnmanaged=yes\n",
+            words(&self.drivers),
+            words(&self.names)
+        )
+    }
 }
 
 /// The last name before `catch_all`'s, so that no other definition is shadowed.
@@ -126,6 +126,7 @@ fn name(catch_all: &str) -> String {
 mod tests {
     use super::*;
     use crate::files::FileChange;
+    use crate::net::Link;
     use crate::stacks::guest;
 
     fn text(files: &[(&str, &str)]) -> Option<String> {
@@ -147,7 +148,13 @@ mod tests {
         let units = [("eth1".into(), "10-eniroute-eth1.network".to_owned())].into();
         let mut links = guest::links();
         links.iter_mut().for_each(|link| link.kind = None);
-        let found = file(&disk, &guest::desired(), &links, "20-dhcp.network", &units).unwrap()?;
+        let newcomers = Newcomers {
+            desired: &guest::desired(),
+            nics: &Nic::read_all(&disk, &links).unwrap(),
+            units: &units,
+        };
+        let found = Some("20-dhcp.network").filter(|_| is_hooked(&disk));
+        let found = newcomers.file(found?)?;
         assert_eq!(
             found.path,
             Path::new("/run/systemd/network/20-dhcp-~eniroute-newcomers.network")

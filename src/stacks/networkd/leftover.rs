@@ -39,7 +39,7 @@ pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec
 
 fn is_complete(before: &Before, dev: &Dev) -> bool {
     before
-        .units
+        .definitions
         .get(dev)
         .is_some_and(|unit| unit.contains("eniroute-"))
 }
@@ -50,7 +50,7 @@ fn waits(before: &Before, dev: &Dev, observed: &Observed) -> bool {
         .kept
         .iter()
         .filter(|route| route.dst.prefix_len() == 0 && route.leaves_by(dev));
-    before.units.contains_key(dev) && defaults.any(|route| !observed.routes.contains(route))
+    before.definitions.contains_key(dev) && defaults.any(|route| !observed.routes.contains(route))
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
         let units = BTreeMap::from([("eth1".into(), unit.to_owned())]);
         leftovers(
             &Before {
-                units,
+                definitions: units,
                 kept: kept.to_vec(),
             },
             &guest::desired(),

@@ -15,12 +15,13 @@ pub mod unit;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::files::Disk;
+use crate::files::{Disk, File};
 use crate::net::{Dev, Link};
 use crate::plan::Planned;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::rendering::{Renderer, Rendering, Share, rules};
 use crate::stacks::stack::{Finding, Stack};
+use hold::Newcomers;
 use read::Unit;
 
 /// The program that configures links, for netplan, too.
@@ -46,6 +47,8 @@ pub struct Networkd {
     /// Units that are for more than one interface, whatever they say.
     shared: BTreeSet<String>,
     nics: BTreeMap<Dev, Nic>,
+    /// Something tells eniroute of a new NIC.
+    hooked: bool,
 }
 
 /// The .network file that something goes into.
@@ -63,6 +66,7 @@ impl Networkd {
             shared: read::shared(units.values(), &nics),
             units,
             nics,
+            hooked: hold::is_hooked(disk),
         })
     }
 
@@ -105,6 +109,19 @@ impl Networkd {
         })
     }
 
+    /// The file that holds other NICs back where a catch-all runs the primary.
+    fn newcomers(&self, share: &Share, rendering: &Rendering) -> Option<File> {
+        let primary = share.enis.iter().find(|planned| planned.eni.primary);
+        let winner = self.winner(primary.filter(|_| self.hooked)?)?;
+        let newcomers = Newcomers {
+            desired: share.desired,
+            nics: &self.nics,
+            units: &rendering.definitions,
+        };
+        let is_catch_all = !winner.matching.is_for_some();
+        is_catch_all.then(|| newcomers.file(&winner.name)).flatten()
+    }
+
     fn is_permanent(&self, planned: &Planned) -> bool {
         self.nics
             .get(&planned.dev)
@@ -125,7 +142,7 @@ impl Networkd {
     fn put(&self, planned: &Planned, place: &Place, rendering: &mut Rendering) {
         if !planned.eni.primary {
             let unit = place.unit.clone();
-            rendering.units.insert(planned.dev.clone(), unit);
+            rendering.definitions.insert(planned.dev.clone(), unit);
         }
         if place.owner.is_some() {
             rendering.leave_to_owner(planned);
@@ -176,11 +193,6 @@ impl Renderer for Networkd {
     /// they stand beside the primary's routes.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let primary = share.enis.iter().find(|planned| planned.eni.primary);
-        let catch_all = primary
-            .and_then(|planned| self.winner(planned))
-            .filter(|unit| !unit.matching.is_for_some());
-        rendering.catch_all = catch_all.map(|unit| unit.name.clone());
         let places: Vec<_> = share
             .enis
             .iter()
@@ -205,6 +217,7 @@ impl Renderer for Networkd {
         others
             .into_iter()
             .for_each(|(planned, place)| self.add(planned, place, &mut rendering));
+        rendering.files.extend(self.newcomers(share, &rendering));
         rendering
     }
 }

@@ -17,6 +17,8 @@ pub struct Nic {
     pub mac: Option<Mac>,
     /// udev's properties of it, `KEY=VALUE`.
     pub properties: Vec<String>,
+    /// It may carry an ENI: it is no device above another one.
+    pub is_nic: bool,
     /// It has a permanent address. Devices above it that copy its MAC (VLAN, bridge, macvlan) have none.
     pub is_permanent: bool,
     /// The base name of the .network file that networkd last chose for it; absent when it has none or runs not.
@@ -46,6 +48,7 @@ impl Nic {
             kind: link.kind.clone(),
             mac: link.eni_mac(),
             properties: properties(disk, link)?,
+            is_nic: link.is_nic(),
             is_permanent: link.permanent_mac.is_some(),
             unit: unit.map(str::to_owned),
             is_configured: ["configured", "configuring"]

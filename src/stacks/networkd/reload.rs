@@ -50,10 +50,13 @@ impl<'a> Reload<'a> {
             wait,
             ..
         } = *about;
-        let changed = secondary_units(changes.files.iter().map(FileChange::path), &changes.units);
+        let changed = secondary_units(
+            changes.files.iter().map(FileChange::path),
+            &changes.definitions,
+        );
         Self {
             disk,
-            units: &changes.units,
+            units: &changes.definitions,
             wait,
             changed,
         }

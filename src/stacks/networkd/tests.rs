@@ -137,7 +137,7 @@ fn an_eni_that_nobody_or_a_catch_all_owns_gets_a_complete_file_that_sorts_first(
             format!("{head}{ETH1_ROUTES}")
         );
         assert_eq!(
-            rendering.units,
+            rendering.definitions,
             [("eth1".into(), "10-eniroute-eth1.network".to_owned())].into()
         );
         assert_eq!(rendering.limits, []);
@@ -196,7 +196,7 @@ fn an_eni_with_a_file_of_its_own_gets_a_drop_in_with_all_of_its_own() {
             "{matching}"
         );
         assert_eq!(
-            rendering.units,
+            rendering.definitions,
             [("eth1".into(), "10-nic.network".to_owned())].into()
         );
     }
