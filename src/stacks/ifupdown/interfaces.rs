@@ -156,7 +156,10 @@ impl Interfaces {
             match (&words[..], Source::parse(&words, folder)) {
                 (_, Some(source)) => {
                     stanza = false;
-                    self.follow(disk, source, number, from.clone())?;
+                    // ifup follows sources within sources, too; one level is what anybody writes, and no loop can come of it.
+                    if from.is_none() {
+                        self.follow(disk, source, number)?;
+                    }
                 }
                 (["iface" | "interface", name, words @ ..], _) => {
                     stanza = true;
@@ -183,17 +186,7 @@ impl Interfaces {
         Ok(())
     }
 
-    fn follow(
-        &mut self,
-        disk: &Disk,
-        source: Source,
-        line: usize,
-        from: Option<Place>,
-    ) -> Result<()> {
-        // ifup follows sources within sources, too; one level is what anybody writes, and no loop can come of it.
-        if from.is_some() {
-            return Ok(());
-        }
+    fn follow(&mut self, disk: &Disk, source: Source, line: usize) -> Result<()> {
         for path in disk.list(source.folder())? {
             if source.covers(&path) && disk.first_line(&path)?.is_some() {
                 self.read_file(disk, &path, Some((line, path.clone())))?;

@@ -1,5 +1,6 @@
 //! Whole YAML files, byte for byte, by who owns the interface.
 
+use super::yaml::scalar;
 use super::*;
 use crate::files::FileChange;
 use crate::plan::Desired;

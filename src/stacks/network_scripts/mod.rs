@@ -3,6 +3,7 @@
 
 mod detect;
 pub(super) mod ifcfg;
+mod lines;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::stacks::marker;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part};
 use crate::stacks::stack::Stack;
 use ifcfg::{Ifcfg, is_ifcfg};
+use lines::{ifcfg_lines, ipv6_alias_lines};
 
 const FOLDER: &str = "/etc/sysconfig/network-scripts";
 
@@ -263,64 +265,6 @@ fn rule_lines(part: &Planned) -> Vec<String> {
     part.rules.iter().map(ToString::to_string).collect()
 }
 
-/// A whole, static ifcfg file for an ENI that nobody else configures.
-fn ifcfg_lines(planned: &Planned) -> Vec<String> {
-    let mut lines = vec![
-        format!("DEVICE={}", planned.dev),
-        format!("HWADDR={}", planned.eni.mac),
-    ];
-    lines.extend(
-        "TYPE=Ethernet ONBOOT=yes BOOTPROTO=none NM_CONTROLLED=no DEFROUTE=no PEERDNS=no NOZEROCONF=yes"
-            .split(' ')
-            .map(str::to_owned),
-    );
-    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = planned
-        .addresses
-        .iter()
-        .map(|address| address.net.addr())
-        .partition(IpAddr::is_ipv4);
-    for (number, ip) in v4.iter().enumerate() {
-        // The first has no number, and ifup-eth stops at the first gap. The ARP options are each address's own: its
-        // probe costs seconds, and finds nothing in a VPC.
-        let number = if number == 0 {
-            String::new()
-        } else {
-            number.to_string()
-        };
-        let words = format!(
-            "IPADDR{number}={ip} PREFIX{number}=32 ARPCHECK{number}=no ARPUPDATE{number}=no"
-        );
-        lines.extend(words.split(' ').map(str::to_owned));
-    }
-    lines.extend(ipv6_lines(&v6));
-    lines
-}
-
-/// Without IPV6_AUTOCONF=no, router advertisements would bring a second default into main.
-fn ipv6_lines(addresses: &[IpAddr]) -> Vec<String> {
-    if addresses.is_empty() {
-        return vec!["IPV6INIT=no".into()];
-    }
-    let mut lines: Vec<String> = ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_DEFROUTE=no"]
-        .map(str::to_owned)
-        .into();
-    lines.extend(ipv6_addresses(addresses));
-    lines
-}
-
-fn ipv6_addresses(addresses: &[IpAddr]) -> Vec<String> {
-    let hosts: Vec<_> = addresses.iter().map(|ip| format!("{ip}/128")).collect();
-    let Some((first, others)) = hosts.split_first() else {
-        return Vec::new();
-    };
-    let others =
-        (!others.is_empty()).then(|| format!("IPV6ADDR_SECONDARIES=\"{}\"", others.join(" ")));
-    [format!("IPV6ADDR={first}")]
-        .into_iter()
-        .chain(others)
-        .collect()
-}
-
 fn alias(planned: &Planned, name: &str, lines: &[String]) -> File {
     let text = format!(
         "{}DEVICE={name}\n{}\n",
@@ -351,19 +295,6 @@ fn ipv4_alias(part: &Planned, name: &str, rendering: &mut Rendering) {
         .iter()
         .map(|address| words(address.net.addr()).replace(' ', "\n"));
     rendering.add(alias(part, name, &lines.collect::<Vec<_>>()), part);
-}
-
-fn ipv6_alias_lines(part: &Planned) -> Vec<String> {
-    let mut lines: Vec<String> = ["IPV6INIT=yes", "IPV6_SET_SYSCTLS=no"]
-        .map(str::to_owned)
-        .into();
-    let ips: Vec<_> = part
-        .addresses
-        .iter()
-        .map(|address| address.net.addr())
-        .collect();
-    lines.extend(ipv6_addresses(&ips));
-    lines
 }
 
 #[cfg(test)]
