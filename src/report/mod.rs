@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::object::Change;
-pub use finding::Finding;
+pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
 
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]
