@@ -55,6 +55,7 @@ Exit codes:
   0  done, or nothing to do
   1  something failed; all else was done, and is reported
   2  wrong usage or configuration, or not root; nothing was touched
+  3  `check` has found errors
   4  the metadata service cannot be reached or refuses; nothing was changed";
 
 /// The commands.
@@ -66,6 +67,8 @@ pub enum Command {
     Plan(Plan),
     /// Show each ENI: interface, table, private and public addresses, state
     Status(Selected),
+    /// Say what is wrong, why, and what to do, with the proof of it
+    Check(Check),
     /// Take back all that eniroute did, and only that
     Remove(Remove),
     /// Follow what EC2 has changed; cheap and silent where nothing has
@@ -87,6 +90,7 @@ impl Command {
             Self::Apply(_) => "apply",
             Self::Plan(_) => "plan",
             Self::Status(_) => "status",
+            Self::Check(_) => "check",
             Self::Remove(_) => "remove",
             Self::Refresh => "refresh",
             Self::Hotplug(_) => "hotplug",
@@ -97,7 +101,10 @@ impl Command {
     pub fn may_change(&self) -> bool {
         !matches!(
             self,
-            Self::Plan(_) | Self::Status(_) | Self::Apply(Apply { dry_run: true, .. })
+            Self::Plan(_)
+                | Self::Status(_)
+                | Self::Check(_)
+                | Self::Apply(Apply { dry_run: true, .. })
         )
     }
 }
@@ -162,6 +169,17 @@ pub struct Selected {
     /// Only this ENI: interface name, altname, MAC, eni-id, device number, private or public address (repeatable)
     #[arg(long = "eni", value_name = "SELECTOR", value_parser = |text: &str| Ok::<_, String>(Selector::new(text)))]
     pub enis: Vec<Selector>,
+}
+
+/// How to look, and how to say it.
+#[derive(Debug, Default, Args)]
+pub struct Check {
+    /// One line a finding
+    #[arg(long)]
+    pub brief: bool,
+    /// Warnings end it with 3, too, as errors do
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// The flags of `remove`.

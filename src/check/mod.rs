@@ -1,4 +1,30 @@
-//! What is wrong with this host, and the proof of it: pure, over what was read before. It changes nothing, and asks
-//! nobody.
+//! What is wrong with this host, and the proof of it: pure, over what was read before, one file a group of codes. It
+//! changes nothing, and asks nobody.
 
+mod addresses;
+mod rules;
+mod verdict;
 pub mod walk;
+
+use crate::numbering::Owner;
+use crate::reconcile::Inspection;
+use crate::report::Finding;
+pub use verdict::verdict;
+
+/// Every finding: those of a run, and those of each group; the worst first, then by ENI as EC2 numbers them.
+pub fn findings(inspection: &Inspection) -> Vec<Finding> {
+    let groups = [addresses::findings, rules::findings];
+    let of_groups = groups.iter().flat_map(|group| group(inspection));
+    let mut all: Vec<Finding> = inspection.found.iter().cloned().chain(of_groups).collect();
+    all.sort_by_key(|finding| (finding.severity, place(inspection, finding), finding.code));
+    all
+}
+
+/// The place of a finding's ENI among all; what is the host's comes first.
+fn place(inspection: &Inspection, finding: &Finding) -> Option<usize> {
+    let Owner::Eni(mac) = finding.owner else {
+        return None;
+    };
+    let place = inspection.listed().position(|eni| eni.mac == mac);
+    Some(place.unwrap_or(usize::MAX))
+}

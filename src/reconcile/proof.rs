@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::ledger::Ledger;
 use crate::metadata::imds::{self, Imds};
-use crate::net::{Dev, Link, MAIN, Route, link_of_mac};
+use crate::net::{Dev, Family, Link, MAIN, Route, link_of_mac};
 use crate::numbering::Number;
 use crate::object::{Change, Object, Observed};
 use crate::plan::holders;
@@ -27,6 +27,14 @@ pub const OUTSIDE_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
 /// The same in IPv6.
 pub const OUTSIDE_IPV6: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888));
+
+/// An address of a family that is outside of every VPC.
+pub fn outside(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => OUTSIDE_IPV4,
+        Family::Ipv6 => OUTSIDE_IPV6,
+    }
+}
 
 /// What worked before the first change.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! What happened, as text for a person or as one JSON document. The field names of the JSON are stable.
 
+mod check;
 mod finding;
 mod text;
 
@@ -12,12 +13,13 @@ use crate::error::{Error, Result};
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::object::Change;
+pub use check::{EniVerdict, Form, Verdict};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
 
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// `apply`, `plan`, `status`, `remove`, `refresh` or `hotplug`.
+    /// `apply`, `plan`, `status`, `check`, `explain`, `remove`, `refresh` or `hotplug`.
     pub command: &'static str,
     /// Every ENI that the metadata service lists, the primary one first.
     pub enis: Vec<EniReport>,
@@ -35,6 +37,12 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What failed. All else was done.
     pub errors: Vec<String>,
+    /// What was looked at; `check` only.
+    #[serde(flatten)]
+    pub verdict: Option<Verdict>,
+    /// `check` only.
+    #[serde(skip)]
+    pub form: Option<Form>,
     #[serde(skip)]
     pub voice: Voice,
 }
@@ -179,9 +187,12 @@ impl Report {
         Ok(self)
     }
 
-    /// 0, or 1 when something failed.
+    /// 0, or 1 when something failed; of `check`, what its [`Form`] says.
     pub fn exit_code(&self) -> u8 {
-        u8::from(!self.errors.is_empty())
+        match self.form {
+            Some(form) => form.exit_code(&self.findings),
+            None => u8::from(!self.errors.is_empty()),
+        }
     }
 
     /// One JSON document, with a newline at its end.

@@ -13,6 +13,7 @@ impl Report {
             (Voice::Silent, _) => String::new(),
             (Voice::Line(line), _) => format!("{line}\n"),
             (Voice::Full, "status") => self.table(),
+            (Voice::Full, "check") => self.check_text(),
             (Voice::Full, "plan") => self.script(),
             (Voice::Full, _) => self.summary(),
         }
@@ -130,7 +131,7 @@ fn tally(changes: &[&Change]) -> String {
 
 impl EniReport {
     /// What a person calls it: the interface, else the ENI's id, else its MAC.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let name = self.interface.as_ref().or(self.eni.as_ref());
         name.cloned().unwrap_or_else(|| self.mac.to_string())
     }

@@ -36,6 +36,7 @@ complete -c eniroute -n "__fish_eniroute_needs_command" -s V -l version -d 'Prin
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
+complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "remove" -d 'Take back all that eniroute did, and only that'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
@@ -79,6 +80,17 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s v -l verbos
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s q -l quiet -d 'Say only what went wrong'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s h -l help -d 'Print help'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l root -d 'Look for files, and write them, below this folder' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l brief -d 'One line a finding'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l strict -d 'Warnings end it with 3, too, as errors do'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l json -d 'Print one JSON document instead of text'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s q -l quiet -d 'Say only what went wrong'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s h -l help -d 'Print help'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s V -l version -d 'Print version'
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -l eni -d 'Only this ENI: interface name, altname, MAC, eni-id, device number, private or public address (repeatable)' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -l root -d 'Look for files, and write them, below this folder' -r -F
@@ -144,13 +156,14 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_se
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "change" -d 'Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "remove" -d 'Take back all that eniroute did, and only that'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status remove refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "remove" -d 'Take back all that eniroute did, and only that'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "add" -d 'It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "change" -d 'Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)'

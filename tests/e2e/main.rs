@@ -6,6 +6,7 @@
 
 mod assigned;
 mod by_nic;
+mod check;
 mod cloud_init;
 mod consumer;
 mod converge;

@@ -7,12 +7,12 @@ use super::APPLY;
 use crate::diff::Conflict;
 use crate::error::Result;
 use crate::kernel::Kernel;
-use crate::net::{Dev, Rule};
+use crate::net::{Dev, Family, Rule};
 use crate::numbering::{Band, Owner};
 use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::reconcile::assess::Assessment;
-use crate::reconcile::proof::{OUTSIDE_IPV4, OUTSIDE_IPV6};
+use crate::reconcile::proof::outside;
 use crate::report::{Code, Finding};
 
 /// The ENI's addresses that would leave by another interface, be it some flows only. Without a way out at all only a
@@ -29,11 +29,7 @@ pub(super) fn misrouted(
             .addresses
             .iter()
             .any(|up| up.dev == planned.dev && up.net.addr() == ip);
-        let outside = if ip.is_ipv4() {
-            OUTSIDE_IPV4
-        } else {
-            OUTSIDE_IPV6
-        };
+        let outside = outside(Family::of(ip));
         let ways = kernel.ways_out(outside, Some(ip), &observed.links)?;
         let right = if ways.is_empty() {
             planned.eni.primary

@@ -1,0 +1,67 @@
+//! `eniroute check`: what it says of a good host, and of broken ones.
+
+use serde_json::{Value, json};
+
+use crate::instance::Instance;
+use crate::vpc::{EniSpec, Vpc};
+
+/// A host as in the report of an address that EC2 does not know: one ENI in one subnet, another in a second one.
+fn host() -> (Vpc, Instance) {
+    let mut vpc = Vpc::new();
+    let (a, b) = (
+        vpc.subnet("10.0.0.0/24", None),
+        vpc.subnet("10.0.1.0/24", None),
+    );
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.133"]));
+    vpc.attach(EniSpec::new(b, "eth1").ipv4(["10.0.1.20", "10.0.1.21"]));
+    let instance = Instance::with_netplan(vpc.guest());
+    instance.must("apply");
+    (vpc, instance)
+}
+
+/// What it finds, whatever the exit code.
+fn findings(instance: &Instance) -> Vec<Value> {
+    let run = instance.eniroute("check --json");
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    report["findings"].as_array().unwrap().clone()
+}
+
+#[test]
+fn of_a_good_host_it_says_a_line_for_each_eni_and_what_was_proven() {
+    let (_vpc, instance) = host();
+    let said = instance.must("check");
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.starts_with("assumed:"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "eth0: 1 address, 3 ways out, all by their own ENI",
+            "eth1: 2 addresses, 6 ways out, all by their own ENI",
+        ]
+    );
+    assert_eq!(findings(&instance), [] as [Value; 0]);
+}
+
+#[test]
+fn an_address_that_ec2_does_not_know_is_named_with_what_ec2_expects_and_both_remedies() {
+    let (_vpc, instance) = host();
+    instance.host.ip("address add 10.0.0.51/24 dev eth0");
+    let [finding] = &findings(&instance)[..] else {
+        panic!("one finding: {:?}", findings(&instance));
+    };
+    assert_eq!(finding["code"], "A2");
+    assert_eq!(finding["address"], "10.0.0.51");
+    assert!(finding["expected"].as_str().unwrap().contains("10.0.0.133"));
+    let kinds: Vec<&Value> = finding["remedies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|remedy| &remedy["applicability"])
+        .collect();
+    assert_eq!(kinds, [&json!("outside"), &json!("review")]);
+    let take_off = finding["remedies"][1]["command"].as_str().unwrap();
+    instance.host.sh(take_off);
+    assert_eq!(findings(&instance), [] as [Value; 0]);
+}
