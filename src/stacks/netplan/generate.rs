@@ -88,6 +88,7 @@ pub fn has_generated(disk: &Disk) -> bool {
         .is_ok_and(|units| units.iter().any(|path| is_unit(name(path))))
 }
 
+/// Whether a file of networkd's with this name is one that netplan makes.
 pub fn is_unit(name: &str) -> bool {
     name.starts_with("10-netplan-")
 }

@@ -9,7 +9,7 @@ use super::record::Record;
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::net::Link;
-use crate::plan::{Desired, Planned};
+use crate::plan::Planned;
 use crate::stacks::command::{self, PATIENCE};
 use crate::stacks::stack::{HandOver, Prepared, Told};
 
@@ -26,38 +26,26 @@ pub struct Keyfiles<'a>(pub HandOver<'a>);
 
 impl Prepared for Keyfiles<'_> {
     fn load(&self, _installed: &[PathBuf]) -> Result<Told> {
-        let HandOver {
-            disk,
-            changes,
-            desired,
-            links,
-            wait,
-        } = self.0;
-        let limit = wait.saturating_mul(PATIENCE);
-        Ok(hand_over(
-            disk,
-            &changes.files,
-            desired,
-            links,
-            |program, args| command::run(program, args, limit),
-        ))
+        let limit = self.0.wait.saturating_mul(PATIENCE);
+        let run = |program: &str, args: &[&str]| command::run(program, args, limit);
+        Ok(hand_over(&self.0, run))
     }
 }
 
-/// Tells NetworkManager of `changes`, which are on the disk already. `run` runs a program with its arguments, within
+/// Tells NetworkManager of the changes, which are on the disk already. `run` runs a program with its arguments, within
 /// its own deadline. Nothing is told when no keyfile changed or NetworkManager does not run. A failure does not keep
 /// the other interfaces from being told.
-pub fn hand_over(
-    disk: &Disk,
-    changes: &[FileChange],
-    desired: &Desired,
-    links: &[Link],
-    mut run: impl FnMut(&str, &[&str]) -> Result<()>,
-) -> Told {
+pub fn hand_over(about: &HandOver, mut run: impl FnMut(&str, &[&str]) -> Result<()>) -> Told {
+    let HandOver {
+        disk,
+        changes,
+        desired,
+        links,
+        ..
+    } = *about;
     let keyfiles = || {
-        changes
-            .iter()
-            .filter(|change| change.path().parent() == Some(Path::new(FOLDER)))
+        let files = changes.files.iter();
+        files.filter(|change| change.path().parent() == Some(Path::new(FOLDER)))
     };
     if keyfiles().next().is_none() || !disk.exists(super::RUNNING) {
         return Told::default();
@@ -124,7 +112,26 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::files::File;
-    use crate::stacks::guest;
+    use crate::stacks::{Changes, guest};
+
+    fn tell(
+        disk: &Disk,
+        changes: &[FileChange],
+        run: impl FnMut(&str, &[&str]) -> Result<()>,
+    ) -> Told {
+        let changes = Changes {
+            files: changes.to_vec(),
+            ..Changes::default()
+        };
+        let about = HandOver {
+            disk,
+            changes: &changes,
+            desired: &guest::desired(),
+            links: &guest::links(),
+            wait: Duration::ZERO,
+        };
+        hand_over(&about, run)
+    }
 
     fn change(number: u32) -> FileChange {
         let path = format!("{FOLDER}/eniroute-eni-{number}.nmconnection").into();
@@ -147,20 +154,14 @@ mod tests {
         }))
         .unwrap();
         let mut ran = Vec::new();
-        let errors = hand_over(
-            &disk,
-            changes,
-            &guest::desired(),
-            &guest::links(),
-            |program, args| {
-                ran.push(format!("{program} {}", args.join(" ")));
-                if args[1] == "reapply" {
-                    Err(Error::Failed("no".into()))
-                } else {
-                    Ok(())
-                }
-            },
-        );
+        let errors = tell(&disk, changes, |program, args| {
+            ran.push(format!("{program} {}", args.join(" ")));
+            if args[1] == "reapply" {
+                Err(Error::Failed("no".into()))
+            } else {
+                Ok(())
+            }
+        });
         (ran, errors.errors.iter().map(ToString::to_string).collect())
     }
 
@@ -204,20 +205,14 @@ mod tests {
             path: change(1).path().to_owned(),
             old: String::new(),
         };
-        let told = hand_over(
-            &disk,
-            &[gone],
-            &guest::desired(),
-            &guest::links(),
-            |_, _| {
-                ran += 1;
-                if ran < 3 {
-                    Err(Error::Failed("Object does not exist".into()))
-                } else {
-                    Ok(())
-                }
-            },
-        );
+        let told = tell(&disk, &[gone], |_, _| {
+            ran += 1;
+            if ran < 3 {
+                Err(Error::Failed("Object does not exist".into()))
+            } else {
+                Ok(())
+            }
+        });
         assert!(told.told && told.errors.is_empty());
         assert_eq!(ran, 3);
     }
@@ -232,10 +227,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::new(root.path()).unwrap();
         let run = |_: &str, _: &[&str]| -> Result<()> { panic!("nothing runs") };
-        assert!(
-            hand_over(&disk, &[change(1)], &guest::desired(), &guest::links(), run)
-                .errors
-                .is_empty()
-        );
+        assert!(tell(&disk, &[change(1)], run).errors.is_empty());
     }
 }

@@ -15,6 +15,10 @@ pub struct Record {
 }
 
 impl Record {
+    /// NetworkManager's record of the interface with this index; empty where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
     pub fn read(disk: &Disk, index: u32) -> Result<Self> {
         let text = disk.read(format!("{DEVICES}/{index}"))?.unwrap_or_default();
         let value = |key: &str| {

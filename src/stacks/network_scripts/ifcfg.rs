@@ -33,6 +33,7 @@ impl Ifcfg {
         }
     }
 
+    /// The value of a key; `None` where it is empty, too.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.values
             .get(key)
@@ -65,11 +66,13 @@ impl Ifcfg {
         name.strip_prefix("ifcfg-").unwrap_or(name)
     }
 
+    /// Whether a DHCP client brings its IPv4 address.
     pub fn is_dhcp(&self) -> bool {
         self.get("BOOTPROTO")
             .is_some_and(|proto| proto.eq_ignore_ascii_case("dhcp"))
     }
 
+    /// Whether a DHCPv6 client brings its IPv6 addresses.
     pub fn is_dhcpv6(&self) -> bool {
         self.get("DHCPV6C")
             .is_some_and(|yes| yes.eq_ignore_ascii_case("yes"))

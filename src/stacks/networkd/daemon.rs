@@ -145,6 +145,7 @@ impl Record {
         })
     }
 
+    /// How far networkd has come with the link since then.
     pub fn progress(&self, disk: &Disk) -> Progress {
         let record = self.text(disk);
         match disk.stamp(&self.path) != self.stamp && self.is_by_unit(&record) {

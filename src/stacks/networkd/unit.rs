@@ -12,6 +12,7 @@ use crate::stacks::marker;
 use crate::stacks::networkd::hold;
 use crate::stacks::rendering::Rendering;
 
+/// Where units of ours lie, and drop-ins for those of others.
 pub const FOLDER: &str = "/etc/systemd/network";
 
 const MODE: u32 = 0o644;
