@@ -12,6 +12,7 @@ mod consumer;
 mod converge;
 mod damaged;
 mod disks;
+mod figures;
 mod findings;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Dev, Link, Mac};
+use crate::net::{Dev, Link, Mac, Rule};
 use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::networkd;
@@ -75,10 +75,10 @@ impl Place<'_> {
 
     /// Whether an object can be said in YAML here. netplan has no key for `suppress_prefixlength`.
     fn takes(&self, object: &Object) -> bool {
-        match object {
-            Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_) => true,
-            Object::Route(_) => self.takes_routes(),
-            Object::Rule(rule) => self.takes_routes() && rule.suppress_prefixlength.is_none(),
+        let is_plain = |rule: &Rule| rule.suppress_prefixlength.is_none();
+        match (object.route(), object.rule()) {
+            (None, None) => object.address().is_some() || !object.is_lasting(),
+            (_, rule) => self.takes_routes() && rule.is_none_or(is_plain),
         }
     }
 }
