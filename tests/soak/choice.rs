@@ -1,6 +1,6 @@
 //! Which cells are run: all, a sample, or those that somebody names; and until when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::stage::Scene;
@@ -52,8 +52,26 @@ impl Choice {
         Some(end.min(now + share / u32::try_from(left + 1).unwrap()))
     }
 
+    /// The scenes to be played. In a sample one of those whose names begin alike: each stack, with one of its commands.
+    pub fn scenes(&self, all: Vec<Scene>) -> Vec<Scene> {
+        let wanted = all.into_iter().filter(|scene| self.may_want(scene));
+        if self.whole || !self.filter.is_empty() {
+            return wanted.collect();
+        }
+        let mut groups: BTreeMap<(&str, String), Vec<Scene>> = BTreeMap::new();
+        for scene in wanted {
+            let begin = scene.name.split('/').next().unwrap_or_default().to_owned();
+            groups.entry((scene.matrix, begin)).or_default().push(scene);
+        }
+        let of_group = |(n, mut group): (usize, Vec<Scene>)| {
+            let turn = (self.seed as usize).wrapping_add(n) % group.len();
+            group.swap_remove(turn)
+        };
+        groups.into_values().enumerate().map(of_group).collect()
+    }
+
     /// Whether the scene may have cells that are wanted.
-    pub fn may_want(&self, scene: &Scene) -> bool {
+    fn may_want(&self, scene: &Scene) -> bool {
         let prefix = scene.prefix();
         let is_tested = scene.is_tested && !self.whole && self.filter.is_empty();
         !is_tested && (prefix.starts_with(&self.filter) || self.filter.starts_with(&prefix))

@@ -39,9 +39,6 @@ fn scenes() -> Vec<Scene> {
 
 fn main() -> ExitCode {
     let choice = Choice::from(std::env::args().skip(1));
-    let scenes = scenes()
-        .into_iter()
-        .filter(|scene| choice.may_want(scene))
-        .collect();
+    let scenes = choice.scenes(scenes());
     run::all(scenes, &choice)
 }
