@@ -1,12 +1,13 @@
 //! The commands and flags. Nothing is done here.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config;
+use crate::logger::escape;
 use crate::select::Selector;
 use crate::stacks::{self, Stack};
 
@@ -39,12 +40,26 @@ impl Cli {
         } else {
             command.term_width(COLUMNS)
         };
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        let read = command
+            .try_get_matches()
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        read.unwrap_or_else(|error| end(&error))
     }
 }
 
 const IMDS_HELP: &str = "Where the metadata service is, e.g. http://127.0.0.1:8080 \
     [default: http://169.254.169.254, then http://[fd00:ec2::254]]";
+
+/// What is shown of wrong arguments is escaped, as all text from outside.
+fn end(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = escape::text(&error.render().to_string());
+    // A reader that has gone away is no other mistake.
+    let _ = stderr().write_all(text.as_bytes());
+    std::process::exit(error.exit_code())
+}
 
 const AFTER_HELP: &str = "\
 Called by udev and systemd:

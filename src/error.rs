@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::logger::escape;
 use crate::net::Mac;
 
 /// What may fail with an [`Error`].
@@ -16,11 +17,11 @@ pub enum Error {
     Usage(String),
 
     /// A file or folder cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", shown(path))]
     File { path: PathBuf, source: io::Error },
 
     /// A file that has been read but cannot be understood; `why` names line and key where known.
-    #[error("{path}: {why}")]
+    #[error("{}: {why}", shown(path))]
     Parse { path: PathBuf, why: String },
 
     /// The metadata service did not answer before the deadline. Exit 4.
@@ -48,6 +49,11 @@ pub enum Error {
     /// Something that only the reader can put right, in a whole sentence.
     #[error("{0}")]
     Failed(String),
+}
+
+/// A file may have any name, one of two lines, too.
+fn shown(path: &Path) -> String {
+    escape::line(&path.to_string_lossy())
 }
 
 fn named(key: &str) -> String {

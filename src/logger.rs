@@ -2,6 +2,8 @@
 //! them, or as the systemd journal wants them. Whatever becomes of stderr (closed, full, its reader gone or asleep)
 //! neither fails a run nor keeps it waiting.
 
+pub mod escape;
+
 use std::io::{Write, stderr};
 use std::os::fd::AsFd;
 use std::panic::{self, PanicHookInfo};
@@ -74,7 +76,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let text = record.args().to_string();
+        let text = escape::message(&record.args().to_string());
         let line = if self.journal {
             for_journal(record.level(), &text)
         } else {
@@ -126,6 +128,7 @@ fn tell_panic(info: &PanicHookInfo, journal: bool) {
         .collect::<Vec<_>>()
         .join(" ");
     let text = format!("a fault of eniroute itself, please report it: {text}");
+    let text = escape::line(&text);
     write(&if journal {
         for_journal(Level::Error, &text)
     } else {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use eniroute::cli::{Cli, Common};
 use eniroute::error::Result;
-use eniroute::logger;
+use eniroute::logger::{self, escape};
 use eniroute::report::Report;
 use log::{LevelFilter, error};
 
@@ -38,8 +38,11 @@ fn document(common: &Common, outcome: &Result<Report>, code: u8) -> String {
         Ok(_) if common.quiet => String::new(),
         Ok(report) => report.text(),
         Err(error) if common.json => format!(
-            "{:#}\n",
-            serde_json::json!({ "error": error.to_string(), "exit": code })
+            "{}\n",
+            escape::json(&format!(
+                "{:#}",
+                serde_json::json!({ "error": error.to_string(), "exit": code })
+            ))
         ),
         Err(_) => String::new(),
     }

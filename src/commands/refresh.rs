@@ -10,7 +10,7 @@ use crate::cli::{Common, Selected};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::metadata::cache::{self, Memory};
-use crate::metadata::{self, Incomplete, Metadata};
+use crate::metadata::{Incomplete, Metadata, still_holds_of};
 use crate::reconcile::{Host, How, converge, demand_root, try_lock};
 use crate::report::Report;
 
@@ -63,9 +63,10 @@ fn current(host: &mut Host) -> Result<Metadata> {
     let memory = Memory::load(&host.disk);
     let links = host.kernel.links()?;
     let public = host.needs_public(&Selected::default());
+    let present = host.present()?;
     if !public
         && memory.is_of(&links)
-        && metadata::still_holds(host.imds()?, &memory.read(), minute())?
+        && still_holds_of(host.imds()?, &memory.read(), minute(), Some(&present))?
     {
         return Ok(memory.metadata());
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Disk, File, FileChange, refused};
+use super::{Disk, File, FileChange, TEMPORARY_FILE, refused};
 use crate::error::{Error, Result};
 
 impl Disk {
@@ -101,9 +101,8 @@ impl Disk {
 
     fn stage_file(&self, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<Staged> {
         let (folder, name) = self.target(path, true)?;
-        // The leading dot keeps it from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
         let mut temp = tempfile::Builder::new()
-            .prefix(".eniroute-")
+            .prefix(TEMPORARY_FILE)
             .tempfile_in(&folder)?;
         temp.write_all(bytes)?;
         temp.as_file()

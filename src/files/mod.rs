@@ -6,10 +6,11 @@ mod commit;
 mod lock;
 mod own;
 pub mod plain;
+mod sweep;
 mod unified;
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +18,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::{Error, Result};
 pub use change::{File, FileChange};
 pub use lock::Lock;
+pub use sweep::{TEMPORARY_FILE, TEMPORARY_FOLDER};
+
+/// The most that is read of a first line, in bytes.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 /// One version of a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +89,7 @@ impl Disk {
         let file =
             plain::open(&real, OpenOptions::new().read(true)).map_err(|e| Error::file(path, e))?;
         BufReader::new(file)
+            .take(LONGEST_LINE)
             .read_until(b'\n', &mut line)
             .map_err(|e| Error::file(path, e))?;
         Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))

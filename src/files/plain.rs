@@ -14,6 +14,9 @@ const NULL: u64 = libc::makedev(1, 3);
 /// Where it is.
 pub(super) const MASK: &str = "/dev/null";
 
+/// The most that is read of a file, in bytes: nobody's configuration is longer.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
 /// The text of a plain file at this very path: of /proc and /sys, or below a root that the caller has resolved.
 ///
 /// # Errors
@@ -29,7 +32,12 @@ pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
 /// Whatever the system says; what stands there is no plain file.
 pub fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path.as_ref(), OpenOptions::new().read(true))?.read_to_end(&mut bytes)?;
+    let file = open(path.as_ref(), OpenOptions::new().read(true)).map_err(explained)?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        let why = format!("is longer than {LONGEST} bytes, the most that is read of a file");
+        return Err(io::Error::new(ErrorKind::InvalidInput, why));
+    }
     Ok(bytes)
 }
 
@@ -44,6 +52,15 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         .open(path)?;
     demand_plain(&file.metadata()?)?;
     Ok(file)
+}
+
+/// Our units have no power over modes (`CAP_DAC_OVERRIDE`).
+fn explained(error: io::Error) -> io::Error {
+    if error.kind() != ErrorKind::PermissionDenied {
+        return error;
+    }
+    let why = format!("{error}: it has to be root's own, or readable for all (`chown root`)");
+    io::Error::new(ErrorKind::PermissionDenied, why)
 }
 
 fn demand_plain(meta: &Metadata) -> io::Result<()> {

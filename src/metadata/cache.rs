@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::metadata::{Incomplete, Metadata, judge};
+use crate::metadata::{Incomplete, Metadata, is_id, is_sound, judge};
 use crate::net::{self, Link, Mac};
 
 /// Where it lies, below `--root`. The units start nothing while it is absent.
@@ -64,12 +64,15 @@ impl Memory {
             .unwrap_or_default()
     }
 
-    /// Reads its text.
+    /// Reads its text. What cannot be of an ENI is not known: its id goes into names.
     ///
     /// # Errors
     /// Says what is wrong with it; the caller names the file.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        let mut memory: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        memory.enis.retain(is_sound);
+        memory.refused.retain(|eni| is_id(&eni.id));
+        Ok(memory)
     }
 
     /// Writes it, if it differs from what is there.

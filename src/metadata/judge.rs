@@ -63,6 +63,11 @@ pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
     metadata
 }
 
+/// Whether an ENI can be, whatever the others are: a file of ours may say anything, too.
+pub fn is_sound(eni: &Eni) -> bool {
+    own(eni).is_none()
+}
+
 /// The ENIs whose ranges overlap without being the same: legal, if they are of different VPCs.
 pub fn overlapping(read: &[Eni]) -> BTreeSet<Mac> {
     let mut taken = Taken::default();

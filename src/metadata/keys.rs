@@ -8,6 +8,7 @@ use std::str::FromStr;
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::Source;
+use super::bounds::VALUES;
 use super::judge::is_id;
 use crate::eni::Eni;
 use crate::error::{Error, Result};
@@ -230,6 +231,13 @@ impl<'a, S: Source> Reader<'a, S> {
 
     /// Each value once, in their order.
     fn parse<T: FromStr<Err: Display> + PartialEq>(&self, key: &str, text: &str) -> Result<Vec<T>> {
+        let count = lines(text).count();
+        if count > VALUES {
+            return Err(self.wrong(
+                key,
+                format!("{count} values, and eniroute takes {VALUES} at most: is this EC2?"),
+            ));
+        }
         let mut values = Vec::new();
         for line in lines(text) {
             let value = line

@@ -1,7 +1,9 @@
 //! The instance metadata: reads every ENI, and goes on reading while EC2 still publishes a part of them. Text becomes
 //! types here, and text ends here.
 
+mod bounds;
 pub mod cache;
+mod each;
 pub mod imds;
 mod judge;
 mod keys;
@@ -9,13 +11,14 @@ pub mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::thread;
 
 use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::net::Mac;
+pub use bounds::{REQUESTS, note as note_of_unread};
+use each::each;
 pub use judge::judge;
-use judge::overlapping;
+use judge::{is_id, is_sound, overlapping};
 use keys::{MACS, Reader, lines};
 
 /// Where metadata values come from. `None` means that the service says: no such key (404).
@@ -42,6 +45,8 @@ pub struct Metadata {
     pub refused: Vec<Eni>,
     /// Complete ENIs that are as the service said before this boot: nothing is taken away from them.
     pub recalled: BTreeSet<Mac>,
+    /// How many listed ENIs were not read, because they have no interface here, and are too many.
+    pub unread: usize,
 }
 
 /// What keeps an ENI from being complete.
@@ -60,10 +65,6 @@ impl fmt::Display for Incomplete {
     }
 }
 
-/// From so many ENIs on, a second line reads half of them: the time goes into waiting for one answer after the other.
-/// No more than two: EC2 bounds both the connections to the service and the packets per second.
-const CROWD: usize = 8;
-
 /// Every so many turns all is read anew, while an ENI is refused.
 const ALL_OVER: u64 = 8;
 
@@ -71,6 +72,9 @@ const ALL_OVER: u64 = 8;
 pub struct Reading {
     primary: Mac,
     public: bool,
+    /// The ENIs that have an interface here; `None`: not known, so all are read.
+    present: Option<BTreeSet<Mac>>,
+    unread: usize,
     /// In EC2's order.
     found: Vec<(Mac, Found)>,
     /// What the key that an ENI waits for said last.
@@ -86,11 +90,36 @@ impl Reading {
     /// Only what makes the whole answer worthless: the service fails, or it has no list of ENIs. What is wrong with
     /// one ENI stands in [`Metadata::incomplete`].
     pub fn start(source: &mut impl Source, public: bool) -> Result<Self> {
+        Self::begin(source, public, None)
+    }
+
+    /// The same, but of the ENIs that have no interface among `present` only a few are read.
+    ///
+    /// # Errors
+    /// As [`Reading::start`].
+    pub fn of_present(
+        source: &mut impl Source,
+        public: bool,
+        present: BTreeSet<Mac>,
+    ) -> Result<Self> {
+        Self::begin(source, public, Some(present))
+    }
+
+    fn begin(
+        source: &mut impl Source,
+        public: bool,
+        mut present: Option<BTreeSet<Mac>>,
+    ) -> Result<Self> {
         let primary = primary(source)?;
-        let macs = list(source)?;
+        present.iter_mut().for_each(|present| {
+            present.insert(primary);
+        });
+        let (macs, unread) = bounds::chosen(list(source)?, present.as_ref());
         let mut reading = Self {
             primary,
             public,
+            present,
+            unread,
             found: Vec::new(),
             seen: BTreeMap::new(),
         };
@@ -115,7 +144,7 @@ impl Reading {
             .iter()
             .any(|mac| !self.found.iter().any(|(known, _)| known == mac))
         {
-            self.look_for_new_ones(source)?;
+            self.look_for_new_ones(source, wanted)?;
         }
         for Incomplete { mac, key, .. } in before.incomplete {
             let now = (key.clone(), Reader::new(source, mac).get(&key)?);
@@ -143,6 +172,7 @@ impl Reading {
         }
         let mut metadata = Metadata {
             primary: Some(self.primary),
+            unread: self.unread,
             ..judge(read, &BTreeSet::new())
         };
         metadata.incomplete.splice(0..0, incomplete);
@@ -153,8 +183,12 @@ impl Reading {
         Reader::new(source, mac).eni(mac == self.primary, self.public)
     }
 
-    fn look_for_new_ones(&mut self, source: &mut impl Source) -> Result<()> {
-        let macs = list(source)?;
+    fn look_for_new_ones(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<()> {
+        self.present
+            .iter_mut()
+            .for_each(|present| present.extend(wanted));
+        let (macs, unread) = bounds::chosen(list(source)?, self.present.as_ref());
+        self.unread = unread;
         self.found.retain(|(mac, _)| macs.contains(mac));
         for mac in macs {
             if !self.found.iter().any(|(known, _)| *known == mac) {
@@ -201,7 +235,21 @@ impl Reading {
 /// # Errors
 /// When the service fails.
 pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result<bool> {
-    let macs: BTreeSet<Mac> = list(source)?.into_iter().collect();
+    still_holds_of(source, known, turn, None)
+}
+
+/// The same for what was read of the ENIs that are `present`; see [`Reading::of_present`].
+///
+/// # Errors
+/// When the service fails.
+pub fn still_holds_of(
+    source: &mut impl Source,
+    known: &[Eni],
+    turn: u64,
+    present: Option<&BTreeSet<Mac>>,
+) -> Result<bool> {
+    let (macs, _) = bounds::chosen(list(source)?, present);
+    let macs: BTreeSet<Mac> = macs.into_iter().collect();
     if macs != known.iter().map(|eni| eni.mac).collect() {
         return Ok(false);
     }
@@ -238,53 +286,14 @@ fn outcome(read: Result<Eni>) -> Result<Found> {
 
 fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
     let list = required(source, MACS)?;
-    let mut macs = Vec::new();
+    let (mut macs, mut known) = (Vec::new(), BTreeSet::new());
     for line in lines(&list) {
         let mac = mac(MACS, line.trim_end_matches('/'))?;
-        if !macs.contains(&mac) {
+        if known.insert(mac) {
             macs.push(mac);
         }
     }
     Ok(macs)
-}
-
-/// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
-fn each<S: Source>(
-    source: &mut S,
-    macs: &[Mac],
-    one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync,
-) -> Vec<Result<Eni>> {
-    let all = |source: &mut S, macs: &[Mac]| {
-        let mut read = Vec::new();
-        for mac in macs {
-            read.push(one(source, *mac));
-            // A service that fails for one ENI fails for the next one, too, after another long wait.
-            if matches!(read.last(), Some(Err(error)) if !matches!(error, Error::Metadata { .. })) {
-                break;
-            }
-        }
-        read
-    };
-    let second = if macs.len() < CROWD {
-        None
-    } else {
-        source.second()
-    };
-    let Some(mut second) = second else {
-        return all(source, macs);
-    };
-    let (first_half, second_half) = macs.split_at(macs.len() / 2);
-    thread::scope(|scope| {
-        let other = scope.spawn(|| all(&mut second, second_half));
-        let mut read = all(source, first_half);
-        let failed = |_| {
-            vec![Err(Error::Failed(
-                "a thread that read metadata ended early".to_owned(),
-            ))]
-        };
-        read.extend(other.join().unwrap_or_else(failed));
-        read
-    })
 }
 
 /// The one value of its key, whatever its line ends with and however often it is said.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::metadata::{Metadata, judge};
+use crate::metadata::{Metadata, is_sound, judge};
 use crate::net::link_of_mac;
 use crate::net::{Link, Mac};
 
@@ -31,12 +31,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads its text.
+    /// Reads its text. What cannot be of an ENI is not known: its id goes into names.
     ///
     /// # Errors
     /// Says what is wrong with it; the caller names the file.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        let mut record: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        record.enis.retain(is_sound);
+        Ok(record)
     }
 
     /// What an earlier run left; nothing if there was none, or if it cannot be read.

@@ -482,3 +482,55 @@ fn an_eni_that_is_listed_twice_is_one() {
     fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{SECOND}/"));
     assert_eq!(fake.read().enis.len(), 2);
 }
+
+/// 400 listed ENIs, most of them without an interface here.
+#[test]
+fn of_many_enis_those_with_an_interface_are_read_and_a_few_others() {
+    let mut fake = Fake::s1();
+    let others = (0..400).map(|n| format!("02:00:00:00:{:02x}:{:02x}", n / 256, n % 256));
+    let others: Vec<String> = others.collect();
+    fake.set(
+        MACS,
+        &format!("{}\n{SECOND}/\n{PRIMARY}/", others.join("/\n")),
+    );
+    let present = [SECOND.parse().unwrap()].into();
+    let mut reading = Reading::of_present(&mut fake, false, present).unwrap();
+    let metadata = reading.metadata();
+    let read: Vec<String> = metadata
+        .enis
+        .iter()
+        .map(|eni| eni.mac.to_string())
+        .collect();
+    assert_eq!(read, [PRIMARY, SECOND]);
+    assert_eq!(metadata.incomplete.len(), 16, "the others are late");
+    assert_eq!(metadata.unread, 400 - 16);
+    assert!(note_of_unread(metadata.unread).is_some_and(|note| note.contains("384 more ENIs")));
+    assert!(fake.asked.len() < 50, "{}", fake.asked.len());
+    // One of them gets an interface.
+    let newcomer = &others[399];
+    fake.eni(newcomer, 5, "172.31.41.99");
+    let newcomer = newcomer.parse().unwrap();
+    assert!(reading.go_on(&mut fake, &[newcomer]).unwrap());
+    assert!(
+        reading
+            .metadata()
+            .enis
+            .iter()
+            .any(|eni| eni.mac == newcomer)
+    );
+}
+
+#[test]
+fn a_list_that_is_longer_than_any_of_ec2_s_fails_its_eni_and_names_the_bound() {
+    let mut fake = Fake::s1();
+    let long: Vec<String> = (0..1001)
+        .map(|n| format!("172.31.{}.{}", 32 + n / 250, n % 250))
+        .collect();
+    fake.key(SECOND, "local-ipv4s", &long.join("\n"));
+    let complaint = fake.complaint();
+    assert!(
+        complaint.contains("1001 values") && complaint.contains("1000 at most"),
+        "{complaint}"
+    );
+    assert_eq!(fake.read().enis.len(), 1);
+}

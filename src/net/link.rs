@@ -1,6 +1,6 @@
 //! Network interfaces, and which of them may carry an ENI.
 
-use super::{Dev, Mac};
+use super::{Dev, Mac, quoted};
 
 /// A network interface as the kernel reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Link {
 
 /// The `ip` command that gives the link `dev` this administrative state: `up` or `down`.
 pub fn command(dev: &Dev, state: &str) -> String {
-    format!("ip link set dev {dev} {state}")
+    format!("ip link set dev {} {state}", quoted(dev))
 }
 
 /// The links that may be ENIs. A veth may lead to a container: it counts only on a host without a physical interface,

@@ -5,6 +5,7 @@ mod address;
 pub mod fib;
 pub mod link;
 mod mac;
+mod name;
 mod route;
 mod rule;
 pub mod sysctl;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use address::{Address, Family};
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
+pub use name::{is_plain, quoted};
 pub use route::{IPV6_METRIC, MAIN, NextHop, Route, RouteKind};
 pub use rule::{From, Lookup, Mark, Rule};
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Dev, Family};
+use super::{Dev, Family, quoted};
 
 /// The main routing table (`RT_TABLE_MAIN`).
 pub const MAIN: u32 = 254;
@@ -39,7 +39,7 @@ impl fmt::Display for NextHop {
         if let Some(via) = self.via {
             write!(f, "via {via} ")?;
         }
-        write!(f, "dev {}", self.dev)?;
+        write!(f, "dev {}", quoted(&self.dev))?;
         if self.weight > 1 {
             write!(f, " weight {}", self.weight)?;
         }
@@ -149,7 +149,7 @@ impl fmt::Display for Route {
             write!(f, " via {via}")?;
         }
         if let Some(dev) = &self.dev {
-            write!(f, " dev {dev}")?;
+            write!(f, " dev {}", quoted(dev))?;
         }
         match (self.kind, self.via, self.family()) {
             (RouteKind::Unicast, Some(_), _) => write!(f, " onlink")?,

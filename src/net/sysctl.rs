@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Dev;
+use super::{Dev, quoted};
 
 /// Whether a link takes routes from router advertisements, as [`Key::name`] has it.
 pub const ACCEPT_RA: &str = "net/ipv6/conf/*/accept_ra";
@@ -111,15 +111,5 @@ impl Sysctl {
 
 /// `value` is one word of a shell.
 fn set(key: &Key, value: &str) -> String {
-    format!("sysctl -qw {key}={value}")
-}
-
-/// As a shell takes it for one word.
-fn quoted(value: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+".contains(c);
-    if value.chars().all(is_plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
+    format!("sysctl -qw {}={value}", quoted(&key.to_string()))
 }

@@ -47,15 +47,19 @@ impl Run<'_> {
     /// Kernel, then files, then another look. Returns what the clients of others keep in main, if a network
     /// manager has loaded files of ours.
     fn round(&mut self) -> Result<Option<Vec<Route>>> {
-        let files = self.plan_files();
-        let kept = leases::kept(&self.assessment, &files.complete);
-        let before = Before {
-            definitions: files.definitions.clone(),
-            kept,
-        };
+        let others = leases::of_others(&self.assessment);
+        // Whatever becomes of the files, which are made by what anybody has written: the kernel is right by now.
         if self.how.live {
             self.change_kernel()?;
         }
+        let files = self.plan_files();
+        if self.how.live {
+            self.adopt_later()?;
+        }
+        let before = Before {
+            definitions: files.definitions.clone(),
+            kept: leases::kept(others, &files.complete),
+        };
         if !self.commit_files(&files) {
             return Ok(None);
         }

@@ -7,6 +7,7 @@ mod routing;
 use super::assess::Assessment;
 use crate::error::Result;
 use crate::kernel::Kernel;
+use crate::metadata;
 use crate::net::link_of_mac;
 use crate::numbering::Owner;
 use crate::plan::{Planned, Skipped, Why};
@@ -62,6 +63,7 @@ pub fn notes(assessment: &Assessment) -> Vec<String> {
                 .chain(unlisted(assessment))
                 .map(|finding| finding.to_string()),
         )
+        .chain(metadata::note_of_unread(assessment.metadata.unread))
         .collect()
 }
 

@@ -1,5 +1,7 @@
 //! The host, and the metadata service that answers it.
 
+use std::collections::BTreeSet;
+
 use crate::cli::{Common, Selected};
 use crate::config::Config;
 use crate::error::Result;
@@ -7,7 +9,7 @@ use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::metadata::imds::{self, Imds};
 use crate::metadata::{Metadata, Reading};
-use crate::net;
+use crate::net::{self, Link, Mac};
 use crate::platform::{self, Platform};
 use crate::select::Selector;
 
@@ -88,7 +90,25 @@ impl Host {
     /// # Errors
     /// As [`Reading::start`].
     pub fn metadata(&mut self, public: bool) -> Result<Metadata> {
-        Ok(Reading::start(self.imds()?, public)?.metadata())
+        Ok(self.read(public)?.metadata())
+    }
+
+    /// The same as a reading that may go on.
+    ///
+    /// # Errors
+    /// As [`Reading::start`]; the kernel cannot be asked for the NICs.
+    pub fn read(&mut self, public: bool) -> Result<Reading> {
+        let present = self.present()?;
+        Reading::of_present(self.imds()?, public, present)
+    }
+
+    /// The MACs of the ENIs that may have an interface here.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked for the NICs.
+    pub fn present(&mut self) -> Result<BTreeSet<Mac>> {
+        let links = self.kernel.links()?;
+        Ok(net::nics(&links).filter_map(Link::eni_mac).collect())
     }
 
     /// Whether public addresses have to be read, because somebody has named an ENI by one.

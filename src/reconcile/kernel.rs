@@ -20,7 +20,27 @@ impl Run<'_> {
     /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn change_kernel(&mut self) -> Result<()> {
         let ledger = adopted(&self.assessment, &self.host.disk);
-        self.execute(ledger, self.changes())
+        self.execute(ledger, self.changes())?;
+        let Assessment {
+            ledger,
+            observed,
+            scope,
+            ..
+        } = &mut self.assessment;
+        scope.made = ledger.made(&observed.links);
+        Ok(())
+    }
+
+    /// The ledger knows what the files will bring before a network manager is told of them.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    pub fn adopt_later(&mut self) -> Result<()> {
+        if self.assessment.later.is_none() {
+            return Ok(());
+        }
+        let ledger = adopted(&self.assessment, &self.host.disk);
+        self.execute(ledger, Vec::new())
     }
 
     /// Looks again after a network manager has loaded our files: what it dropped meanwhile is put back, once, and what it

@@ -16,18 +16,21 @@ use crate::object::Object;
 const ANSWER: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Main's routes that are not ours, those of `taken` interfaces left out: a complete definition of ours has taken these
-/// from their clients.
-pub fn kept(assessment: &Assessment, taken: &BTreeSet<Dev>) -> Vec<Route> {
-    let is_taken = |route: &Route| route.ways().any(|(_, dev)| taken.contains(dev));
-    let main = assessment
-        .observed
-        .routes
-        .iter()
-        .filter(|route| route.table == MAIN && !is_taken(route));
+/// Main's routes that are not ours. To be asked before the kernel is changed.
+pub fn of_others(assessment: &Assessment) -> Vec<Route> {
+    let routes = assessment.observed.routes.iter();
+    let main = routes.filter(|route| route.table == MAIN);
     main.filter(|route| !assessment.scope.has_made(&Object::Route((*route).clone())))
         .cloned()
         .collect()
+}
+
+/// The `routes` of others, those of `taken` interfaces left out: a complete definition of ours has taken these from their
+/// clients.
+pub fn kept(mut routes: Vec<Route>, taken: &BTreeSet<Dev>) -> Vec<Route> {
+    let is_taken = |route: &Route| route.ways().any(|(_, dev)| taken.contains(dev));
+    routes.retain(|route| !is_taken(route));
+    routes
 }
 
 /// Waits until all of them are there, for as long as a client may need, but for `wait` at most.

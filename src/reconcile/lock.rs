@@ -13,6 +13,7 @@ use crate::files::{Disk, Lock};
 use crate::ledger::{self, Ledger};
 use crate::metadata::cache::{self, Memory};
 use crate::metadata::record::{self, Record};
+use crate::stacks;
 
 /// Held while a run changes anything; below `--root`.
 pub const LOCK: &str = "/run/eniroute.lock";
@@ -23,7 +24,7 @@ pub const LOCK: &str = "/run/eniroute.lock";
 /// [`Error::Failed`]: another run is at work still.
 pub fn lock(disk: &Disk, wait: Duration) -> Result<Lock> {
     let lock = disk.lock(Path::new(LOCK), wait)?;
-    set_aside_unreadable(disk);
+    tidy(disk);
     Ok(lock)
 }
 
@@ -34,7 +35,7 @@ pub fn lock(disk: &Disk, wait: Duration) -> Result<Lock> {
 pub fn try_lock(disk: &Disk) -> Result<Option<Lock>> {
     let lock = disk.try_lock(Path::new(LOCK))?;
     if lock.is_some() {
-        set_aside_unreadable(disk);
+        tidy(disk);
     }
     Ok(lock)
 }
@@ -50,7 +51,14 @@ pub fn demand_root(command: &str) -> Result<()> {
     )))
 }
 
-/// Needs the lock.
+/// What earlier runs have left: needs the lock.
+fn tidy(disk: &Disk) {
+    let own = ["/run/eniroute", "/var/lib/eniroute"];
+    disk.sweep_files(stacks::folders().into_iter().chain(own));
+    disk.sweep_folders("/run");
+    set_aside_unreadable(disk);
+}
+
 fn set_aside_unreadable(disk: &Disk) {
     let ledgers = [ledger::PATH, SPARE].map(|path| is_sound(disk, path, Ledger::parse));
     if ledgers.contains(&false) {

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 pub use crate::code::{Code, Severity};
 use crate::error::{Error, Result};
+use crate::logger::escape;
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::object::Change;
@@ -198,7 +199,7 @@ impl Report {
     /// One JSON document, with a newline at its end.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self)
-            .map(|text| text + "\n")
+            .map(|text| escape::json(&text) + "\n")
             .unwrap_or_default()
     }
 

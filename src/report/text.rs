@@ -4,11 +4,16 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::{EniReport, Report, State, Voice};
+use crate::logger::escape;
 use crate::object::{Change, Kind};
 
 impl Report {
     /// Text for a person. Errors are not in it: they go to stderr.
     pub fn text(&self) -> String {
+        escape::text(&self.raw())
+    }
+
+    fn raw(&self) -> String {
         match (&self.voice, self.command) {
             (Voice::Silent, _) => String::new(),
             (Voice::Line(line), _) => format!("{line}\n"),
@@ -42,7 +47,7 @@ impl Report {
         }
         let _ = writeln!(text, "# kernel: {}", self.tally());
         for command in &self.kernel {
-            let _ = writeln!(text, "{command}");
+            let _ = writeln!(text, "{}", escape::line(&command.to_string()));
         }
         if let Some(backend) = &self.backend {
             let _ = writeln!(
@@ -101,7 +106,7 @@ impl Report {
     pub(super) fn remarks(&self, lead: &str) -> String {
         self.notes
             .iter()
-            .map(|note| format!("{lead}{note}\n"))
+            .map(|note| format!("{lead}{}\n", escape::line(note)))
             .collect()
     }
 
@@ -133,7 +138,7 @@ impl EniReport {
     /// What a person calls it: the interface, else the ENI's id, else its MAC.
     pub(super) fn name(&self) -> String {
         let name = self.interface.as_ref().or(self.eni.as_ref());
-        name.cloned().unwrap_or_else(|| self.mac.to_string())
+        name.map_or_else(|| self.mac.to_string(), |name| escape::line(name))
     }
 
     /// One row an address; what holds for the whole ENI stands in its first row.
@@ -143,8 +148,12 @@ impl EniReport {
             (Some(device), _) => device.to_string(),
             (None, _) => "-".to_owned(),
         };
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let eni = self.eni.clone().unwrap_or_else(|| self.mac.to_string());
+        let or_dash =
+            |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), escape::line);
+        let eni = self
+            .eni
+            .as_deref()
+            .map_or_else(|| self.mac.to_string(), escape::line);
         let table = self.table.map_or("-".to_owned(), |table| table.to_string());
         let mut cells = self.cells();
         let (address, public) = if cells.is_empty() {

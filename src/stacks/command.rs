@@ -1,15 +1,20 @@
-//! Runs another program to its end, within a deadline. Knows nothing of what it does.
+//! Runs another program to its end, within a deadline; all that it has started ends with it. Knows nothing of what it does.
 
-use std::io::{self, Read, Seek};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use log::info;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
+use crate::signals;
 
 /// udev starts programs without a PATH.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -17,12 +22,16 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// A program has so many times `--wait`: a small instance that boots is busy.
 pub const PATIENCE: u32 = 6;
 
-const INTERVAL: Duration = Duration::from_millis(10);
+/// How often a program is looked at, in milliseconds.
+const INTERVAL: u16 = 10;
 
-/// How much of what a failed program said is passed on, in bytes.
-const WORDS: u64 = 2000;
+/// How much of what a failed program said last is passed on, in bytes: the end says why.
+const WORDS: usize = 2000;
 
-/// Runs `program`, which must succeed within `wait`; else it is killed, with all that it has started.
+/// How much of it is read at once.
+const PIECE: usize = 16 * 1024;
+
+/// Runs `program`, which must succeed within `wait`; else it is killed. All that it has started ends with it.
 ///
 /// # Errors
 /// It cannot be started, fails or takes too long; the error has its own last words.
@@ -49,47 +58,140 @@ pub fn run_in(
         .env("PATH", PATH)
         .env("LC_ALL", "C")
         .envs(environment.iter().copied());
-    match try_run(&mut command, wait).map_err(|e| failed(e.to_string()))? {
-        Some((status, _)) if status.success() => Ok(()),
-        Some((status, words)) => Err(failed(format!("{status}: {}", words.trim()))),
-        None => Err(failed(format!(
-            "did not end within {wait:?} and was killed (--wait bounds it)"
+    let (ended, words) = try_run(&mut command, wait).map_err(|e| failed(e.to_string()))?;
+    let words = words.trim();
+    let said = match words {
+        "" => String::new(),
+        words => format!("; it said: {words}"),
+    };
+    match ended {
+        End::Itself(status) if status.success() => Ok(()),
+        End::Itself(status) => Err(failed(format!("{status}: {words}"))),
+        End::TooLate => Err(failed(format!(
+            "did not end within {wait:?} and was killed (--wait bounds it){said}"
         ))),
+        End::Told => Err(failed(
+            "was killed, because eniroute was told to end".to_owned(),
+        )),
     }
 }
 
-/// How it ended, and what it said; `None` when it had to be killed. It writes to a file: a pipe could fill up.
-fn try_run(command: &mut Command, wait: Duration) -> io::Result<Option<(ExitStatus, String)>> {
-    let mut said = tempfile::tempfile()?;
+/// How a program ended.
+enum End {
+    Itself(ExitStatus),
+    TooLate,
+    /// A signal has told us to end.
+    Told,
+}
+
+/// How it ended, and what it said last.
+fn try_run(command: &mut Command, wait: Duration) -> io::Result<(End, String)> {
+    let (said, writer) = io::pipe()?;
+    fcntl(&said, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    // A signal ends us, and must not leave the program behind.
+    let signals = signals::watch()?;
     command
         .stdin(Stdio::null())
-        .stdout(said.try_clone()?)
-        .stderr(said.try_clone()?)
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
         .process_group(0);
-    let Some(status) = end(&mut command.spawn()?, wait)? else {
-        return Ok(None);
+    let mut group = Group {
+        program: command.spawn()?,
+        status: None,
     };
-    let mut words = Vec::new();
-    said.rewind()?;
-    said.take(WORDS).read_to_end(&mut words)?;
-    Ok(Some((status, String::from_utf8_lossy(&words).into_owned())))
-}
-
-/// Waits for the end of a program; `None` when it had to be killed.
-fn end(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>> {
+    let mut tail = Tail::default();
     let deadline = Instant::now() + wait;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+    let end = loop {
+        if group.has_ended()? {
+            break End::Itself(group.end()?);
+        }
+        if signals.have_come() {
+            break End::Told;
         }
         if Instant::now() >= deadline {
-            killpg(
-                Pid::from_raw(child.id().try_into().map_err(io::Error::other)?),
-                Signal::SIGKILL,
-            )?;
-            child.wait()?;
-            return Ok(None);
+            break End::TooLate;
         }
-        std::thread::sleep(INTERVAL);
+        let mut ready = [PollFd::new(said.as_fd(), PollFlags::POLLIN)];
+        poll(&mut ready, INTERVAL)?;
+        tail.read(&said)?;
+    };
+    group.end()?;
+    tail.read_all(&said)?;
+    Ok((end, tail.text()))
+}
+
+/// A program, and all that it has started; they end with this value.
+struct Group {
+    program: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Group {
+    /// The program has, and is still there to be asked about.
+    fn has_ended(&self) -> io::Result<bool> {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let ended = waitid(Id::Pid(self.pid()?), flags)?;
+        Ok(ended != WaitStatus::StillAlive)
+    }
+
+    /// Ends all that is left, before the program itself is waited for: its number is not another's until then.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        killpg(self.pid()?, Signal::SIGKILL)?;
+        let status = self.program.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
+
+    fn pid(&self) -> io::Result<Pid> {
+        let id = self.program.id().try_into();
+        id.map(Pid::from_raw).map_err(io::Error::other)
     }
 }
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // What cannot be killed, or waited for, is not ours any more.
+        let _ = self.end();
+    }
+}
+
+/// The last words of a program.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    /// Takes what is there, of one piece. Returns whether there was something.
+    fn read(&mut self, mut said: &PipeReader) -> io::Result<bool> {
+        let mut piece = [0; PIECE];
+        let count = match said.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            count => count?,
+        };
+        self.0.extend_from_slice(&piece[..count]);
+        let excess = self.0.len().saturating_sub(WORDS);
+        self.0.drain(..excess);
+        Ok(count > 0)
+    }
+
+    /// Takes all that is left in the pipe.
+    fn read_all(&mut self, said: &PipeReader) -> io::Result<()> {
+        // No pipe is larger (`/proc/sys/fs/pipe-max-size`), should a program that has left its group go on writing.
+        for _ in 0..64 {
+            if !self.read(said)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::assign::{self, Renderers, Stacks};
 use super::marker::{self, OwnFile};
 use super::rendering::Rendering;
-use super::{NO_FILES, conflict, host, left, own_files};
+use super::{NO_FILES, conflict, host, left, own_files, unnamed};
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, Standing};
 use crate::net::{Dev, Link, Mac};
@@ -75,7 +75,11 @@ pub fn render(
     desired: &Desired,
     keep: &BTreeSet<Mac>,
 ) -> Result<Rendered> {
-    let mut rendered = Rendered::default();
+    let (desired, notes) = &unnamed::without(desired);
+    let mut rendered = Rendered {
+        notes: notes.clone(),
+        ..Rendered::default()
+    };
     let renderers = Renderers::read(target, stacks, desired)?;
     if renderers.lacks_one(desired) {
         rendered.notes.push(NO_FILES.to_owned());

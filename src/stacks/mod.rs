@@ -19,6 +19,7 @@ pub mod network_scripts;
 pub mod networkd;
 pub mod rendering;
 pub mod stack;
+mod unnamed;
 
 use crate::error::Result;
 use crate::files::Disk;
@@ -72,13 +73,18 @@ pub fn by_name(name: &str) -> Result<&'static Stack, String> {
 /// # Errors
 /// A folder or a file that cannot be read.
 pub fn own_files(disk: &Disk) -> Result<Vec<OwnFile>> {
+    marker::own_files(disk, &folders())
+}
+
+/// Where files of ours may lie, whatever the stack; each once.
+pub fn folders() -> Vec<&'static str> {
     let mut folders: Vec<&str> = vec![host::FOLDER];
     for folder in STACKS.iter().flat_map(|stack| stack.folders) {
         if !folders.contains(folder) {
             folders.push(folder);
         }
     }
-    marker::own_files(disk, &folders)
+    folders
 }
 
 /// Makes ready to tell each stack of the files, and has them checked; none where they are for another root, or there are

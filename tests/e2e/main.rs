@@ -16,6 +16,7 @@ mod figures;
 mod findings;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
+mod hardened;
 mod hostile;
 mod house;
 mod ifupdown;

@@ -1,9 +1,12 @@
 //! systemd's own judgement of the units in system/, and what they must have in common. That eniroute can do its work
 //! with no more than they allow is shown by the tests of each network stack, which run it by [`confined`].
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use eniroute::stacks::STACKS;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/system");
 
@@ -73,9 +76,9 @@ fn systemd_has_nothing_to_say_against_the_units() {
 }
 
 #[test]
-fn no_unit_is_exposed_by_more_than_3() {
+fn no_unit_is_exposed_by_more_than_2() {
     for unit in units("service") {
-        let judge = ["security", "--offline=true", "--threshold=30", "--no-pager"];
+        let judge = ["security", "--offline=true", "--threshold=20", "--no-pager"];
         let out = Command::new("systemd-analyze")
             .args(judge)
             .arg(&unit)
@@ -106,6 +109,42 @@ fn all_services_are_hardened_alike() {
     others
         .iter()
         .for_each(|other| assert_eq!(hardening(other), hardening(first), "{}", other.display()));
+}
+
+/// The values of all lines of `key`, in their order.
+fn values(unit: &Path, key: &str) -> Vec<String> {
+    let text = fs::read_to_string(unit).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix(key));
+    lines
+        .flat_map(str::split_whitespace)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// One that is not there is no error, but for those that every host has.
+#[test]
+fn units_may_write_the_folders_of_our_files_and_nothing_else() {
+    let mut folders: BTreeSet<String> = ["/run", "/proc/sys/net", "-/etc/sysctl.d"]
+        .map(str::to_owned)
+        .into();
+    let all = STACKS.iter().flat_map(|stack| stack.folders);
+    let on_disk = all.filter(|folder| !folder.starts_with("/run/"));
+    folders.extend(on_disk.map(|folder| format!("-{folder}")));
+    for unit in units("service") {
+        let written: BTreeSet<String> = values(&unit, "ReadWritePaths=").into_iter().collect();
+        assert_eq!(written, folders, "{}", unit.display());
+    }
+}
+
+#[test]
+fn units_talk_with_the_metadata_service_alone_and_are_bounded() {
+    for unit in units("service") {
+        assert_eq!(values(&unit, "IPAddressDeny="), ["any"]);
+        let allowed = ["169.254.169.254", "fd00:ec2::254"];
+        assert_eq!(values(&unit, "IPAddressAllow="), allowed);
+        assert_eq!(values(&unit, "MemoryMax=").len(), 1);
+        assert_eq!(values(&unit, "TasksMax=").len(), 1);
+    }
 }
 
 /// Also where the first run of a boot was interrupted, and has left no memory.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use log::{debug, info};
 
 use crate::error::{Error, Result};
-use crate::metadata::Source;
+use crate::metadata::{REQUESTS, Source};
 use crate::net::Dev;
 use client::{Client, Fault};
 pub use endpoint::Way;
@@ -93,6 +93,14 @@ impl Imds {
     }
 
     fn ask(&mut self, path: &str, wait: Duration) -> Result<Option<String>> {
+        if self.requests() >= REQUESTS {
+            return Err(Error::Unreachable {
+                url: self.client.way.endpoint.to_string(),
+                why: format!(
+                    "it was given up after {REQUESTS} requests, the most that one run sends: is this EC2?"
+                ),
+            });
+        }
         let answer = insist(wait, |patience| self.once(path, patience));
         answer.map_err(|end| {
             end.about(format!(

@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// As [`Reading::start`]. The session is given up then: the next one begins with another token.
 pub fn once(host: &mut Host, public: bool, wait: Duration) -> Result<Reading> {
     let usual = replace(&mut host.service.wait, wait);
-    let read = host.imds().and_then(|imds| Reading::start(imds, public));
+    let read = host.read(public);
     host.service.wait = usual;
     if read.is_err() {
         host.imds = None;

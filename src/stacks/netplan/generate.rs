@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
-use crate::files::{Disk, File, FileChange, name};
+use crate::files::{Disk, File, FileChange, TEMPORARY_FOLDER, name};
 use crate::stacks::{command, marker};
 
 const YAML: &str = "/etc/netplan";
@@ -42,7 +42,7 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     }
     // Other people's YAML may hold passwords: in memory, and for root alone.
     let root = tempfile::Builder::new()
-        .prefix("eniroute-")
+        .prefix(TEMPORARY_FOLDER)
         .tempdir_in("/run")
         .map_err(|e| Error::file("/run", e))?;
     let scratch = Disk::new(root.path())?;

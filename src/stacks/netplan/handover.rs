@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::generate;
 use crate::error::Result;
 use crate::stacks::command::PATIENCE;
-use crate::stacks::networkd::{daemon, reload};
+use crate::stacks::networkd::{process, reload};
 use crate::stacks::stack::{HandOver, Prepared};
 
 /// What netplan has made of the YAML.
@@ -46,7 +46,7 @@ impl Prepared for Generated<'_> {
             return Ok(Vec::new());
         };
         let root: &Path = root.path();
-        match daemon::started()? {
+        match process::started()? {
             Some(_) => generate::install(disk, root, |unit| {
                 reload::is_secondary(unit, &changes.definitions)
             }),

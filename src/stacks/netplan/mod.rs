@@ -2,6 +2,7 @@
 //! its interface, and networkd drop-ins for what netplan cannot say and for the primary ENI. Pure once
 //! [`Netplan::read`] is done.
 
+mod bounds;
 mod definition;
 pub mod detect;
 pub mod generate;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
+use super::bounds;
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::net::Mac;
@@ -137,6 +138,10 @@ impl Definition {
 
 /// The documents of one file. The error names the line, as the reader's editor counts it.
 fn parse<'a>(path: &Path, text: &'a str) -> Result<Vec<Yaml<'a>>> {
+    if let Some(why) = bounds::excess(text) {
+        let path = path.to_owned();
+        return Err(Error::Parse { path, why });
+    }
     Yaml::load_from_str(text).map_err(|e| Error::Parse {
         path: path.to_owned(),
         why: format!(

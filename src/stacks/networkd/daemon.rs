@@ -1,20 +1,11 @@
-//! What can be known of a running systemd-networkd without D-Bus: since when it runs, which files it may read, and
-//! what it records of a link in /run/systemd/netif/links (private to systemd, but the same since version 221).
+//! What can be known of a running systemd-networkd without D-Bus: which files it may read, and what it records of a link
+//! in /run/systemd/netif/links (private to systemd, but the same since version 221).
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-use std::{fs, io};
 
-use crate::error::{Error, Result};
-use crate::files::{Disk, Stamp, name, plain};
+use crate::error::Result;
+use crate::files::{Disk, Stamp, name};
 use crate::stacks::networkd::nic::{is_in_state, network_file};
-
-/// `systemd-networkd`, as the kernel cuts the name of a process (`TASK_COMM_LEN`).
-const PROCESS: &str = "systemd-network";
-
-/// The unit of times in /proc: 100 a second on every architecture of EC2 (`USER_HZ`, proc(5)).
-const TICK: Duration = Duration::from_millis(10);
 
 const FOLDERS: [&str; 4] = [
     "/usr/lib/systemd/network",
@@ -23,51 +14,6 @@ const FOLDERS: [&str; 4] = [
     "/etc/systemd/network",
 ];
 const LINKS: &str = "/run/systemd/netif/links";
-
-/// When this network's systemd-networkd started; `None` when none runs. A host sees the processes of its
-/// containers, too, so only one in our own network namespace counts.
-pub fn started() -> Result<Option<SystemTime>> {
-    let ours = network_of(Path::new("/proc/thread-self"))
-        .map_err(|e| Error::file("/proc/thread-self/net/dev", e))?;
-    let processes = fs::read_dir("/proc").map_err(|e| Error::file("/proc", e))?;
-    let mut folders = processes.flatten().map(|entry| entry.path());
-    let found = folders.find(|process| {
-        let comm = plain::text(process.join("comm")).unwrap_or_default();
-        comm.trim_end() == PROCESS && network_of(process).is_ok_and(|of| of == ours)
-    });
-    found.map(|process| start_of(&process)).transpose()
-}
-
-/// What tells a process's network namespace from others: the inode of its /proc/net/dev. The link in /proc/PID/ns may
-/// be read of another user's process (networkd's) only with CAP_SYS_PTRACE, which our units do not have.
-fn network_of(process: &Path) -> io::Result<u64> {
-    Ok(fs::metadata(process.join("net/dev"))?.ino())
-}
-
-fn start_of(process: &Path) -> Result<SystemTime> {
-    let path = process.join("stat");
-    let stat = plain::text(&path).map_err(|e| Error::file(&path, e))?;
-    let uptime = plain::text("/proc/uptime").map_err(|e| Error::file("/proc/uptime", e))?;
-    let age = age(&stat, &uptime);
-    let start = age.and_then(|age| SystemTime::now().checked_sub(age));
-    start.ok_or_else(|| Error::Parse {
-        path,
-        why: "holds no start time in field 22".to_owned(),
-    })
-}
-
-/// How old a process is: /proc/PID/stat has its start as ticks since the boot (field 22; the second one, in
-/// brackets, may hold blanks), /proc/uptime the seconds since then.
-fn age(stat: &str, uptime: &str) -> Option<Duration> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let ticks: u32 = fields.split_whitespace().nth(19)?.parse().ok()?;
-    let uptime = uptime.split_whitespace().next()?.parse().ok()?;
-    Some(
-        Duration::try_from_secs_f64(uptime)
-            .ok()?
-            .saturating_sub(TICK * ticks),
-    )
-}
 
 /// Every .network and .netdev file with its drop-ins, and the drop-ins' folders: one of those changes when a file
 /// in it is added or removed.
@@ -186,17 +132,6 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_s_age_is_the_uptime_less_its_start() {
-        let mut stat = "612 (systemd (networkd) S".to_owned();
-        (4..22).for_each(|field| stat += &format!(" {field}"));
-        let age = |stat: &str, uptime| age(stat, uptime).map(|age| age.as_millis());
-        assert_eq!(age(&format!("{stat} 300 0 0"), "10.50 20.0\n"), Some(7500));
-        assert_eq!(age(&format!("{stat} 300 0 0"), "2.99 1.0\n"), Some(0));
-        assert_eq!(age(&stat, "10.50 20.0\n"), None);
-        assert_eq!(age(&stat.replace(')', ""), "10.50 20.0\n"), None);
-    }
 
     #[test]
     fn networkd_has_begun_when_it_writes_its_record_anew_and_is_done_when_that_says_configured() {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::files::{Disk, File};
-use crate::net::Dev;
+use crate::net::{Dev, is_plain};
 use crate::plan::Desired;
 use crate::stacks::marker;
 use crate::stacks::networkd::nic::Nic;
@@ -62,11 +62,15 @@ impl Newcomers<'_> {
         })
     }
 
-    /// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all.
+    /// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all, or a
+    /// name that the unit cannot hold.
     fn present(&self) -> Option<Present> {
         let mut present = Present::default();
         for (dev, nic) in self.nics.iter().filter(|(_, nic)| nic.is_nic) {
             if self.is_somebody_else_s(dev, nic) {
+                if !nic.names.iter().all(|name| is_plain(name)) {
+                    return None;
+                }
                 present.names.extend(nic.names.iter().cloned());
                 match nic.property("ID_PATH") {
                     Some(path) => drop(present.paths.insert(path.to_owned())),

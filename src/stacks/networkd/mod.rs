@@ -7,6 +7,7 @@ pub mod hold;
 pub mod leftover;
 pub mod matching;
 pub mod nic;
+pub mod process;
 pub(super) mod read;
 pub mod reload;
 pub mod syntax;

@@ -15,6 +15,7 @@ use crate::files::{Disk, FileChange};
 use crate::net::Dev;
 use crate::stacks::command;
 use crate::stacks::networkd::daemon::{self, Progress};
+use crate::stacks::networkd::process;
 use crate::stacks::networkd::unit::unit_of_path;
 use crate::stacks::stack::{HandOver, Prepared, Told};
 
@@ -132,7 +133,7 @@ impl Prepared for Reload<'_> {
     fn load(&self, installed: &[PathBuf]) -> Result<Told> {
         let mut changed = secondary_units(installed.iter().map(PathBuf::as_path), self.units);
         changed.extend(self.changed.iter().cloned());
-        let Some(started) = daemon::started()?.filter(|_| !changed.is_empty()) else {
+        let Some(started) = process::started()?.filter(|_| !changed.is_empty()) else {
             return Ok(Told::default());
         };
         if let Some(why) = self.obstacle(started)? {

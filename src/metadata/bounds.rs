@@ -1,0 +1,46 @@
+//! How much is read of what a metadata service says. EC2's own answers are far below each bound; a service that is beyond
+//! one is broken, or not EC2's, and costs neither memory nor time that the host has not.
+
+use std::collections::BTreeSet;
+
+use crate::net::Mac;
+
+/// ENIs that have no interface here (EFA-only ones, those in another network namespace) and are read all the same. The
+/// largest instances have 64 ENIs in all (EC2 User Guide, "Maximum IP addresses per network interface").
+pub const WITHOUT_LINK: usize = 16;
+
+/// Values of one key of one ENI: addresses, or delegated prefixes. EC2's most is 64 of each family.
+pub const VALUES: usize = 1000;
+
+/// Requests of one run.
+pub const REQUESTS: u32 = 20_000;
+
+/// The ENIs that are read, in EC2's order: all that have an interface among `present`, and so many of the others. And how
+/// many are not.
+pub fn chosen(listed: Vec<Mac>, present: Option<&BTreeSet<Mac>>) -> (Vec<Mac>, usize) {
+    let Some(present) = present else {
+        return (listed, 0);
+    };
+    let (mut others, mut unread) = (0, 0);
+    let mut is_read = |mac: &Mac| {
+        if present.contains(mac) {
+            return true;
+        }
+        others += 1;
+        let is_read = others <= WITHOUT_LINK;
+        unread += usize::from(!is_read);
+        is_read
+    };
+    let read = listed.into_iter().filter(|mac| is_read(mac)).collect();
+    (read, unread)
+}
+
+/// What a reader should know of the ENIs that are not read.
+pub fn note(unread: usize) -> Option<String> {
+    (unread > 0).then(|| {
+        format!(
+            "EC2 lists {unread} more ENIs that have no interface here; they were not read, because eniroute reads \
+             {WITHOUT_LINK} of such at most"
+        )
+    })
+}

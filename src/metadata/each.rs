@@ -1,0 +1,54 @@
+//! Reading many ENIs: by two lines to the service at once, where there are two.
+
+use std::thread;
+
+use super::Source;
+use crate::eni::Eni;
+use crate::error::{Error, Result};
+use crate::net::Mac;
+
+/// From so many ENIs on, a second line reads half of them: the time goes into waiting for one answer after the other.
+/// No more than two: EC2 bounds both the connections to the service and the packets per second.
+const CROWD: usize = 8;
+
+/// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
+pub(super) fn each<S: Source>(
+    source: &mut S,
+    macs: &[Mac],
+    one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync,
+) -> Vec<Result<Eni>> {
+    let all = |source: &mut S, macs: &[Mac]| {
+        let mut read = Vec::new();
+        for mac in macs {
+            read.push(one(source, *mac));
+            // A service that fails for one ENI fails for the next one, too, after another long wait.
+            if matches!(read.last(), Some(Err(error)) if !matches!(error, Error::Metadata { .. })) {
+                break;
+            }
+        }
+        read
+    };
+    let second = if macs.len() < CROWD {
+        None
+    } else {
+        source.second()
+    };
+    let Some(mut second) = second else {
+        return all(source, macs);
+    };
+    let (first_half, second_half) = macs.split_at(macs.len() / 2);
+    let both = thread::scope(|scope| {
+        // A bound of tasks (`TasksMax=`, a user's limit) may leave no second thread.
+        let other = thread::Builder::new().spawn_scoped(scope, || all(&mut second, second_half));
+        let other = other.ok()?;
+        let mut read = all(source, first_half);
+        let failed = |_| {
+            vec![Err(Error::Failed(
+                "a thread that read metadata ended early".to_owned(),
+            ))]
+        };
+        read.extend(other.join().unwrap_or_else(failed));
+        Some(read)
+    });
+    both.unwrap_or_else(|| all(source, macs))
+}
