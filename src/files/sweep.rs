@@ -10,6 +10,7 @@ use super::{Disk, name};
 
 /// The leading dot keeps a file from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
 pub const TEMPORARY_FILE: &str = ".eniroute-";
+/// Folders have no dot: nobody reads them.
 pub const TEMPORARY_FOLDER: &str = "eniroute-";
 
 /// How many letters and digits tempfile puts behind a prefix.
