@@ -8,6 +8,7 @@ pub mod imds;
 mod judge;
 mod keys;
 pub mod record;
+mod still;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use each::each;
 pub use judge::judge;
 use judge::{is_id, is_sound, overlapping};
 use keys::{MACS, Reader, lines};
+pub use still::{still_holds, still_holds_of};
 
 /// Where metadata values come from. `None` means that the service says: no such key (404).
 pub trait Source: Send + Sized {
@@ -64,9 +66,6 @@ impl fmt::Display for Incomplete {
         Error::Metadata { mac, key, why }.fmt(f)
     }
 }
-
-/// Every so many turns all is read anew, while an ENI is refused.
-const ALL_OVER: u64 = 8;
 
 /// What has been read so far.
 pub struct Reading {
@@ -226,53 +225,6 @@ impl Reading {
                 .iter()
                 .any(|(known, found)| *known == mac && found.is_ok())
     }
-}
-
-/// Whether the service still says what it said when `known` was read, by one request, and two for each ENI; what has
-/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next. Of an ENI
-/// that cannot be true, what is wrong with it is asked each time, and all of it now and then: another may be at fault.
-///
-/// # Errors
-/// When the service fails.
-pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result<bool> {
-    still_holds_of(source, known, turn, None)
-}
-
-/// The same for what was read of the ENIs that are `present`; see [`Reading::of_present`].
-///
-/// # Errors
-/// When the service fails.
-pub fn still_holds_of(
-    source: &mut impl Source,
-    known: &[Eni],
-    turn: u64,
-    present: Option<&BTreeSet<Mac>>,
-) -> Result<bool> {
-    let (macs, _) = bounds::chosen(list(source)?, present);
-    let macs: BTreeSet<Mac> = macs.into_iter().collect();
-    if macs != known.iter().map(|eni| eni.mac).collect() {
-        return Ok(false);
-    }
-    let Metadata {
-        enis,
-        incomplete,
-        refused,
-        ..
-    } = judge(known.to_vec(), &BTreeSet::new());
-    if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
-        return Ok(false);
-    }
-    for (eni, Incomplete { key, .. }) in refused.iter().zip(incomplete) {
-        if !Reader::new(source, eni.mac).says(&key, eni)? {
-            return Ok(false);
-        }
-    }
-    for eni in enis {
-        if !Reader::new(source, eni.mac).still_says(&eni, turn)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// What is wrong with one ENI is no failure of the reading.

@@ -75,11 +75,19 @@ pub fn render(
     desired: &Desired,
     keep: &BTreeSet<Mac>,
 ) -> Result<Rendered> {
-    let (desired, notes) = &unnamed::without(desired);
-    let mut rendered = Rendered {
-        notes: notes.clone(),
-        ..Rendered::default()
-    };
+    let (named, notes) = unnamed::without(desired);
+    let mut rendered = named_only(target, stacks, &named, keep)?;
+    rendered.notes.splice(0..0, notes);
+    Ok(rendered)
+}
+
+fn named_only(
+    target: &Target,
+    stacks: &Stacks,
+    desired: &Desired,
+    keep: &BTreeSet<Mac>,
+) -> Result<Rendered> {
+    let mut rendered = Rendered::default();
     let renderers = Renderers::read(target, stacks, desired)?;
     if renderers.lacks_one(desired) {
         rendered.notes.push(NO_FILES.to_owned());

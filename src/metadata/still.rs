@@ -1,0 +1,59 @@
+//! Whether the service still says what it said before: cheaper than to read all of it.
+
+use std::collections::BTreeSet;
+
+use super::keys::Reader;
+use super::{Incomplete, Metadata, Source, bounds, judge, list};
+use crate::eni::Eni;
+use crate::error::Result;
+use crate::net::Mac;
+
+/// Every so many turns all is read anew, while an ENI is refused.
+const ALL_OVER: u64 = 8;
+
+/// Whether the service still says what it said when `known` was read, by one request, and two for each ENI; what has
+/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next. Of an ENI
+/// that cannot be true, what is wrong with it is asked each time, and all of it now and then: another may be at fault.
+///
+/// # Errors
+/// When the service fails.
+pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result<bool> {
+    still_holds_of(source, known, turn, None)
+}
+
+/// The same for what was read of the ENIs that are `present`; see [`Reading::of_present`].
+///
+/// # Errors
+/// When the service fails.
+pub fn still_holds_of(
+    source: &mut impl Source,
+    known: &[Eni],
+    turn: u64,
+    present: Option<&BTreeSet<Mac>>,
+) -> Result<bool> {
+    let (macs, _) = bounds::chosen(list(source)?, present);
+    let macs: BTreeSet<Mac> = macs.into_iter().collect();
+    if macs != known.iter().map(|eni| eni.mac).collect() {
+        return Ok(false);
+    }
+    let Metadata {
+        enis,
+        incomplete,
+        refused,
+        ..
+    } = judge(known.to_vec(), &BTreeSet::new());
+    if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
+        return Ok(false);
+    }
+    for (eni, Incomplete { key, .. }) in refused.iter().zip(incomplete) {
+        if !Reader::new(source, eni.mac).says(&key, eni)? {
+            return Ok(false);
+        }
+    }
+    for eni in enis {
+        if !Reader::new(source, eni.mac).still_says(&eni, turn)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
