@@ -9,6 +9,7 @@ use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
 use super::made::{brought_up_to_date, demand_same_primary, unlisted};
+use super::strays::{Stray, claim, strays};
 use crate::cli::Selected;
 use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};
@@ -42,6 +43,8 @@ pub struct Assessment {
     pub idle: Vec<Selector>,
     /// Routes that are not ours in the place of ours.
     pub conflicts: Vec<Conflict>,
+    /// Addresses that EC2 has not assigned.
+    pub strays: Vec<Stray>,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,
 }
@@ -60,11 +63,7 @@ impl Assessment {
         expected: Vec<Route>,
     ) -> Result<Self> {
         let ledger = read_ledger(&host.disk);
-        host.kernel.observe_also(ledger.host.keys());
-        let mut observed = Observed {
-            is_starting: host.is_starting,
-            ..host.kernel.observe()?
-        };
+        let mut observed = observe(host, &ledger)?;
         let expected = absent(expected, &observed);
         demand_same_primary(&ledger, &metadata, &observed.links)?;
         let count = observed.routes.len();
@@ -72,7 +71,9 @@ impl Assessment {
         let desired = plan(&metadata.enis, &observed, &host.config);
         observed.routes.truncate(count);
         log_decisions(&desired);
-        let ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
+        let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
+        let strays = strays(&host.disk, &metadata, &desired, &observed)?;
+        claim(&mut ledger, &strays);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
         let scope = Scope {
@@ -93,6 +94,7 @@ impl Assessment {
             ledger,
             scope,
             unlisted,
+            strays,
             chosen,
         };
         assessment.narrow();
@@ -138,6 +140,7 @@ impl Assessment {
             keep,
             idle: Vec::new(),
             conflicts: Vec::new(),
+            strays: Vec::new(),
             chosen,
         })
     }
@@ -215,6 +218,15 @@ fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
             .any(|eni| selector.matches(eni, link_of(eni, links)))
     };
     excluded.filter(|selector| !means_one(selector)).collect()
+}
+
+/// What the kernel holds at this time of the boot, the settings that `ledger` knows included.
+fn observe(host: &mut Host, ledger: &Ledger) -> Result<Observed> {
+    host.kernel.observe_also(ledger.host.keys());
+    Ok(Observed {
+        is_starting: host.is_starting,
+        ..host.kernel.observe()?
+    })
 }
 
 fn log_decisions(desired: &Desired) {

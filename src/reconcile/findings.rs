@@ -3,6 +3,7 @@
 
 mod lacking;
 mod routing;
+mod unassigned;
 
 use super::assess::Assessment;
 use crate::error::Result;
@@ -14,6 +15,7 @@ use crate::plan::{Planned, Skipped, Why};
 use crate::report::{Code, Finding, State};
 use lacking::{lacking, leased_note, missing_lease};
 use routing::{conflicts, misrouted, rivals};
+use unassigned::unassigned;
 
 /// What makes it so.
 const APPLY: &str = "eniroute apply";
@@ -44,7 +46,8 @@ pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<F
     findings.extend(
         unlisted(assessment)
             .chain(idle(assessment))
-            .chain(conflicts(assessment)),
+            .chain(conflicts(assessment))
+            .chain(unassigned(assessment)),
     );
     Ok(findings)
 }
@@ -61,6 +64,7 @@ pub fn notes(assessment: &Assessment) -> Vec<String> {
         .chain(
             without_ipv6
                 .chain(unlisted(assessment))
+                .chain(unassigned(assessment))
                 .map(|finding| finding.to_string()),
         )
         .chain(metadata::note_of_unread(assessment.metadata.unread))

@@ -22,6 +22,7 @@ mod proof;
 mod removal;
 pub mod run;
 pub mod settle;
+mod strays;
 pub mod unproven;
 pub mod wait;
 

@@ -13,6 +13,7 @@ pub mod host;
 pub mod ifupdown;
 mod left;
 pub mod marker;
+pub mod mention;
 pub mod netplan;
 pub mod network_manager;
 pub mod network_scripts;

@@ -8,6 +8,7 @@ mod owners;
 mod reload;
 mod repair;
 mod restarted;
+mod taken_away;
 
 use lab::{CONFIG, Lab};
 

@@ -1,0 +1,105 @@
+//! Where a configuration on the disk names an address: a file of ours, or somebody else's. Reads the disk only.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::marker::{self, OwnFile};
+use crate::error::Result;
+use crate::files::Disk;
+
+/// Where the stacks have their files, their own folders for additions included.
+const FOLDERS: [&str; 14] = [
+    "/etc/netplan",
+    "/run/netplan",
+    "/lib/netplan",
+    "/etc/systemd/network",
+    "/run/systemd/network",
+    "/usr/lib/systemd/network",
+    "/etc/NetworkManager/system-connections",
+    "/run/NetworkManager/system-connections",
+    "/usr/lib/NetworkManager/system-connections",
+    "/etc/sysconfig/network-scripts",
+    "/etc/network",
+    "/etc/network/interfaces.d",
+    "/run/network/interfaces.d",
+    "/etc/dhcpcd.d",
+];
+
+/// A line that names an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    pub path: PathBuf,
+    /// From 1.
+    pub line: usize,
+    /// The file is ours, and for whom.
+    pub own: Option<OwnFile>,
+}
+
+/// Every file that names `ip`, by the first line that does. netplan's YAML comes before the units made of it.
+///
+/// # Errors
+/// A folder or a file that cannot be read.
+pub fn mentions(disk: &Disk, ip: IpAddr) -> Result<Vec<Mention>> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        for path in disk.list(folder)? {
+            if path.extension().is_some_and(|extension| extension == "d") {
+                for path in disk.list(&path)? {
+                    found.extend(mention(disk, &path, ip)?);
+                }
+            }
+            found.extend(mention(disk, &path, ip)?);
+        }
+    }
+    Ok(found)
+}
+
+fn mention(disk: &Disk, path: &Path, ip: IpAddr) -> Result<Option<Mention>> {
+    let Some(first) = disk.first_line(path)? else {
+        return Ok(None);
+    };
+    let text = disk.read(path)?.unwrap_or_default();
+    let line = text.lines().position(|line| names(line, ip));
+    Ok(line.map(|line| Mention {
+        path: path.to_owned(),
+        line: line + 1,
+        own: marker::owner(path, &first),
+    }))
+}
+
+/// Whether it says `ip` as a word, with a prefix length or without; a comment says nothing.
+fn names(line: &str, ip: IpAddr) -> bool {
+    let is_comment = line.trim_start().starts_with(['#', ';']);
+    let mut words = line.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':' | '/'));
+    let is_it = |word: &str| {
+        let word = word.split('/').next().unwrap_or_default();
+        word.parse() == Ok(ip)
+    };
+    !is_comment && words.any(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_named_in_the_words_of_every_stack_and_no_other_one_is_taken_for_it() {
+        for line in [
+            "Address=10.0.0.21/20",
+            "address1=10.0.0.21/32,10.0.0.1",
+            "      addresses: [\"10.0.0.20/32\", \"10.0.0.21/32\"]",
+            "    address 10.0.0.21/32",
+            "    up ip addr replace 10.0.0.21/32 dev eth1 || true",
+            "IPADDR=10.0.0.21",
+            "IPADDR1='10.0.0.21'",
+        ] {
+            assert!(names(line, "10.0.0.21".parse().unwrap()), "{line}");
+            assert!(!names(line, "10.0.0.2".parse().unwrap()), "{line}");
+            assert!(!names(line, "110.0.0.21".parse().unwrap()), "{line}");
+        }
+        assert!(!names("# 10.0.0.21", "10.0.0.21".parse().unwrap()));
+        let ipv6 = "2001:db8::21".parse().unwrap();
+        assert!(names("Address=2001:DB8:0:0::21/64", ipv6));
+        assert!(!names("Address=2001:db8::210/64", ipv6));
+    }
+}
