@@ -9,7 +9,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 # A test waits for packets and daemons more than it computes.
 THREADS = $(shell echo $$((2 * $$(nproc))))
-SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/consumers tests/setup-boot tests/boot/images/build .ci/run
+SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/boot/images/build .ci/run
 
 .PHONY: help
 help: ## Show this text
@@ -80,6 +80,13 @@ test-ifup: root setup ## Boot from network-scripts files by Red Hat's own ifup; 
 .PHONY: soak
 soak: root setup ## Run every cell of the matrices of faults: an hour or two (root); ARGS=CELL for some
 	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked --test soak -- --whole $(ARGS)
+	$(if $(ARGS),,ENIROUTE_SEEDS=50 $(CARGO) test --locked --test e2e -- whatever_ec2_has_given)
+	$(if $(ARGS),,ENIROUTE_SEEDS=5000 $(CARGO) test --locked --lib -- property_tests)
+	$(if $(ARGS),,@tests/fuzz)
+
+.PHONY: fuzz
+fuzz: ## Fuzz all that is read, ten targets, a minute each; ARGS="SECONDS TARGET" for more or less
+	@tests/fuzz $(ARGS)
 
 .PHONY: bench
 bench: root setup build ## Measure time, requests and memory against a floor (root)

@@ -32,3 +32,10 @@ pub mod stacks;
 // The test helpers that unit tests and the e2e binary share name the crate as its users do.
 #[cfg(test)]
 extern crate self as eniroute;
+
+/// What the fuzz targets do with an input: the unit tests do it with the inputs that are kept.
+#[cfg(test)]
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;
+#[cfg(test)]
+mod property_tests;

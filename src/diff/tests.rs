@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::Config;
 use crate::eni::Eni;
+use crate::fuzz::model::applied;
 use crate::ledger::Made;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Family, Link, MAIN, Mac, NextHop, Route, RouteKind, Rule};
@@ -93,43 +94,6 @@ fn having_made(desired: &Desired) -> Scope {
         made: made.collect(),
         ..everything()
     }
-}
-
-/// The kernel, for these tests: a list of objects.
-fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
-    for change in changes {
-        match change {
-            Change::Add(Object::Sysctl(sysctl)) => {
-                observed
-                    .sysctls
-                    .insert(sysctl.key.clone(), sysctl.value.clone());
-            }
-            Change::Remove(Object::Sysctl(sysctl)) => {
-                observed
-                    .sysctls
-                    .insert(sysctl.key.clone(), sysctl.before.clone().unwrap());
-            }
-            Change::Add(Object::LinkUp(dev)) => observed
-                .links
-                .iter_mut()
-                .filter(|link| link.name == *dev)
-                .for_each(|link| link.up = true),
-            Change::Add(Object::Address(address)) => observed.addresses.push(address.clone()),
-            Change::Add(Object::Route(route)) => observed.routes.push(route.clone()),
-            Change::Add(Object::Rule(rule)) => observed.rules.push(rule.clone()),
-            Change::Replace { old, new } => {
-                observed.routes.retain(|route| route != old);
-                observed.routes.push(new.clone());
-            }
-            Change::Remove(Object::LinkUp(_)) => {}
-            Change::Remove(Object::Address(address)) => {
-                observed.addresses.retain(|one| one != address)
-            }
-            Change::Remove(Object::Route(route)) => observed.routes.retain(|one| one != route),
-            Change::Remove(Object::Rule(rule)) => observed.rules.retain(|one| one != rule),
-        }
-    }
-    observed
 }
 
 fn shown(changes: &[Change]) -> Vec<String> {

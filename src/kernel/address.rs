@@ -132,7 +132,7 @@ fn builder(family: RtAddrFamily, length: u8, index: u32) -> IfaddrmsgBuilder {
 /// The link's own address (`IFA_LOCAL`; `IFA_ADDRESS` is the peer's on a point-to-point link). All states and
 /// scopes are kept: a tentative or link-local address is there, and nobody adds it twice. `None` for a link that
 /// came after `links` were listed.
-fn decode(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
+pub(super) fn decode(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
     family(*message.ifa_family())?;
     let attributes = message.rtattrs();
     let ip = ip(attributes, Ifa::Local).or_else(|| ip(attributes, Ifa::Address))?;

@@ -78,7 +78,7 @@ fn builder(index: u32) -> Result<IfinfomsgBuilder, Refusal> {
 }
 
 /// `None` for a message without index or name.
-fn decode(message: &Ifinfomsg) -> Option<Link> {
+pub(super) fn decode(message: &Ifinfomsg) -> Option<Link> {
     let attributes = message.rtattrs();
     Some(Link {
         index: u32::try_from(*message.ifi_index()).ok()?,

@@ -5,9 +5,12 @@
 mod address;
 mod attributes;
 mod changes;
+#[cfg(any(test, fuzzing))]
+pub mod datagram;
 mod dhcpv6;
 mod events;
 mod fib;
+mod frame;
 mod link;
 mod lookup;
 mod nexthop;

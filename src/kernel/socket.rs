@@ -15,6 +15,7 @@ use neli::utils::Groups;
 use neli::{FromBytes, FromBytesWithInput, Size, ToBytes};
 use nix::errno::Errno;
 
+use super::frame;
 use super::refusal::Refusal;
 
 /// How long one request may take, its dump included. The kernel answers rtnetlink within `send` itself, so
@@ -170,12 +171,9 @@ impl Socket {
                 }
                 size => size?,
             };
-            let mut datagram = Cursor::new(self.buffer.get(..size).unwrap_or_default());
-            while datagram.position() < size as u64 {
-                let message = Message::from_bytes(&mut datagram).map_err(Refusal::because)?;
-                if *message.nl_seq() == seq && take(refused(message)?)? {
-                    return Ok(lost);
-                }
+            let datagram = self.buffer.get(..size).unwrap_or_default();
+            if in_datagram(datagram, seq, &mut take)? {
+                return Ok(lost);
             }
         }
     }
@@ -219,6 +217,42 @@ pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> i
             result => return result,
         }
     }
+}
+
+/// Hands the answers to `seq` among a datagram's messages to `take` until it says that it has all; whether it did.
+fn in_datagram(
+    datagram: &[u8],
+    seq: u32,
+    take: &mut impl FnMut(Message) -> Result<bool, Refusal>,
+) -> Result<bool, Refusal> {
+    let mut rest = Cursor::new(datagram);
+    while rest.position() < datagram.len() as u64 {
+        let left = datagram.get(rest.position() as usize..).unwrap_or_default();
+        if !frame::is_whole(left) {
+            return Err(Refusal::because(
+                "expected netlink messages as long as they say, got one that is cut off",
+            ));
+        }
+        let message = Message::from_bytes(&mut rest).map_err(Refusal::because)?;
+        if *message.nl_seq() == seq && take(refused(message)?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What `decode` makes of a datagram's messages, as [`Socket::dump`] reads one.
+#[cfg(any(test, fuzzing))]
+pub fn rows<R: FromBytesWithInput<Input = usize>>(datagram: &[u8]) -> Vec<R> {
+    let mut rows = Vec::new();
+    // A refusal ends the reading; what came before it is looked at all the same.
+    let _ = in_datagram(datagram, 0, &mut |answer| {
+        let row = decode(&answer)?;
+        let done = row.is_none();
+        rows.extend(row);
+        Ok(done)
+    });
+    rows
 }
 
 /// The message itself, unless it says that the request, or the rest of a dump, failed.
