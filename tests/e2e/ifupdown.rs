@@ -1,6 +1,8 @@
 //! The files for ifupdown, read by Debian's own ifup and ifdown in a guest of the fake VPC.
 
 use crate::consumer::{furnish, power_cycle, run};
+use crate::draw::seeds;
+use crate::drawn::secondaries;
 use crate::instance::{Instance, changed, neighbours_reach};
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
@@ -30,6 +32,19 @@ struct Guest {
 
 /// Three ENIs, two of them in one subnet, one with a delegated prefix.
 fn guest() -> Guest {
+    guest_of(|[a, b]| {
+        let eth1 = EniSpec::new(a, "eth1")
+            .ipv4(["10.0.0.20", "10.0.0.21"])
+            .ipv6(["2001:db8:0:a::200"]);
+        let eth2 = EniSpec::new(b, "eth2")
+            .ipv4(["10.1.0.30"])
+            .ipv6(["2001:db8:0:b::300"]);
+        let eth1 = eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80");
+        [eth1, eth2]
+    })
+}
+
+fn guest_of(secondaries: impl FnOnce([SubnetId; 2]) -> [EniSpec; 2]) -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
@@ -38,15 +53,7 @@ fn guest() -> Guest {
             .ipv4(["10.0.0.10", "10.0.0.11"])
             .ipv6(["2001:db8:0:a::100"]),
     );
-    let eth1 = EniSpec::new(a, "eth1")
-        .ipv4(["10.0.0.20", "10.0.0.21"])
-        .ipv6(["2001:db8:0:a::200"]);
-    vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
-    let eth2 = vpc.attach(
-        EniSpec::new(b, "eth2")
-            .ipv4(["10.1.0.30"])
-            .ipv6(["2001:db8:0:b::300"]),
-    );
+    let [_, eth2] = secondaries([a, b]).map(|spec| vpc.attach(spec));
     let instance = Instance::bare(vpc.guest());
     furnish(&instance);
     instance.write("etc/network/interfaces", INTERFACES);
@@ -114,6 +121,16 @@ fn a_boot_from_the_files_alone_makes_what_apply_made() {
             (&again["kernel"], &again["files"]),
             (&serde_json::json!([]), &serde_json::json!([]))
         );
+    }
+}
+
+#[test]
+fn whatever_ec2_has_given_ifup_makes_of_the_files_what_apply_made() {
+    for seed in seeds(1) {
+        let guest = guest_of(|subnets| secondaries(seed, subnets));
+        guest.instance.must("apply");
+        let [applied, booted] = boot(&guest);
+        assert_same(&applied, &booted);
     }
 }
 

@@ -12,6 +12,10 @@ mod consumer;
 mod converge;
 mod damaged;
 mod disks;
+#[path = "../draw.rs"]
+#[allow(dead_code)] // the unit tests use the rest
+mod draw;
+mod drawn;
 mod figures;
 mod findings;
 #[allow(dead_code)] // the unit tests use the rest

@@ -1,11 +1,14 @@
 //! The keyfiles, read by a real NetworkManager with a D-Bus of its own in a guest of the fake VPC.
 
+use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
 use crate::consumer::{eniroute, furnish, power_cycle, program, run};
+use crate::draw::seeds;
+use crate::drawn::secondaries;
 use crate::instance::{Instance, neighbours_reach};
 use crate::traffic::under_traffic;
 use crate::vpc::{Background, EniId, EniSpec, SubnetId, Vpc};
@@ -35,6 +38,17 @@ pub struct Guest {
 }
 
 pub fn guest() -> Guest {
+    guest_of(|[a, b]| {
+        let eth1 = EniSpec::new(a, "eth1")
+            .ipv4(["10.0.0.20", "10.0.0.21"])
+            .ipv6(["2001:db8:0:a::200"]);
+        let eth1 = eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80");
+        [eth1, EniSpec::new(b, "eth2").ipv4(["10.1.0.30"])]
+    })
+}
+
+/// eth3 has IPv6 only.
+fn guest_of(secondaries: impl FnOnce([SubnetId; 2]) -> [EniSpec; 2]) -> Guest {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
@@ -42,11 +56,7 @@ pub fn guest() -> Guest {
         .ipv4(["10.0.0.10"])
         .ipv6(["2001:db8:0:a::100"]);
     vpc.attach(eth0.public("10.0.0.10", "54.178.213.178"));
-    let eth1 = EniSpec::new(a, "eth1")
-        .ipv4(["10.0.0.20", "10.0.0.21"])
-        .ipv6(["2001:db8:0:a::200"]);
-    let eth1 = vpc.attach(eth1.prefix4("10.0.3.16/28").prefix6("2001:db8:0:a:1::/80"));
-    vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.1.0.30"]));
+    let [eth1, _] = secondaries([a, b]).map(|spec| vpc.attach(spec));
     let c = vpc.subnet_ipv6_only("2001:db8:0:c::/64");
     vpc.attach(EniSpec::new(c, "eth3").ipv6(["2001:db8:0:c::400"]));
     let instance = Instance::bare(vpc.guest());
@@ -203,6 +213,38 @@ const SECONDARIES: [&str; 5] = [
     "2001:db8:0:c::400",
 ];
 
+/// From the keyfiles alone.
+fn reboot(guest: &Guest) -> [Background; 2] {
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+    let running = guest.network_manager();
+    run(
+        &guest.instance,
+        "nm-online --quiet --wait-for-startup --timeout=60",
+    );
+    guest.instance.host.settle();
+    running
+}
+
+/// No keyfile can hold the primary's table: until eniroute runs, its answers keep to its default.
+fn waits(line: &str) -> bool {
+    line.contains(" metric 1000") && !line.starts_with("default")
+}
+
+#[test]
+fn whatever_ec2_has_given_networkmanager_makes_of_the_keyfiles_what_apply_made() {
+    for seed in seeds(1) {
+        let guest = guest_of(|subnets| secondaries(seed, subnets));
+        guest.instance.eniroute("apply");
+        guest.instance.host.settle();
+        let applied = guest.state().into_iter().filter(|line| !waits(line));
+        let applied: BTreeSet<String> = applied.collect();
+        let _running = reboot(&guest);
+        // NetworkManager adds the addresses of one family the other way round.
+        let booted: BTreeSet<String> = guest.state().into_iter().collect();
+        assert_eq!(booted, applied);
+    }
+}
+
 #[test]
 fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
     for config in ["", "main_routes_first = true\n"] {
@@ -217,16 +259,7 @@ fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
                 .any(|line| line.contains("throw 10.0.3.16/28 table 10001")),
             "{applied:#?}"
         );
-        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
-
-        let _running = guest.network_manager();
-        run(
-            &guest.instance,
-            "nm-online --quiet --wait-for-startup --timeout=60",
-        );
-        guest.instance.host.settle();
-        // No keyfile can hold the primary's table: until eniroute runs, its answers keep to its default.
-        let waits = |line: &&String| line.contains(" metric 1000") && !line.starts_with("default");
+        let _running = reboot(&guest);
         assert_eq!(
             guest.state(),
             applied

@@ -3,11 +3,28 @@
 
 use std::collections::BTreeSet;
 
+use crate::draw::seeds;
+use crate::drawn::secondaries;
 use crate::instance::Instance;
-use crate::vpc::{EniSpec, Host, Vpc};
+use crate::vpc::{EniSpec, Host, SubnetId, Vpc};
 
 /// An instance with all there is: two ENIs in one subnet, one in another, dual stack, secondaries, a prefix.
 fn instance() -> (Vpc, Instance) {
+    instance_of(|[a, b]| {
+        let second = EniSpec::new(a, "eth1")
+            .ipv4(["10.0.0.20", "10.0.0.21"])
+            .ipv6(["2001:db8:0:a::200"]);
+        let third = EniSpec::new(b, "eth2")
+            .ipv4(["10.1.0.30"])
+            .ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
+        [
+            second.prefix4("10.0.3.16/28"),
+            third.prefix6("2001:db8:0:b:c::/80"),
+        ]
+    })
+}
+
+fn instance_of(secondaries: impl FnOnce([SubnetId; 2]) -> [EniSpec; 2]) -> (Vpc, Instance) {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
     let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
@@ -16,14 +33,9 @@ fn instance() -> (Vpc, Instance) {
             .ipv4(["10.0.0.10", "10.0.0.11"])
             .ipv6(["2001:db8:0:a::100"]),
     );
-    let second = EniSpec::new(a, "eth1")
-        .ipv4(["10.0.0.20", "10.0.0.21"])
-        .ipv6(["2001:db8:0:a::200"]);
-    vpc.attach(second.prefix4("10.0.3.16/28"));
-    let third = EniSpec::new(b, "eth2")
-        .ipv4(["10.1.0.30"])
-        .ipv6(["2001:db8:0:b::300", "2001:db8:0:b::301"]);
-    vpc.attach(third.prefix6("2001:db8:0:b:c::/80"));
+    for spec in secondaries([a, b]) {
+        vpc.attach(spec);
+    }
     let instance = Instance::bare(vpc.guest());
     instance.write(
         "etc/sysconfig/network-scripts/ifcfg-eth0",
@@ -118,22 +130,34 @@ for file in rule6-* ; do grep -v '^#' "$file" | sed 's/^/rule add /'  | ip -6 -b
 #[test]
 fn network_scripts_make_what_netlink_makes() {
     for config in ["", "main_routes_first = true\n"] {
-        let by_netlink = {
-            let (_vpc, instance) = instance();
-            instance.write("etc/eniroute.toml", config);
-            instance.must("apply --backend network-scripts --no-persist");
-            state(&instance.host)
-        };
+        assert_same_twice(config, instance);
+    }
+}
+
+#[test]
+fn network_scripts_make_what_netlink_makes_whatever_ec2_has_given() {
+    for seed in seeds(1) {
+        let config = ["", "main_routes_first = true\n"][seed as usize % 2];
+        assert_same_twice(config, || instance_of(|subnets| secondaries(seed, subnets)));
+    }
+}
+
+fn assert_same_twice(config: &str, instance: impl Fn() -> (Vpc, Instance)) {
+    let by_netlink = {
         let (_vpc, instance) = instance();
         instance.write("etc/eniroute.toml", config);
-        instance.must("apply --backend network-scripts --no-kernel");
-        let root = instance.root().display().to_string();
-        instance
-            .host
-            .command("bash")
-            .args(["-euc", IFUP])
-            .env("ROOT", root)
-            .run();
-        assert_same(&by_netlink, &state(&instance.host));
-    }
+        instance.must("apply --backend network-scripts --no-persist");
+        state(&instance.host)
+    };
+    let (_vpc, instance) = instance();
+    instance.write("etc/eniroute.toml", config);
+    instance.must("apply --backend network-scripts --no-kernel");
+    let root = instance.root().display().to_string();
+    instance
+        .host
+        .command("bash")
+        .args(["-euc", IFUP])
+        .env("ROOT", root)
+        .run();
+    assert_same(&by_netlink, &state(&instance.host));
 }
