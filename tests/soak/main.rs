@@ -11,11 +11,15 @@ mod choice;
 mod cut;
 #[path = "../e2e/disks.rs"]
 mod disks;
+#[path = "../draw.rs"]
+#[allow(dead_code)] // the unit tests use the rest
+mod draw;
 mod hostile;
 #[allow(dead_code)] // the end-to-end tests use the rest
 #[path = "../e2e/instance.rs"]
 mod instance;
 mod interrupted;
+mod life;
 mod metadata;
 mod proof;
 mod run;
@@ -34,7 +38,13 @@ use stage::Scene;
 
 /// All matrices.
 fn scenes() -> Vec<Scene> {
-    [interrupted::scenes(), metadata::scenes(), proof::scenes()].concat()
+    [
+        interrupted::scenes(),
+        life::scenes(),
+        metadata::scenes(),
+        proof::scenes(),
+    ]
+    .concat()
 }
 
 fn main() -> ExitCode {

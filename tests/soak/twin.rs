@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 
 use crate::disks::STACKS;
 use crate::instance::{Instance, changed};
@@ -35,6 +36,18 @@ pub struct State {
 }
 
 impl State {
+    pub fn of(instance: &Instance) -> Self {
+        let host = &instance.host;
+        wait_for("carriers", || {
+            !host.ip("-o link show up").contains("NO-CARRIER")
+        });
+        Self {
+            dump: instance.host.dump(),
+            settings: instance.host.sh(SETTINGS),
+            files: files(instance),
+        }
+    }
+
     /// What differs, line by line; empty for what is the same.
     pub fn differs(&self, other: &Self) -> Vec<String> {
         let mut lines = changed(&self.dump, &other.dump);
@@ -102,31 +115,7 @@ impl Twin {
     }
 
     pub fn state(&self) -> State {
-        let host = &self.instance.host;
-        wait_for("carriers", || {
-            !host.ip("-o link show up").contains("NO-CARRIER")
-        });
-        State {
-            dump: self.instance.host.dump(),
-            settings: self.instance.host.sh(SETTINGS),
-            files: self.files(),
-        }
-    }
-
-    fn files(&self) -> BTreeMap<String, String> {
-        let mut files = BTreeMap::new();
-        for (path, ..) in self.instance.disk_state() {
-            let name = path
-                .strip_prefix(self.instance.root())
-                .unwrap()
-                .display()
-                .to_string();
-            if path.is_file() && !name.starts_with("run/eniroute") {
-                let bytes = fs::read(&path).unwrap();
-                files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
-            }
-        }
-        files
+        State::of(&self.instance)
     }
 
     /// The primary answers in both families, from the Internet and from each subnet.
@@ -155,16 +144,7 @@ impl Twin {
 
     /// No temporary file, and nothing that waits for its proof.
     pub fn assert_tidy(&self, when: &str) {
-        let left: Vec<_> = self
-            .instance
-            .disk_state()
-            .into_iter()
-            .map(|(path, ..)| path)
-            .filter(|path| {
-                path.file_name()
-                    .is_some_and(|n| n.to_string_lossy().starts_with(".eniroute-"))
-            })
-            .collect();
+        let left = temporaries(&self.instance);
         assert!(
             left.is_empty(),
             "{when}: temporary files are left: {left:?}"
@@ -177,4 +157,30 @@ impl Twin {
         let run = self.instance.eniroute(command);
         assert!(run.code == 0, "{when}: eniroute {command}: {run:#?}");
     }
+}
+
+fn files(instance: &Instance) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for (path, ..) in instance.disk_state() {
+        let name = path
+            .strip_prefix(instance.root())
+            .unwrap()
+            .display()
+            .to_string();
+        if path.is_file() && !name.starts_with("run/eniroute") {
+            let bytes = fs::read(&path).unwrap();
+            files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+    files
+}
+
+/// Files that were to be renamed into place.
+pub fn temporaries(instance: &Instance) -> Vec<PathBuf> {
+    let paths = instance.disk_state().into_iter().map(|(path, ..)| path);
+    let is_temporary = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(".eniroute-"))
+    };
+    paths.filter(is_temporary).collect()
 }

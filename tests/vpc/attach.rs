@@ -61,6 +61,15 @@ impl Vpc {
         id
     }
 
+    /// What an ENI's DHCP client does all the while: without it, the lease ends.
+    pub fn renew(&self, EniId(n): EniId) {
+        let Eni { spec, primary, .. } = &self.enis[n];
+        let metric = if *primary { 100 } else { 200 };
+        let lease = dhcp::lease(spec, &self.subnets[spec.subnet.0], metric);
+        self.guest_of(spec.guest)
+            .ip_batch(&lease.replace(" add ", " replace "));
+    }
+
     /// Detaches an ENI: its link goes, and so does its metadata.
     pub fn detach(&mut self, eni: EniId) {
         self.unplug(eni);
