@@ -7,11 +7,18 @@ pub const M1: Entry = Entry {
     code: Code::M1,
     severity: Severity::Error,
     title: "The metadata service cannot be reached, or refuses",
-    symptom: "",
-    consequence: "",
-    cause: "",
-    by_hand: "",
-    remedy: "",
+    symptom: "curl to 169.254.169.254 hangs, is refused, or says 401 or 403; cloud-init finds no data \
+        source.",
+    consequence: "Nobody on the host learns what EC2 assigns; eniroute keeps what is there and follows no \
+        change.",
+    cause: "The metadata service is turned off for the instance, a firewall or a route keeps the \
+        host from it, a proxy takes the requests, systemd-imdsd has locked it, or the hop limit \
+        is too low for a container.",
+    by_hand: "`curl -sS -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' \
+        http://169.254.169.254/latest/api/token`: a token is right; 403: turned off\n\
+        `ip route get 169.254.169.254`: the way to it",
+    remedy: "`aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled`, \
+        from elsewhere; in containers a hop limit of 2. On the host, remove what is in the way.",
 };
 
 /// See [`Code::M2`].
@@ -19,11 +26,15 @@ pub const M2: Entry = Entry {
     code: Code::M2,
     severity: Severity::Warning,
     title: "The metadata of an ENI is not all there yet, or cannot be true",
-    symptom: "",
-    consequence: "",
-    cause: "",
-    by_hand: "",
-    remedy: "",
+    symptom: "A freshly attached ENI is not configured; its state is `incomplete`.",
+    consequence: "This ENI is left as it is until its metadata is whole.",
+    cause: "EC2 publishes an ENI's keys one after the other, for some seconds after an attach, and \
+        now and then up to a minute. Values that contradict each other are not believed.",
+    by_hand: "`curl -H \"X-aws-ec2-metadata-token: $T\" \
+        http://169.254.169.254/latest/meta-data/network/interfaces/macs/`: the ENIs, a folder \
+        each",
+    remedy: "Wait: it is read again every minute. After that compare with `aws ec2 \
+        describe-network-interfaces`.",
 };
 
 /// See [`Code::M3`].
@@ -31,11 +42,14 @@ pub const M3: Entry = Entry {
     code: Code::M3,
     severity: Severity::Hint,
     title: "ENIs of overlapping subnets, or of several VPCs",
-    symptom: "",
-    consequence: "",
-    cause: "",
-    by_hand: "",
-    remedy: "",
+    symptom: "Two ENIs in subnets with the same range, or in two VPCs; the wrong one is used.",
+    consequence: "By its destination alone a packet cannot be told apart, so unbound traffic takes the ENI \
+        whose route is better.",
+    cause: "VPCs may have overlapping ranges, and an instance may have ENIs in several VPCs. From a \
+        bound address each ENI's own table decides, so that works.",
+    by_hand: "`ip route show`: two routes for one range, by metric",
+    remedy: "Nothing for answers. Programs that start connections to the second one must bind to an \
+        address of its ENI.",
 };
 
 /// See [`Code::M4`].
@@ -43,11 +57,13 @@ pub const M4: Entry = Entry {
     code: Code::M4,
     severity: Severity::Hint,
     title: "Security groups and network ACLs",
-    symptom: "",
-    consequence: "",
-    cause: "",
-    by_hand: "",
-    remedy: "",
+    symptom: "Everything on the host is right, and the port still does not answer.",
+    consequence: "A packet that they do not allow never arrives, and cannot be seen from inside.",
+    cause: "Security groups belong to an ENI, network ACLs and route tables to a subnet. The host \
+        has no knowledge of their rules.",
+    by_hand: "`tcpdump -ni eth1`: whether the packet arrives at all",
+    remedy: "Look at them in AWS (`aws ec2 describe-security-groups`, `aws ec2 \
+        describe-network-acls`), or let the Reachability Analyzer walk the path.",
 };
 
 /// See [`Code::M5`].
@@ -55,11 +71,14 @@ pub const M5: Entry = Entry {
     code: Code::M5,
     severity: Severity::Warning,
     title: "The ENI belongs to another account, or to a service",
-    symptom: "",
-    consequence: "",
-    cause: "",
-    by_hand: "",
-    remedy: "",
+    symptom: "An ENI of a load balancer, of EKS or of another account is attached to the instance.",
+    consequence: "Its owner may change or detach it at any time, and its addresses may not be meant for \
+        this host.",
+    cause: "The ENI's owner id is not that of the instance: a service or another account has \
+        attached it.",
+    by_hand: "`aws ec2 describe-network-interfaces --network-interface-ids ENI`: RequesterManaged, \
+        OwnerId",
+    remedy: "Leave it to its owner: list it under `exclude` in `/etc/eniroute.toml`.",
 };
 
 /// See [`Code::M6`].
@@ -67,9 +86,10 @@ pub const M6: Entry = Entry {
     code: Code::M6,
     severity: Severity::Warning,
     title: "An entry of the configuration's `exclude` means no ENI",
-    symptom: "",
-    consequence: "",
-    cause: "",
-    by_hand: "",
-    remedy: "",
+    symptom: "exclude in /etc/eniroute.toml has no effect.",
+    consequence: "The entry keeps eniroute from nothing.",
+    cause: "No attached ENI has that interface name, altname, MAC, id, device number or address: a \
+        slip of the pen, another name after a reboot, or an ENI that was detached.",
+    by_hand: "`eniroute status`: names, ids and addresses",
+    remedy: "Correct the entry or delete it. The id (`eni-...`) lasts; a name may change.",
 };

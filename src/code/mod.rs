@@ -168,7 +168,7 @@ pub struct Entry {
     pub consequence: &'static str,
     /// Why it is so.
     pub cause: &'static str,
-    /// How to see it with `ip` and the like.
+    /// How to see it with `ip` and the like: a line for each command, in backticks, with what it shows behind a colon.
     pub by_hand: &'static str,
     /// What to do.
     pub remedy: &'static str,
@@ -288,6 +288,24 @@ mod tests {
         assert_eq!("r003".parse(), Ok(Code::R3));
         for wrong in ["", "R", "R0", "R99", "10.0.0.1", "ä1"] {
             assert_eq!(wrong.parse::<Code>(), Err(()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_code_has_all_its_texts() {
+        for entry in ENTRIES {
+            let code = entry.code;
+            let sentences = [entry.symptom, entry.consequence, entry.cause, entry.remedy];
+            for text in sentences {
+                assert!(
+                    text.ends_with('.') && !text.contains('\n'),
+                    "{code}: {text}"
+                );
+            }
+            assert!(!entry.consequence.contains(". "), "{code}: one sentence");
+            for line in entry.by_hand.lines() {
+                assert!(line.starts_with('`'), "{code}: a command, not {line}");
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `eniroute check`: what it says of a good host, and of broken ones.
 
+mod catalogue;
+
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
