@@ -91,7 +91,7 @@ pub enum Band {
     Own,
     /// The ENI's table but for its default route: in the place of [`Band::Own`] where main goes before that.
     OwnSpecific,
-    /// Main but for its default routes.
+    /// Main but for its default routes, and the halves that stand for one.
     Main,
     /// The ENI's table once more, for its default route.
     Default,
@@ -110,10 +110,13 @@ impl Band {
         }
     }
 
-    const fn has_default(self) -> bool {
+    /// What it ignores: prefixes that are not longer. In main, a VPN's pair of halves (`0.0.0.0/1`, `128.0.0.0/1`) stands
+    /// for a default, too.
+    const fn suppressed(self) -> Option<u32> {
         match self {
-            Self::Own | Self::Default => true,
-            Self::OwnSpecific | Self::Main => false,
+            Self::Own | Self::Default => None,
+            Self::OwnSpecific => Some(0),
+            Self::Main => Some(1),
         }
     }
 }
@@ -129,7 +132,7 @@ pub fn rule(band: Band, number: Number, from: IpNet) -> Rule {
         } else {
             number.table()
         },
-        suppress_prefixlength: (!band.has_default()).then_some(0),
+        suppress_prefixlength: band.suppressed(),
         mark: None,
         to: None,
         foreign: None,
@@ -188,7 +191,7 @@ mod tests {
             [
                 "from 10.0.0.1 lookup 10001 priority 10001",
                 "from 10.0.0.1 lookup 10001 suppress_prefixlength 0 priority 10001",
-                "from 10.0.0.1 lookup main suppress_prefixlength 0 priority 15001",
+                "from 10.0.0.1 lookup main suppress_prefixlength 1 priority 15001",
                 "from 10.0.0.1 lookup 10001 priority 20001",
             ]
         );

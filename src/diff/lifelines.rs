@@ -4,7 +4,7 @@ use crate::net::{Dev, MAIN, Route};
 use crate::object::{Change, Index, Object, Observed};
 
 /// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default
-/// routes in main, its addresses.
+/// routes in main (a pair of halves is one), its addresses.
 pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
     let up = observed
         .links
@@ -12,7 +12,7 @@ pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
         .any(|link| link.name == *dev && link.up)
         .then(|| Object::LinkUp(dev.clone()));
     let is_default =
-        |route: &&Route| route.table == MAIN && route.dst.prefix_len() == 0 && route.leaves_by(dev);
+        |route: &&Route| route.table == MAIN && route.dst.prefix_len() <= 1 && route.leaves_by(dev);
     let defaults = observed
         .routes
         .iter()

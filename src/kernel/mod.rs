@@ -26,8 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use nix::errno::Errno;
 
 use crate::error::Result;
+use crate::net::rule::STATIC;
 use crate::net::sysctl::Key;
-use crate::net::{Address, Family, Link, Route, Rule};
+use crate::net::{Address, Family, Link, Route};
 use crate::object::{Change, Object, Observed};
 
 pub use events::changed_links;
@@ -99,10 +100,14 @@ impl Kernel {
                 .routes(family, &observed.links)
                 .map_err(|refusal| refusal.of(what("routes")))?;
             observed.routes.extend(routes);
-            observed.rules.extend(
-                self.rules(family)
-                    .map_err(|refusal| refusal.of(what("rules")))?,
-            );
+            let rules = self.rules(family);
+            for standing in rules.map_err(|refusal| refusal.of(what("rules")))? {
+                let protocol = standing.protocol.filter(|protocol| *protocol != STATIC);
+                observed
+                    .protocols
+                    .extend(protocol.map(|protocol| (standing.rule.clone(), protocol)));
+                observed.rules.push(standing.rule);
+            }
         }
         Ok(observed)
     }
@@ -182,7 +187,7 @@ enum Verb {
 /// What stood when a batch of changes first asked, kept true to what the batch did since.
 #[derive(Default)]
 struct Listed {
-    rules: BTreeMap<Family, Vec<Rule>>,
+    rules: BTreeMap<Family, Vec<rule::Standing>>,
     routes: BTreeMap<Family, Vec<Route>>,
     /// Those that have not gone since; where it is not known, they are listed again.
     addresses: Option<Vec<Address>>,
@@ -192,7 +197,8 @@ impl Listed {
     fn follow(&mut self, change: &Change) {
         match change {
             Change::Add(Object::Rule(_)) => self.rules.clear(),
-            Change::Remove(Object::Rule(rule)) => forget(self.rules.get_mut(&rule.family), rule),
+            // Which of two that differ in protocol only has gone is known where it goes.
+            Change::Remove(Object::Rule(_)) => {}
             Change::Remove(Object::Route(route)) => {
                 forget(self.routes.get_mut(&route.family()), route)
             }
@@ -212,7 +218,6 @@ impl Listed {
     }
 }
 
-/// Rules may stand twice, with different protocols: one of them went.
 fn forget<T: PartialEq>(list: Option<&mut Vec<T>>, gone: &T) {
     let Some(list) = list else { return };
     if let Some(position) = list.iter().position(|one| one == gone) {

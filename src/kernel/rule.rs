@@ -4,15 +4,18 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{FrAct, Frattr, Frf, RtTable, Rtm, Rtprot};
+use neli::consts::rtnl::{FrAct, Frattr, Frf, RtTable, Rtm};
 use neli::rtnl::{Fibmsg, FibmsgBuilder};
 use nix::errno::Errno;
 
-use super::attributes::{Attributes, af, attributes, family, ip, ip_value, number, number_value};
+use super::attributes::{
+    Attributes, af, attributes, family, ip, ip_value, number, number_value, value,
+};
 use super::changes::Changes;
 use super::refusal::Refusal;
 use super::socket::settled;
-use super::{ABSENT, Kernel, Verb, instead, needless, rule_words};
+use super::{ABSENT, Kernel, instead, needless, rule_words};
+use crate::net::rule::STATIC;
 use crate::net::{Family, Mark, Rule};
 
 /// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
@@ -33,15 +36,22 @@ pub(super) const PLAIN: [Frattr; 8] = [
     Frattr::Pad,
 ];
 
+/// A rule as it stands.
+pub(super) struct Standing {
+    pub rule: Rule,
+    /// Who made it (`FRA_PROTOCOL`); `None`: Linux before 4.17 does not say.
+    pub protocol: Option<u8>,
+}
+
 impl Kernel {
     /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in
     /// net/core/fib_rules.c): where one goes meanwhile, another is left out. So changes are listened for.
-    pub(super) fn rules(&mut self, family: Family) -> Result<Vec<Rule>, Refusal> {
+    pub(super) fn rules(&mut self, family: Family) -> Result<Vec<Standing>, Refusal> {
         let rows = self.rule_messages(family)?;
         Ok(rows
             .iter()
-            .filter_map(decode)
-            .filter(|rule| rule.family == family)
+            .filter_map(standing)
+            .filter(|standing| standing.rule.family == family)
             .collect())
     }
 
@@ -68,7 +78,7 @@ impl Kernel {
         let added = self.socket.change(
             Rtm::Newrule,
             NlmF::CREATE | NlmF::EXCL,
-            encode(rule, Verb::Make)?,
+            encode(rule, Some(STATIC))?,
         );
         needless(added.map(|()| true), &[Errno::EEXIST])
     }
@@ -76,29 +86,57 @@ impl Kernel {
     pub(super) fn remove_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
         ours_to_write(rule)?;
         let rules = self.standing_rules(rule.family)?;
-        if !rules.contains(rule) {
-            return Ok(false);
-        }
-        if let Some(first) = rules
+        let protocol = match deletable(rule, rules) {
+            Ok(Some(protocol)) => protocol,
+            Ok(None) => return Ok(false),
+            Err(first) => return Err(instead(first)),
+        };
+        let position = rules
             .iter()
-            .find(|present| would_delete(rule, present))
-            .filter(|first| *first != rule)
-        {
-            return Err(instead(first));
-        }
+            .position(|standing| standing.rule == *rule && standing.protocol == protocol);
+        let message = encode(rule, protocol)?;
         let removed = self
             .socket
-            .change(Rtm::Delrule, NlmF::empty(), encode(rule, Verb::Delete)?);
-        needless(removed.map(|()| true), &ABSENT)
+            .change(Rtm::Delrule, NlmF::empty(), message)
+            .map(|()| true);
+        if let (Ok(true), Some(position), Some(rules)) =
+            (&removed, position, self.listed.rules.get_mut(&rule.family))
+        {
+            rules.remove(position);
+        }
+        needless(removed, &ABSENT)
     }
 
-    fn standing_rules(&mut self, family: Family) -> Result<&[Rule], Refusal> {
+    fn standing_rules(&mut self, family: Family) -> Result<&[Standing], Refusal> {
         if !self.listed.rules.contains_key(&family) {
             let rules = self.rules(family)?;
             self.listed.rules.insert(family, rules);
         }
         Ok(self.listed.rules.get(&family).map_or(&[], Vec::as_slice))
     }
+}
+
+/// The protocol with which the kernel, asked to delete `rule`, takes that one and no other that stands: ours before
+/// others'; `None` where it does not stand. Protocol 0 asks for any. Errors: whatever the protocol, another one comes first.
+fn deletable<'a>(rule: &Rule, rules: &'a [Standing]) -> Result<Option<Option<u8>>, &'a Rule> {
+    let mut own: Vec<_> = rules
+        .iter()
+        .filter(|standing| standing.rule == *rule)
+        .map(|standing| standing.protocol)
+        .collect();
+    own.sort_by_key(|protocol| *protocol != Some(STATIC));
+    let mut other = None;
+    for protocol in own {
+        let is_any = matches!(protocol, None | Some(0));
+        let would_go = |present: &&Standing| {
+            (is_any || present.protocol == protocol) && would_delete(rule, &present.rule)
+        };
+        match rules.iter().find(would_go).map(|first| &first.rule) {
+            Some(first) if first != rule => other = Some(first),
+            _ => return Ok(Some(protocol)),
+        }
+    }
+    other.map_or(Ok(None), Err)
 }
 
 fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
@@ -120,9 +158,8 @@ fn would_delete(asked: &Rule, present: &Rule) -> bool {
             || asked.suppress_prefixlength == present.suppress_prefixlength)
 }
 
-/// To make it: protocol static. To delete it: any protocol.
-fn encode(rule: &Rule, verb: Verb) -> Result<Fibmsg, Refusal> {
-    let protocol = (verb == Verb::Make).then(|| vec![u8::from(Rtprot::Static)]);
+/// To delete it: of any protocol, where none is given.
+fn encode(rule: &Rule, protocol: Option<u8>) -> Result<Fibmsg, Refusal> {
     let message = builder(rule.family)
         .fib_src_len(rule.from.map_or(0, |net| net.prefix_len()))
         .fib_action(FrAct::FrActToTbl)
@@ -142,7 +179,7 @@ fn encode(rule: &Rule, verb: Verb) -> Result<Fibmsg, Refusal> {
                 Frattr::SuppressPrefixlen,
                 rule.suppress_prefixlength.map(number_value),
             ),
-            (Frattr::Protocol, protocol),
+            (Frattr::Protocol, protocol.map(|protocol| vec![protocol])),
         ])?);
     message.build().map_err(Refusal::because)
 }
@@ -154,6 +191,15 @@ fn builder(family: Family) -> FibmsgBuilder {
         .fib_src_len(0)
         .fib_tos(0)
         .fib_table(RtTable::Unspec)
+}
+
+/// As [`decode`].
+fn standing(message: &Fibmsg) -> Option<Standing> {
+    let protocol = value(message.rtattrs(), Frattr::Protocol);
+    Some(Standing {
+        rule: decode(message)?,
+        protocol: protocol.and_then(|value| value.first().copied()),
+    })
 }
 
 /// `None` for another family's: without IPv6 the kernel may answer for all that it has.

@@ -32,7 +32,8 @@ pub struct Memory {
     /// Those that the service has not told in this boot yet: they are as it said before.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub recalled: BTreeSet<Mac>,
-    /// What has been said of ENIs that are not configured: what runs every minute does not say it again.
+    /// What has been said of ENIs that are not configured, or whose traffic takes another way: what runs every minute does
+    /// not say it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
     /// Somebody has told eniroute to go on beside another tool (`--force`); this holds for the runs that follow, too.

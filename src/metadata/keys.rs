@@ -1,5 +1,7 @@
 //! Reads the keys of one ENI, and tells what is missing, late or wrong with them.
 
+mod listing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::Ipv4Addr;
@@ -16,6 +18,9 @@ use crate::net::Mac;
 
 /// The list of ENIs, and the folder of their keys.
 pub const MACS: &str = "network/interfaces/macs/";
+
+/// The folder of the public addresses.
+const ASSOCIATIONS: &str = "ipv4-associations";
 
 /// The keys that are there only while something of their kind is assigned to the ENI.
 const ASSIGNED: [&str; 4] = ["local-ipv4s", "ipv6s", "ipv4-prefix", "ipv6-prefix"];
@@ -46,11 +51,9 @@ impl<'a, S: Source> Reader<'a, S> {
     ///
     /// # Errors
     /// [`Error::Metadata`] for what concerns this ENI alone; else the service has failed.
-    pub fn eni(mut self, primary: bool, public: bool) -> Result<Eni> {
-        let listing = self.get("")?.ok_or_else(|| self.late(""))?;
-        self.keys = lines(&listing)
-            .map(|key| key.trim_end_matches('/').to_owned())
-            .collect();
+    pub fn eni(mut self, primary: Mac, public: bool) -> Result<Eni> {
+        self.learn_keys(primary)?;
+        let primary = self.mac == primary;
         let (device_number, network_card) = if primary { (0, 0) } else { self.position()? };
         let eni = Eni {
             mac: self.mac,
@@ -183,8 +186,8 @@ impl<'a, S: Source> Reader<'a, S> {
     /// Private address -> the public addresses that are mapped to it.
     fn public(&mut self) -> Result<BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>> {
         let mut map: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for public in self.list::<Ipv4Addr>("ipv4-associations")? {
-            let key = format!("ipv4-associations/{public}");
+        for public in self.list::<Ipv4Addr>(ASSOCIATIONS)? {
+            let key = format!("{ASSOCIATIONS}/{public}");
             let private = self.get(&key)?.unwrap_or_default();
             for private in self.parse::<Ipv4Addr>(&key, &private)? {
                 map.entry(private).or_default().push(public);
@@ -204,7 +207,7 @@ impl<'a, S: Source> Reader<'a, S> {
         if !self.keys.contains(key) {
             return Ok(Vec::new());
         }
-        let slash = if key == "ipv4-associations" { "/" } else { "" };
+        let slash = if key == ASSOCIATIONS { "/" } else { "" };
         let text = self
             .get(&format!("{key}{slash}"))?
             .ok_or_else(|| self.late(key))?;

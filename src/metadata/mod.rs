@@ -179,7 +179,7 @@ impl Reading {
     }
 
     fn one(&self, source: &mut impl Source, mac: Mac) -> Result<Eni> {
-        Reader::new(source, mac).eni(mac == self.primary, self.public)
+        Reader::new(source, mac).eni(self.primary, self.public)
     }
 
     fn look_for_new_ones(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<()> {

@@ -184,6 +184,33 @@ fn a_listing_ahead_of_its_keys_is_late_not_empty() {
 }
 
 #[test]
+fn a_service_that_lists_no_keys_is_asked_for_each_and_what_is_missing_is_late() {
+    let mut fake = Fake::s1();
+    let whole = fake.read().enis;
+    for mac in [PRIMARY, SECOND] {
+        fake.values.remove(&format!("{MACS}{mac}/"));
+    }
+    assert_eq!(fake.read().enis, whole);
+    for key in [
+        "interface-id",
+        "device-number",
+        "local-ipv4s",
+        "subnet-ipv4-cidr-block",
+    ] {
+        let mut lacking = Fake {
+            values: fake.values.clone(),
+            ..Fake::default()
+        };
+        lacking.values.remove(&format!("{MACS}{SECOND}/{key}"));
+        let complaint = lacking.complaint();
+        assert!(
+            complaint.contains(SECOND) && complaint.contains("not published yet"),
+            "{key}: {complaint}"
+        );
+    }
+}
+
+#[test]
 fn an_eni_that_is_listed_before_its_directory_is_late() {
     let mut fake = Fake::s1();
     fake.values.remove(&format!("{MACS}{SECOND}/"));

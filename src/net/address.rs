@@ -30,6 +30,18 @@ impl Family {
         }
     }
 
+    /// Its two halves: `0.0.0.0/1` and `128.0.0.0/1`, or `::/1` and `8000::/1`.
+    pub fn halves(self) -> [IpNet; 2] {
+        let upper = match self {
+            Self::Ipv4 => Ipv4Addr::new(128, 0, 0, 0).into(),
+            Self::Ipv6 => Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0).into(),
+        };
+        [
+            IpNet::new_assert(self.everything().addr(), 1),
+            IpNet::new_assert(upper, 1),
+        ]
+    }
+
     /// The option that makes `ip` speak of this family: `-4` or `-6`.
     pub fn flag(self) -> &'static str {
         match self {

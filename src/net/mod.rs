@@ -5,9 +5,10 @@ mod address;
 pub mod fib;
 pub mod link;
 mod mac;
+pub mod maker;
 mod name;
 mod route;
-mod rule;
+pub mod rule;
 pub mod sysctl;
 
 use std::sync::Arc;

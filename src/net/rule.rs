@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Family, MAIN};
 
+/// The protocol of what an administrator or a program of theirs has made (`RTPROT_STATIC`), eniroute's among it.
+pub const STATIC: u8 = 4;
+
 /// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`](super::Route).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rule {

@@ -1,5 +1,7 @@
 //! An ENI's part of the main table, which is not eniroute's: what unbound traffic takes, beside what others have there.
 
+use ipnet::IpNet;
+
 use super::beside;
 use super::routes::{has, route, router, source};
 use super::tables::Host;
@@ -32,7 +34,31 @@ impl Host<'_> {
     /// Another ENI's default in main is as good as the primary's or better: what the primary sends would leave by that
     /// ENI. Then the primary's table needs a default, too. It may be the other's DHCP client's, or ours, where a client
     /// has left the primary without any: Debian's dhclient gives main one default only, whichever lease comes first.
+    ///
+    /// So it is with a half of everything, as VPNs have them: it goes before every default.
     pub(super) fn is_usurped(&self, dev: &Dev, family: Family) -> bool {
+        let halves = family.halves();
+        self.is_default_usurped(dev, family) || halves.iter().any(|half| self.loses(dev, half))
+    }
+
+    /// Another ENI has the better route in main to `dst`, and it is not only another way of ours.
+    fn loses(&self, dev: &Dev, dst: &IpNet) -> bool {
+        let elsewhere = beside::others(dev, &self.observed.links);
+        let best = |is_meant: &dyn Fn(&Route) -> bool| {
+            let routes = self.observed.routes.iter().filter(|route| {
+                (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, *dst)
+            });
+            routes
+                .filter(|route| is_meant(route))
+                .map(|route| route.metric)
+                .min()
+        };
+        let own = best(&|route| route.leaves_by(dev));
+        let others = best(&|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
+        others.is_some_and(|other| own.is_none_or(|own| other <= own))
+    }
+
+    fn is_default_usurped(&self, dev: &Dev, family: Family) -> bool {
         let defaults = self.observed.routes.iter().filter(|route| {
             route.table == MAIN
                 && route.kind == RouteKind::Unicast

@@ -37,9 +37,29 @@ fn the_primary_gets_a_default_of_its_own_while_another_enis_default_in_main_wins
             shown(&first.rules)[..3],
             [
                 "from 10.0.0.10 lookup 10000 suppress_prefixlength 0 priority 10000",
-                "from 10.0.0.10 lookup main suppress_prefixlength 0 priority 15000",
+                "from 10.0.0.10 lookup main suppress_prefixlength 1 priority 15000",
                 "from 10.0.0.10 lookup 10000 priority 20000"
             ]
+        );
+    }
+    // Half of everything is more specific than any default.
+    let usurped = ["0.0.0.0/1", "128.0.0.0/1"].map(|half| Route {
+        dst: half.parse().unwrap(),
+        ..default("eth1", 500)
+    });
+    for half in usurped {
+        let first = primary(vec![default("eth0", 100), half.clone()]);
+        assert_eq!(first.rules[1].suppress_prefixlength, Some(1));
+        let own = Route {
+            dev: Some("eth0".into()),
+            metric: 400,
+            ..half.clone()
+        };
+        let lost = primary(vec![default("eth0", 100), half, own]);
+        assert_eq!(
+            shown(&lost.rules)[0],
+            "from 10.0.0.10 lookup 10000 priority 10000",
+            "its own half wins"
         );
     }
     for safe in [

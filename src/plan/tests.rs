@@ -344,7 +344,7 @@ fn main_routes_first_gives_every_source_three_bands_and_every_table_the_other_su
         shown(&second.rules),
         [
             "from 10.1.0.30 lookup 10001 suppress_prefixlength 0 priority 10001",
-            "from 10.1.0.30 lookup main suppress_prefixlength 0 priority 15001",
+            "from 10.1.0.30 lookup main suppress_prefixlength 1 priority 15001",
             "from 10.1.0.30 lookup 10001 priority 20001"
         ]
     );

@@ -1,5 +1,7 @@
 //! The host is made what the metadata says: the kernel, then the files, then another look.
 
+use log::info;
+
 use super::assess::Assessment;
 use super::host::Host;
 use super::how::How;
@@ -11,7 +13,7 @@ use crate::metadata::cache::Memory;
 use crate::metadata::record::Record;
 use crate::net::Route;
 use crate::platform;
-use crate::report::Report;
+use crate::report::{Finding, Report};
 use crate::stacks::Before;
 
 /// Makes the host what `metadata` says, and remembers it for the next run.
@@ -37,9 +39,11 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
             run.round()?;
         }
     }
-    run.remember();
-    let findings = findings::all(&run.assessment, None)?;
+    let findings = run.findings()?;
+    let shadows = findings::notes_of_shadows(&findings);
     run.report_enis(findings);
+    run.tell_news(&shadows);
+    run.remember(shadows);
     Ok(run.report)
 }
 
@@ -68,14 +72,33 @@ impl Run<'_> {
         Ok(Some(before.kept))
     }
 
+    /// What is known at the end. Which way packets take may not be known, where an interface comes or goes meanwhile.
+    fn findings(&mut self) -> Result<Vec<Finding>> {
+        let kernel = self.how.live.then_some(&mut self.host.kernel);
+        findings::all(&self.assessment, kernel).or_else(|error| {
+            info!("which way packets take is not known: {error}");
+            findings::all(&self.assessment, None)
+        })
+    }
+
+    /// What runs again and again says it once.
+    fn tell_news(&mut self, notes: &[String]) {
+        let told = Memory::load(&self.host.disk).told;
+        let is_news = |note: &&String| !self.how.is_repeated || !told.contains(note);
+        let news: Vec<String> = notes.iter().filter(is_news).cloned().collect();
+        self.report.notes.extend(news.iter().cloned());
+        self.report.news.extend(news);
+    }
+
     /// What is known now: for the runs of this boot, and for the next boot.
-    fn remember(&mut self) {
+    fn remember(&mut self, told: Vec<String>) {
         if !self.how.live || !self.how.selected.enis.is_empty() {
             return;
         }
         let disk = &self.host.disk;
         let (metadata, links) = (&self.assessment.metadata, &self.assessment.observed.links);
-        let known = Memory::load(disk).after(metadata, links, self.how.force);
+        let mut known = Memory::load(disk).after(metadata, links, self.how.force);
+        known.told.extend(told);
         let mut ended = vec![known.save(disk)];
         if self.how.persist
             && metadata

@@ -3,7 +3,10 @@
 
 mod lacking;
 mod routing;
+mod shadow;
 mod unassigned;
+
+use std::collections::BTreeMap;
 
 use super::assess::Assessment;
 use crate::error::Result;
@@ -12,9 +15,10 @@ use crate::metadata;
 use crate::net::link_of_mac;
 use crate::numbering::Owner;
 use crate::plan::{Planned, Skipped, Why};
-use crate::report::{Code, Finding, State};
+use crate::report::{Code, Finding, Severity, State};
 use lacking::{lacking, leased_note, missing_lease};
-use routing::{conflicts, misrouted, rivals};
+use routing::{conflicts, misrouted, rivals, unbound};
+use shadow::foreign;
 use unassigned::unassigned;
 
 /// What makes it so.
@@ -29,11 +33,13 @@ pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<F
     findings.extend(assessment.desired.skipped.iter().map(left_alone));
     findings.extend(lacking(assessment));
     if let Some(kernel) = kernel {
+        let foreign = foreign(assessment);
         for planned in &assessment.desired.enis {
             if State::of(&findings, planned.eni.mac) == State::Ok {
-                findings.extend(misrouted(assessment, planned, kernel)?);
+                findings.extend(misrouted(assessment, planned, &foreign, kernel)?);
             }
         }
+        findings.extend(unbound(assessment, kernel)?);
     }
     findings.extend(rivals(assessment));
     findings.extend(
@@ -84,6 +90,29 @@ pub fn notes_of_others(assessment: &Assessment) -> Vec<String> {
         .chain(conflicts(assessment))
         .map(|finding| finding.to_string())
         .collect()
+}
+
+/// What of `findings` tells that traffic takes another way than eniroute has made for it, one line an ENI and a cause.
+pub fn notes_of_shadows(findings: &[Finding]) -> Vec<String> {
+    let is_shadow = |finding: &&Finding| match finding.code {
+        Code::R1 | Code::R6 => true,
+        Code::R3 => finding.severity == Severity::Warning,
+        _ => false,
+    };
+    let cause = |finding: &Finding| {
+        let what = finding.what.split_once(" would leave ");
+        what.map_or(finding.what.clone(), |(_, cause)| cause.to_owned())
+    };
+    let mut lines: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for finding in findings.iter().filter(is_shadow) {
+        let entry = lines.entry(cause(finding));
+        entry.or_insert_with(|| (finding.to_string(), 0)).1 += 1;
+    }
+    let line = |(line, count): (String, usize)| match count {
+        1 => line,
+        more => format!("{line} (and so from {} more of its addresses)", more - 1),
+    };
+    lines.into_values().map(line).collect()
 }
 
 /// Rules of others for addresses of ours, in words.

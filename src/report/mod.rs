@@ -44,6 +44,9 @@ pub struct Report {
     /// `check` only.
     #[serde(skip)]
     pub form: Option<Form>,
+    /// Those of the notes that no earlier run has told.
+    #[serde(skip)]
+    pub news: Vec<String>,
     #[serde(skip)]
     pub voice: Voice,
 }
@@ -203,16 +206,22 @@ impl Report {
             .unwrap_or_default()
     }
 
-    /// For what runs every minute: silent, unless something has changed.
+    /// For what runs every minute: only the news, unless something has changed.
     pub fn silent_unless_changed(self) -> Self {
         if self.changes_anything() {
-            self
-        } else {
-            Self {
-                voice: Voice::Silent,
-                ..self
-            }
+            return self;
         }
+        let news: Vec<String> = self
+            .news
+            .iter()
+            .map(|note| format!("note: {note}"))
+            .collect();
+        let voice = if news.is_empty() {
+            Voice::Silent
+        } else {
+            Voice::Line(news.join("\n"))
+        };
+        Self { voice, ..self }
     }
 
     /// For what runs for each interface: only the notes, unless something has changed.

@@ -2,7 +2,7 @@
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,13 +66,27 @@ pub fn run_in(
     };
     match ended {
         End::Itself(status) if status.success() => Ok(()),
-        End::Itself(status) => Err(failed(format!("{status}: {words}"))),
+        End::Itself(status) => Err(failed(ending(status, words))),
         End::TooLate => Err(failed(format!(
             "did not end within {wait:?} and was killed (--wait bounds it){said}"
         ))),
         End::Told => Err(failed(
             "was killed, because eniroute was told to end".to_owned(),
         )),
+    }
+}
+
+/// How a program that failed has ended, and the end of what it said.
+fn ending(status: ExitStatus, words: &str) -> String {
+    let how = match (status.code(), status.signal().map(Signal::try_from)) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(Ok(signal))) => format!("crashed, or was killed, by signal {signal}"),
+        _ => format!("ended with {status}"),
+    };
+    if words.is_empty() {
+        format!("{how}, and said nothing")
+    } else {
+        format!("{how}: {words}")
     }
 }
 

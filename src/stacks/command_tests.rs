@@ -50,7 +50,7 @@ fn of_what_a_failed_program_says_the_end_is_passed_on() {
     let (ended, _) = sh("seq 1 200000; echo the reason >&2; exit 7", LONG);
     let error = ended.unwrap_err();
     assert!(
-        error.ends_with("the reason") && error.contains("exit status: 7"),
+        error.ends_with("the reason") && error.contains("exit code 7"),
         "{error}"
     );
     assert!(error.len() < 2 * WORDS, "{}", error.len());
@@ -65,4 +65,33 @@ fn a_program_that_never_stops_talking_is_killed_in_time() {
         error.len() < 2 * WORDS && took < Duration::from_secs(10),
         "{took:?}"
     );
+}
+
+fn failure(script: &str) -> String {
+    let failed = run("sh", &["-c", script], Duration::from_secs(10));
+    failed.unwrap_err().to_string()
+}
+
+#[test]
+fn a_program_that_fails_is_named_with_its_exit_code_or_signal_and_its_last_words() {
+    for (script, words) in [
+        ("exit 3", "ended with exit code 3, and said nothing"),
+        ("echo why >&2; exit 1", "ended with exit code 1: why"),
+        ("kill -SEGV $$", "by signal SIGSEGV, and said nothing"),
+        ("echo ohno; kill -ABRT $$", "by signal SIGABRT: ohno"),
+    ] {
+        let said = failure(script);
+        assert!(said.starts_with("sh -c "), "{said}");
+        assert!(said.ends_with(words), "{said}");
+    }
+}
+
+#[test]
+fn of_much_that_was_said_the_end_is_told() {
+    let said = failure("for i in $(seq 2000); do echo line $i; done; exit 1");
+    assert!(
+        said.ends_with("line 2000") && !said.contains("line 1\n"),
+        "{said}"
+    );
+    assert!(said.len() < 3000, "{}", said.len());
 }

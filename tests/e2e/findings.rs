@@ -82,7 +82,8 @@ fn an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule() 
         .collect();
     assert_eq!(
         whats[0],
-        "packets from 10.0.0.21 would leave by eth0, and should leave by eth1"
+        "packets from 10.0.0.21 would leave by eth0, and should leave by eth1: the rule `from 10.0.0.21 lookup main \
+         priority 100` (protocol unspec, not created by eniroute) comes before eniroute's"
     );
     assert!(
         report["notes"].as_array().unwrap().contains(whats[1]),

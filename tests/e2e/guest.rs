@@ -138,7 +138,7 @@ pub fn bands(ip: &str, table: u32) -> [Rule; 3] {
     [
         format!("from {ip} lookup {table} suppress_prefixlength 0 priority {table}"),
         format!(
-            "from {ip} lookup {MAIN} suppress_prefixlength 0 priority {}",
+            "from {ip} lookup {MAIN} suppress_prefixlength 1 priority {}",
             table + 5000
         ),
         format!("from {ip} lookup {table} priority {}", table + 10000),

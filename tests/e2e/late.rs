@@ -33,3 +33,32 @@ fn a_hot_plug_does_not_fail_because_another_eni_is_late_and_its_own_does() {
         assert!(run.code == 1 && run.stderr.contains(LATE), "{run:?}");
     }
 }
+
+/// Emulators of the metadata service have keys, and not always a listing of them.
+#[test]
+fn a_service_without_a_listing_of_an_eni_s_keys_is_enough() {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
+    let spec = EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]);
+    vpc.attach(
+        spec.ipv6(["2001:db8:0:a::200"])
+            .public("10.0.0.20", "203.0.113.20"),
+    );
+    let instance = Instance::with_netplan(vpc.guest());
+    let macs = instance.json("status")["enis"].as_array().unwrap().clone();
+    for eni in macs {
+        let path = format!(
+            "/latest/meta-data/network/interfaces/macs/{}/",
+            eni["mac"].as_str().unwrap()
+        );
+        vpc.imds().fault(Fault::on(&path, Fault::Status(404)));
+    }
+    instance.must("apply");
+    let addresses = ["10.0.0.10", "10.0.0.20", "10.0.0.21", "2001:db8:0:a::200"];
+    assert!(vpc.neighbour(a).ping(&addresses).is_empty());
+    assert_eq!(instance.must("refresh"), "");
+    let status = instance.must("status");
+    assert!(status.contains("203.0.113.20"), "{status}");
+    assert!(instance.must("apply").starts_with("nothing to do"));
+}

@@ -50,6 +50,7 @@ mod same_twice;
 mod scale;
 mod service;
 mod settings;
+mod shadow;
 mod standing;
 mod steady;
 mod traffic;

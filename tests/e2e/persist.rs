@@ -343,7 +343,7 @@ fn netplan_takes_the_bands_and_leaves_the_suppressing_rules_to_the_drop_in() {
         .disk
         .read("/etc/systemd/network/10-netplan-eniroute-eth2.network.d/60-eniroute-eth2.conf")
         .unwrap();
-    let main = "[RoutingPolicyRule] From=10.1.0.30 Priority=15002 SuppressPrefixLength=0 Table=254";
+    let main = "[RoutingPolicyRule] From=10.1.0.30 Priority=15002 SuppressPrefixLength=1 Table=254";
     assert_has(&drop_in.unwrap(), &[main]);
 }
 
@@ -421,7 +421,7 @@ fn the_kernel_takes_every_line_of_the_network_scripts_in_its_order() {
         "{rules:#?}"
     );
     assert!(
-        rules.contains(&"15001:\tfrom 10.0.0.22 lookup main suppress_prefixlength 0".to_owned()),
+        rules.contains(&"15001:\tfrom 10.0.0.22 lookup main suppress_prefixlength 1".to_owned()),
         "{rules:#?}"
     );
 }

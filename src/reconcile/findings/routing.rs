@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::APPLY;
+use super::shadow::{Shadow, named};
 use crate::diff::Conflict;
 use crate::error::Result;
 use crate::kernel::Kernel;
@@ -13,48 +14,146 @@ use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::reconcile::assess::Assessment;
 use crate::reconcile::proof::outside;
-use crate::report::{Code, Finding};
+use crate::report::{Code, Finding, Severity};
 
-/// The ENI's addresses that would leave by another interface, be it some flows only. Without a way out at all only a
-/// secondary ENI is at fault: its table should have a default.
+/// The ENI's addresses that would leave by another interface, be it some flows only.
 pub(super) fn misrouted(
     assessment: &Assessment,
     planned: &Planned,
+    foreign: &[&Rule],
     kernel: &mut Kernel,
 ) -> Result<Vec<Finding>> {
-    let observed = &assessment.observed;
     let mut findings = Vec::new();
-    for ip in planned.eni.addresses() {
-        let is_up = observed
+    for from in planned.eni.addresses() {
+        let is_up = assessment
+            .observed
             .addresses
             .iter()
-            .any(|up| up.dev == planned.dev && up.net.addr() == ip);
-        let outside = outside(Family::of(ip));
-        let ways = kernel.ways_out(outside, Some(ip), &observed.links)?;
-        let right = if ways.is_empty() {
-            planned.eni.primary
-        } else {
-            ways.iter().all(|dev| *dev == planned.dev)
+            .any(|up| up.dev == planned.dev && up.net.addr() == from);
+        let shadow = Shadow {
+            assessment,
+            planned,
+            from,
+            foreign,
         };
-        if is_up && !right {
-            findings.push(stray(planned, ip, &ways));
+        for to in destinations(&shadow).into_iter().filter(|_| is_up) {
+            if let Some(finding) = astray(&shadow, to, kernel)? {
+                findings.push(finding);
+                break;
+            }
         }
     }
     Ok(findings)
 }
 
-fn stray(planned: &Planned, ip: IpAddr, ways: &[Dev]) -> Finding {
+/// Where an address is looked up to: the outside; and where a rule of somebody else's comes first, which may know only
+/// some of main's routes, the other ENIs' subnets.
+fn destinations(shadow: &Shadow) -> Vec<IpAddr> {
+    let outside = outside(Family::of(shadow.from));
+    let mut all = vec![outside];
+    if shadow.earlier().next().is_some() {
+        let enis = shadow.assessment.desired.enis.iter();
+        let others = enis.filter(|planned| planned.eni.mac != shadow.planned.eni.mac);
+        let subnets = others.flat_map(|planned| planned.eni.subnets());
+        let subnets = subnets.filter(|net| net.addr().is_ipv4() == outside.is_ipv4());
+        all.extend(subnets.filter_map(|net| net.hosts().next()));
+    }
+    all
+}
+
+/// Without a way out at all only a secondary ENI is at fault: its table should have a default.
+fn astray(shadow: &Shadow, to: IpAddr, kernel: &mut Kernel) -> Result<Option<Finding>> {
+    let Shadow {
+        assessment,
+        planned,
+        from,
+        ..
+    } = *shadow;
+    let ways = kernel.ways_out(to, Some(from), &assessment.observed.links)?;
+    let is_right = if ways.is_empty() {
+        planned.eni.primary
+    } else {
+        ways.iter().all(|dev| *dev == planned.dev)
+    };
+    if is_right {
+        return Ok(None);
+    }
+    let table = kernel.route_get(to, Some(from))?.map(|way| way.table);
+    Ok(Some(stray(shadow, to, &ways, shadow.decider(to, table))))
+}
+
+fn stray(shadow: &Shadow, to: IpAddr, ways: &[Dev], decider: Option<&Rule>) -> Finding {
+    let Shadow {
+        assessment,
+        planned,
+        from,
+        ..
+    } = *shadow;
     let now = if ways.is_empty() {
         "not at all".to_owned()
     } else {
         format!("by {}", ways.join(" and "))
     };
+    let to = if to == outside(Family::of(to)) {
+        String::new()
+    } else {
+        format!(" to {to}")
+    };
+    let why = decider.map(|rule| {
+        format!(
+            ": the rule {} comes before eniroute's",
+            named(rule, assessment)
+        )
+    });
     let what = format!(
-        "packets from {ip} would leave {now}, and should leave by {}",
-        planned.dev
+        "packets from {from}{to} would leave {now}, and should leave by {}{}",
+        planned.dev,
+        why.unwrap_or_default()
     );
-    let remedy = "`ip rule` shows which rule comes before eniroute's; take that away, or give it a higher number";
+    let remedy = match decider {
+        Some(_) => "give that rule a priority above 23199, or take it away",
+        None => {
+            "`ip rule` and `ip route show table main` show what decides before eniroute's tables"
+        }
+    };
     Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy)
+}
+
+/// Traffic that no program has bound to an address leaves by another ENI than the primary, which has an address of that
+/// family: for some reason main prefers that one.
+pub(super) fn unbound(assessment: &Assessment, kernel: &mut Kernel) -> Result<Vec<Finding>> {
+    let enis = || assessment.desired.enis.iter();
+    let Some(primary) = enis().find(|planned| planned.eni.primary) else {
+        return Ok(Vec::new());
+    };
+    let mut findings = Vec::new();
+    for to in [Family::Ipv4, Family::Ipv6].map(outside) {
+        let is_up = assessment.observed.addresses.iter().any(|up| {
+            up.dev == primary.dev
+                && up.net.addr().is_ipv4() == to.is_ipv4()
+                && primary.eni.addresses().any(|ip| ip == up.net.addr())
+        });
+        let ways = kernel.ways_out(to, None, &assessment.observed.links)?;
+        let is_other = |dev: &&Dev| enis().any(|eni| !eni.eni.primary && eni.dev == **dev);
+        if let Some(other) = ways.iter().find(is_other).filter(|_| is_up) {
+            findings.push(preferred(primary, other, to));
+        }
+    }
+    Ok(findings)
+}
+
+fn preferred(primary: &Planned, other: &Dev, to: IpAddr) -> Finding {
+    let family = Family::of(to);
+    let what = format!(
+        "{} traffic of programs that choose no address would leave by {other}, and not by the primary ENI's {}",
+        if to.is_ipv4() { "IPv4" } else { "IPv6" },
+        primary.dev
+    );
+    let remedy = format!(
+        "where that is not meant, give main's routes by {other} a higher metric (`ip {} route` shows them)",
+        family.flag()
+    );
+    Finding::new(Code::R6, Owner::Eni(primary.eni.mac), what, remedy)
 }
 
 /// Rules not created by eniroute for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
@@ -78,17 +177,31 @@ fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
             && !assessment.scope.has_made(&Object::Rule((*rule).clone()))
     };
     let own = planned.eni.number().priority(Band::Own);
-    let mut counts: BTreeMap<(u32, bool), usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<(u32, bool), Vec<&Rule>> = BTreeMap::new();
     for rule in assessment.observed.rules.iter().filter(is_theirs) {
-        *counts.entry((rule.table, rule.priority < own)).or_default() += 1;
+        let kind = (rule.table, rule.priority < own);
+        kinds.entry(kind).or_default().push(rule);
     }
-    let dev = &planned.dev;
-    let told = counts.into_iter().map(|((table, first), count)| {
-        let order = if first { "they come before eniroute's, which are never asked" } else { "eniroute's come first" };
-        format!("rules not created by eniroute send traffic from {dev}'s addresses to table {table} ({count} of them): {order}")
+    let mac = planned.eni.mac;
+    let told = kinds.into_iter().filter_map(|((table, comes_first), rules)| {
+        let order = if comes_first {
+            "they come before eniroute's, which are never asked"
+        } else {
+            "eniroute's come first"
+        };
+        let what = format!(
+            "rules not created by eniroute send traffic from {}'s addresses to table {table} ({} of them, the first is {}): {order}",
+            planned.dev,
+            rules.len(),
+            named(rules.first()?, assessment),
+        );
+        let severity = if comes_first { Severity::Warning } else { Severity::Hint };
+        Some(Finding {
+            severity,
+            ..Finding::told(Code::R3, Owner::Eni(mac), what)
+        })
     });
-    told.map(|what| Finding::told(Code::R3, Owner::Eni(planned.eni.mac), what))
-        .collect()
+    told.collect()
 }
 
 pub(super) fn conflicts(assessment: &Assessment) -> impl Iterator<Item = Finding> {

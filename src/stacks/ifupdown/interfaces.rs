@@ -113,7 +113,13 @@ pub struct Interfaces {
     stanzas: Vec<Stanza>,
     /// The lines of /etc/network/interfaces itself that lead to other files.
     sources: Vec<(usize, Source)>,
+    /// Files in a folder of `source-directory` that ifup passes over for their names.
+    unread: Vec<(PathBuf, String)>,
 }
+
+/// What `source-directory` takes, in words.
+pub const PLAIN_NAMES: &str =
+    "`source-directory` takes only names of A-Z, a-z, 0-9, _ and -, without a dot";
 
 impl Interfaces {
     /// Errors: a file that cannot be read.
@@ -129,6 +135,24 @@ impl Interfaces {
         self.stanzas
             .iter()
             .filter(move |stanza| stanza.name == dev && !stanza.path.starts_with("/run"))
+    }
+
+    /// The file that has a stanza for `dev`, and that ifup passes over for its name.
+    pub fn unread(&self, dev: &str) -> Option<&Path> {
+        let is_its = |text: &str| {
+            logical_lines(text).iter().any(|(_, line)| {
+                let mut words = line.split_whitespace();
+                words.next() == Some("iface") && words.next() == Some(dev)
+            })
+        };
+        let found = self.unread.iter().find(|(_, text)| is_its(text));
+        found.map(|(path, _)| path.as_path())
+    }
+
+    /// Whether ifup reads all files of this folder but those whose names it does not take.
+    pub fn takes_plain_names(&self, folder: &Path) -> bool {
+        let is_it = |source: &Source| matches!(source, Source::Directory(path) if path == folder);
+        self.sources.iter().any(|(_, source)| is_it(source))
     }
 
     /// Where ifup would read a file with this path, the last time if several lines lead to it.
@@ -188,8 +212,14 @@ impl Interfaces {
 
     fn follow(&mut self, disk: &Disk, source: Source, line: usize) -> Result<()> {
         for path in disk.list(source.folder())? {
-            if source.covers(&path) && disk.first_line(&path)?.is_some() {
+            if disk.first_line(&path)?.is_none() {
+                continue;
+            }
+            if source.covers(&path) {
                 self.read_file(disk, &path, Some((line, path.clone())))?;
+            } else if matches!(source, Source::Directory(_)) {
+                let text = disk.read(&path)?.unwrap_or_default();
+                self.unread.push((path, text));
             }
         }
         self.sources.push((line, source));

@@ -16,7 +16,7 @@ use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part};
 use crate::stacks::stack::{Finding, Stack};
-use interfaces::{Interfaces, Stanza};
+use interfaces::{Interfaces, PLAIN_NAMES, Stanza};
 
 const FOLDER: &str = "/etc/network/interfaces.d";
 
@@ -56,9 +56,14 @@ impl Ifupdown {
             return Ok(None);
         }
         if owners.is_empty() && planned.eni.primary {
-            return Err(
-                "no iface stanza configures it, and the primary never changes owner".into(),
-            );
+            let unread = self.interfaces.unread(&planned.dev).map(|path| {
+                let path = path.display();
+                format!(" (ifup does not read the one in {path}: {PLAIN_NAMES})")
+            });
+            return Err(format!(
+                "no iface stanza configures it{}, and the primary never changes owner",
+                unread.unwrap_or_default()
+            ));
         }
         let part = lacking(planned, &owners);
         let stanzas = if owners.is_empty() {
@@ -97,6 +102,10 @@ impl Ifupdown {
             Some(last) => format!(
                 "no file of ours in {FOLDER} is read after {}",
                 last.path.display()
+            ),
+            None if self.interfaces.takes_plain_names(Path::new(FOLDER)) => format!(
+                "ifup would not read {FOLDER}/60-eniroute-{}: {PLAIN_NAMES}",
+                planned.dev
             ),
             None => format!("/etc/network/interfaces does not source {FOLDER}"),
         })

@@ -342,9 +342,36 @@ fn the_bands_of_main_routes_first_are_ip_s_own_words() {
     let mut eni = guest::eth2();
     eni.rules = guest::bands("10.1.0.30", 10002).into();
     let rendering = render(&[DEBIAN], vec![eni]);
-    let band = "    up OWN && ip -4 rule add from 10.1.0.30 lookup main suppress_prefixlength 0 priority 15002 protocol static \
+    let band = "    up OWN && ip -4 rule add from 10.1.0.30 lookup main suppress_prefixlength 1 priority 15002 protocol static \
                 2>/dev/null || :\n";
     assert!(body(&rendering).contains(band), "{}", body(&rendering));
     let guard = "    up grep -q 02:00:00:00:00:03 /sys/class/net/eth2/address && ip -4 rule add from 10.1.0.30 ";
     assert!(rendering.files[0].text.contains(guard), "{rendering:?}");
+}
+
+#[test]
+fn a_name_with_a_dot_below_source_directory_is_the_reason_that_is_told() {
+    let theirs = (
+        "/etc/network/interfaces.d/50-eth0.cfg",
+        "auto eth0\niface eth0 inet dhcp\n",
+    );
+    let rendering = render(&[DEBIAN, theirs], vec![guest::primary()]);
+    assert_eq!(names(&rendering), [""; 0]);
+    let [(_, why)] = &rendering.limits[..] else {
+        panic!("{rendering:?}")
+    };
+    assert!(
+        why.contains("/etc/network/interfaces.d/50-eth0.cfg") && why.contains("without a dot"),
+        "{why}"
+    );
+    let mut eni = guest::eth1();
+    eni.dev = "wan.1".into();
+    let rendering = render(&[DEBIAN], vec![eni]);
+    let [(_, why)] = &rendering.limits[..] else {
+        panic!("{rendering:?}")
+    };
+    assert!(
+        why.contains("60-eniroute-wan.1") && why.contains("without a dot"),
+        "{why}"
+    );
 }

@@ -467,7 +467,7 @@ fn suppress_rules_go_into_a_drop_in_of_the_winning_unit() {
     assert_eq!(
         body(&rendering, drop_in, 0o644),
         "[RoutingPolicyRule]\nFrom=10.1.0.30\nTable=10002\nPriority=10002\nSuppressPrefixLength=0\n\
-         [RoutingPolicyRule]\nFrom=10.1.0.30\nTable=254\nPriority=15002\nSuppressPrefixLength=0\n"
+         [RoutingPolicyRule]\nFrom=10.1.0.30\nTable=254\nPriority=15002\nSuppressPrefixLength=1\n"
     );
 }
 

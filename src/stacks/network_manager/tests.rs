@@ -269,7 +269,7 @@ fn the_bands_of_main_routes_first_have_their_suppressor() {
     eni.rules = guest::bands("10.1.0.30", 10002).into();
     let rendering = render(&[], vec![eni]);
     let rules = "routing-rule1=priority 10002 from 10.1.0.30/32 table 10002 suppress_prefixlength 0\n\
-                 routing-rule2=priority 15002 from 10.1.0.30/32 table 254 suppress_prefixlength 0\n\
+                 routing-rule2=priority 15002 from 10.1.0.30/32 table 254 suppress_prefixlength 1\n\
                  routing-rule3=priority 20002 from 10.1.0.30/32 table 10002\n";
     assert!(
         body(&rendering, "eni-2").contains(rules),

@@ -281,7 +281,7 @@ fn the_bands_of_main_routes_first_are_ip_s_own_words() {
     assert_eq!(
         body(&render(&[], vec![eni]), "rule-eth2"),
         "from 10.1.0.30 lookup 10002 suppress_prefixlength 0 priority 10002\n\
-         from 10.1.0.30 lookup main suppress_prefixlength 0 priority 15002\n\
+         from 10.1.0.30 lookup main suppress_prefixlength 1 priority 15002\n\
          from 10.1.0.30 lookup 10002 priority 20002\n"
     );
 }

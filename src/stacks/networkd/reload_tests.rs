@@ -126,7 +126,7 @@ fn a_program_fails_with_its_own_words_and_ends_by_its_deadline() {
         .to_string();
     assert_eq!(
         why,
-        "sh -c echo out; echo no >&2; exit 3: exit status: 3: out\nno"
+        "sh -c echo out; echo no >&2; exit 3: ended with exit code 3: out\nno"
     );
     let why = command::run("sleep", &["1000"], Duration::from_millis(50))
         .unwrap_err()

@@ -281,7 +281,7 @@ fn the_bands_of_main_routes_first_are_rules_like_others() {
     let text = body(&rendering, "10-eniroute-eth2.network");
     assert!(text.ends_with(
         "[RoutingPolicyRule]\nFrom=10.1.0.30\nTable=10002\nPriority=10002\nSuppressPrefixLength=0\n\
-         [RoutingPolicyRule]\nFrom=10.1.0.30\nTable=254\nPriority=15002\nSuppressPrefixLength=0\n\
+         [RoutingPolicyRule]\nFrom=10.1.0.30\nTable=254\nPriority=15002\nSuppressPrefixLength=1\n\
          [RoutingPolicyRule]\nFrom=10.1.0.30\nTable=10002\nPriority=20002\n"
     ));
 }

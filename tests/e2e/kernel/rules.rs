@@ -57,17 +57,18 @@ fn ip_shows_our_rules_as_networkd_makes_them() {
 }
 
 #[test]
-fn of_a_rule_that_stands_twice_one_goes_whatever_its_protocol() {
+fn of_a_rule_that_stands_twice_ours_goes_first_and_then_the_other() {
     on_host(|host| {
+        let ours = || Object::Rule(rule(Some("10.0.0.10/32")));
         ip("rule add from 10.0.0.10 lookup 10001 priority 10001 protocol boot");
-        assert!(
-            host.add(Object::Rule(rule(Some("10.0.0.10/32")))),
-            "another protocol makes another rule"
-        );
+        assert!(host.add(ours()), "another protocol makes another rule");
         assert_eq!(host.rules(10001).len(), 2);
-        assert!(host.remove(Object::Rule(rule(Some("10.0.0.10/32")))));
-        assert_eq!(host.rules(10001), [rule(Some("10.0.0.10/32"))]);
-        assert!(host.remove(Object::Rule(rule(Some("10.0.0.10/32")))));
+        assert!(host.remove(ours()));
+        assert_eq!(
+            ip("rule show priority 10001").trim_end(),
+            "10001:\tfrom 10.0.0.10 lookup 10001 proto boot"
+        );
+        assert!(host.remove(ours()));
         assert_eq!(host.rules(10001), []);
     });
 }
@@ -76,7 +77,8 @@ fn of_a_rule_that_stands_twice_one_goes_whatever_its_protocol() {
 fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
     on_host(|host| {
         let ours = rule(Some("10.0.0.10/32"));
-        ip("rule add from 10.0.0.10 iif eth2 lookup 10001 priority 10001");
+        let words = "from 10.0.0.10 iif eth2 lookup 10001 priority 10001";
+        ip(&format!("rule add {words} protocol static"));
         assert!(!host.remove(Object::Rule(ours.clone())));
         assert!(host.add(Object::Rule(ours.clone())));
         let refused = host
@@ -84,9 +86,9 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
             .apply(&Change::Remove(Object::Rule(ours.clone())), &host.links)
             .unwrap_err();
         assert!(
-            refused.to_string().contains(
-                "could delete `from 10.0.0.10 iif eth2 lookup 10001 priority 10001` instead"
-            ),
+            refused
+                .to_string()
+                .contains(&format!("could delete `{words}` instead")),
             "{refused}"
         );
         let theirs = Rule {
@@ -95,6 +97,29 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
         };
         assert_eq!(host.rules(10001), [theirs, ours]);
     });
+}
+
+#[test]
+fn a_rule_with_more_selectors_of_another_protocol_does_not_keep_ours() {
+    for protocol in ["boot", "99"] {
+        for more in [
+            "iif eth2",
+            "fwmark 0x1/0xff",
+            "ipproto tcp",
+            "to 10.9.0.0/16",
+        ] {
+            on_host(move |host| {
+                let ours = rule(Some("10.0.0.10/32"));
+                ip(&format!(
+                    "rule add from 10.0.0.10 {more} lookup 10001 priority 10001 protocol {protocol}"
+                ));
+                let theirs = ip("rule show priority 10001");
+                assert!(host.add(Object::Rule(ours.clone())));
+                assert!(host.remove(Object::Rule(ours)), "{more}, {protocol}");
+                assert_eq!(ip("rule show priority 10001"), theirs);
+            });
+        }
+    }
 }
 
 /// What `ip` takes for one rule, and what it shows of it, must be the same when it is told in our words.
@@ -172,7 +197,7 @@ fn a_mark_is_a_selector_that_is_known_with_its_mask() {
 #[test]
 fn a_rule_of_another_mark_is_never_deleted_for_ours() {
     on_host(|host| {
-        ip("rule add from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001");
+        ip("rule add from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001 protocol static");
         let unmarked = rule(Some("10.0.0.10/32"));
         let ours = Rule {
             mark: Some(Mark {

@@ -219,7 +219,7 @@ fn netplan_same_thing_twice_with_rules_that_netplan_cannot_say() {
     let lab = assert_same_thing_twice(&files, &["eth0"], |_| false);
     assert!(
         lab.rules()
-            .contains("15001:\tfrom 10.0.0.20 lookup main suppress_prefixlength 0"),
+            .contains("15001:\tfrom 10.0.0.20 lookup main suppress_prefixlength 1"),
         "{}",
         lab.rules()
     );

@@ -50,7 +50,7 @@ fn assert_bands_twice(files: Files, configured: &[&str]) {
     for rule in [
         "10000:\tfrom 10.0.0.11 lookup 10000",
         "10001:\tfrom 10.0.0.20 lookup 10001 suppress_prefixlength 0",
-        "15001:\tfrom 10.0.0.21 lookup main suppress_prefixlength 0",
+        "15001:\tfrom 10.0.0.21 lookup main suppress_prefixlength 1",
         "20001:\tfrom 10.0.0.20 lookup 10001",
         "20002:\tfrom 10.1.0.31 lookup 10002",
     ] {

@@ -1,0 +1,45 @@
+//! Which keys an ENI has, by its listing or without one.
+
+use super::{ASSOCIATIONS, MACS, Reader, Source, lines};
+use crate::error::Result;
+use crate::net::Mac;
+
+/// All that is read of an ENI.
+const KEYS: [&str; 11] = [
+    "interface-id",
+    "device-number",
+    "network-card",
+    "network-card-index",
+    "local-ipv4s",
+    "ipv6s",
+    "ipv4-prefix",
+    "ipv6-prefix",
+    "subnet-ipv4-cidr-block",
+    "subnet-ipv6-cidr-blocks",
+    ASSOCIATIONS,
+];
+
+impl<S: Source> Reader<'_, S> {
+    /// Which keys the ENI has: its listing says so. An emulator that lists the keys of no ENI, the `primary` one neither, is
+    /// asked for each by its name; EC2 lists the primary's long before it has published all of another one.
+    pub(super) fn learn_keys(&mut self, primary: Mac) -> Result<()> {
+        if let Some(listing) = self.get("")? {
+            self.keys = lines(&listing)
+                .map(|key| key.trim_end_matches('/').to_owned())
+                .collect();
+            return Ok(());
+        }
+        let lists_others =
+            self.mac != primary && self.source.get(&format!("{MACS}{primary}/"))?.is_some();
+        if lists_others || self.get("interface-id")?.is_none() {
+            return Err(self.late(""));
+        }
+        for key in KEYS {
+            let slash = if key == ASSOCIATIONS { "/" } else { "" };
+            if self.get(&format!("{key}{slash}"))?.is_some() {
+                self.keys.insert(key.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
