@@ -202,6 +202,16 @@ impl Object {
         }
     }
 
+    /// The one IP address that it serves; `None`: more than one, or none.
+    pub fn subject(&self) -> Option<IpAddr> {
+        let one = |net: IpNet| (net.prefix_len() == net.max_prefix_len()).then(|| net.addr());
+        match self {
+            Self::Address(address) => Some(address.net.addr()),
+            Self::Rule(rule) => rule.from.and_then(one),
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) => None,
+        }
+    }
+
     /// The route that it is.
     pub fn route(&self) -> Option<&Route> {
         match self {

@@ -6,7 +6,7 @@ use super::assess::Assessment;
 use crate::eni::Eni;
 use crate::net::{Dev, Mac};
 use crate::plan::link_of;
-use crate::report::{AddressReport, EniReport, Finding, State};
+use crate::report::{AddressReport, AddressState, EniReport, Finding, State};
 
 /// Every ENI, the primary one first; those that EC2 tells late stand last. Their states are the summary of `findings`.
 pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
@@ -16,7 +16,6 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
         observed,
         ..
     } = assessment;
-    let state = |mac: Mac| State::of(findings, mac);
     let planned = desired.enis.iter().map(|planned| {
         // As EC2 has it, also where the link cannot have all of it.
         let listed = metadata
@@ -24,16 +23,15 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
             .iter()
             .find(|eni| eni.mac == planned.eni.mac)
             .unwrap_or(&planned.eni);
-        report(listed, Some(&planned.dev), state(listed.mac))
+        report(listed, Some(&planned.dev), findings)
     });
     let skipped = desired.skipped.iter();
-    let skipped =
-        skipped.map(|skipped| report(&skipped.eni, skipped.dev.as_ref(), state(skipped.eni.mac)));
+    let skipped = skipped.map(|skipped| report(&skipped.eni, skipped.dev.as_ref(), findings));
     let mut reports: Vec<EniReport> = planned.chain(skipped).collect();
     reports.sort_by_key(|report| (!report.primary, report.table));
     let refused = metadata.refused.iter().map(|eni| {
         let link = link_of(eni, &observed.links);
-        report(eni, link.map(|link| &link.name), state(eni.mac))
+        report(eni, link.map(|link| &link.name), findings)
     });
     reports.extend(refused);
     let late = metadata.incomplete.iter().map(|late| late.mac);
@@ -44,11 +42,11 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
             .chain(&metadata.refused)
             .any(|eni| eni.mac == *mac)
     });
-    reports.extend(late.map(|mac| incomplete(assessment, mac, state(mac))));
+    reports.extend(late.map(|mac| incomplete(assessment, mac, State::of(findings, mac))));
     reports
 }
 
-fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {
+fn report(eni: &Eni, dev: Option<&Dev>, findings: &[Finding]) -> EniReport {
     let public = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => eni.public.get(&ip).cloned().unwrap_or_default(),
         IpAddr::V6(_) => Vec::new(),
@@ -67,12 +65,14 @@ fn report(eni: &Eni, dev: Option<&Dev>, state: State) -> EniReport {
             .map(|address| AddressReport {
                 address,
                 public: public(address),
+                state: AddressState::of(findings, eni.mac, address),
             })
             .collect(),
         prefixes: prefixes
             .chain(eni.ipv6_prefixes.iter().map(ToString::to_string))
             .collect(),
-        state,
+        whole: AddressState::of_whole(findings, eni.mac),
+        state: State::of(findings, eni.mac),
     }
 }
 
@@ -92,6 +92,7 @@ fn incomplete(assessment: &Assessment, mac: Mac, state: State) -> EniReport {
         table: None,
         addresses: Vec::new(),
         prefixes: Vec::new(),
+        whole: AddressState::default(),
         state,
     }
 }

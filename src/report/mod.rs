@@ -2,6 +2,7 @@
 
 mod check;
 mod finding;
+mod state;
 mod text;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,10 +13,10 @@ pub use crate::code::{Code, Severity};
 use crate::error::{Error, Result};
 use crate::logger::escape;
 use crate::net::Mac;
-use crate::numbering::Owner;
 use crate::object::Change;
 pub use check::{EniVerdict, Form, Verdict};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
+pub use state::{AddressState, State};
 
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -90,6 +91,9 @@ pub struct EniReport {
     pub addresses: Vec<AddressReport>,
     /// Delegated prefixes.
     pub prefixes: Vec<String>,
+    /// What is wrong with all of it, and so with each of its addresses.
+    #[serde(skip)]
+    pub whole: AddressState,
     #[serde(flatten)]
     pub state: State,
 }
@@ -98,65 +102,9 @@ pub struct EniReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct AddressReport {
     pub address: IpAddr,
-    /// Public (Elastic) addresses that EC2 maps to it.
+    /// Public addresses that EC2 maps to it.
     pub public: Vec<Ipv4Addr>,
-}
-
-/// In JSON: `"state": "ok"`, or `"state": "missing", "count": 3`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", content = "count", rename_all = "lowercase")]
-pub enum State {
-    Ok,
-    /// So many addresses, routes and rules are not in the kernel.
-    Missing(usize),
-    /// All is there, and yet the kernel would send traffic from so many addresses out by another interface.
-    Misrouted(usize),
-    /// Excluded by the configuration, or a port of a bridge or bond.
-    Unmanaged,
-    /// No interface carries its MAC.
-    #[serde(rename = "no link")]
-    NoLink,
-    /// The metadata service does not tell all of it yet, or what cannot be true.
-    Incomplete,
-}
-
-impl State {
-    /// The summary of one ENI's findings.
-    pub fn of(findings: &[Finding], mac: Mac) -> Self {
-        let codes = || {
-            findings
-                .iter()
-                .filter(|finding| finding.owner == Owner::Eni(mac))
-                .map(|finding| finding.code)
-        };
-        let has = |code| codes().any(|found| found == code);
-        let is_missing =
-            |code: &Code| matches!(code, Code::A1 | Code::R2 | Code::R4 | Code::R9 | Code::L3);
-        match (
-            codes().filter(is_missing).count(),
-            codes().filter(|code| *code == Code::R1).count(),
-        ) {
-            _ if has(Code::M2) => Self::Incomplete,
-            _ if has(Code::L1) => Self::NoLink,
-            _ if has(Code::O1) || has(Code::O5) => Self::Unmanaged,
-            (0, 0) => Self::Ok,
-            (0, strays) => Self::Misrouted(strays),
-            (missing, _) => Self::Missing(missing),
-        }
-    }
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Ok => f.write_str("ok"),
-            Self::Missing(n) => write!(f, "missing {n}"),
-            Self::Misrouted(n) => write!(f, "misrouted {n}"),
-            Self::Unmanaged => f.write_str("unmanaged"),
-            Self::NoLink => f.write_str("no link"),
-            Self::Incomplete => f.write_str("incomplete"),
-        }
-    }
+    pub state: AddressState,
 }
 
 impl Report {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::{Address, Family, Rule};
+use crate::numbering::Owner;
 use crate::object::Object;
 
 fn eni(number: u8, state: State) -> EniReport {
@@ -16,8 +17,10 @@ fn eni(number: u8, state: State) -> EniReport {
         addresses: vec![AddressReport {
             address: format!("10.0.0.{number}").parse().unwrap(),
             public: Vec::new(),
+            state: AddressState::default(),
         }],
         prefixes: Vec::new(),
+        whole: AddressState::default(),
         state,
     }
 }
@@ -210,6 +213,57 @@ eth1       eni-00000000000000001  2/1     10001  10.0.0.1      203.0.113.9  misr
 }
 
 #[test]
+fn an_address_has_its_own_state_the_worst_of_what_was_found_of_it_or_of_its_whole_eni() {
+    let (mac, other) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+    let ip = |n: u8| std::net::IpAddr::from([10, 0, 0, n]);
+    let of = |code, n| Finding::told(code, Owner::Eni(mac), String::new()).of_address(ip(n));
+    let mut findings = vec![
+        of(Code::R1, 1),
+        of(Code::A1, 1),
+        of(Code::A6, 2),
+        of(Code::A4, 3),
+    ];
+    findings.push(Finding::told(
+        Code::L3,
+        Owner::Eni(other),
+        "another ENI's".into(),
+    ));
+    let states = |findings: &[Finding]| {
+        [1, 2, 3, 4].map(|n| AddressState::of(findings, mac, ip(n)).to_string())
+    };
+    assert_eq!(states(&findings), ["A1", "ok", "A4", "ok"]);
+    assert!(AddressState::of_whole(&findings, mac).is_ok());
+    findings.push(Finding::told(Code::L3, Owner::Eni(mac), String::new()));
+    assert_eq!(states(&findings), ["A1", "L3", "L3", "L3"]);
+}
+
+#[test]
+fn a_row_of_the_table_shows_the_state_of_its_address_where_the_whole_eni_has_another() {
+    let mut eni = eni(1, State::Missing(2));
+    let broken = Finding::told(Code::A1, Owner::Eni(eni.mac), String::new());
+    let broken = [broken.of_address([10, 0, 0, 3].into())];
+    let address = |n: u8| AddressReport {
+        address: [10, 0, 0, n].into(),
+        public: Vec::new(),
+        state: AddressState::of(&broken, Mac([2, 0, 0, 0, 0, 1]), [10, 0, 0, n].into()),
+    };
+    eni.addresses = [1, 2, 3].map(address).to_vec();
+    let report = Report {
+        enis: vec![eni],
+        ..report("status")
+    };
+    let states: Vec<Vec<String>> = report
+        .text()
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().map(str::to_owned).collect())
+        .collect();
+    assert_eq!(states[0][5..], ["-", "missing", "2"]);
+    assert_eq!(states[1], ["10.0.0.2", "-"]);
+    assert_eq!(states[2], ["10.0.0.3", "-", "A1"]);
+}
+
+#[test]
 fn json_has_the_documented_names() {
     let report = Report {
         kernel: changes(),
@@ -224,7 +278,10 @@ fn json_has_the_documented_names() {
         (&json["enis"][1]["state"], &json["enis"][1]["count"]),
         (&"missing".into(), &3.into())
     );
-    assert_eq!(json["enis"][1]["addresses"][0]["address"], "10.0.0.1");
+    assert_eq!(
+        json["enis"][1]["addresses"][0],
+        serde_json::json!({"address": "10.0.0.1", "public": [], "state": "ok"})
+    );
     assert_eq!(json["errors"], serde_json::json!([]));
 }
 

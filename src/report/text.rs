@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use super::{EniReport, Report, State, Voice};
+use super::{AddressReport, EniReport, Report, State, Voice};
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
@@ -155,12 +155,8 @@ impl EniReport {
             .as_deref()
             .map_or_else(|| self.mac.to_string(), escape::line);
         let table = self.table.map_or("-".to_owned(), |table| table.to_string());
-        let mut cells = self.cells();
-        let (address, public) = if cells.is_empty() {
-            Default::default()
-        } else {
-            cells.remove(0)
-        };
+        let mut cells = self.cells().into_iter();
+        let [address, public, _] = cells.next().unwrap_or_default();
         let first = [
             or_dash(&self.interface),
             eni,
@@ -171,33 +167,32 @@ impl EniReport {
             self.state.to_string(),
         ];
         let blank = String::new;
-        let more =
-            |(address, public)| [blank(), blank(), blank(), blank(), address, public, blank()];
-        std::iter::once(first)
-            .chain(cells.into_iter().map(more))
-            .collect()
+        let more = |[address, public, state]: [String; 3]| {
+            [blank(), blank(), blank(), blank(), address, public, state]
+        };
+        std::iter::once(first).chain(cells.map(more)).collect()
     }
 
-    fn cells(&self) -> Vec<(String, String)> {
-        let public = |list: &[Ipv4Addr]| match list {
-            [] => "-".to_owned(),
-            list => list
-                .iter()
-                .map(Ipv4Addr::to_string)
-                .collect::<Vec<_>>()
-                .join(","),
+    /// Of each address, then of each prefix, what is its own.
+    fn cells(&self) -> Vec<[String; 3]> {
+        let of_address = |one: &AddressReport| {
+            let state = Some(one.state).filter(|state| *state != self.whole);
+            let state = state.map_or_else(String::new, |state| state.to_string());
+            [one.address.to_string(), listed(&one.public), state]
         };
-        let addresses = self
-            .addresses
-            .iter()
-            .map(|one| (one.address.to_string(), public(&one.public)));
+        let of_prefix = |prefix: &String| [prefix.clone(), "-".to_owned(), String::new()];
+        let addresses = self.addresses.iter().map(of_address);
         addresses
-            .chain(
-                self.prefixes
-                    .iter()
-                    .map(|prefix| (prefix.clone(), "-".to_owned())),
-            )
+            .chain(self.prefixes.iter().map(of_prefix))
             .collect()
+    }
+}
+
+fn listed(public: &[Ipv4Addr]) -> String {
+    let public: Vec<String> = public.iter().map(Ipv4Addr::to_string).collect();
+    match &public[..] {
+        [] => "-".to_owned(),
+        list => list.join(","),
     }
 }
 

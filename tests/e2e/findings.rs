@@ -45,6 +45,12 @@ fn each_object_that_is_missing_is_found_with_the_command_that_brings_it_back() {
     );
     assert_eq!(codes(&report, second), ["A1", "R4", "R2"]);
     assert_eq!(codes(&report, &report["enis"][0]), [] as [&str; 0]);
+    // The route that is missing concerns both, the address that is missing is the worse.
+    let states = [
+        &second["addresses"][0]["state"],
+        &second["addresses"][1]["state"],
+    ];
+    assert_eq!(states, ["R2", "A1"]);
     for finding in report["findings"].as_array().unwrap() {
         let (remedy, _) = finding["remedy"]
             .as_str()
@@ -89,7 +95,13 @@ fn an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule() 
         report["notes"].as_array().unwrap().contains(whats[1]),
         "{report}"
     );
-    assert!(instance.must("status").contains("misrouted 1"));
+    let table = instance.must("status");
+    assert!(table.contains("misrouted 1"));
+    let row = table
+        .lines()
+        .find(|line| line.contains("10.0.0.21"))
+        .unwrap();
+    assert!(row.ends_with("R1"), "{table}");
 }
 
 #[test]

@@ -27,12 +27,16 @@ pub(super) fn lacking(assessment: &Assessment) -> Vec<Finding> {
 fn absent(planned: &Planned, object: &Object) -> Finding {
     let (code, what) = object.absence(&planned.dev);
     let command = Change::Add(object.clone());
-    Finding::new(
+    let finding = Finding::new(
         code,
         Owner::Eni(planned.eni.mac),
         what,
         format!("{APPLY} (it does `{command}`)"),
-    )
+    );
+    match object.subject() {
+        Some(ip) => finding.of_address(ip),
+        None => finding,
+    }
 }
 
 /// What a DHCP client has to bring.
@@ -51,6 +55,7 @@ fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
                 what,
                 who_brings_it(assessment, &planned.dev),
             )
+            .of_address(ip)
         }
     });
     each.collect()
@@ -62,12 +67,13 @@ pub(super) fn missing_lease(assessment: &Assessment, planned: &Planned) -> Optio
         "{} lacks its own address {ip}, which its DHCP client brings",
         planned.dev
     );
-    Some(Finding::new(
+    let finding = Finding::new(
         Code::A1,
         Owner::Eni(planned.eni.mac),
         what,
         "nothing is added to it until then",
-    ))
+    );
+    Some(finding.of_address(ip.into()))
 }
 
 /// All the IPv6 addresses that a client has to bring, as one note.

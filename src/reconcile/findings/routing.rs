@@ -116,7 +116,7 @@ fn stray(shadow: &Shadow, to: IpAddr, ways: &[Dev], decider: Option<&Rule>) -> F
             "`ip rule` and `ip route show table main` show what decides before eniroute's tables"
         }
     };
-    Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy)
+    Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy).of_address(from)
 }
 
 /// Traffic that no program has bound to an address leaves by another ENI than the primary, which has an address of that

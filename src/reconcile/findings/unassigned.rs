@@ -34,5 +34,5 @@ fn finding(stray: &Stray) -> Finding {
         ),
         None => format!("no file of a network stack names it: {away}; or assign it in EC2"),
     };
-    Finding::new(Code::A2, Owner::Eni(stray.mac), what, remedy)
+    Finding::new(Code::A2, Owner::Eni(stray.mac), what, remedy).of_address(ip)
 }
