@@ -4,6 +4,7 @@
 
 mod change;
 mod index;
+mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
@@ -199,16 +200,6 @@ impl Object {
         match self {
             Self::Address(address) => Some(address),
             Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
-        }
-    }
-
-    /// The one IP address that it serves; `None`: more than one, or none.
-    pub fn subject(&self) -> Option<IpAddr> {
-        let one = |net: IpNet| (net.prefix_len() == net.max_prefix_len()).then(|| net.addr());
-        match self {
-            Self::Address(address) => Some(address.net.addr()),
-            Self::Rule(rule) => rule.from.and_then(one),
-            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) => None,
         }
     }
 
