@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::code::Code;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Dev, Family, Link, MAIN, Route, Rule, link};
+use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route, Rule, link};
 pub use change::Change;
 pub use index::Index;
 
@@ -258,7 +258,7 @@ impl Kind {
     }
 }
 
-/// What the kernel holds, in its own order.
+/// What is found: what the kernel holds, in its own order, and what the owners of its interfaces say of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     pub links: Vec<Link>,
@@ -276,6 +276,8 @@ pub struct Observed {
     pub protocols: BTreeMap<Rule, u8>,
     /// Those that eniroute may change or has changed, and what new links get, as far as they are there.
     pub sysctls: BTreeMap<Key, String>,
+    /// By whose word an interface is a port, left alone, or up only when its owner likes.
+    pub declared: BTreeMap<Dev, Declared>,
 }
 
 impl Observed {

@@ -100,6 +100,8 @@ pub enum Code {
     O4,
     /// The ENI is left alone by the configuration, or by its owner.
     O5,
+    /// The ENI's link is brought up by its owner alone.
+    O6,
     /// The metadata service cannot be reached, or refuses.
     M1,
     /// The metadata of an ENI is not all there yet, or cannot be true.
@@ -175,7 +177,7 @@ pub struct Entry {
 }
 
 /// What each code means, in the order of [`Code`].
-const ENTRIES: [&Entry; 56] = [
+const ENTRIES: [&Entry; 57] = [
     &addresses::A1,
     &addresses::A2,
     &addresses::A3,
@@ -217,6 +219,7 @@ const ENTRIES: [&Entry; 56] = [
     &owners::O3,
     &owners::O4,
     &owners::O5,
+    &owners::O6,
     &metadata::M1,
     &metadata::M2,
     &metadata::M3,

@@ -75,11 +75,24 @@ pub const O5: Entry = Entry {
     severity: Severity::Hint,
     title: "The ENI is left alone by the configuration, or by its owner",
     symptom: "eniroute does nothing for one ENI; its state is `unmanaged`.",
-    consequence: "eniroute configures nothing on this ENI, and takes nothing away.",
-    cause: "`exclude` in the configuration names it, or it is a port of a bridge or bond, whose \
-        addresses are not the port's.",
+    consequence: "eniroute configures nothing on this ENI, and takes away what it made there before.",
+    cause: "`exclude` in the configuration names it, it is a port of a bridge, bond or VRF, whose \
+        addresses are not the port's, or its owner wants it left alone in the words of its own stack.",
     by_hand: "`cat /etc/eniroute.toml`: exclude\n\
         `ip -details link show dev eth1`: a `master`",
-    remedy: "Nothing, if it is meant so. Else take it out of `exclude`, or out of the bridge, and run \
-        `eniroute apply`.",
+    remedy: "Nothing, if it is meant so. Else take it out of `exclude`, out of the bridge, or take back \
+        the line that is named, and run `eniroute apply`.",
+};
+
+/// See [`Code::O6`].
+pub const O6: Entry = Entry {
+    code: Code::O6,
+    severity: Severity::Hint,
+    title: "The ENI's link is brought up by its owner alone",
+    symptom: "eniroute does not bring the link up, and neither do its files.",
+    consequence: "While the link is down, none of the ENI's addresses answers.",
+    cause: "Its owner says so in the words of its own stack: `ActivationPolicy=manual`, `activation-mode: manual`, \
+        `ONBOOT=no`, `autoconnect=false`, or a stanza without `auto`.",
+    by_hand: "`ip link show dev eth1`: UP or not",
+    remedy: "Nothing, if it is meant so. Else bring the link up, or take back the line that is named.",
 };

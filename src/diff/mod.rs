@@ -31,7 +31,7 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
         .host
         .iter()
         .cloned()
-        .chain(in_scope.flat_map(|planned| planned.objects()));
+        .chain(in_scope.flat_map(|planned| due(planned, observed)));
     let added = objects.filter_map(|object| present.addition(object, scope));
     added
         .chain(
@@ -46,8 +46,7 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
 pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<Object>> {
     let present = Present::new(observed);
     let lacking = |planned: &Planned| {
-        planned
-            .objects()
+        due(planned, observed)
             .filter(|object| present.lacks(object))
             .collect()
     };
@@ -56,6 +55,15 @@ pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<O
         .iter()
         .map(|planned| (planned.eni.number(), lacking(planned)))
         .collect()
+}
+
+/// What can be made of an ENI's part now: on a link that only its owner brings up, the rules until then.
+fn due<'a>(planned: &'a Planned, observed: &Observed) -> impl Iterator<Item = Object> + 'a {
+    let waits = planned.waits_for_owner(observed);
+    let needs_link = |object: &Object| object.is_lasting() && !matches!(object, Object::Rule(_));
+    planned
+        .objects()
+        .filter(move |object| !waits || !needs_link(object))
 }
 
 /// Those of `changes` that are so in the kernel: made, or needless.

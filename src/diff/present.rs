@@ -43,8 +43,13 @@ impl<'a> Present<'a> {
         }
     }
 
-    /// The link has an address or a route that stays, so somebody else uses it too. Link-local ones come with the link.
+    /// The link has an address or a route that stays, or is a port, so somebody else uses it too. Link-local ones come
+    /// with the link.
     pub(super) fn is_shared(&self, dev: &Dev, unwanted: &[Object]) -> bool {
+        let is_port = |link: &Link| link.name == *dev && link.master.is_some();
+        if self.observed.links.iter().any(is_port) {
+            return true;
+        }
         let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
         let Observed {
             addresses, routes, ..

@@ -2,6 +2,7 @@
 //! notation. Nothing here touches the kernel, and nothing here knows what an ENI is.
 
 mod address;
+mod declared;
 pub mod fib;
 pub mod link;
 mod mac;
@@ -14,6 +15,7 @@ pub mod sysctl;
 use std::sync::Arc;
 
 pub use address::{Address, Family};
+pub use declared::{Declared, Word};
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
 pub use name::{is_plain, quoted};

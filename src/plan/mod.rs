@@ -3,6 +3,7 @@
 mod beside;
 mod cni;
 mod main_table;
+mod rename;
 mod routes;
 mod rules;
 mod tables;
@@ -15,7 +16,7 @@ pub use beside::holders;
 use crate::config::Config;
 use crate::eni::Eni;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Dev, Link, Route, Rule, link_of_mac};
+use crate::net::{Address, Declared, Dev, Link, Route, Rule, Word, link_of_mac};
 use crate::object::{Object, Observed};
 use crate::select::Selector;
 use beside::Beside;
@@ -58,15 +59,19 @@ pub struct Planned {
     /// Routes in main that the interface's owner, a DHCP client, keeps itself at present.
     pub left_to_owner: Vec<Route>,
     pub rules: Vec<Rule>,
+    /// Its owner alone brings the link up: neither we nor our files do.
+    pub manual: Option<Declared>,
 }
 
 impl Planned {
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
         // Before it is up: a default route of this ENI in main would carry what the primary one sends.
-        let accept_ra = Sysctl::new(Key::accept_ra(&self.dev), "0");
-        let link = [Object::Sysctl(accept_ra), Object::LinkUp(self.dev.clone())];
-        let link = link.into_iter().filter(|_| !self.eni.primary);
+        let accept_ra = Object::Sysctl(Sysctl::new(Key::accept_ra(&self.dev), "0"));
+        let up = Object::LinkUp(self.dev.clone());
+        let up = Some(up).filter(|_| self.manual.is_none());
+        let link = Some(accept_ra).into_iter().chain(up);
+        let link = link.filter(|_| !self.eni.primary);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
         link.chain(addresses)
@@ -87,6 +92,12 @@ impl Planned {
             left_to_owner: Vec::new(),
             ..self.clone()
         }
+    }
+
+    /// The link is down, and stays so until its owner brings it up: its addresses and routes come after that.
+    pub fn waits_for_owner(&self, observed: &Observed) -> bool {
+        let is_down = |link: &Link| link.name == self.dev && !link.up;
+        self.manual.is_some() && observed.links.iter().any(is_down)
     }
 
     /// What EC2 assigned to the ENI, and is neither up nor for us to bring: a DHCP client has to.
@@ -127,27 +138,30 @@ pub enum Why {
     NoLink,
     /// The configuration says so.
     Excluded,
-    /// Its interface is a port of a bridge or bond, which then owns the addresses.
-    Enslaved,
+    /// Its interface is a port of this bridge, bond, team or VRF, which then owns the addresses.
+    Enslaved(Dev),
+    /// The interface's owner says so.
+    Declared(Declared),
     /// A Kubernetes CNI runs it; how we know.
     Cni(String),
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoLink => "no interface carries its MAC",
-            Self::Excluded => "excluded by the configuration",
-            Self::Enslaved => "its interface is a port of a bridge or bond",
-            Self::Cni(evidence) => evidence,
-        })
+        match self {
+            Self::NoLink => f.write_str("no interface carries its MAC"),
+            Self::Excluded => f.write_str("the configuration says so"),
+            Self::Enslaved(holder) => write!(f, "its interface is a port of {holder}"),
+            Self::Declared(declared) => declared.fmt(f),
+            Self::Cni(evidence) => f.write_str(evidence),
+        }
     }
 }
 
 /// The plan for `enis`, given what the kernel holds.
 ///
-/// Of `observed` matter: which link carries which MAC (and whether IPv6 is on there), the routes of others in main, a
-/// DHCP client's subnets and defaults first of all, and a Kubernetes CNI's rules.
+/// Of `observed` matter: which link carries which MAC (and whether IPv6 is on there), what the link's owner says of it,
+/// the routes of others in main, a DHCP client's subnets and defaults first of all, and a Kubernetes CNI's rules.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude: Vec<Selector> = config
@@ -158,22 +172,22 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut present = Vec::new();
     for (eni, cni) in enis.iter().zip(cni::evidence(enis, &observed.rules)) {
         let link = link_of(eni, &observed.links);
-        let dev = link.map(|link| link.name.clone());
-        let why = match (link, cni) {
-            _ if exclude.iter().any(|selector| selector.matches(eni, link)) => Why::Excluded,
-            (None, _) => Why::NoLink,
-            (Some(link), _) if link.master.is_some() => Why::Enslaved,
-            (Some(_), Some(evidence)) => Why::Cni(evidence),
-            (Some(link), None) => {
-                present.push((usable(eni, link), &link.name));
-                continue;
-            }
+        let is_excluded = exclude.iter().any(|selector| selector.matches(eni, link));
+        let why = match link {
+            _ if is_excluded => Some(Why::Excluded),
+            None => Some(Why::NoLink),
+            Some(link) => port(link, &observed.links)
+                .or_else(|| declared(link, observed))
+                .or(cni.map(Why::Cni)),
         };
-        desired.skipped.push(Skipped {
-            eni: eni.clone(),
-            dev,
-            why,
-        });
+        match (link, why) {
+            (Some(link), None) => present.push((usable(eni, link), &link.name)),
+            (link, why) => desired.skipped.push(Skipped {
+                eni: eni.clone(),
+                dev: link.map(|link| link.name.clone()),
+                why: why.unwrap_or(Why::NoLink),
+            }),
+        }
     }
     let host = Host {
         present: &present,
@@ -186,6 +200,22 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
         .map(|(eni, dev)| host.planned(eni, dev))
         .collect();
     desired
+}
+
+/// It is a port, as the kernel has it now.
+fn port(link: &Link, links: &[Link]) -> Option<Why> {
+    let index = link.master?;
+    let holder = links.iter().find(|upper| upper.index == index);
+    let unknown = || format!("link {index}").into();
+    Some(Why::Enslaved(
+        holder.map_or_else(unknown, |holder| holder.name.clone()),
+    ))
+}
+
+/// Its owner wants it to be a port, or left alone.
+fn declared(link: &Link, observed: &Observed) -> Option<Why> {
+    let declared = observed.declared.get(&link.name)?;
+    (declared.word != Word::Manual).then(|| Why::Declared(declared.clone()))
 }
 
 /// What of `eni` can be had on its link: where IPv6 is switched off, nothing of it, neither now nor in a file, which

@@ -7,7 +7,7 @@ use super::beside::{self, Beside};
 use super::routes::{default, family, has, metric, route, router, source};
 use crate::config::Config;
 use crate::eni::{Eni, IPV6_ROUTER};
-use crate::net::{Address, Dev, Family, Route, RouteKind};
+use crate::net::{Address, Declared, Dev, Family, Route, RouteKind};
 use crate::object::Observed;
 
 /// What each ENI's plan needs to know of the others.
@@ -52,7 +52,14 @@ impl Host<'_> {
             routes,
             left_to_owner,
             rules,
+            manual: self.manual(eni, dev),
         }
+    }
+
+    /// By whose word the link is not ours to bring up. The primary's never is.
+    fn manual(&self, eni: &Eni, dev: &Dev) -> Option<Declared> {
+        let declared = self.observed.declared.get(dev);
+        declared.filter(|_| !eni.primary).cloned()
     }
 
     /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and

@@ -449,7 +449,11 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
             .collect();
         assert_eq!(
             why,
-            [(1, Why::Excluded), (2, Why::NoLink), (3, Why::Enslaved)],
+            [
+                (1, Why::Excluded),
+                (2, Why::NoLink),
+                (3, Why::Enslaved("link 99".into()))
+            ],
             "exclude = [{name:?}]"
         );
         assert_eq!(

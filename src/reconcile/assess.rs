@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use log::info;
 
+use super::alone::{keeps_files, keeps_kernel, plan_for_owners};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
@@ -20,7 +21,7 @@ use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
 use crate::net::{Link, Mac, Route};
 use crate::object::Observed;
-use crate::plan::{Desired, Why, link_of, plan};
+use crate::plan::{Desired, link_of, plan};
 use crate::select::Selector;
 
 /// What is known before anything is changed.
@@ -68,7 +69,7 @@ impl Assessment {
         demand_same_primary(&ledger, &metadata, &observed.links)?;
         let count = observed.routes.len();
         observed.routes.extend(expected.iter().cloned());
-        let desired = plan(&metadata.enis, &observed, &host.config);
+        let desired = plan_for_owners(&metadata.enis, &mut observed, &host.config, &host.disk);
         observed.routes.truncate(count);
         log_decisions(&desired);
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
@@ -153,8 +154,12 @@ impl Assessment {
                 .iter()
                 .map(|incomplete| incomplete.mac),
         );
-        self.keep
-            .extend(self.desired.skipped.iter().map(|skipped| skipped.eni.mac));
+        let stays = self
+            .desired
+            .skipped
+            .iter()
+            .filter(|skipped| keeps_files(skipped));
+        self.keep.extend(stays.map(|skipped| skipped.eni.mac));
         self.keep
             .retain(|mac| !self.metadata.recalled.contains(mac));
         let Some(chosen) = &self.chosen else { return };
@@ -254,13 +259,13 @@ fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>)
         .iter()
         .find(|eni| eni.primary)
         .map(|eni| eni.mac);
-    let left_alone = desired
+    let kept = desired
         .skipped
         .iter()
-        .filter(|skipped| skipped.why != Why::NoLink);
+        .filter(|skipped| keeps_kernel(skipped));
     Scope {
         only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
-        keep: left_alone
+        keep: kept
             .map(|skipped| skipped.eni.mac)
             .chain(metadata.recalled.iter().copied())
             .collect(),

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use super::assess::Assessment;
 use crate::eni::Eni;
 use crate::net::{Dev, Mac};
+use crate::numbering::Owner;
 use crate::plan::link_of;
-use crate::report::{AddressReport, AddressState, EniReport, Finding, State};
+use crate::report::{AddressReport, AddressState, Code, EniReport, Finding, State};
 
 /// Every ENI, the primary one first; those that EC2 tells late stand last. Their states are the summary of `findings`.
 pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
@@ -43,7 +44,20 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
             .any(|eni| eni.mac == *mac)
     });
     reports.extend(late.map(|mac| incomplete(assessment, mac, State::of(findings, mac))));
+    for report in &mut reports {
+        report.reason = reason(report, findings);
+    }
     reports
+}
+
+/// Why an ENI is left alone.
+fn reason(report: &EniReport, findings: &[Finding]) -> Option<String> {
+    let is_its = |finding: &&Finding| {
+        finding.owner == Owner::Eni(report.mac) && [Code::O1, Code::O5].contains(&finding.code)
+    };
+    let found = findings.iter().find(is_its);
+    let found = found.filter(|_| report.state == State::Unmanaged)?;
+    Some(found.what.clone())
 }
 
 fn report(eni: &Eni, dev: Option<&Dev>, findings: &[Finding]) -> EniReport {
@@ -73,6 +87,7 @@ fn report(eni: &Eni, dev: Option<&Dev>, findings: &[Finding]) -> EniReport {
             .collect(),
         whole: AddressState::of_whole(findings, eni.mac),
         state: State::of(findings, eni.mac),
+        reason: None,
     }
 }
 
@@ -94,5 +109,6 @@ fn incomplete(assessment: &Assessment, mac: Mac, state: State) -> EniReport {
         prefixes: Vec::new(),
         whole: AddressState::default(),
         state,
+        reason: None,
     }
 }

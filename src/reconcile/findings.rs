@@ -1,6 +1,7 @@
 //! What is known of the host as findings, of which a run's notes and the states of the ENIs are made. Asks the kernel
 //! for routes, changes nothing.
 
+mod alone;
 mod lacking;
 mod routing;
 mod shadow;
@@ -14,8 +15,9 @@ use crate::kernel::Kernel;
 use crate::metadata;
 use crate::net::link_of_mac;
 use crate::numbering::Owner;
-use crate::plan::{Planned, Skipped, Why};
+use crate::plan::Planned;
 use crate::report::{Code, Finding, Severity, State};
+use alone::{left_alone, manual};
 use lacking::{lacking, leased_note, missing_lease};
 use routing::{conflicts, misrouted, rivals, unbound};
 use shadow::foreign;
@@ -31,6 +33,7 @@ const APPLY: &str = "eniroute apply";
 pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<Finding>> {
     let mut findings = incomplete(assessment);
     findings.extend(assessment.desired.skipped.iter().map(left_alone));
+    findings.extend(manual(assessment));
     findings.extend(lacking(assessment));
     if let Some(kernel) = kernel {
         let foreign = foreign(assessment);
@@ -79,14 +82,8 @@ pub fn notes(assessment: &Assessment) -> Vec<String> {
 
 /// What the configuration and others have made of this host, in words.
 pub fn notes_of_others(assessment: &Assessment) -> Vec<String> {
-    let is_cni = |skipped: &&Skipped| matches!(skipped.why, Why::Cni(_));
-    let cni = assessment
-        .desired
-        .skipped
-        .iter()
-        .filter(is_cni)
-        .map(left_alone);
-    cni.chain(idle(assessment))
+    alone::all(assessment)
+        .chain(idle(assessment))
         .chain(conflicts(assessment))
         .map(|finding| finding.to_string())
         .collect()
@@ -125,24 +122,6 @@ fn incomplete(assessment: &Assessment) -> Vec<Finding> {
     let late = assessment.metadata.incomplete.iter();
     late.map(|late| Finding::new(Code::M2, Owner::Eni(late.mac), late.to_string(), remedy))
         .collect()
-}
-
-fn left_alone(skipped: &Skipped) -> Finding {
-    let (code, remedy) = match skipped.why {
-        Why::NoLink => (
-            Code::L1,
-            Some("see whether its driver is loaded, and whether another network namespace has it"),
-        ),
-        Why::Excluded => (Code::O5, None),
-        Why::Enslaved => (Code::O5, None),
-        Why::Cni(_) => (Code::O1, None),
-    };
-    let name = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
-    let what = format!("{name} is left alone: {}", skipped.why);
-    Finding {
-        remedy: remedy.map(str::to_owned),
-        ..Finding::told(code, Owner::Eni(skipped.eni.mac), what)
-    }
 }
 
 fn without_ipv6(assessment: &Assessment, planned: &Planned) -> Option<Finding> {

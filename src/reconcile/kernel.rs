@@ -3,6 +3,7 @@
 
 use log::info;
 
+use super::alone;
 use super::assess::Assessment;
 use super::made::wanted;
 use super::run::Run;
@@ -49,9 +50,12 @@ impl Run<'_> {
     /// # Errors
     /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn repair(&mut self, before: &Before) -> Result<()> {
-        self.assessment.observed = self.host.kernel.observe()?;
+        let now = self.host.kernel.observe()?;
+        let then = std::mem::replace(&mut self.assessment.observed, now);
+        self.assessment.observed.declared.clone_from(&then.declared);
         let mut changes = self.changes();
         changes.retain(|change| !matches!(change, Change::Remove(_)));
+        changes.extend(alone::dropped(&self.assessment, &then));
         if !changes.is_empty() {
             info!(
                 "{} changes are gone already; making them again",

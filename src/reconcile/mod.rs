@@ -2,6 +2,7 @@
 //! changed, and what has come of it; the one door to the kernel; the files and their hand-over; and waiting for
 //! metadata that is late.
 
+mod alone;
 pub mod assess;
 mod chosen;
 pub mod converge;

@@ -96,6 +96,9 @@ pub struct EniReport {
     pub whole: AddressState,
     #[serde(flatten)]
     pub state: State,
+    /// Why it is left alone; absent for one that is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A private address, and what it is called outside.

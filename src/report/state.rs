@@ -19,7 +19,7 @@ pub enum State {
     Missing(usize),
     /// All is there, and yet the kernel would send traffic from so many addresses out by another interface.
     Misrouted(usize),
-    /// Excluded by the configuration, or a port of a bridge or bond.
+    /// It is left alone, and [`super::EniReport::reason`] says why.
     Unmanaged,
     /// No interface carries its MAC.
     #[serde(rename = "no link")]

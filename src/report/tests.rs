@@ -22,6 +22,7 @@ fn eni(number: u8, state: State) -> EniReport {
         prefixes: Vec::new(),
         whole: AddressState::default(),
         state,
+        reason: None,
     }
 }
 

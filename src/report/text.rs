@@ -96,11 +96,15 @@ impl Report {
         text + &self.exceptions(state) + &self.remarks(note)
     }
 
-    /// The ENIs that are not all right, one a line.
+    /// The ENIs that are not all right, one a line; with the reason where no note has it.
     fn exceptions(&self, lead: &str) -> String {
         let told = self.enis.iter().filter(|eni| eni.state != State::Ok);
-        told.map(|eni| format!("{lead}{}: {}\n", eni.name(), eni.state))
-            .collect()
+        told.map(|eni| {
+            let reason = eni.reason.as_ref().filter(|why| !self.notes.contains(why));
+            let reason = reason.map_or_else(String::new, |why| format!(" ({why})"));
+            format!("{lead}{}: {}{reason}\n", eni.name(), eni.state)
+        })
+        .collect()
     }
 
     pub(super) fn remarks(&self, lead: &str) -> String {

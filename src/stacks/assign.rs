@@ -101,6 +101,24 @@ impl Stacks {
             .unwrap_or(self.host)
     }
 
+    /// The stacks whose words count for this ENI: its own, and netplan, which drives others.
+    pub fn speaking_of(&self, planned: &Planned) -> Vec<&'static Stack> {
+        let own = self.of(planned);
+        let is_driven = own != self.host && *self.host == super::netplan::STACK;
+        let driver = Some(self.host).filter(|_| is_driven);
+        [own].into_iter().chain(driver).collect()
+    }
+
+    /// All of them, each once.
+    pub fn speaking(&self, desired: &Desired) -> Vec<&'static Stack> {
+        let all: Vec<_> = desired
+            .enis
+            .iter()
+            .flat_map(|planned| self.speaking_of(planned))
+            .collect();
+        super::all().filter(|stack| all.contains(stack)).collect()
+    }
+
     /// Those that files are for, each once, in the order of the list; the host's where there is no ENI.
     pub fn used(&self, desired: &Desired) -> Vec<&'static Stack> {
         let is_used = |stack: &Stack| desired.enis.iter().any(|planned| self.of(planned) == stack);

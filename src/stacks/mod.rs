@@ -4,6 +4,7 @@
 mod assign;
 pub mod command;
 mod conflict;
+mod declared;
 mod gather;
 #[cfg(test)]
 #[path = "../../tests/e2e/guest.rs"]
@@ -28,6 +29,7 @@ use crate::object::{Change, Observed};
 use crate::plan::Desired;
 
 pub use assign::Stacks;
+pub use declared::declared;
 pub use gather::{Rendered, Target, render};
 pub use marker::OwnFile;
 pub use rendering::Rendering;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files::File;
-use crate::net::Dev;
+use crate::net::{Declared, Dev};
 use crate::object::Object;
 use crate::plan::{Desired, Planned};
 
@@ -57,6 +57,9 @@ pub fn primary_with_rules(desired: &Desired) -> Option<&Planned> {
 pub trait Renderer {
     /// Every file of ours for `share`, each with one ENI's name in its first line (`marker.rs`).
     fn render(&self, share: &Share) -> Rendering;
+
+    /// What the owner of this ENI's interface says of it in the stack's files.
+    fn declared(&self, planned: &Planned) -> Option<Declared>;
 }
 
 /// What a renderer has to say.
@@ -97,6 +100,31 @@ impl Rendering {
     /// The definition of this ENI's interface is its owner's, who brings the link up.
     pub fn leave_to_owner(&mut self, planned: &Planned) {
         self.owned.extend(link(planned));
+    }
+
+    /// Renders an ENI under the name that its owner's file gives the interface at the next boot: what is held is held for
+    /// today's.
+    pub fn under(
+        &mut self,
+        planned: &Planned,
+        name: &Dev,
+        render: impl FnOnce(&Planned, &mut Self),
+    ) {
+        let (named, mut inner) = (planned.under(name), Self::default());
+        render(&named, &mut inner);
+        let [now, then] = [planned, &named].map(|planned| planned.without_owner());
+        for (now, then) in now.objects().zip(then.objects()) {
+            self.holds
+                .extend(inner.holds.contains(&then).then(|| now.clone()));
+            self.owned
+                .extend(inner.owned.contains(&then).then_some(now));
+        }
+        self.files.extend(inner.files);
+        let today = |_| planned.dev.clone();
+        self.complete.extend(inner.complete.into_iter().map(today));
+        let limits = inner.limits.into_iter();
+        self.limits
+            .extend(limits.map(|(_, why)| (planned.dev.clone(), why)));
     }
 
     /// The files do not hold all of this ENI.

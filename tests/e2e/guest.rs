@@ -195,6 +195,7 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
         routes,
         left_to_owner: Vec::new(),
         rules,
+        manual: None,
     }
 }
 

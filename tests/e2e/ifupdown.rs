@@ -178,6 +178,74 @@ fn a_foreign_stanza_keeps_the_second_eni_and_ours_adds_what_it_lacks() {
     neighbours_reach(&mut guest.vpc, &guest.subnets, &ADDRESSES);
 }
 
+/// ifup has no program for bridges here, so the owner's own commands make it a port, as Debian's scripts do.
+#[test]
+fn a_port_of_a_bridge_of_the_owner_s_gets_nothing_of_ours_at_a_boot() {
+    let guest = guest();
+    guest.instance.must("apply");
+    let bridge = "auto br0\niface br0 inet manual\n    bridge_ports eth1\n    pre-up ip link add br0 type bridge || :\n    \
+                  pre-up ip link set eth1 master br0 up\n    up ip link set br0 up\n";
+    guest
+        .instance
+        .write("etc/network/interfaces.d/70-br0", bridge);
+    let told = "its owner makes it a port of br0 (`bridge_ports eth1` in /etc/network/interfaces.d/70-br0, iface br0)";
+    let said = guest.instance.must("apply");
+    assert!(said.contains(told), "{said}");
+    let host = guest.instance.host.clone();
+    power_cycle(&host, &["eth1", "eth2"]);
+    run(&guest.instance, "find /run/network -type f -delete");
+    for dev in ["eth0", "eth2", "br0"] {
+        run(&guest.instance, &format!("ifup {dev}"));
+    }
+    run(
+        &guest.instance,
+        "ifup --ignore-errors --allow=hotplug eth1 || :",
+    );
+    for _ in 0..2 {
+        let link = host.ip("-o link show dev eth1");
+        assert!(
+            link.contains("master br0") && link.contains(",UP"),
+            "{link}"
+        );
+        let dump = host.dump();
+        assert!(
+            !dump.contains("10.0.0.20/") && !dump.contains("lookup 10001"),
+            "{dump}"
+        );
+        guest.instance.must("apply");
+    }
+}
+
+#[test]
+fn a_stanza_that_ifup_does_not_bring_up_by_itself_is_left_down_and_gets_what_it_needs_with_ifup() {
+    let mut guest = guest();
+    let stanza = "iface eth1 inet static\n    address 10.0.0.20/20\n";
+    guest
+        .instance
+        .write("etc/network/interfaces.d/50-eth1", stanza);
+    let host = guest.instance.host.clone();
+    for command in ["apply", "refresh", "apply"] {
+        guest.instance.must(command);
+        assert!(
+            !host.ip("-o link show dev eth1").contains("UP"),
+            "{command}"
+        );
+    }
+    for auto in ["--all", "--all --allow=hotplug"] {
+        let list = run(&guest.instance, &format!("ifquery --list {auto}"));
+        assert!(!list.contains("eth1"), "{auto}: {list}");
+    }
+    let [_, booted] = boot(&guest);
+    assert!(booted.contains("lookup 10001"), "{booted}");
+    neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.20", "10.0.0.21"]);
+    assert!(
+        guest
+            .instance
+            .must("status")
+            .contains("eth1: its owner alone brings it up")
+    );
+}
+
 #[test]
 fn another_eni_under_the_same_name_is_not_taken_for_ours() {
     let mut guest = guest();

@@ -11,6 +11,7 @@ mod cloud_init;
 mod consumer;
 mod converge;
 mod damaged;
+mod declared;
 mod disks;
 #[path = "../draw.rs"]
 #[allow(dead_code)] // the unit tests use the rest

@@ -400,6 +400,151 @@ fn a_detached_eni_takes_its_rules_along_and_leaves_the_primary_s() {
     }
 }
 
+impl Guest {
+    /// A profile or a part of the configuration, as NetworkManager takes it.
+    fn write(&self, path: &str, text: &str) {
+        self.instance.write(path, text);
+        run(&self.instance, &format!("chmod 600 /{path}"));
+    }
+
+    /// Of eth1, which is the owner's: its addresses, and what leads to its table.
+    fn of_eth1(&self) -> Vec<String> {
+        let is_its = |line: &String| {
+            ["10001", "10.0.0.2", "a::200/"]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        self.state().into_iter().filter(is_its).collect()
+    }
+
+    fn assert_let_go(&self, told: &str) {
+        for _ in 0..2 {
+            let ended = eniroute(&self.instance, "apply");
+            assert!(ended.code == 0 && ended.stdout.contains(told), "{ended:#?}");
+            assert_eq!(self.of_eth1(), [""; 0], "{told}");
+            let files = std::fs::read_dir(self.instance.root().join(FOLDER)).unwrap();
+            let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+            let ours = |text: &String| {
+                text.starts_with("# Written by eniroute")
+                    && text.contains("mac-address=06:00:00:00:00:01")
+            };
+            assert_eq!(texts.filter(ours).collect::<Vec<_>>(), [""; 0], "{told}");
+        }
+    }
+}
+
+const PORT: &str = "[connection]\nid=port\nuuid=2dd9a779-d327-56e1-8454-c65e2556c12c\ntype=ethernet\n\
+                    interface-name=eth1\nmaster=br0\nslave-type=bridge\nautoconnect-priority=200\n";
+const BRIDGE: &str = "[connection]\nid=br0\nuuid=3dd9a779-d327-56e1-8454-c65e2556c12c\ntype=bridge\n\
+                      interface-name=br0\n\n[bridge]\nstp=false\n\n[ipv4]\nmethod=disabled\n\n[ipv6]\nmethod=disabled\n";
+
+#[test]
+fn an_eni_that_becomes_a_port_of_networkmanager_s_is_let_go_and_stays_one() {
+    let guest = guest();
+    guest.instance.eniroute("apply");
+    assert_ne!(guest.of_eth1(), [""; 0]);
+    guest.write(&format!("{FOLDER}/port.nmconnection"), PORT);
+    guest.write(&format!("{FOLDER}/br0.nmconnection"), BRIDGE);
+    guest.instance.must("apply");
+    assert_eq!(guest.of_eth1(), [""; 0]);
+    power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+    let _running = guest.network_manager();
+    let link = || guest.instance.host.ip("-o link show dev eth1");
+    guest.until("eth1 is a port of br0", || link().contains("master br0"));
+    guest.assert_let_go("eth1 is left alone: its interface is a port of br0");
+    assert!(
+        link().contains("master br0") && link().contains(",UP"),
+        "{}",
+        link()
+    );
+}
+
+#[test]
+fn what_networkmanager_is_to_leave_alone_it_does_and_so_do_we() {
+    for (list, is_left) in [
+        ("interface-name:eth1", true),
+        (
+            "*,except:interface-name:eth0,except:interface-name:eth2,except:interface-name:eth3",
+            true,
+        ),
+        ("type:veth,except:interface-name:eth*", false),
+        ("interface-name:eth[02]", false),
+    ] {
+        let guest = guest();
+        let text = format!("[keyfile]\nunmanaged-devices={list}\n");
+        guest.write("etc/NetworkManager/conf.d/90-mine.conf", &text);
+        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+        let _running = guest.network_manager();
+        let state = || {
+            run(
+                &guest.instance,
+                "nmcli --terse --fields DEVICE,STATE device",
+            )
+        };
+        guest.until("NetworkManager has looked at eth1", || {
+            state().contains("eth1:") && !state().contains("eth1:unavailable")
+        });
+        assert_eq!(
+            state().contains("eth1:unmanaged"),
+            is_left,
+            "{list}: {}",
+            state()
+        );
+        if is_left {
+            let told = format!(
+                "eth1 is left alone: its owner wants it left alone (`unmanaged-devices={list}`"
+            );
+            guest.assert_let_go(&told);
+        } else {
+            let plan = guest.instance.must("plan");
+            assert!(plan.contains("lookup 10001"), "{list}: {plan}");
+        }
+    }
+}
+
+/// The profile's own route is there after a boot, which a keyfile of ours would have cost.
+#[test]
+fn a_profile_that_names_a_nic_by_a_pattern_or_a_list_keeps_it_at_a_boot() {
+    let which = [
+        "[match]\ninterface-name=eth1\n",
+        "[match]\ninterface-name=eth[1-9];!eth2;!eth3\n",
+        "[match]\ninterface-name=!eth0;!eth2;!eth3;!lo\n",
+    ];
+    for which in which {
+        let guest = guest();
+        let profile = format!(
+            "[connection]\nid=second\nuuid=4dd9a779-d327-56e1-8454-c65e2556c12c\ntype=802-3-ethernet\n\n{which}\n[ipv4]\n\
+             method=manual\naddress1=10.0.0.20/20\nroute1=10.77.0.0/16,10.0.0.1\n\n[ipv6]\nmethod=disabled\n"
+        );
+        guest.write(&format!("{FOLDER}/second.nmconnection"), &profile);
+        let said = guest.instance.must("apply");
+        assert!(
+            said.contains("second.nmconnection configures it"),
+            "{which}: {said}"
+        );
+        power_cycle(&guest.instance.host, &["eth0", "eth1", "eth2", "eth3"]);
+        let _running = guest.network_manager();
+        guest.until(&format!("the owner's profile, {which}"), || {
+            guest.is_activated("eth1")
+        });
+        assert_eq!(guest.profile_of("eth1"), "second", "{which}");
+        let has_route = || {
+            guest
+                .instance
+                .host
+                .ip("route")
+                .contains("10.77.0.0/16 via 10.0.0.1 dev eth1")
+        };
+        guest.until("the owner's route", has_route);
+        let ended = eniroute(&guest.instance, "apply");
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        assert!(
+            has_route() && guest.profile_of("eth1") == "second",
+            "{which}"
+        );
+    }
+}
+
 #[test]
 fn two_stacks_on_one_host_each_get_their_interface() {
     let mut vpc = Vpc::new();

@@ -96,11 +96,11 @@ fn what_the_configuration_says_now_holds_for_what_is_remembered() {
     instance.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
     instance.must("refresh");
     assert!(
-        instance
+        !instance
             .host
             .ip("rule")
             .contains("from 10.1.0.31 lookup 10001"),
-        "it is left as it is"
+        "what we made there goes"
     );
     assert_eq!(instance.must("refresh"), "");
 }

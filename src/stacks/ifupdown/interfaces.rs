@@ -48,6 +48,18 @@ impl Stanza {
         }
     }
 
+    /// The interface that it is for.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The lines below, key and value.
+    pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     fn has(&self, key: &str, value: &str) -> bool {
         self.options.iter().any(|(k, v)| k == key && v == value)
     }
@@ -111,6 +123,8 @@ impl Source {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interfaces {
     stanzas: Vec<Stanza>,
+    /// What `auto` and `allow-...` lines name: the interfaces that ifup brings up by itself.
+    brought_up: Vec<String>,
     /// The lines of /etc/network/interfaces itself that lead to other files.
     sources: Vec<(usize, Source)>,
     /// Files in a folder of `source-directory` that ifup passes over for their names.
@@ -132,9 +146,25 @@ impl Interfaces {
     /// The stanzas that last. Debian's cloud-ifupdown-helper writes one below /run for a hot-plugged interface that
     /// ifup does not know; after a boot it finds ours and writes none.
     pub fn owners<'a>(&'a self, dev: &'a str) -> impl Iterator<Item = &'a Stanza> {
+        self.all().filter(move |stanza| stanza.name == dev)
+    }
+
+    /// All that last.
+    pub fn all(&self) -> impl Iterator<Item = &Stanza> {
         self.stanzas
             .iter()
-            .filter(move |stanza| stanza.name == dev && !stanza.path.starts_with("/run"))
+            .filter(|stanza| !stanza.path.starts_with("/run"))
+    }
+
+    /// Whether ifup brings it up by itself, at a boot or when it appears. A pattern stands between slashes, and may have
+    /// a definition behind it.
+    pub fn brings_up(&self, dev: &str) -> bool {
+        let is_its = |word: &String| {
+            let word = word.split('=').next().unwrap_or(word);
+            let pattern = word.trim_start_matches('/').split('/').next();
+            pattern.is_some_and(|glob| fnmatch(glob, dev))
+        };
+        self.brought_up.iter().any(is_its)
     }
 
     /// The file that has a stanza for `dev`, and that ifup passes over for its name.
@@ -197,7 +227,13 @@ impl Interfaces {
                         options,
                     });
                 }
-                ([first, ..], _) if ends_stanza(first) => stanza = false,
+                ([first, names @ ..], _) if ends_stanza(first) => {
+                    stanza = false;
+                    if *first == "auto" || first.starts_with("allow-") {
+                        self.brought_up
+                            .extend(names.iter().map(|name| (*name).to_owned()));
+                    }
+                }
                 ([key, ..], _) if stanza => {
                     let value = line.trim_start()[key.len()..].trim().to_owned();
                     let last = self.stanzas.last_mut();

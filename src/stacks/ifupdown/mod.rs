@@ -4,16 +4,19 @@
 
 mod detect;
 mod interfaces;
+mod words;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::Family;
+use crate::net::{Declared, Dev, Family, Link};
 use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::stacks::marker;
+use crate::stacks::networkd::nic::Nic;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part};
 use crate::stacks::stack::{Finding, Stack};
 use interfaces::{Interfaces, PLAIN_NAMES, Stanza};
@@ -27,7 +30,7 @@ pub static STACK: Stack = Stack {
     program: "ifup",
     runs_host: |disk| Ok(Finding::by(disk, "/etc/network/interfaces")),
     witness: |host| Ok(Box::new(detect::Records(host))),
-    read: |disk, _| Ok(Some(Box::new(Ifupdown::read(disk)?))),
+    read: |disk, links| Ok(Some(Box::new(Ifupdown::read(disk, links)?))),
     ..Stack::NONE
 };
 
@@ -35,18 +38,29 @@ pub static STACK: Stack = Stack {
 #[derive(Debug, Default)]
 pub struct Ifupdown {
     interfaces: Interfaces,
+    nics: BTreeMap<Dev, Nic>,
     /// Alpine's ifupdown-ng, which does not know `allow-hotplug`.
     next_generation: bool,
 }
 
 impl Ifupdown {
     /// Reads /etc/network/interfaces and what it sources. Errors: a file that cannot be read.
-    pub fn read(disk: &Disk) -> Result<Self> {
+    pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
         let next_generation = disk.exists("/usr/libexec/ifupdown-ng");
         Ok(Self {
             interfaces: Interfaces::read(disk)?,
+            nics: Nic::read_all(disk, links)?,
             next_generation,
         })
+    }
+
+    /// The name by which its owner's stanza goes: where none has today's, the next boot's.
+    fn name(&self, planned: &Planned) -> Dev {
+        let is_owned = |dev: &str| self.interfaces.owners(dev).next().is_some();
+        let nic = self.nics.get(&planned.dev);
+        let next = nic.and_then(|nic| nic.next_name.as_deref());
+        let next = next.filter(|next| !is_owned(&planned.dev) && is_owned(next));
+        next.map_or_else(|| planned.dev.clone(), Dev::from)
     }
 
     /// One ENI's file and the part that it has; none when there is nothing to add to its owner, or else the reason why it has no place.
@@ -166,7 +180,22 @@ impl Ifupdown {
     }
 
     fn has_room(&self, planned: &Planned) -> bool {
-        matches!(self.file(planned), Ok(Some(_)))
+        let planned = planned.under(&self.name(planned));
+        matches!(self.file(&planned), Ok(Some(_)))
+    }
+
+    fn add(&self, planned: &Planned, rendering: &mut Rendering) {
+        self.leave(planned, rendering);
+        match self.file(planned) {
+            Ok(Some((file, part))) => {
+                if self.interfaces.owners(&planned.dev).next().is_none() {
+                    self.hold_link(planned, rendering);
+                }
+                rendering.add(file, &part);
+            }
+            Ok(None) => {}
+            Err(why) => rendering.limit(planned, why),
+        }
     }
 }
 
@@ -179,19 +208,15 @@ impl Renderer for Ifupdown {
                 planned,
                 carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac),
             );
-            self.leave(planned, &mut rendering);
-            match self.file(planned) {
-                Ok(Some((file, part))) => {
-                    if self.interfaces.owners(&planned.dev).next().is_none() {
-                        self.hold_link(planned, &mut rendering);
-                    }
-                    rendering.add(file, &part);
-                }
-                Ok(None) => {}
-                Err(why) => rendering.limit(planned, why),
-            }
+            rendering.under(planned, &self.name(planned), |planned, rendering| {
+                self.add(planned, rendering);
+            });
         }
         rendering
+    }
+
+    fn declared(&self, planned: &Planned) -> Option<Declared> {
+        words::declared(&self.interfaces, &self.name(planned))
     }
 }
 

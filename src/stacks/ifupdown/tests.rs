@@ -30,7 +30,7 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
         };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    Ifupdown::read(&disk)
+    Ifupdown::read(&disk, &guest::links())
         .unwrap()
         .render(&Share::whole(&Desired {
             enis,
@@ -373,5 +373,31 @@ fn a_name_with_a_dot_below_source_directory_is_the_reason_that_is_told() {
     assert!(
         why.contains("60-eniroute-wan.1") && why.contains("without a dot"),
         "{why}"
+    );
+}
+
+#[test]
+fn a_stanza_under_the_name_of_the_next_boot_is_the_owner_s() {
+    let link = (
+        "/etc/systemd/network/10-lan.link",
+        "[Match]\nMACAddress=02:00:00:00:00:02\n[Link]\nName=lan0\n",
+    );
+    let lan0 = (
+        "/etc/network/interfaces.d/50-lan0",
+        "auto lan0\niface lan0 inet static\n    address 10.0.0.20/20\n",
+    );
+    let rendering = render(&[DEBIAN, link, lan0], vec![guest::eth1()]);
+    assert_eq!(
+        names(&rendering),
+        ["/etc/network/interfaces.d/60-eniroute-lan0"]
+    );
+    let text = body(&rendering);
+    assert!(
+        !text.contains("eth1") && !text.contains("allow-hotplug"),
+        "{text}"
+    );
+    assert!(
+        text.contains("iface lan0 inet manual") && text.contains("10.0.0.21/32 dev lan0"),
+        "{text}"
     );
 }

@@ -63,6 +63,9 @@ fn definition(planned: &Planned, place: &Place) -> String {
     }
     if place.owner.is_none() {
         body += "      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n";
+        if planned.manual.is_some() {
+            body += "      activation-mode: manual\n";
+        }
     }
     body += &block("routes", planned.routes.iter().map(route_map));
     body += &block("routing-policy", planned.rules.iter().map(rule_map));

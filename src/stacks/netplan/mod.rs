@@ -15,12 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Dev, Link, Mac, Rule};
+use crate::net::{Declared, Dev, Link, Mac, Rule};
 use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::networkd;
 use crate::stacks::networkd::hold::Newcomers;
 use crate::stacks::networkd::nic::Nic;
+use crate::stacks::networkd::read::Unit;
 use crate::stacks::networkd::unit;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part, rules};
 use crate::stacks::stack::Stack;
@@ -53,6 +54,8 @@ pub struct Netplan {
     foreign: Foreign,
     /// networkd's units that are for more than one interface, whatever the YAML says: somebody has added to them.
     shared: BTreeSet<String>,
+    /// networkd's units, those that netplan has made among them.
+    units: BTreeMap<String, Unit>,
     nics: BTreeMap<Dev, Nic>,
     /// Something tells eniroute of a new NIC.
     hooked: bool,
@@ -88,10 +91,11 @@ impl Netplan {
     /// Reads the YAML of others. Errors: a file of theirs that cannot be read or is not YAML.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
         let nics = Nic::read_all(disk, links)?;
-        let shared = networkd::read::shared(networkd::read::units(disk)?.values(), &nics);
+        let units = networkd::read::units(disk)?;
         Ok(Self {
             foreign: Foreign::read(disk)?,
-            shared,
+            shared: networkd::read::shared(units.values(), &nics),
+            units,
             nics,
             hooked: networkd::hold::is_hooked(disk),
         })
@@ -102,13 +106,13 @@ impl Netplan {
         !definition.is_catch_all() && !self.shared.contains(&unit_of(&definition.id))
     }
 
+    fn nic(&self, planned: &Planned) -> Nic {
+        let unknown = || Nic::named(&planned.dev);
+        self.nics.get(&planned.dev).cloned().unwrap_or_else(unknown)
+    }
+
     fn owner(&self, planned: &Planned) -> Owner<'_> {
-        let unknown = Nic {
-            names: vec![planned.dev.to_string()],
-            ..Nic::default()
-        };
-        self.foreign
-            .owner(planned, self.nics.get(&planned.dev).unwrap_or(&unknown))
+        self.foreign.owner(planned, &self.nic(planned))
     }
 
     /// Whether netplan has NetworkManager configure the interface, or would if it had a definition of it.
@@ -221,6 +225,17 @@ impl Renderer for Netplan {
             .for_each(|(planned, place)| secondary(planned, place, &mut rendering));
         rendering.files.extend(self.newcomers(share, &rendering));
         rendering
+    }
+
+    /// The YAML counts before what netplan has made of it, and what somebody has added to that.
+    fn declared(&self, planned: &Planned) -> Option<Declared> {
+        let yaml = match self.owner(planned) {
+            Owner::Definition(definition) => self.foreign.declared(&definition.id),
+            Owner::Nobody => self.foreign.declared(&planned.dev),
+            Owner::Unit(_) => None,
+        };
+        let units = || networkd::words::declared(&self.units, &self.nic(planned), planned.eni.mac);
+        yaml.or_else(units)
     }
 }
 

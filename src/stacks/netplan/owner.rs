@@ -25,9 +25,35 @@ pub fn own_ids(planned: &Planned) -> [String; 3] {
 }
 
 impl Foreign {
-    /// Finds the definition that wins for an ENI's interface. networkd's own choice counts, where it made one;
-    /// else the order of the names decides.
+    /// Finds the definition that wins for an ENI's interface: under the name that it gets at the next boot, else under
+    /// today's.
     pub fn owner(&self, planned: &Planned, nic: &Nic) -> Owner<'_> {
+        let next = self.next(planned, nic);
+        next.map_or_else(|| self.owner_now(planned, nic), Owner::Definition)
+    }
+
+    /// The definition that is its alone once it has another name: the definition's own `set-name`, or what a .link file
+    /// gives it.
+    fn next(&self, planned: &Planned, nic: &Nic) -> Option<&Definition> {
+        let mac = Some(planned.eni.mac);
+        let renames = |d: &Definition| {
+            let name = d
+                .set_name
+                .as_ref()
+                .filter(|name| !nic.names.contains(name))?;
+            let conditions = d.conditions();
+            let is_its = !conditions.is_empty() && conditions.holds(nic, mac, false);
+            is_its.then(|| name.clone())
+        };
+        let by_netplan = self.definitions.values().find_map(renames);
+        let nic = nic.under(by_netplan.as_ref().or(nic.next_name.as_ref())?);
+        let all = self.definitions.values();
+        let own = all.filter(|d| !d.is_catch_all() && d.matching().holds(&nic, mac, false));
+        own.min_by_key(|d| unit_of(&d.id))
+    }
+
+    /// networkd's own choice counts, where it made one; else the order of the names decides.
+    fn owner_now(&self, planned: &Planned, nic: &Nic) -> Owner<'_> {
         let mac = planned.eni.mac;
         let matching = || {
             self.definitions

@@ -12,7 +12,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use super::bounds;
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::net::Mac;
+use crate::net::{Declared, Mac, Word};
 use crate::stacks::marker;
 use crate::stacks::networkd::matching::Match;
 
@@ -32,6 +32,8 @@ pub struct Definition {
     pub set_name: Option<String>,
     pub renderer: Option<String>,
     pub has_routes: bool,
+    /// `activation-mode`, and the file that it stands in.
+    pub activation: Option<(String, PathBuf)>,
 }
 
 impl Definition {
@@ -48,9 +50,17 @@ impl Definition {
 
     /// The [Match] section that netplan makes of it, which networkd reads: a name may be a list, or start with `!`.
     pub fn matching(&self) -> Match {
+        self.conditions_with(self.interface_name())
+    }
+
+    /// What it is recognised by before it is given the definition's `set-name`.
+    pub fn conditions(&self) -> Match {
+        self.conditions_with(self.name.as_deref())
+    }
+
+    fn conditions_with(&self, name: Option<&str>) -> Match {
         let mut matching = Match::default();
-        self.interface_name()
-            .into_iter()
+        name.into_iter()
             .for_each(|name| matching.assign("Name", name));
         self.mac
             .iter()
@@ -66,6 +76,8 @@ impl Definition {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Foreign {
     pub definitions: BTreeMap<String, Definition>,
+    /// Whose port an ID is.
+    ports: BTreeMap<String, Declared>,
     pub renderer: Option<String>,
 }
 
@@ -100,11 +112,44 @@ impl Foreign {
             for (key, node) in entries(network.as_mapping_get("ethernets")) {
                 match (key.as_str(), scalar(node)) {
                     ("renderer", Some(name)) => self.renderer = Some(name),
-                    _ => self.definition(&key, path).merge(node),
+                    _ => self.definition(&key, path).merge(node, path),
+                }
+            }
+            self.merge_ports(network, path);
+        }
+        Ok(())
+    }
+
+    /// Who has which ports. An ID is one's only.
+    fn merge_ports(&mut self, network: &Yaml, path: &Path) {
+        for kind in ["bridges", "bonds", "vrfs"] {
+            for (holder, node) in entries(network.as_mapping_get(kind)) {
+                for id in texts(node.as_mapping_get("interfaces")) {
+                    let key = format!("{kind}: {holder}: interfaces: {id}");
+                    let word = Word::Port(holder.as_str().into());
+                    self.ports
+                        .insert(id, Declared::new(word, &key, path.display()));
                 }
             }
         }
-        Ok(())
+    }
+
+    /// What the YAML says of an ID beside addresses and routes.
+    pub fn declared(&self, id: &str) -> Option<Declared> {
+        let activation = || {
+            let (mode, path) = self.definitions.get(id)?.activation.as_ref()?;
+            let word = match mode.as_str() {
+                "manual" => Word::Manual,
+                "off" => Word::LeftAlone,
+                _ => return None,
+            };
+            Some(Declared::new(
+                word,
+                &format!("activation-mode: {mode}"),
+                path.display(),
+            ))
+        };
+        self.ports.get(id).cloned().or_else(activation)
     }
 
     fn definition(&mut self, id: &str, path: &Path) -> &mut Definition {
@@ -116,7 +161,7 @@ impl Foreign {
 }
 
 impl Definition {
-    fn merge(&mut self, node: &Yaml) {
+    fn merge(&mut self, node: &Yaml, path: &Path) {
         if let Some(matching) = node.as_mapping_get("match") {
             self.matches = true;
             set(&mut self.name, text_at(matching, "name"));
@@ -129,6 +174,8 @@ impl Definition {
         }
         set(&mut self.set_name, text_at(node, "set-name"));
         set(&mut self.renderer, text_at(node, "renderer"));
+        let activation = text_at(node, "activation-mode").map(|mode| (mode, path.to_owned()));
+        set(&mut self.activation, activation);
         let routes = node
             .as_mapping_get("routes")
             .and_then(|routes| routes.as_sequence());

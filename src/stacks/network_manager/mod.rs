@@ -2,21 +2,27 @@
 //! that somebody else's profile names is left to that one. Pure once [`NetworkManager::read`] is done.
 
 mod detect;
+mod ethernet;
 mod handover;
+mod keyfile;
 mod profile;
 mod record;
+mod unmanaged;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Family, Route, RouteKind, Rule};
+use crate::net::{Declared, Dev, Family, Link, Route, RouteKind, Rule, Word};
 use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::marker;
+use crate::stacks::networkd::nic::Nic;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part};
 use crate::stacks::stack::{Finding, Stack};
 use profile::Profile;
+use unmanaged::Unmanaged;
 
 const FOLDER: &str = "/etc/NetworkManager/system-connections";
 const PROGRAM: &str = "NetworkManager";
@@ -31,7 +37,7 @@ pub static STACK: Stack = Stack {
     program: PROGRAM,
     runs_host: |disk| Ok(Finding::by(disk, RUNNING)),
     witness: |host| Ok(Box::new(detect::Records(host))),
-    read: |disk, _| Ok(Some(Box::new(NetworkManager::read(disk)?))),
+    read: |disk, links| Ok(Some(Box::new(NetworkManager::read(disk, links)?))),
     prepare: |about| Ok(Box::new(handover::Keyfiles(*about))),
     ..Stack::NONE
 };
@@ -52,21 +58,33 @@ const ROUTE_TYPES: (u32, u32) = (1, 36);
 #[derive(Debug, Default)]
 pub struct NetworkManager {
     profiles: Vec<Profile>,
+    unmanaged: Unmanaged,
+    nics: BTreeMap<Dev, Nic>,
     /// The oldest version on the disk: major, minor.
     version: Option<(u32, u32)>,
 }
 
 impl NetworkManager {
-    /// Reads other people's profiles. Errors: one that cannot be read.
-    pub fn read(disk: &Disk) -> Result<Self> {
+    /// Reads other people's profiles, and the configuration. Errors: a file that cannot be read.
+    pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
         Ok(Self {
             profiles: profile::read_all(disk)?,
+            unmanaged: Unmanaged::read(disk)?,
+            nics: Nic::read_all(disk, links)?,
             version: version(disk)?,
         })
     }
 
+    /// Other people's that are for this ENI's interface.
+    fn profiles_of(&self, planned: &Planned) -> impl Iterator<Item = &Profile> {
+        let nic = self.nics.get(&planned.dev);
+        let next_name = nic.and_then(|nic| nic.next_name.as_deref());
+        let profiles = self.profiles.iter();
+        profiles.filter(move |profile| profile.names(planned, next_name))
+    }
+
     fn owner(&self, planned: &Planned) -> Option<&Profile> {
-        self.profiles.iter().find(|profile| profile.names(planned))
+        self.profiles_of(planned).next()
     }
 
     /// What of an ENI can be said in its keyfile, and the primary's rules, which are global.
@@ -112,6 +130,20 @@ impl Renderer for NetworkManager {
             }
         }
         rendering
+    }
+
+    /// Of several profiles for one interface, the one that makes it a port counts, then the one that brings it up.
+    fn declared(&self, planned: &Planned) -> Option<Declared> {
+        let nic = self.nics.get(&planned.dev);
+        let profiles = self.profiles_of(planned);
+        let said: Vec<Option<&Declared>> =
+            profiles.map(|profile| profile.declared.as_ref()).collect();
+        let is_port = |declared: &&Declared| declared.word != Word::Manual;
+        let port = said.iter().copied().flatten().find(is_port);
+        let manual = said.first().copied().flatten();
+        let manual = manual.filter(|_| said.iter().all(Option::is_some));
+        let unmanaged = nic.and_then(|nic| self.unmanaged.declared(nic));
+        unmanaged.or_else(|| port.or(manual).cloned())
     }
 }
 

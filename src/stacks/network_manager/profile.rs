@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::Disk;
-use crate::net::Mac;
+use crate::net::{Declared, Word};
 use crate::plan::Planned;
 use crate::stacks::marker;
+use crate::stacks::network_manager::ethernet::{Ethernet, SECTIONS};
+use crate::stacks::network_manager::keyfile::{is_false, value};
 use crate::stacks::network_scripts::ifcfg::{Ifcfg, is_ifcfg};
 
 const FOLDERS: [&str; 3] = [
@@ -25,59 +27,61 @@ const MADE_UP: &str = "-999";
 pub struct Profile {
     pub path: PathBuf,
     which: Which,
+    /// What it says of its interface beside addresses and routes.
+    pub declared: Option<Declared>,
 }
 
 /// What a profile is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Which {
-    /// Ethernet, with what restricts it.
-    Ethernet {
-        name: Option<String>,
-        mac: Option<Mac>,
-    },
+    Ethernet(Ethernet),
     Ifcfg(Ifcfg),
     /// Wireless, a bridge, or NetworkManager's own invention, which goes with the boot.
     Other,
 }
 
 impl Profile {
-    /// Whether it is for this ENI's interface, by MAC or by name, and not for any that comes.
-    pub fn names(&self, planned: &Planned) -> bool {
+    /// Whether it is for this ENI's interface, by MAC or by name, and not for any that comes. `next_name`: the name that
+    /// the interface gets at the next boot.
+    pub fn names(&self, planned: &Planned, next_name: Option<&str>) -> bool {
+        let names: Vec<&str> = [&*planned.dev].into_iter().chain(next_name).collect();
         match &self.which {
-            Which::Ethernet {
-                name: None,
-                mac: None,
-            }
-            | Which::Other => false,
-            Which::Ethernet { name, mac } => {
-                name.as_deref().is_none_or(|name| name == &*planned.dev)
-                    && mac.is_none_or(|mac| mac == planned.eni.mac)
-            }
-            Which::Ifcfg(ifcfg) => ifcfg.configures(planned),
+            Which::Other => false,
+            Which::Ethernet(ethernet) => ethernet.names(&names, planned.eni.mac),
+            Which::Ifcfg(ifcfg) => ifcfg.configures(&names, planned.eni.mac),
         }
     }
 
     fn parse(path: &Path, text: &str) -> Self {
-        let get = |sections: &[&str], key: &str| value(text, sections, key);
-        let ethernet = ["ethernet", "802-3-ethernet"];
+        let get = |sections: &[&str], key: &str| value(text, sections, &[key]);
         let made_up = path.starts_with("/run")
             && (get(&["connection"], "autoconnect-priority") == Some(MADE_UP)
                 || get(&[".nmmeta"], "nm-generated") == Some("true"));
-        let is_ethernet = get(&["connection"], "type").is_none_or(|kind| ethernet.contains(&kind));
+        let is_ethernet = get(&["connection"], "type").is_none_or(|kind| SECTIONS.contains(&kind));
         let which = if made_up || !is_ethernet {
             Which::Other
         } else {
-            let name = get(&["connection"], "interface-name").map(str::to_owned);
-            Which::Ethernet {
-                name,
-                mac: get(&ethernet, "mac-address").and_then(|mac| mac.parse().ok()),
-            }
+            Which::Ethernet(Ethernet::parse(text))
         };
         Self {
             path: path.to_owned(),
             which,
+            declared: declared(path, text),
         }
     }
+}
+
+/// Whose port it makes its interface, or that somebody has to bring it up.
+fn declared(path: &Path, text: &str) -> Option<Declared> {
+    let get = |keys: &[&str]| value(text, &["connection"], keys).filter(|value| !value.is_empty());
+    if let Some(holder) = get(&["controller", "master"]) {
+        let assignment = format!("controller={holder}");
+        let word = Word::Port(holder.into());
+        return Some(Declared::new(word, &assignment, path.display()));
+    }
+    let autoconnect = get(&["autoconnect"]).filter(|value| is_false(value))?;
+    let assignment = format!("autoconnect={autoconnect}");
+    Some(Declared::new(Word::Manual, &assignment, path.display()))
 }
 
 /// Every profile that NetworkManager has read, or will at its next start. Errors: one that cannot be read.
@@ -100,8 +104,12 @@ pub fn read_all(disk: &Disk) -> Result<Vec<Profile>> {
         .filter(|path| is_ifcfg(path))
     {
         if let Some(text) = foreign(disk, &path)? {
-            let which = Which::Ifcfg(Ifcfg::parse(&path, &text));
-            profiles.push(Profile { path, which });
+            let ifcfg = Ifcfg::parse(&path, &text);
+            profiles.push(Profile {
+                path,
+                declared: ifcfg.declared(),
+                which: Which::Ifcfg(ifcfg),
+            });
         }
     }
     Ok(profiles)
@@ -124,23 +132,4 @@ fn is_keyfile(path: &Path) -> bool {
         "~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", ".nmmeta",
     ];
     !name.starts_with('.') && !leftovers.iter().any(|end| name.ends_with(end))
-}
-
-/// The last value of a key in one of `sections`, as GLib reads it.
-fn value<'a>(text: &'a str, sections: &[&str], key: &str) -> Option<&'a str> {
-    let mut inside = false;
-    let mut found = None;
-    for line in text.lines().map(str::trim) {
-        if let Some(section) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            inside = sections.contains(&section);
-        } else if let Some((k, v)) = line.split_once('=').filter(|_| inside)
-            && k.trim_end() == key
-        {
-            found = Some(v.trim_start());
-        }
-    }
-    found
 }

@@ -25,7 +25,7 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
         };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    NetworkManager::read(&disk)
+    NetworkManager::read(&disk, &guest::links())
         .unwrap()
         .render(&Share::whole(&Desired {
             enis,

@@ -4,7 +4,20 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::plan::Planned;
+use crate::net::{Declared, Mac, Word};
+
+/// Each names what the device is a port of; NetworkManager's plugin knows the second half.
+const HOLDERS: [&str; 9] = [
+    "BRIDGE",
+    "MASTER",
+    "TEAM_MASTER",
+    "OVS_BRIDGE",
+    "VRF",
+    "BRIDGE_UUID",
+    "MASTER_UUID",
+    "TEAM_MASTER_UUID",
+    "VRF_UUID",
+];
 
 /// One ifcfg file that is not ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,12 +54,18 @@ impl Ifcfg {
             .filter(|value| !value.is_empty())
     }
 
-    /// Whether it configures this ENI's interface: by its device, its hardware address, or its own name.
-    pub fn configures(&self, planned: &Planned) -> bool {
-        let mac = self.get("HWADDR").and_then(|mac| mac.parse().ok());
-        let named = mac == Some(planned.eni.mac)
-            || self.get("DEVICE").unwrap_or(self.name()) == &*planned.dev;
-        named && !self.name().contains(':')
+    /// Whether it configures the interface with this MAC and one of these names: by its hardware address, else by its
+    /// device, or by its own name.
+    pub fn configures(&self, names: &[&str], mac: Mac) -> bool {
+        let is_named = || names.contains(&self.get("DEVICE").unwrap_or(self.name()));
+        let hwaddr = self.get("HWADDR").and_then(|mac| mac.parse::<Mac>().ok());
+        let is_its = hwaddr.map_or_else(is_named, |hwaddr| hwaddr == mac);
+        is_its && !self.name().contains(':')
+    }
+
+    /// The name that it gives the device, where it names one.
+    pub fn device(&self) -> Option<&str> {
+        self.get("DEVICE")
     }
 
     /// Whether it is an alias file (`ifcfg-eth0:1`), which adds an address to a device that another configures.
@@ -64,6 +83,22 @@ impl Ifcfg {
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         name.strip_prefix("ifcfg-").unwrap_or(name)
+    }
+
+    /// Whose port it makes its device, or that it waits for somebody to bring that up.
+    pub fn declared(&self) -> Option<Declared> {
+        let said = |key: &str| Some((key.to_owned(), self.get(key)?.to_owned()));
+        let new = |word, (key, value): &(String, String)| {
+            Declared::new(word, &format!("{key}={value}"), self.path.display())
+        };
+        let is_slave = self.get("SLAVE").is_none_or(|value| !is_no(value));
+        let holders = HOLDERS
+            .iter()
+            .filter(|key| is_slave || !key.starts_with("MASTER"));
+        let port = holders.filter_map(|key| said(key)).next();
+        let onboot = said("ONBOOT").filter(|(_, value)| is_no(value));
+        port.map(|said| new(Word::Port(said.1.as_str().into()), &said))
+            .or_else(|| onboot.map(|said| new(Word::Manual, &said)))
     }
 
     /// Whether a DHCP client brings its IPv4 address.
@@ -98,6 +133,11 @@ impl Ifcfg {
             .filter_map(|word| word.split('/').next()?.parse::<IpAddr>().ok())
             .any(|address| address == ip)
     }
+}
+
+fn is_no(value: &str) -> bool {
+    let no = ["no", "n", "false", "f", "off", "0"];
+    no.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// ifup passes over the same leftovers of editors and packages.

@@ -5,16 +5,17 @@ mod detect;
 pub(super) mod ifcfg;
 mod lines;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Address, Family, MAIN, Route};
+use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route};
 use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::marker;
+use crate::stacks::networkd::nic::Nic;
 use crate::stacks::rendering::{Renderer, Rendering, Share, part};
 use crate::stacks::stack::Stack;
 use ifcfg::{Ifcfg, is_ifcfg};
@@ -28,7 +29,7 @@ pub static STACK: Stack = Stack {
     folders: &[FOLDER],
     program: "ifup",
     runs_host: detect::runs_host,
-    read: |disk, _| Ok(Some(Box::new(NetworkScripts::read(disk)?))),
+    read: |disk, links| Ok(Some(Box::new(NetworkScripts::read(disk, links)?))),
     ..Stack::NONE
 };
 
@@ -40,12 +41,16 @@ const LABEL_LEN: usize = 15;
 pub struct NetworkScripts {
     ifcfgs: Vec<Ifcfg>,
     paths: BTreeSet<PathBuf>,
+    nics: BTreeMap<Dev, Nic>,
 }
 
 impl NetworkScripts {
     /// Reads the ifcfg files of others. Errors: one that cannot be read.
-    pub fn read(disk: &Disk) -> Result<Self> {
-        let mut scripts = Self::default();
+    pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
+        let mut scripts = Self {
+            nics: Nic::read_all(disk, links)?,
+            ..Self::default()
+        };
         for path in disk.list(FOLDER)? {
             if disk
                 .first_line(&path)?
@@ -63,7 +68,17 @@ impl NetworkScripts {
     }
 
     fn owner(&self, planned: &Planned) -> Option<&Ifcfg> {
-        self.ifcfgs.iter().find(|ifcfg| ifcfg.configures(planned))
+        let nic = self.nics.get(&planned.dev);
+        let next = nic.and_then(|nic| nic.next_name.as_deref());
+        let names: Vec<&str> = [&*planned.dev].into_iter().chain(next).collect();
+        let mut ifcfgs = self.ifcfgs.iter();
+        ifcfgs.find(|ifcfg| ifcfg.configures(&names, planned.eni.mac))
+    }
+
+    /// The name that its owner gives the device: ifup reads the files by that.
+    fn name(&self, planned: &Planned) -> Dev {
+        let device = self.owner(planned).and_then(Ifcfg::device);
+        device.map_or_else(|| planned.dev.clone(), Dev::from)
     }
 
     /// The primary never changes owner.
@@ -195,13 +210,19 @@ impl Renderer for NetworkScripts {
                 planned,
                 carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac),
             );
-            if planned.eni.primary {
-                self.primary(planned, &mut rendering);
-            } else {
-                self.secondary(planned, &mut rendering);
-            }
+            rendering.under(planned, &self.name(planned), |planned, rendering| {
+                if planned.eni.primary {
+                    self.primary(planned, rendering);
+                } else {
+                    self.secondary(planned, rendering);
+                }
+            });
         }
         rendering
+    }
+
+    fn declared(&self, planned: &Planned) -> Option<Declared> {
+        self.owner(planned)?.declared()
     }
 }
 

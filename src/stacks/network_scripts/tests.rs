@@ -19,7 +19,7 @@ fn render(files: &[(&str, &str)], enis: Vec<Planned>) -> Rendering {
         };
         disk.commit(&FileChange::Create(file)).unwrap();
     }
-    NetworkScripts::read(&disk)
+    NetworkScripts::read(&disk, &guest::links())
         .unwrap()
         .render(&Share::whole(&Desired {
             enis,
@@ -49,6 +49,30 @@ fn body<'a>(rendering: &'a Rendering, name: &str) -> &'a str {
         "{first}"
     );
     rest
+}
+
+/// At a boot the device has the name that `HWADDR` and `DEVICE` give it, and ifup reads the files by that.
+#[test]
+fn beside_an_owner_that_gives_the_device_another_name_the_files_go_by_that() {
+    let owner = "DEVICE=lan0\nHWADDR=02:00:00:00:00:02\nBOOTPROTO=dhcp\n";
+    let rendering = render(&[("ifcfg-lan0", owner)], vec![guest::eth1()]);
+    let route = body(&rendering, "route-lan0");
+    assert!(
+        route.contains("default via 10.0.0.1 dev lan0 table 10001"),
+        "{route}"
+    );
+    let all = names(&rendering);
+    assert!(
+        all.contains(&"rule-lan0") && all.contains(&"ifcfg-lan0:0"),
+        "{all:?}"
+    );
+    assert!(!all.iter().any(|name| name.contains("eth1")), "{all:?}");
+    let other = "DEVICE=eth1\nHWADDR=02:00:00:00:00:77\nBOOTPROTO=dhcp\n";
+    let rendering = render(&[("ifcfg-other", other)], vec![guest::eth1()]);
+    assert!(
+        names(&rendering).contains(&"ifcfg-eth1"),
+        "that device is another NIC's"
+    );
 }
 
 #[test]

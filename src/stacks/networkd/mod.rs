@@ -6,18 +6,20 @@ pub mod detect;
 pub mod hold;
 pub mod leftover;
 pub mod matching;
+mod next_name;
 pub mod nic;
 pub mod process;
 pub(super) mod read;
 pub mod reload;
 pub mod syntax;
 pub mod unit;
+pub(super) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Dev, Link};
+use crate::net::{Declared, Dev, Link};
 use crate::plan::Planned;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::rendering::{Renderer, Rendering, Share, rules};
@@ -94,20 +96,25 @@ impl Networkd {
         }
     }
 
-    /// The file of somebody else's that configures the interface, or would without us. networkd's own choice
-    /// counts, where it made one; else the order of the names decides.
+    fn nic(&self, planned: &Planned) -> Nic {
+        let unknown = || Nic::named(&planned.dev);
+        self.nics.get(&planned.dev).cloned().unwrap_or_else(unknown)
+    }
+
+    /// The file of somebody else's that configures the interface, or would without us, under the name that it gets at
+    /// the next boot or under today's: the one that is its alone counts before one that others share.
     fn winner(&self, planned: &Planned) -> Option<&Unit> {
-        let unknown = Nic {
-            names: vec![planned.dev.to_string()],
-            ..Nic::default()
-        };
-        let nic = self.nics.get(&planned.dev).unwrap_or(&unknown);
+        let nic = self.nic(planned);
+        let next = nic.renamed().and_then(|nic| self.winner_of(&nic, planned));
+        let own = next.filter(|unit| self.is_own(unit));
+        own.or_else(|| self.winner_of(&nic, planned)).or(next)
+    }
+
+    /// networkd's own choice counts, where it made one; else the order of the names decides.
+    fn winner_of(&self, nic: &Nic, planned: &Planned) -> Option<&Unit> {
         let chosen = nic.unit.as_ref().and_then(|unit| self.units.get(unit));
-        chosen.or_else(|| {
-            self.units
-                .values()
-                .find(|unit| unit.matches(nic, planned.eni.mac))
-        })
+        let mut units = self.units.values();
+        chosen.or_else(|| units.find(|unit| unit.matches(nic, planned.eni.mac)))
     }
 
     /// The file that holds other NICs back where a catch-all runs the primary.
@@ -165,8 +172,13 @@ impl Networkd {
         } else {
             "MACAddress"
         };
+        let link = if planned.manual.is_some() {
+            "[Link]\nActivationPolicy=manual\n"
+        } else {
+            ""
+        };
         format!(
-            "[Match]\n{key}={}\n[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n{}",
+            "[Match]\n{key}={}\n{link}[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n{}",
             planned.eni.mac,
             unit::addresses(&planned.addresses)
         )
@@ -220,6 +232,14 @@ impl Renderer for Networkd {
             .for_each(|(planned, place)| self.add(planned, place, &mut rendering));
         rendering.files.extend(self.newcomers(share, &rendering));
         rendering
+    }
+
+    fn declared(&self, planned: &Planned) -> Option<Declared> {
+        let nic = self.nic(planned);
+        let word = |nic: &Nic| words::declared(&self.units, nic, planned.eni.mac);
+        nic.renamed()
+            .and_then(|nic| word(&nic))
+            .or_else(|| word(&nic))
     }
 }
 

@@ -6,12 +6,15 @@ use std::path::Path;
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::{Dev, Link, Mac};
+use crate::stacks::networkd::next_name::Renames;
 
 /// What networkd matches an interface by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nic {
     /// Its name, then its alternative names.
     pub names: Vec<String>,
+    /// Its name from the next boot on, where that is another.
+    pub next_name: Option<String>,
     pub driver: Option<String>,
     pub kind: Option<String>,
     pub mac: Option<Mac>,
@@ -44,6 +47,7 @@ impl Nic {
             .chain(link.altnames.iter().cloned());
         Ok(Self {
             names: names.collect(),
+            next_name: None,
             driver: disk.link_target_name(format!("/sys/class/net/{}/device/driver", link.name)),
             kind: link.kind.clone(),
             mac: link.eni_mac(),
@@ -57,12 +61,39 @@ impl Nic {
         })
     }
 
+    /// One of which only the name is known.
+    pub fn named(dev: &Dev) -> Self {
+        Self {
+            names: vec![dev.to_string()],
+            ..Self::default()
+        }
+    }
+
     /// Every link's.
     pub fn read_all(disk: &Disk, links: &[Link]) -> Result<BTreeMap<Dev, Self>> {
-        links
-            .iter()
-            .map(|link| Ok((link.name.clone(), Self::read(disk, link)?)))
-            .collect()
+        let renames = Renames::read(disk)?;
+        let read = |link: &Link| {
+            let nic = Self::read(disk, link)?;
+            let next_name = renames.of(&nic);
+            Ok((link.name.clone(), Self { next_name, ..nic }))
+        };
+        links.iter().map(read).collect()
+    }
+
+    /// It, as it is under another name; networkd has not chosen any unit for that yet.
+    pub fn under(&self, name: &str) -> Self {
+        let others = self.names.iter().skip(1).cloned();
+        Self {
+            names: [name.to_owned()].into_iter().chain(others).collect(),
+            next_name: None,
+            unit: None,
+            ..self.clone()
+        }
+    }
+
+    /// It, as it is from the next boot on, where its name changes.
+    pub fn renamed(&self) -> Option<Self> {
+        self.next_name.as_ref().map(|name| self.under(name))
     }
 
     /// What udev says of it, for example `ID_PATH`.

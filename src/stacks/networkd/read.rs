@@ -5,6 +5,7 @@
 //! first in their order whose [Match] holds configures the interface; its drop-ins of all folders count too.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::Disk;
@@ -13,9 +14,10 @@ use crate::stacks::marker;
 use crate::stacks::networkd::matching::Match;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::networkd::syntax::assignments;
+use crate::stacks::networkd::words::Words;
 
 /// networkd's folders, the one that shadows all others last.
-const FOLDERS: [&str; 4] = [
+pub const FOLDERS: [&str; 4] = [
     "/usr/lib/systemd/network",
     "/usr/local/lib/systemd/network",
     "/run/systemd/network",
@@ -28,6 +30,8 @@ pub struct Unit {
     /// `20-dhcp.network`
     pub name: String,
     pub matching: Match,
+    /// What it says beside addresses and routes.
+    pub words: Words,
     /// networkd refuses the whole of it.
     pub is_refused: bool,
 }
@@ -53,9 +57,9 @@ pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
                 name: name.clone(),
                 ..Unit::default()
             };
-            unit.merge(&disk.read(&path)?.unwrap_or_default());
-            for text in drop_ins(disk, &name)? {
-                unit.merge(&text);
+            unit.merge(&path, &disk.read(&path)?.unwrap_or_default());
+            for (path, text) in drop_ins(disk, &name)? {
+                unit.merge(&path, &text);
             }
             units.extend(Some((name, unit)).filter(|(_, unit)| !unit.is_refused));
         }
@@ -76,8 +80,8 @@ pub fn shared<'a>(
         .collect()
 }
 
-/// The texts of a unit's drop-ins, in the order in which networkd reads them, ours left out.
-fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<String>> {
+/// A unit's drop-ins, in the order in which networkd reads them, ours left out.
+fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<(PathBuf, String)>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
         let files = disk.list(format!("{folder}/{unit}.d"))?;
@@ -92,21 +96,24 @@ fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<String>> {
             .first_line(path)?
             .is_some_and(|line| !marker::is_own(&line))
         {
-            texts.extend(disk.read(path)?);
+            texts.extend(disk.read(path)?.map(|text| (path.clone(), text)));
         }
     }
     Ok(texts)
 }
 
 impl Unit {
-    /// Adds one file's conditions.
-    pub fn merge(&mut self, text: &str) {
+    /// Adds one file's conditions and words.
+    pub fn merge(&mut self, path: &Path, text: &str) {
         let Some(all) = assignments(text) else {
             self.is_refused = true;
             return;
         };
-        for line in all.iter().filter(|line| line.section == "Match") {
-            self.matching.assign(&line.key, &line.value);
+        for line in &all {
+            if line.section == "Match" {
+                self.matching.assign(&line.key, &line.value);
+            }
+            self.words.assign(line, path);
         }
     }
 

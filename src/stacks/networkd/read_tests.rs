@@ -6,7 +6,7 @@ use crate::stacks::guest;
 
 fn unit(text: &str) -> Unit {
     let mut unit = Unit::default();
-    unit.merge(text);
+    unit.merge("/etc/systemd/network/x.network".as_ref(), text);
     unit
 }
 

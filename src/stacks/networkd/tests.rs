@@ -21,7 +21,7 @@ fn render_with(units: &[(&str, &str)], chosen: &[(&str, &str)], enis: Vec<Planne
             name: (*name).into(),
             ..Unit::default()
         };
-        unit.merge(text);
+        unit.merge(name.as_ref(), text);
         networkd.units.insert((*name).into(), unit);
     }
     for link in guest::links() {

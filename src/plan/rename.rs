@@ -1,0 +1,25 @@
+//! An ENI's part under the name that its interface is going to have.
+
+use super::Planned;
+use crate::net::{Address, Dev, Route};
+
+impl Planned {
+    /// The same on an interface called `dev`: as its owner's file has it, which takes effect at the next boot.
+    pub fn under(&self, dev: &Dev) -> Self {
+        let address = |address: &Address| Address {
+            dev: dev.clone(),
+            net: address.net,
+        };
+        let route = |route: &Route| Route {
+            dev: route.dev.as_ref().map(|_| dev.clone()),
+            ..route.clone()
+        };
+        Self {
+            dev: dev.clone(),
+            addresses: self.addresses.iter().map(address).collect(),
+            routes: self.routes.iter().map(route).collect(),
+            left_to_owner: self.left_to_owner.iter().map(route).collect(),
+            ..self.clone()
+        }
+    }
+}
