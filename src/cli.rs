@@ -1,6 +1,7 @@
 //! The commands and flags. Nothing is done here.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub enum Command {
     Status(Selected),
     /// Say what is wrong, why, and what to do, with the proof of it
     Check(Check),
+    /// Say what a finding means, or which way a packet takes, and its answer
+    Explain(Explain),
     /// Take back all that eniroute did, and only that
     Remove(Remove),
     /// Follow what EC2 has changed; cheap and silent where nothing has
@@ -106,6 +109,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Status(_) => "status",
             Self::Check(_) => "check",
+            Self::Explain(_) => "explain",
             Self::Remove(_) => "remove",
             Self::Refresh => "refresh",
             Self::Hotplug(_) => "hotplug",
@@ -119,6 +123,7 @@ impl Command {
             Self::Plan(_)
                 | Self::Status(_)
                 | Self::Check(_)
+                | Self::Explain(_)
                 | Self::Apply(Apply { dry_run: true, .. })
         )
     }
@@ -195,6 +200,26 @@ pub struct Check {
     /// Warnings end it with 3, too, as errors do
     #[arg(long)]
     pub strict: bool,
+}
+
+const EXPLAIN_USAGE: &str = "\
+eniroute explain CODE
+       eniroute explain ADDRESS [to DESTINATION] [--in INTERFACE]
+       eniroute explain ADDRESS [--from ADDRESS] [--in INTERFACE]";
+
+/// A finding's code, or a packet.
+#[derive(Debug, Default, Args)]
+#[command(override_usage = EXPLAIN_USAGE)]
+pub struct Explain {
+    /// A finding's code (R3), or an address, private or public. Alone: a packet from this address of the host to the Internet, and the answer; with `to DESTINATION`: to there
+    #[arg(value_name = "CODE|ADDRESS", required = true, num_args = 1..=3)]
+    pub words: Vec<String>,
+    /// The packet is from here to ADDRESS: from somewhere else, and arrives by the ENI that owns ADDRESS; or from this host. 0.0.0.0 or ::, of a program that chooses no address
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<IpAddr>,
+    /// The packet arrives by this interface; without `to` and --from, from the Internet
+    #[arg(long = "in", value_name = "INTERFACE")]
+    pub dev: Option<String>,
 }
 
 /// The flags of `remove`.

@@ -2,6 +2,7 @@
 //! changes nothing, and asks nobody.
 
 mod addresses;
+pub mod explain;
 mod rules;
 mod verdict;
 pub mod walk;

@@ -157,7 +157,7 @@ impl fmt::Display for Severity {
 }
 
 /// What a kind of finding means.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Entry {
     pub code: Code,
     /// How bad it mostly is.

@@ -2,8 +2,7 @@
 
 use crate::check;
 use crate::cli::{Check, Common};
-use crate::error::{Error, Result};
-use crate::metadata::Metadata;
+use crate::error::Result;
 use crate::reconcile::{Host, How, Inspection, Run, enis, unproven};
 use crate::report::{Form, Report};
 
@@ -14,7 +13,7 @@ use crate::report::{Form, Report};
 pub fn run(common: &Common, options: &Check) -> Result<Report> {
     let how = How::all("check", common);
     let mut host = Host::open(common)?;
-    let (metadata, refusal) = metadata(&mut host);
+    let (metadata, refusal) = host.metadata_if_any(true);
     let mut run = Run::of(&mut host, &how, metadata)?;
     run.note(unproven::finding(&run.host.disk));
     let Run {
@@ -34,11 +33,4 @@ pub fn run(common: &Common, options: &Check) -> Result<Report> {
     report.enis = enis::all(&inspection.assessment, &findings);
     report.findings.extend(findings);
     Ok(report)
-}
-
-fn metadata(host: &mut Host) -> (Metadata, Option<Error>) {
-    match host.metadata(true) {
-        Ok(metadata) => (metadata, None),
-        Err(error) => (Metadata::default(), Some(error)),
-    }
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod boot;
 mod check;
+mod explain;
 mod hotplug;
 mod plan;
 mod refresh;
@@ -46,6 +47,7 @@ fn dispatch(cli: &Cli) -> Result<Report> {
         Command::Plan(wanted) => plan::run(&cli.common, &wanted.selected, &wanted.parts),
         Command::Status(selected) => status::run(&cli.common, selected),
         Command::Check(options) => check::run(&cli.common, options),
+        Command::Explain(wanted) => explain::run(&cli.common, wanted),
         Command::Remove(Remove { image: true, .. }) => remove::image(&cli.common),
         Command::Remove(wanted) => remove::run(&cli.common, wanted),
         Command::Refresh => serve_silently("refresh", &cli.common, || refresh::run(&cli.common)),

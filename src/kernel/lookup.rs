@@ -78,7 +78,7 @@ impl Kernel {
         from: Option<IpAddr>,
         links: &[Link],
     ) -> Result<Vec<Dev>, Refusal> {
-        let Some(reply) = self.answer(request(to, from, FIB_MATCH)?)? else {
+        let Some(reply) = self.answer(request(to, from, None, FIB_MATCH)?)? else {
             return Ok(Vec::new());
         };
         let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
@@ -99,10 +99,8 @@ impl Kernel {
     }
 
     fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
-        // IPv6 always names the table, and under strict checking refuses to be asked for it
-        // (`inet6_rtm_valid_getroute_req`).
-        let flags = if to.is_ipv4() { LOOKUP_TABLE } else { 0 };
-        let Some(reply) = self.answer(request(to, from, flags)?)? else {
+        let flags = table_flag(to);
+        let Some(reply) = self.answer(request(to, from, None, flags)?)? else {
             return Ok(None);
         };
         let Some(index) = way(&reply) else {
@@ -115,8 +113,20 @@ impl Kernel {
     }
 }
 
-/// The way of a packet to `to`, from `from` or unbound; `flags` say what to answer.
-fn request(to: IpAddr, from: Option<IpAddr>, flags: u32) -> Result<Rtmsg, Refusal> {
+/// What asks for the table that decided. IPv6 always names it, and under strict checking refuses to be asked for it
+/// (`inet6_rtm_valid_getroute_req`).
+pub(super) fn table_flag(to: IpAddr) -> u32 {
+    if to.is_ipv4() { LOOKUP_TABLE } else { 0 }
+}
+
+/// The way of a packet to `to`, from `from` or unbound, that came in by the interface with the index `iif`, or is the
+/// host's own; `flags` say what to answer.
+pub(super) fn request(
+    to: IpAddr,
+    from: Option<IpAddr>,
+    iif: Option<u32>,
+    flags: u32,
+) -> Result<Rtmsg, Refusal> {
     let message = route::builder(Family::of(to))
         .rtm_dst_len(IpNet::from(to).prefix_len())
         .rtm_src_len(from.map_or(0, |ip| IpNet::from(ip).prefix_len()))
@@ -124,17 +134,18 @@ fn request(to: IpAddr, from: Option<IpAddr>, flags: u32) -> Result<Rtmsg, Refusa
         .rtattrs(attributes([
             (Rta::Dst, Some(ip_value(to))),
             (Rta::Src, from.map(ip_value)),
+            (Rta::Iif, iif.map(|index| index.to_ne_bytes().to_vec())),
         ])?);
     message.build().map_err(Refusal::because)
 }
 
 /// The index of the interface by which the packet leaves, `lo` for this host itself; `None` if it does not leave.
-fn way(reply: &Rtmsg) -> Option<u32> {
+pub(super) fn way(reply: &Rtmsg) -> Option<u32> {
     let leaves = matches!(*reply.rtm_type(), Rtn::Unicast | Rtn::Local);
     number(reply.rtattrs(), Rta::Oif).filter(|_| leaves)
 }
 
-fn decode(reply: &Rtmsg, dev: Dev) -> Lookup {
+pub(super) fn decode(reply: &Rtmsg, dev: Dev) -> Lookup {
     let attributes = reply.rtattrs();
     Lookup {
         dev,

@@ -20,6 +20,7 @@ mod rule;
 mod rule_words;
 mod socket;
 mod sysctl;
+pub mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 

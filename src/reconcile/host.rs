@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::cli::{Common, Selected};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::kernel::Kernel;
 use crate::metadata::imds::{self, Imds};
@@ -91,6 +91,14 @@ impl Host {
     /// As [`Reading::start`].
     pub fn metadata(&mut self, public: bool) -> Result<Metadata> {
         Ok(self.read(public)?.metadata())
+    }
+
+    /// The same, or nothing, and why.
+    pub fn metadata_if_any(&mut self, public: bool) -> (Metadata, Option<Error>) {
+        match self.metadata(public) {
+            Ok(metadata) => (metadata, None),
+            Err(error) => (Metadata::default(), Some(error)),
+        }
     }
 
     /// The same as a reading that may go on.

@@ -32,4 +32,5 @@ pub use host::Host;
 pub use how::How;
 pub use inspect::Inspection;
 pub use lock::{LOCK, demand_root, lock, try_lock};
+pub use proof::outside;
 pub use run::Run;

@@ -1,9 +1,11 @@
 //! What happened, as text for a person or as one JSON document. The field names of the JSON are stable.
 
 mod check;
+mod explain;
 mod finding;
 mod state;
 mod text;
+mod wrap;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,6 +17,7 @@ use crate::logger::escape;
 use crate::net::Mac;
 use crate::object::Change;
 pub use check::{EniVerdict, Form, Verdict};
+pub use explain::{Explanation, KernelReport, Outcome, PacketReport, StepReport, WayReport};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
 pub use state::{AddressState, State};
 
@@ -42,6 +45,9 @@ pub struct Report {
     /// What was looked at; `check` only.
     #[serde(flatten)]
     pub verdict: Option<Verdict>,
+    /// `explain` only.
+    #[serde(flatten)]
+    pub explanation: Option<Explanation>,
     /// `check` only.
     #[serde(skip)]
     pub form: Option<Form>,

@@ -19,6 +19,7 @@ impl Report {
             (Voice::Line(line), _) => format!("{line}\n"),
             (Voice::Full, "status") => self.table(),
             (Voice::Full, "check") => self.check_text(),
+            (Voice::Full, "explain") => self.explain_text(),
             (Voice::Full, "plan") => self.script(),
             (Voice::Full, _) => self.summary(),
         }

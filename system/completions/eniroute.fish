@@ -37,6 +37,7 @@ complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "apply" -d 'Config
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
+complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "explain" -d 'Say what a finding means, or which way a packet takes, and its answer'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "remove" -d 'Take back all that eniroute did, and only that'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
@@ -91,6 +92,17 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s v -l verbose
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s q -l quiet -d 'Say only what went wrong'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s h -l help -d 'Print help'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l from -d 'The packet is from here to ADDRESS: from somewhere else, and arrives by the ENI that owns ADDRESS; or from this host. 0.0.0.0 or ::, of a program that chooses no address' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l in -d 'The packet arrives by this interface; without `to` and --from, from the Internet' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l root -d 'Look for files, and write them, below this folder' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -l json -d 'Print one JSON document instead of text'
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -s q -l quiet -d 'Say only what went wrong'
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c eniroute -n "__fish_eniroute_using_subcommand explain" -s V -l version -d 'Print version'
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -l eni -d 'Only this ENI: interface name, altname, MAC, eni-id, device number, private or public address (repeatable)' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -l root -d 'Look for files, and write them, below this folder' -r -F
@@ -156,14 +168,15 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_se
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "change" -d 'Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "remove" -d 'Take back all that eniroute did, and only that'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check remove refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "explain" -d 'Say what a finding means, or which way a packet takes, and its answer'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "remove" -d 'Take back all that eniroute did, and only that'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "add" -d 'It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "change" -d 'Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)'

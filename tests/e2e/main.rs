@@ -17,6 +17,7 @@ mod disks;
 #[allow(dead_code)] // the unit tests use the rest
 mod draw;
 mod drawn;
+mod explain;
 mod figures;
 mod findings;
 #[allow(dead_code)] // the unit tests use the rest

@@ -1,5 +1,7 @@
-//! The manual page and the shell completions come from the program's own definition of its commands. They are
-//! committed, so that no package's build needs more than cargo; `make pages` writes them anew.
+//! The manual page and the shell completions come from the program's own definition of its commands, and
+//! docs/troubleshooting.md from what it says of each code. They are committed, so that no package's build needs more than cargo; `make pages` writes them anew.
+
+mod troubleshooting;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +16,11 @@ use eniroute::cli::Cli;
 const WRITE: &str = "ENIROUTE_WRITE_PAGES";
 
 #[test]
-fn the_manual_page_and_the_completions_are_up_to_date() {
+fn the_manual_page_the_completions_and_the_troubleshooting_are_up_to_date() {
     let pages = [
         ("eniroute.8", manual()),
         ("completions/eniroute", completions(Shell::Bash)),
+        ("../docs/troubleshooting.md", troubleshooting::page()),
     ]
     .into_iter();
     let more = [("_eniroute", Shell::Zsh), ("eniroute.fish", Shell::Fish)];
@@ -79,6 +82,7 @@ fn help_fits_a_terminal_of_80_columns_where_none_says_how_wide_it_is() {
         &["apply", "--help"],
         &["remove", "--help"],
         &["hotplug", "--help"],
+        &["explain", "--help"],
     ] {
         let help = said(
             Command::new(env!("CARGO_BIN_EXE_eniroute"))

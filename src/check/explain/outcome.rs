@@ -1,0 +1,181 @@
+//! What becomes of a packet: what this host, and what the VPC makes of it.
+//!
+//! The VPC drops what leaves by another ENI than the one that EC2 has assigned the source address to, unless the ENI's
+//! source/destination check is off (Amazon VPC user guide, source/destination checks), which cannot be seen from inside.
+
+use std::net::IpAddr;
+
+use super::{Ground, Heard, arrival};
+use crate::check::walk::{End, Packet};
+use crate::eni::Eni;
+use crate::kernel::word::Word;
+use crate::net::Dev;
+use crate::report::Outcome;
+
+type Told = (Outcome, String);
+
+/// By the walk's end and the kernel's word.
+pub fn of(ground: &Ground, heard: &Heard, end: &End) -> Told {
+    let packet = &heard.packet;
+    if let Some(told) = stopped(ground, heard, end) {
+        return told;
+    }
+    match (end, &packet.iif) {
+        (End::Route(_), Some(dev)) if end.is_local() => arrives(ground, packet, dev),
+        (End::Route(_), None) if end.is_local() => {
+            (Outcome::Arrives, "it stays on this host".to_owned())
+        }
+        (End::Route(_), _) => leaves(ground, heard, &end.devs()),
+        (End::RefusedByRoute(found), _) => {
+            by_host(format!("the route `{}` refuses it", found.route))
+        }
+        (End::RefusedByRule(rule), _) => by_host(format!("the rule `{}` refuses it", rule.rule)),
+        (End::NoRoute, _) => by_host("no rule leads to a route to there".to_owned()),
+    }
+}
+
+fn by_host(why: String) -> Told {
+    (Outcome::DroppedByHost, format!("this host drops it: {why}"))
+}
+
+/// It is not the routes that keep the packet, but its source.
+pub fn is_refused_for_its_source(packet: &Packet, word: &Word) -> bool {
+    let is_bound = packet.from.is_some_and(|ip| ip.is_ipv4()) || packet.iif.is_some();
+    matches!(word, Word::Refused(_)) && is_bound
+}
+
+/// What this host has against it, whatever its routes say.
+fn stopped(ground: &Ground, heard: &Heard, end: &End) -> Option<Told> {
+    let Heard { packet, word } = heard;
+    let from = packet.from?;
+    let would_go = matches!(end, End::Route(_));
+    match (word, &packet.iif) {
+        (Word::Filtered | Word::Refused(_), Some(dev)) if would_go => {
+            Some(by_host(arrival::objection(ground, packet, from, dev)))
+        }
+        (Word::Way(_), Some(dev)) if arrival::is_kept_from_going_on(ground, packet, dev) => {
+            Some(by_host(arrival::no_router()))
+        }
+        (_, None) if ground.up(from).is_none() => Some(by_host(lacking(ground, from))),
+        _ => None,
+    }
+}
+
+fn lacking(ground: &Ground, from: IpAddr) -> String {
+    if ground.is_delegated(from) {
+        format!(
+            "{from} is of a delegated prefix, and on no interface: for a container's packet, name the one that it \
+             arrives by (--in INTERFACE)"
+        )
+    } else {
+        format!("no interface has {from}, so nothing can be sent from it (A1)")
+    }
+}
+
+fn arrives(ground: &Ground, packet: &Packet, dev: &Dev) -> Told {
+    let (to, here) = (packet.to, ground.eni_of(dev));
+    match (ground.owner(to), here) {
+        (Some(owner), Some(here)) if owner.mac != here.mac => (
+            Outcome::DroppedByVpc,
+            format!(
+                "it never comes by {dev}: EC2 delivers packets for {to} to {}",
+                named(ground, owner)
+            ),
+        ),
+        (None, Some(_)) if ground.has_metadata => (
+            Outcome::DroppedByVpc,
+            format!(
+                "it never comes: EC2 has assigned {to} to no ENI of this instance, and delivers nothing for it (A2)"
+            ),
+        ),
+        _ => (Outcome::Arrives, received(ground, packet)),
+    }
+}
+
+fn received(ground: &Ground, packet: &Packet) -> String {
+    let allowed = "security groups and network ACL allow it";
+    let is_outside = packet.from.is_some_and(|ip| ground.is_outside(ip));
+    match (is_outside, packet.to.is_ipv6(), ground.seen_as(packet.to)) {
+        (true, true, _) => format!(
+            "it arrives, if the subnet's IPv6 route is by an Internet gateway (an egress-only one lets nothing in), and \
+             {allowed}"
+        ),
+        (true, false, Some(public)) => format!("it arrives, sent to {public}, if {allowed}"),
+        (true, false, None) if ground.has_metadata => {
+            "it would arrive, but nobody outside can send it: EC2 maps no public address to this one".to_owned()
+        }
+        _ => format!("it arrives, if {allowed}"),
+    }
+}
+
+fn leaves(ground: &Ground, heard: &Heard, devs: &[&Dev]) -> Told {
+    let Some(source) = heard.source() else {
+        return (
+            Outcome::Passes,
+            "it leaves; the source address is the kernel's choice".to_owned(),
+        );
+    };
+    let told = devs.iter().map(|dev| leaves_by(ground, heard, source, dev));
+    let worst = |told: &Told| {
+        (
+            told.0 == Outcome::DroppedByVpc,
+            told.0 == Outcome::LeavesVpc,
+        )
+    };
+    let none = || by_host("its route leads to no interface".to_owned());
+    told.max_by_key(worst).unwrap_or_else(none)
+}
+
+fn leaves_by(ground: &Ground, heard: &Heard, source: IpAddr, dev: &Dev) -> Told {
+    match (ground.eni_of(dev), ground.owner(source)) {
+        (None, _) if ground.has_metadata => (
+            Outcome::LeavesVpc,
+            format!(
+                "it leaves by {dev}, which is no ENI: what becomes of it there is not EC2's business"
+            ),
+        ),
+        (None, _) => (
+            Outcome::Passes,
+            format!("it leaves by {dev}; whose {source} is in EC2 cannot be said without metadata"),
+        ),
+        (Some(here), Some(owner)) if here.mac == owner.mac => {
+            (Outcome::Passes, passes(ground, heard, source, here))
+        }
+        (Some(here), owner) => (Outcome::DroppedByVpc, stray(ground, source, here, owner)),
+    }
+}
+
+fn passes(ground: &Ground, heard: &Heard, source: IpAddr, here: &Eni) -> String {
+    let by = format!(
+        "the VPC lets it out: EC2 has assigned {source} to {}",
+        named(ground, here)
+    );
+    if !ground.is_outside(heard.packet.to) {
+        return by;
+    }
+    match ground.seen_as(source) {
+        Some(public) => format!("{by}; the Internet sees {public}"),
+        None => format!(
+            "{by}; no public address is mapped to it, so only a NAT gateway would take it to the Internet"
+        ),
+    }
+}
+
+fn stray(ground: &Ground, source: IpAddr, here: &Eni, owner: Option<&Eni>) -> String {
+    let whose = match owner {
+        Some(owner) => format!("{source} is assigned to {}", named(ground, owner)),
+        None => format!("EC2 has assigned {source} to no ENI of this instance"),
+    };
+    format!(
+        "the VPC drops it: it leaves by {}, and {whose} (only with the source/destination check off would it pass)",
+        named(ground, here)
+    )
+}
+
+/// `eth1 (eni-...)`
+fn named(ground: &Ground, eni: &Eni) -> String {
+    match ground.dev_of(eni) {
+        Some(dev) => format!("{dev} ({})", eni.id),
+        None => eni.id.clone(),
+    }
+}

@@ -1,0 +1,133 @@
+//! `eniroute explain`: what a code means, or the walk of one packet and of its answer.
+
+use std::net::IpAddr;
+
+use crate::check::explain::{self, Ground, Heard, Question, Wish};
+use crate::check::walk::Packet;
+use crate::cli::{Common, Explain, Selected};
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::reconcile::Host;
+use crate::reconcile::assess::Assessment;
+use crate::report::{Explanation, Form, Report};
+
+/// A code needs nothing of the host; a packet the kernel, and the metadata as far as they are to be had.
+///
+/// # Errors
+/// [`Error::Usage`]: neither a code nor an address, or an address that is nobody's. The kernel cannot be asked.
+pub fn run(common: &Common, wanted: &Explain) -> Result<Report> {
+    if let [word] = &wanted.words[..]
+        && let Ok(code) = word.parse::<Code>()
+    {
+        return meaning(wanted, code);
+    }
+    packet(common, &wish(wanted)?)
+}
+
+fn meaning(wanted: &Explain, code: Code) -> Result<Report> {
+    if wanted.from.is_some() || wanted.dev.is_some() {
+        let why = format!("{code} is a code, and --from and --in are for an address");
+        return Err(Error::Usage(why));
+    }
+    Ok(report(Explanation::Meaning(code.entry())))
+}
+
+fn report(explanation: Explanation) -> Report {
+    Report {
+        command: "explain",
+        explanation: Some(explanation),
+        ..Report::default()
+    }
+}
+
+fn wish(wanted: &Explain) -> Result<Wish> {
+    let (address, to) = match &wanted.words[..] {
+        [address] => (address, None),
+        [address, to, destination] if to == "to" => (address, Some(destination)),
+        words => return Err(unclear(&words.join(" "))),
+    };
+    if to.is_some() && wanted.from.is_some() {
+        return Err(Error::Usage(
+            "`to DESTINATION` cannot be used with --from: a packet is from ADDRESS to DESTINATION, or from --from to \
+             ADDRESS"
+                .to_owned(),
+        ));
+    }
+    Ok(Wish {
+        address: address.parse().map_err(|_| neither(address))?,
+        to: to
+            .map(|text| text.parse().map_err(|_| no_address(text)))
+            .transpose()?,
+        from: wanted.from,
+        dev: wanted.dev.clone(),
+    })
+}
+
+fn unclear(words: &str) -> Error {
+    Error::Usage(format!(
+        "`explain {words}`: neither CODE, nor ADDRESS, nor ADDRESS to DESTINATION"
+    ))
+}
+
+/// What there is, for one who has named something else.
+fn neither(word: &str) -> Error {
+    let codes: Vec<String> = Code::all().map(|code| code.to_string()).collect();
+    Error::Usage(format!(
+        "`{word}` is neither a code nor an address. Codes: {}. Addresses: those of this host, private or public \
+         (eniroute status)",
+        codes.join(" ")
+    ))
+}
+
+fn no_address(word: &str) -> Error {
+    Error::Usage(format!(
+        "`{word}` is no address: DESTINATION is an IPv4 or IPv6 address; for a name, look it up first \
+         (getent ahosts NAME)"
+    ))
+}
+
+fn packet(common: &Common, wish: &Wish) -> Result<Report> {
+    let mut host = Host::open(common)?;
+    let (metadata, refusal) = host.metadata_if_any(true);
+    let links = host.kernel.links()?;
+    host.kernel.observe_also(explain::settings(&links));
+    let assessment = Assessment::of(&mut host, metadata, &Selected::default())?;
+    let fib = host.kernel.fib(&assessment.observed.links)?;
+    let ground = Ground {
+        assessment: &assessment,
+        fib: &fib,
+        has_metadata: refusal.is_none(),
+    };
+    let question = match (Question::of(&ground, wish), &refusal) {
+        (Err(_), Some(_)) if !ground.is_own(wish.address) => {
+            return Err(unknown(wish.address, refusal));
+        }
+        (question, _) => question?,
+    };
+    let heard = walk(&mut host, &ground, question.packet)?;
+    let told = explain::explained(&ground, question.address, &heard);
+    Ok(Report {
+        notes: refusal.iter().map(ToString::to_string).collect(),
+        form: Some(Form {
+            without_metadata: refusal.is_some(),
+            ..Form::default()
+        }),
+        ..report(Explanation::Packet(told))
+    })
+}
+
+/// It may be a public address of ours, or not.
+fn unknown(address: IpAddr, refusal: Option<Error>) -> Error {
+    refusal.unwrap_or_else(|| neither(&address.to_string()))
+}
+
+/// The packet, then its answer, each with the kernel's word.
+fn walk(host: &mut Host, ground: &Ground, packet: Packet) -> Result<Vec<Heard>> {
+    let mut hear = |packet: Packet| {
+        let word = host.kernel.word(&explain::asked(ground, &packet))?;
+        Ok::<_, Error>(Heard { packet, word })
+    };
+    let first = hear(packet)?;
+    let answer = explain::answer(ground, &first).map(hear).transpose()?;
+    Ok(std::iter::once(first).chain(answer).collect())
+}
