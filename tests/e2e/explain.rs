@@ -205,7 +205,7 @@ fn the_second_elastic_ip_is_explained_before_and_after_as_pings_have_it() {
     );
     let why = before["why"].as_str().unwrap();
     assert!(why.contains("172.31.41.29 is assigned to eth1"), "{why}");
-    println!("{}", instance.must("explain 3.104.193.180"));
+    assert_readme_has(&instance.must("explain 3.104.193.180"));
     instance.must("apply");
     let after = packet(&instance, "3.104.193.180");
     assert_eq!(vpc.inet().ping(&["3.104.193.180"]), NOBODY);
@@ -233,6 +233,45 @@ fn the_second_elastic_ip_is_explained_before_and_after_as_pings_have_it() {
     assert_eq!(
         (&unmapped["outcome"], &unmapped["public"]),
         (&json!("passes"), &Value::Null)
+    );
+}
+
+#[test]
+fn an_ipv6_address_behind_an_egress_only_gateway_is_not_called_broken() {
+    let (_vpc, instance) = two_enis();
+    instance.must("apply");
+    let both = packet(&instance, "2001:db8:0:a::29");
+    assert_eq!(both["ways"][0]["outcome"], "passes");
+    assert_eq!(both["ways"][1]["outcome"], "arrives");
+    let text = instance.must("explain 2001:db8:0:a::29");
+    assert_readme_has(outcome(&text, 0));
+    assert_readme_has(outcome(&text, 1));
+}
+
+/// The lines of the outcome of one way.
+fn outcome(text: &str, n: usize) -> &str {
+    let (start, _) = text.match_indices("  outcome ").nth(n).unwrap();
+    let end = text[start..].find("\n  kernel ").unwrap();
+    &text[start..start + end]
+}
+
+/// README.md shows it as it is.
+fn assert_readme_has(text: &str) {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let shown: Vec<String> = text
+        .lines()
+        .map(|line| {
+            if line.is_empty() {
+                String::new()
+            } else {
+                format!("    {line}")
+            }
+        })
+        .collect();
+    let shown = shown.join("\n");
+    assert!(
+        readme.contains(shown.trim_end()),
+        "README.md lacks:\n{shown}"
     );
 }
 

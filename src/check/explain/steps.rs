@@ -41,11 +41,13 @@ fn words(rule: &PolicyRule) -> String {
     named(words.unwrap_or(&all))
 }
 
-/// The words of a rule or route, with the name of the local table.
+/// The words of a rule or route, with the name of the local table. Whether a route is `onlink` is not known of one that
+/// was listed.
 pub fn named(words: &str) -> String {
     let is_of_local = |word: &str| format!("{word} {LOCAL}");
     let words = words.replace(&is_of_local("lookup"), "lookup local");
-    words.replace(&is_of_local("table"), "table local")
+    let words = words.replace(&is_of_local("table"), "table local");
+    words.replace(" onlink", "")
 }
 
 fn why(outcome: &Outcome) -> String {
