@@ -64,7 +64,7 @@ test-dist: root setup dist ## Check the packages for aarch64 and run their binar
 	$(CARGO) test --locked --test packages -- cross
 
 .PHONY: pages
-pages: ## Write the manual page and the completions anew, after a change of the commands
+pages: ## Write the manual page, the completions and docs/troubleshooting.md anew, after a change of their texts
 	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test e2e pages::the_manual
 
 .PHONY: test-boot

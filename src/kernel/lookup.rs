@@ -140,7 +140,7 @@ pub(super) fn request(
 }
 
 /// The index of the interface by which the packet leaves, `lo` for this host itself; `None` if it does not leave.
-pub(super) fn way(reply: &Rtmsg) -> Option<u32> {
+fn way(reply: &Rtmsg) -> Option<u32> {
     let leaves = matches!(*reply.rtm_type(), Rtn::Unicast | Rtn::Local);
     number(reply.rtattrs(), Rta::Oif).filter(|_| leaves)
 }

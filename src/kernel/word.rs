@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use neli::consts::rtnl::{Rtm, Rtn};
+use neli::consts::rtnl::{Rta, Rtm, Rtn};
 use neli::rtnl::Rtmsg;
 use nix::errno::Errno;
 
-use super::lookup::{Lookup, decode, request, table_flag, way};
+use super::attributes::number;
+use super::lookup::{Lookup, decode, request, table_flag};
 use super::refusal::Refusal;
 use super::{Kernel, route};
 use crate::error::Result;
@@ -58,7 +59,7 @@ impl Kernel {
         let iif = asked.iif.map(|link| link.index);
         let question = request(asked.to, asked.from, iif, table_flag(asked.to))?;
         match self.socket.get(Rtm::Getroute, question) {
-            Ok(reply) => self.heard(&reply),
+            Ok(reply) => self.heard(asked, &reply),
             Err(refusal) if refusal.is(&[Errno::EXDEV]) => Ok(Word::Filtered),
             Err(refusal) => {
                 let said = REFUSALS.into_iter().find(|errno| refusal.is(&[*errno]));
@@ -67,21 +68,24 @@ impl Kernel {
         }
     }
 
-    fn heard(&mut self, reply: &Rtmsg) -> Result<Word, Refusal> {
+    fn heard(&mut self, asked: &Asked, reply: &Rtmsg) -> Result<Word, Refusal> {
+        let is_sent = asked.iif.is_none();
         let errno = match *reply.rtm_type() {
+            Rtn::Unicast => return self.leaving(reply),
+            Rtn::Broadcast | Rtn::Multicast if is_sent => return self.leaving(reply),
             Rtn::Local | Rtn::Anycast | Rtn::Broadcast | Rtn::Multicast => {
                 return Ok(Word::Local(route::table(reply)));
             }
             Rtn::Blackhole => Errno::EINVAL,
             Rtn::Prohibit => Errno::EACCES,
-            Rtn::Unicast => return self.leaving(reply),
             _ => Errno::EHOSTUNREACH,
         };
         Ok(Word::Refused(errno.desc()))
     }
 
     fn leaving(&mut self, reply: &Rtmsg) -> Result<Word, Refusal> {
-        let link = way(reply).map(|index| self.link(index));
+        let index = number(reply.rtattrs(), Rta::Oif);
+        let link = index.map(|index| self.link(index));
         let link = link.transpose()?.flatten();
         let link = link.ok_or_else(|| Refusal::because("an interface went away meanwhile"))?;
         Ok(Word::Way(decode(reply, link.name)))

@@ -110,7 +110,7 @@ impl Report {
         match &self.explanation {
             None => String::new(),
             Some(Explanation::Meaning(entry)) => meaning(entry),
-            Some(Explanation::Packet(packet)) => packet.text(),
+            Some(Explanation::Packet(packet)) => packet.text() + &self.remarks("note: "),
         }
     }
 }

@@ -81,12 +81,12 @@ fn assert_ip_agrees(instance: &Instance, arguments: &str) {
             _ => {
                 let dev = word_after(&said, "dev").unwrap_or_else(|| panic!("{context}"));
                 assert_eq!(way["interfaces"], json!([dev]), "{context}");
-                let table = word_after(&said, "table").map(|table| table.parse::<u32>().unwrap());
-                assert_eq!(
-                    way["table"].as_u64(),
-                    Some(table.unwrap_or(254).into()),
-                    "{context}"
-                );
+                let table = match word_after(&said, "table") {
+                    None | Some("main") => 254,
+                    Some("local") => 255,
+                    Some(table) => table.parse::<u32>().unwrap(),
+                };
+                assert_eq!(way["table"].as_u64(), Some(table.into()), "{context}");
                 let source = word_after(&said, "src").or(word_after(&said, "from"));
                 let source = way["source"]
                     .as_str()
@@ -321,12 +321,56 @@ fn every_walk_ends_where_ip_route_get_does_with_marks_and_interfaces_and_refusal
         "8.8.8.8 --from 172.31.41.29",
         "172.17.0.9 to 8.8.8.8 --in docker0",
         "172.31.37.139 --from 8.8.8.8 --in docker0",
+        "127.0.0.1",
+        "172.31.37.139 to 172.31.47.255",
         "172.31.41.29 --from 172.31.37.139 --in eth1",
     ] {
         assert_ip_agrees(&instance, arguments);
         let text = instance.must(&format!("explain {arguments}"));
         println!("{text}");
         assert_fits_a_terminal(&text);
+    }
+}
+
+#[test]
+fn what_others_send_goes_on_only_where_the_host_forwards() {
+    let (_vpc, instance) = two_enis();
+    instance.host.ip_batch(
+        "link add docker0 type bridge\n\
+         link set docker0 up\n\
+         address add 172.17.0.1/16 dev docker0\n\
+         -6 address add 2001:db8:5::9/64 dev docker0 nodad\n",
+    );
+    for (question, key) in [
+        ("172.17.0.9 to 8.8.8.8 --in docker0", "net.ipv4.ip_forward"),
+        (
+            "2001:db8:5::1 to 2001:4860:4860::8888 --in docker0",
+            "net.ipv6.conf.all.forwarding",
+        ),
+    ] {
+        instance.host.sysctl(key, 0);
+        let kept = way(&instance, question, 0);
+        assert_eq!(kept["outcome"], "dropped-by-host");
+        assert!(
+            kept["why"]
+                .as_str()
+                .unwrap()
+                .contains("it does not forward"),
+            "{kept}"
+        );
+        instance.host.sysctl(key, 1);
+        let on = way(&instance, question, 0);
+        assert_eq!(
+            (&on["outcome"], &on["interfaces"]),
+            (&json!("dropped-by-vpc"), &json!(["eth0"]))
+        );
+        assert!(
+            on["why"]
+                .as_str()
+                .unwrap()
+                .contains("if NAT on this host gave it another source"),
+            "{on}"
+        );
     }
 }
 
@@ -466,6 +510,8 @@ fn an_address_that_ec2_does_not_know_or_the_host_lacks_goes_nowhere_and_the_reas
     assert_eq!(unknown["ways"][0]["outcome"], "dropped-by-vpc");
     assert_eq!(unknown["ways"][1]["outcome"], "dropped-by-vpc");
     assert!(!instance.host.ping_from("10.0.0.51", "8.8.8.8"));
+    let own = packet(&instance, "127.0.0.1");
+    assert!(own["what"].as_str().unwrap().contains("of no ENI"), "{own}");
     let lacking = packet(&instance, "10.0.0.134");
     assert!(
         lacking["what"]
@@ -475,6 +521,50 @@ fn an_address_that_ec2_does_not_know_or_the_host_lacks_goes_nowhere_and_the_reas
         "{lacking}"
     );
     assert_eq!(lacking["ways"][0]["outcome"], "dropped-by-host");
+}
+
+#[test]
+fn a_bridge_above_the_eni_is_the_eni_s_and_of_several_ways_the_worst_is_told() {
+    let (_vpc, instance) = two_enis();
+    instance.must("apply");
+    instance.host.ip(
+        "route replace default table 10001 nexthop via 172.31.32.1 dev eth1 onlink \
+         nexthop via 172.31.32.1 dev eth0 onlink",
+    );
+    let spread = way(&instance, "172.31.41.29", 0);
+    assert_eq!(spread["interfaces"], json!(["eth1", "eth0"]));
+    assert_eq!(
+        (&spread["outcome"], &spread["kernel"]["agrees"]),
+        (&json!("dropped-by-vpc"), &json!(true))
+    );
+    assert!(
+        spread["why"]
+            .as_str()
+            .unwrap()
+            .contains("of some: the VPC drops it: it leaves by eth0"),
+        "{spread}"
+    );
+    instance.host.ip_batch(
+        "link add br0 type bridge\n\
+         link set eth1 master br0\n\
+         link set br0 up\n\
+         address del 172.31.41.29/32 dev eth1\n\
+         address add 172.31.41.29/32 dev br0\n\
+         route replace default via 172.31.32.1 dev br0 onlink table 10001\n",
+    );
+    let above = packet(&instance, "172.31.41.29");
+    assert_eq!(
+        (
+            &above["ways"][0]["interfaces"],
+            &above["ways"][0]["outcome"]
+        ),
+        (&json!(["br0"]), &json!("passes"))
+    );
+    assert_eq!(
+        (&above["ways"][1]["in"], &above["ways"][1]["outcome"]),
+        (&json!("br0"), &json!("arrives"))
+    );
+    assert_ip_agrees(&instance, "172.31.41.29");
 }
 
 #[test]

@@ -41,7 +41,10 @@ pub fn objection(ground: &Ground, packet: &Packet, from: IpAddr, dev: &Dev) -> S
     }
     match back.is_empty() {
         true => format!("no way leads back to {from}"),
-        false => format!("no packet may have the source {from}"),
+        false => format!(
+            "the kernel takes no packet from {from} to {} by {dev}",
+            packet.to
+        ),
     }
 }
 

@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::eni::Eni;
 use crate::net::fib::Fib;
 use crate::net::sysctl::Key;
-use crate::net::{Address, Dev, link_of_mac};
-use crate::plan::link_of;
+use crate::net::{Address, Dev, Link, link_of_mac};
 use crate::reconcile::assess::Assessment;
 
 /// What an explanation goes by.
@@ -44,9 +43,25 @@ impl<'a> Ground<'a> {
             .find(|eni| self.dev_of(eni).is_some_and(|own| **own == *dev))
     }
 
-    /// The interface that carries the ENI's MAC.
+    /// The interface by which the ENI's packets come and go: the one that carries its MAC, or the bridge or bond above
+    /// it.
     pub fn dev_of(&self, eni: &Eni) -> Option<&'a Dev> {
-        link_of_mac(eni.mac, &self.assessment.observed.links).map(|link| &link.name)
+        let links = &self.assessment.observed.links;
+        let link = link_of_mac(eni.mac, links)?;
+        let is_above = |upper: &&Link| {
+            link.master == Some(upper.index) && upper.kind.as_deref() != Some("vrf")
+        };
+        Some(&links.iter().find(is_above).unwrap_or(link).name)
+    }
+
+    /// Who has an address that no ENI is known to have.
+    pub fn nobody(&self) -> &'static str {
+        let metadata = &self.assessment.metadata;
+        if metadata.incomplete.is_empty() && metadata.unread == 0 {
+            "no ENI of this instance"
+        } else {
+            "no ENI of this instance whose metadata is complete"
+        }
     }
 
     /// The address as the host has it.
@@ -117,14 +132,10 @@ impl<'a> Ground<'a> {
 
     /// Whose address it is.
     pub fn sentence(&self, ip: IpAddr) -> String {
-        let up = self.up(ip).map(|up| format!("{} has {ip}", up.dev));
         let owner = self.owner(ip).map(|eni| self.assigned(eni, ip));
-        match (up, owner) {
-            (Some(up), Some(owner)) => format!("{up}; {owner}."),
-            (Some(up), None) if self.has_metadata => format!("{up}, which EC2 does not know (A2)."),
-            (Some(up), None) => {
-                format!("{up}; what EC2 knows of it cannot be said without metadata.")
-            }
+        match (self.up(ip), owner) {
+            (Some(up), Some(owner)) => format!("{} has {ip}; {owner}.", up.dev),
+            (Some(up), None) => format!("{} has {ip}{}.", up.dev, self.unassigned(&up.dev)),
             (None, Some(owner)) if self.is_delegated(ip) => {
                 format!("{ip} is of a delegated prefix; {owner}.")
             }
@@ -133,9 +144,17 @@ impl<'a> Ground<'a> {
         }
     }
 
+    fn unassigned(&self, dev: &Dev) -> &'static str {
+        match (self.has_metadata, self.eni_of(dev)) {
+            (false, _) => "; what EC2 knows of it cannot be said without metadata",
+            (true, Some(_)) => ", which EC2 does not know (A2)",
+            (true, None) => ", which is an address of the host alone, and of no ENI",
+        }
+    }
+
     fn assigned(&self, eni: &Eni, ip: IpAddr) -> String {
-        let dev = link_of(eni, &self.assessment.observed.links);
-        let dev = dev.map_or("no interface here", |link| &link.name);
+        let dev = self.dev_of(eni);
+        let dev = dev.map_or("no interface here", |dev| dev);
         let table = eni.number().table();
         let owner = format!("EC2 has assigned it to {} ({dev}, table {table})", eni.id);
         let public: Vec<String> = self.public_of(ip).iter().map(ToString::to_string).collect();

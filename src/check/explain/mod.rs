@@ -114,7 +114,7 @@ fn way(ground: &Ground, walker: &Walker, heard: &Heard) -> WayReport {
         kernel: KernelReport {
             question: asked(ground, packet).to_string(),
             answer: word.to_string(),
-            agrees: agrees(packet, &walk, word),
+            agrees: agrees(ground, packet, &walk, word),
         },
     }
 }
@@ -143,7 +143,7 @@ fn public(
 }
 
 /// The kernel, which checks sources as well, comes to the same end, or stops before it.
-fn agrees(packet: &Packet, walk: &Walk, word: &Word) -> bool {
+fn agrees(ground: &Ground, packet: &Packet, walk: &Walk, word: &Word) -> bool {
     match (word, &walk.end) {
         (Word::Local(_), end) => end.is_local(),
         (Word::Way(lookup), End::Route(found)) => {
@@ -152,7 +152,7 @@ fn agrees(packet: &Packet, walk: &Walk, word: &Word) -> bool {
         }
         (Word::Way(_), _) => false,
         (Word::Filtered, _) => packet.iif.is_some(),
-        (Word::Refused(_), End::Route(_)) => outcome::is_refused_for_its_source(packet, word),
+        (Word::Refused(_), End::Route(_)) => outcome::is_refused_for_its_source(ground, packet),
         (Word::Refused(_), _) => true,
     }
 }

@@ -38,10 +38,10 @@ fn by_host(why: String) -> Told {
     (Outcome::DroppedByHost, format!("this host drops it: {why}"))
 }
 
-/// It is not the routes that keep the packet, but its source.
-pub fn is_refused_for_its_source(packet: &Packet, word: &Word) -> bool {
-    let is_bound = packet.from.is_some_and(|ip| ip.is_ipv4()) || packet.iif.is_some();
-    matches!(word, Word::Refused(_)) && is_bound
+/// It is not the routes that keep the packet, but its source: the kernel checks that as well.
+pub fn is_refused_for_its_source(ground: &Ground, packet: &Packet) -> bool {
+    let cannot_send = |ip: IpAddr| ip.is_ipv4() && (ground.up(ip).is_none() || ip.is_loopback());
+    packet.iif.is_some() || packet.from.is_some_and(cannot_send)
 }
 
 /// What this host has against it, whatever its routes say.
@@ -57,6 +57,9 @@ fn stopped(ground: &Ground, heard: &Heard, end: &End) -> Option<Told> {
             Some(by_host(arrival::no_router()))
         }
         (_, None) if ground.up(from).is_none() => Some(by_host(lacking(ground, from))),
+        (Word::Refused(words), None) if would_go => Some(by_host(format!(
+            "the kernel takes no packet from {from} to there ({words})"
+        ))),
         _ => None,
     }
 }
@@ -85,7 +88,8 @@ fn arrives(ground: &Ground, packet: &Packet, dev: &Dev) -> Told {
         (None, Some(_)) if ground.has_metadata => (
             Outcome::DroppedByVpc,
             format!(
-                "it never comes: EC2 has assigned {to} to no ENI of this instance, and delivers nothing for it (A2)"
+                "it never comes: EC2 has assigned {to} to {}, and delivers nothing for it (A2)",
+                ground.nobody()
             ),
         ),
         _ => (Outcome::Arrives, received(ground, packet)),
@@ -123,7 +127,14 @@ fn leaves(ground: &Ground, heard: &Heard, devs: &[&Dev]) -> Told {
         )
     };
     let none = || by_host("its route leads to no interface".to_owned());
-    told.max_by_key(worst).unwrap_or_else(none)
+    let (outcome, why) = told.max_by_key(worst).unwrap_or_else(none);
+    match devs.len() {
+        0 | 1 => (outcome, why),
+        _ => (
+            outcome,
+            format!("its flows are spread over several interfaces; of some: {why}"),
+        ),
+    }
 }
 
 fn leaves_by(ground: &Ground, heard: &Heard, source: IpAddr, dev: &Dev) -> Told {
@@ -141,7 +152,7 @@ fn leaves_by(ground: &Ground, heard: &Heard, source: IpAddr, dev: &Dev) -> Told 
         (Some(here), Some(owner)) if here.mac == owner.mac => {
             (Outcome::Passes, passes(ground, heard, source, here))
         }
-        (Some(here), owner) => (Outcome::DroppedByVpc, stray(ground, source, here, owner)),
+        (Some(here), owner) => (Outcome::DroppedByVpc, stray(ground, heard, here, owner)),
     }
 }
 
@@ -161,13 +172,19 @@ fn passes(ground: &Ground, heard: &Heard, source: IpAddr, here: &Eni) -> String 
     }
 }
 
-fn stray(ground: &Ground, source: IpAddr, here: &Eni, owner: Option<&Eni>) -> String {
+fn stray(ground: &Ground, heard: &Heard, here: &Eni, owner: Option<&Eni>) -> String {
+    let source = heard.source().map_or_else(String::new, |ip| ip.to_string());
     let whose = match owner {
         Some(owner) => format!("{source} is assigned to {}", named(ground, owner)),
-        None => format!("EC2 has assigned {source} to no ENI of this instance"),
+        None => format!("EC2 has assigned {source} to {}", ground.nobody()),
+    };
+    let unless = match heard.packet.iif {
+        Some(_) => ", or if NAT on this host gave it another source",
+        None => "",
     };
     format!(
-        "the VPC drops it: it leaves by {}, and {whose} (only with the source/destination check off would it pass)",
+        "the VPC drops it: it leaves by {}, and {whose} (only with the source/destination check off would it \
+         pass{unless})",
         named(ground, here)
     )
 }
