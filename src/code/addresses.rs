@@ -91,7 +91,7 @@ pub const A5: Entry = Entry {
         ended without renewing it: cloud-init since 24.1 runs dhcpcd in this way on secondary \
         ENIs (Debian 13, Ubuntu 24.04).",
     by_hand: "`ip address show`: valid_lft is a number of seconds that only falls\n\
-        `pgrep -a 'dhc|networkd|NetworkManager'`: who could renew it",
+        `pgrep -af 'dhc|networkd|NetworkManager'`: who could renew it",
     remedy: "`eniroute apply` puts the address there for good. `90-eniroute.cfg`, in cloud-init's \
         folder `/etc/cloud/cloud.cfg.d`, keeps cloud-init from doing it again.",
 };

@@ -14,7 +14,7 @@ pub const L1: Entry = Entry {
         driver is missing, it is for EFA only, or a container or another namespace has taken it.",
     by_hand: "`ip -brief link`: the MACs that are there\n\
         `lspci | grep -i network`: the card, if PCI knows it\n\
-        `dmesg | grep -i ena`: what the driver says",
+        `dmesg | grep -w ena`: what the driver says",
     remedy: "`modprobe ena`; look into other namespaces with `lsns -t net`. An ENI that belongs to a \
         container can be listed under `exclude` in `/etc/eniroute.toml`.",
 };
@@ -57,10 +57,10 @@ pub const L4: Entry = Entry {
     symptom: "SSH connects but hangs at the first large output; small requests work, big ones stall; \
         TLS handshakes time out through a VPN or peering.",
     consequence: "Packets larger than the way takes are dropped, and connections stall with them.",
-    cause: "Inside a VPC packets may have 9001 bytes; to the Internet, by VPN and by peering between \
-        regions 1500 or fewer. Where the ICMP message that says so is filtered, or the ENIs \
-        differ, the sender never learns it.",
-    by_hand: "`ip -brief link; ip link show dev eth1 | grep mtu`: the MTU of each ENI\n\
+    cause: "Inside a VPC packets may have 9001 bytes; to the Internet and by VPN 1500 or fewer. \
+        Where the ICMP message that says so is filtered, or the ENIs differ, the sender never \
+        learns it.",
+    by_hand: "`ip link show`: the mtu of each ENI\n\
         `ping -M do -s 1472 ADDRESS`: whether 1500 bytes pass\n\
         `tracepath ADDRESS`: where the MTU drops",
     remedy: "Give the ENIs of one way the same MTU in the file of the network stack, let ICMP type 3 \

@@ -18,7 +18,8 @@ pub const M1: Entry = Entry {
         http://169.254.169.254/latest/api/token`: a token is right; 403: turned off\n\
         `ip route get 169.254.169.254`: the way to it",
     remedy: "`aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled`, \
-        from elsewhere; in containers a hop limit of 2. On the host, remove what is in the way.",
+        from elsewhere; for containers `--http-put-response-hop-limit 2`. On the host, remove \
+        what is in the way.",
 };
 
 /// See [`Code::M2`].
@@ -30,9 +31,7 @@ pub const M2: Entry = Entry {
     consequence: "This ENI is left as it is until its metadata is whole.",
     cause: "EC2 publishes an ENI's keys one after the other, for some seconds after an attach, and \
         now and then up to a minute. Values that contradict each other are not believed.",
-    by_hand: "`curl -H \"X-aws-ec2-metadata-token: $T\" \
-        http://169.254.169.254/latest/meta-data/network/interfaces/macs/`: the ENIs, a folder \
-        each",
+    by_hand: "`eniroute status -vv`: each request and what came of it",
     remedy: "Wait: it is read again every minute. After that compare with `aws ec2 \
         describe-network-interfaces`.",
 };

@@ -86,7 +86,7 @@ pub const R5: Entry = Entry {
     cause: "An ENI was detached while nothing could take its rules away: eniroute was not running, \
         or did not get to end its work.",
     by_hand: "`ip rule`: rules for addresses that `eniroute status` does not list\n\
-        `ip route show table 10002`: empty, since the link is gone",
+        `ip route show table all | grep 'table 1[0-3]'`: tables of no ENI that is here",
     remedy: "`eniroute apply` takes away what eniroute made. What others have made, they have to take \
         away.",
 };
