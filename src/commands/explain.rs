@@ -1,7 +1,5 @@
 //! `eniroute explain`: what a code means, or the walk of one packet and of its answer.
 
-use std::net::IpAddr;
-
 use crate::check::explain::{self, Ground, Heard, Question, Wish};
 use crate::check::walk::Packet;
 use crate::cli::{Common, Explain, Selected};
@@ -21,7 +19,7 @@ pub fn run(common: &Common, wanted: &Explain) -> Result<Report> {
     {
         return meaning(wanted, code);
     }
-    packet(common, &wish(wanted)?)
+    packet(common, &Wish::of(wanted)?)
 }
 
 fn meaning(wanted: &Explain, code: Code) -> Result<Report> {
@@ -40,52 +38,6 @@ fn report(explanation: Explanation) -> Report {
     }
 }
 
-fn wish(wanted: &Explain) -> Result<Wish> {
-    let (address, to) = match &wanted.words[..] {
-        [address] => (address, None),
-        [address, to, destination] if to == "to" => (address, Some(destination)),
-        words => return Err(unclear(&words.join(" "))),
-    };
-    if to.is_some() && wanted.from.is_some() {
-        return Err(Error::Usage(
-            "`to DESTINATION` cannot be used with --from: a packet is from ADDRESS to DESTINATION, or from --from to \
-             ADDRESS"
-                .to_owned(),
-        ));
-    }
-    Ok(Wish {
-        address: address.parse().map_err(|_| neither(address))?,
-        to: to
-            .map(|text| text.parse().map_err(|_| no_address(text)))
-            .transpose()?,
-        from: wanted.from,
-        dev: wanted.dev.clone(),
-    })
-}
-
-fn unclear(words: &str) -> Error {
-    Error::Usage(format!(
-        "`explain {words}`: neither CODE, nor ADDRESS, nor ADDRESS to DESTINATION"
-    ))
-}
-
-/// What there is, for one who has named something else.
-fn neither(word: &str) -> Error {
-    let codes: Vec<String> = Code::all().map(|code| code.to_string()).collect();
-    Error::Usage(format!(
-        "`{word}` is neither a code nor an address. Codes: {}. Addresses: those of this host, private or public \
-         (eniroute status)",
-        codes.join(" ")
-    ))
-}
-
-fn no_address(word: &str) -> Error {
-    Error::Usage(format!(
-        "`{word}` is no address: DESTINATION is an IPv4 or IPv6 address; for a name, look it up first \
-         (getent ahosts NAME)"
-    ))
-}
-
 fn packet(common: &Common, wish: &Wish) -> Result<Report> {
     let mut host = Host::open(common)?;
     let (metadata, refusal) = host.metadata_if_any(true);
@@ -98,12 +50,14 @@ fn packet(common: &Common, wish: &Wish) -> Result<Report> {
         fib: &fib,
         has_metadata: refusal.is_none(),
     };
-    let question = match (Question::of(&ground, wish), &refusal) {
-        (Err(_), Some(_)) if !ground.is_own(wish.address) => {
-            return Err(unknown(wish.address, refusal));
-        }
-        (question, _) => question?,
-    };
+    // It may be a public address of ours.
+    if !ground.is_own(wish.address)
+        && wish.dev.is_none()
+        && let Some(refusal) = refusal
+    {
+        return Err(refusal);
+    }
+    let question = Question::of(&ground, wish)?;
     let heard = walk(&mut host, &ground, question.packet)?;
     let told = explain::explained(&ground, question.address, &heard);
     Ok(Report {
@@ -114,11 +68,6 @@ fn packet(common: &Common, wish: &Wish) -> Result<Report> {
         }),
         ..report(Explanation::Packet(told))
     })
-}
-
-/// It may be a public address of ours, or not.
-fn unknown(address: IpAddr, refusal: Option<Error>) -> Error {
-    refusal.unwrap_or_else(|| neither(&address.to_string()))
 }
 
 /// The packet, then its answer, each with the kernel's word.

@@ -16,16 +16,40 @@ pub fn wrapped(head: &str, text: &str) -> String {
     wrapped
 }
 
-/// One line as several, none longer than `width` but for a piece that is so itself.
+/// One line as several, none longer than `width` but for a word that is so itself.
 fn broken(line: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for piece in pieces(line) {
         match lines.last_mut() {
-            Some(last) if last.chars().count() + 1 + piece.chars().count() <= width => {
+            Some(last) if length(last) + 1 + length(&piece) <= width => {
                 last.push(' ');
                 last.push_str(&piece);
             }
-            _ => lines.push(piece),
+            _ if length(&piece) <= width => lines.push(piece),
+            _ => lines.extend(continued(&piece, width)),
+        }
+    }
+    lines
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// A command that is longer than a line, as a shell takes it: each line but the last ends with a backslash.
+fn continued(command: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in command.split(' ') {
+        match lines.last_mut() {
+            Some(last) if length(last) + length(word) + 3 <= width => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            Some(last) => {
+                last.push_str(" \\");
+                lines.push(word.to_owned());
+            }
+            None => lines.push(word.to_owned()),
         }
     }
     lines
@@ -53,26 +77,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_end_at_80_columns_between_words_and_never_within_a_command() {
+    fn lines_end_at_80_columns_between_words_and_never_within_a_command_that_fits() {
         let words = "word ".repeat(20);
-        let text = wrapped(
-            "head  ",
-            &format!("{words}`ip route get 8.8.8.8 from 10.0.1.20`"),
-        );
+        let command = "`ip route get 8.8.8.8 from 10.0.1.20`";
+        let text = wrapped("head  ", &format!("{words}{command}"));
         let lines: Vec<&str> = text.lines().collect();
-        assert!(
-            lines.iter().all(|line| line.chars().count() <= 80),
-            "{text}"
-        );
-        assert!(
-            lines[0].starts_with("head  word") && lines[1].starts_with("      word"),
-            "{text}"
-        );
-        assert!(
-            lines
-                .iter()
-                .any(|line| line.ends_with("`ip route get 8.8.8.8 from 10.0.1.20`"))
-        );
+        assert!(lines.iter().all(|line| length(line) <= 80), "{text}");
+        assert!(lines[0].starts_with("head  word"), "{text}");
+        assert!(lines[1].starts_with("      word"), "{text}");
+        assert!(lines.iter().any(|line| line.ends_with(command)), "{text}");
         assert_eq!(text.split_whitespace().count(), 27);
+    }
+
+    #[test]
+    fn a_longer_command_goes_on_behind_a_backslash_as_a_shell_takes_it() {
+        let command = format!("`grep {}`: who", "/etc/sysctl.d ".repeat(9).trim());
+        let text = wrapped("    ", &command);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.iter().all(|line| length(line) <= 80), "{text}");
+        assert!(
+            lines[0].ends_with(" \\") && lines[1].ends_with(": who"),
+            "{text}"
+        );
+        let joined: Vec<&str> = text
+            .split_whitespace()
+            .filter(|word| *word != "\\")
+            .collect();
+        assert_eq!(joined.join(" "), command);
     }
 }

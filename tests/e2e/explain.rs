@@ -103,8 +103,7 @@ fn assert_fits_a_terminal(text: &str) {
         .lines()
         .filter(|line| line.chars().count() > 80)
         .collect();
-    let is_command = |line: &&str| line.contains('`');
-    assert!(long.iter().all(is_command), "{long:?}");
+    assert!(long.is_empty(), "{long:?}");
 }
 
 fn refused(instance: &Instance, arguments: &str) -> String {
@@ -128,7 +127,10 @@ fn a_code_is_explained_without_metadata_and_whatever_the_configuration_is() {
         let (group, number) = name.split_at(1);
         let text = instance.must(&format!("explain {}00{number}", group.to_lowercase()));
         assert_fits_a_terminal(&text);
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = |text: &str| {
+            let words = text.split_whitespace().filter(|word| *word != "\\");
+            words.collect::<Vec<_>>().join(" ")
+        };
         let said = words(&text);
         for part in [
             entry.title,
@@ -140,7 +142,7 @@ fn a_code_is_explained_without_metadata_and_whatever_the_configuration_is() {
             assert!(said.contains(&words(part)), "{code}: {part}: {text}");
         }
         for line in entry.by_hand.lines() {
-            assert!(said.contains(line), "{code}: {line}: {text}");
+            assert!(said.contains(&words(line)), "{code}: {line}: {text}");
         }
     }
     let meaning = &instance.json("explain r3")["meaning"];
@@ -510,6 +512,11 @@ fn an_address_that_ec2_does_not_know_or_the_host_lacks_goes_nowhere_and_the_reas
     assert_eq!(unknown["ways"][0]["outcome"], "dropped-by-vpc");
     assert_eq!(unknown["ways"][1]["outcome"], "dropped-by-vpc");
     assert!(!instance.host.ping_from("10.0.0.51", "8.8.8.8"));
+    let unbound = packet(&instance, "8.8.8.8 --from 0.0.0.0");
+    assert_eq!(
+        (&unbound["address"], &unbound["ways"][0]["from"]),
+        (&json!("10.0.0.133"), &Value::Null)
+    );
     let own = packet(&instance, "127.0.0.1");
     assert!(own["what"].as_str().unwrap().contains("of no ENI"), "{own}");
     let lacking = packet(&instance, "10.0.0.134");

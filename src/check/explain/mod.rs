@@ -6,6 +6,7 @@ mod ground;
 mod outcome;
 mod question;
 mod steps;
+mod wish;
 
 use std::net::IpAddr;
 
@@ -16,7 +17,8 @@ use crate::net::{Dev, Link};
 use crate::report::{KernelReport, Outcome, PacketReport, WayReport};
 pub use arrival::settings;
 pub use ground::Ground;
-pub use question::{Question, Wish};
+pub use question::Question;
+pub use wish::Wish;
 
 /// A packet, and what the kernel says of it.
 #[derive(Clone, Debug)]
@@ -69,9 +71,12 @@ fn returned_by(ground: &Ground, source: IpAddr, leaves_by: Option<Dev>) -> Optio
     }
 }
 
-/// All that is to be told of `address`, for which these packets are.
+/// All that is to be told of `address`, for which these packets are; of a socket that is bound to no address, of the one
+/// that the kernel picks.
 pub fn explained(ground: &Ground, address: IpAddr, packets: &[Heard]) -> PacketReport {
     let walker = Walker::new(ground.fib);
+    let unbound = packets.first().filter(|heard| heard.packet.from.is_none());
+    let address = unbound.and_then(Heard::source).unwrap_or(address);
     let eni = ground.owner(address);
     let interface = ground.dev_of_address(address);
     PacketReport {

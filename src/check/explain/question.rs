@@ -2,23 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::Ground;
+use super::{Ground, Wish};
 use crate::check::walk::Packet;
 use crate::error::{Error, Result};
 use crate::net::{Dev, Family};
 use crate::reconcile::outside;
-
-/// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
-    pub address: IpAddr,
-    /// `to DESTINATION`: the packet is from `address` to there.
-    pub to: Option<IpAddr>,
-    /// `--from`: the packet is from there to `address`; `0.0.0.0` and `::` are a socket bound to no address.
-    pub from: Option<IpAddr>,
-    /// `--in`: it arrives by this interface.
-    pub dev: Option<String>,
-}
 
 /// The packet that is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
