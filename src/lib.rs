@@ -14,6 +14,7 @@ pub mod diff;
 pub mod eni;
 pub mod error;
 pub mod files;
+pub mod gather;
 pub mod kernel;
 pub mod ledger;
 pub mod logger;

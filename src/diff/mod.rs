@@ -9,6 +9,7 @@ mod scope;
 
 use std::collections::BTreeMap;
 
+use crate::gather::Gather;
 use crate::numbering::Number;
 use crate::object::{Change, Index, Object, Observed};
 use crate::plan::{Desired, Planned};
@@ -54,7 +55,7 @@ pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<O
         .enis
         .iter()
         .map(|planned| (planned.eni.number(), lacking(planned)))
-        .collect()
+        .into_map()
 }
 
 /// What can be made of an ENI's part now: on a link that only its owner brings up, the rules until then.

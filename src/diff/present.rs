@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Scope;
+use crate::gather::Gather;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Link, Route};
 use crate::object::{Change, Equal, Index, Object, Observed};
@@ -39,7 +40,7 @@ impl<'a> Present<'a> {
                 .iter()
                 .filter(|address| stays(address, observed))
                 .map(ip)
-                .collect(),
+                .into_set(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Scope;
 use super::present::Present;
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::ledger::Made;
 use crate::numbering::Owner;
 use crate::object::{Object, Place};
@@ -13,7 +14,7 @@ use crate::plan::{Desired, Planned};
 pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> Vec<Object> {
     let wanted: Vec<Object> = desired.objects().collect();
     // What had the place of a wanted one has been replaced already.
-    let taken: BTreeSet<Place> = wanted.iter().map(Object::place).collect();
+    let taken: BTreeSet<Place> = wanted.iter().map(Object::place).into_set();
     let is_unwanted = |(owner, object): &(Owner, &Object)| {
         present.index.has(object)
             && !present.is_leased(object)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 use crate::files::plain;
+use crate::gather::Gather;
 
 /// The UDP sockets of the calling thread's network namespace (proc(5)).
 const SOCKETS: &str = "/proc/thread-self/net/udp6";
@@ -17,7 +18,7 @@ pub fn clients() -> BTreeSet<Ipv6Addr> {
         .unwrap_or_default()
         .lines()
         .filter_map(client)
-        .collect()
+        .into_set()
 }
 
 /// A line begins with the slot and the local address, `0: 000080FE000000000000000002000000:0222`: four numbers of 32

@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nix::errno::Errno;
 
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::rule::STATIC;
 use crate::net::sysctl::Key;
 use crate::net::{Address, Family, Link, Route};
@@ -84,7 +85,7 @@ impl Kernel {
         let expiring = addresses
             .iter()
             .filter_map(|(address, end)| Some((address.clone(), (*end)?)))
-            .collect();
+            .into_map();
         let addresses = addresses.into_iter().map(|(address, _)| address).collect();
         let (sysctls, dhcpv6_clients) = (self.sysctls(&links), dhcpv6::clients());
         let mut observed = Observed {

@@ -8,6 +8,7 @@ use std::{fs, io};
 use super::Kernel;
 use super::refusal::Refusal;
 use crate::files::plain;
+use crate::gather::Gather;
 use crate::net::sysctl::{Key, OF_HOST, OF_LINKS, Sysctl};
 use crate::net::{Link, nics};
 
@@ -25,10 +26,10 @@ impl Kernel {
         let of_host = OF_HOST.iter().map(|name| Key::of_host(name));
         let all = of_links.chain(of_host).chain(self.keys.iter().cloned());
         let keys = all.flat_map(|key| [key.of_new_links(), key]);
-        let keys: BTreeSet<Key> = keys.collect();
+        let keys: BTreeSet<Key> = keys.into_set();
         keys.into_iter()
             .filter_map(|key| read(&key).ok()?.map(|value| (key, value)))
-            .collect()
+            .into_map()
     }
 }
 

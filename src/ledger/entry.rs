@@ -9,6 +9,7 @@ use super::Wanted;
 use super::settings::Settings;
 use super::written::Written;
 use crate::eni::IPV6_ROUTER;
+use crate::gather::Gather;
 use crate::net::{Dev, Family, Link, Mac, Route, RouteKind};
 use crate::numbering::{self, Number};
 use crate::object::{Object, Observed};
@@ -74,7 +75,7 @@ impl Entry {
         };
         let settings = dev.into_iter().flat_map(|dev| self.settings.all(Some(dev)));
         let objects = self.objects.iter().filter_map(named);
-        objects.chain(settings.map(Object::Sysctl)).collect()
+        objects.chain(settings.map(Object::Sysctl)).into_set()
     }
 
     /// Whether `object` is this ENI's, by its interface or by its number.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::gather::Gather;
 use crate::net::{Dev, Link, Mac, link_of_mac};
 use crate::numbering::{Number, Owner};
 use crate::object::{Change, Index, Object, Observed};
@@ -265,7 +266,7 @@ impl Ledger {
         };
         let host = Made {
             owner: Owner::Host,
-            objects: self.host.objects().collect(),
+            objects: self.host.objects().into_set(),
         };
         let (primary, others): (Vec<_>, Vec<_>) = self
             .enis

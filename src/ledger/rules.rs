@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::gather::Gather;
 use crate::net::{Family, Mark, Rule};
 
 /// Written as groups of what differs in `from` only.
@@ -34,7 +35,7 @@ impl Rules {
 
 impl<'a> FromIterator<&'a Rule> for Rules {
     fn from_iter<I: IntoIterator<Item = &'a Rule>>(rules: I) -> Self {
-        Self(rules.into_iter().cloned().collect())
+        Self(rules.into_iter().cloned().into_set())
     }
 }
 
@@ -43,7 +44,7 @@ impl From<Vec<Group>> for Rules {
         let rules = groups
             .iter()
             .flat_map(|group| group.from.iter().map(|from| group.rule(*from)));
-        Self(rules.collect())
+        Self(rules.into_set())
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Entry;
 use super::rules::Rules;
 use super::settings::Settings;
+use crate::gather::Gather;
 use crate::net::{Address, Dev, MAIN, Route, RouteKind};
 use crate::numbering::Number;
 use crate::object::Object;
@@ -55,16 +56,16 @@ impl From<Entry> for Written {
             addresses: objects()
                 .filter_map(Object::address)
                 .map(|address| address.net)
-                .collect(),
+                .into_set(),
             routes: objects()
                 .filter_map(Object::route)
                 .map(MadeRoute::from)
-                .collect(),
+                .into_set(),
             rules: objects().filter_map(Object::rule).collect(),
             others: objects()
                 .filter(|object| !is_short(object))
                 .cloned()
-                .collect(),
+                .into_set(),
             id: entry.id,
             dev: entry.dev,
             table: entry.number,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::{Disk, File};
+use crate::gather::Gather;
 use crate::metadata::{Incomplete, Metadata, is_id, is_sound, judge};
 use crate::net::{self, Link, Mac};
 
@@ -144,5 +145,5 @@ impl Memory {
 fn nics(links: &[Link]) -> BTreeMap<Mac, u32> {
     net::nics(links)
         .filter_map(|link| Some((link.eni_mac()?, link.index)))
-        .collect()
+        .into_map()
 }

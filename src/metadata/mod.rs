@@ -15,6 +15,7 @@ use std::fmt;
 
 use crate::eni::Eni;
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::net::Mac;
 pub use bounds::{REQUESTS, note as note_of_unread};
 use each::each;
@@ -251,7 +252,7 @@ fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
 /// The one value of its key, whatever its line ends with and however often it is said.
 fn primary(source: &mut impl Source) -> Result<Mac> {
     let text = required(source, "mac")?;
-    let mut said: BTreeSet<&str> = lines(&text).collect();
+    let mut said: BTreeSet<&str> = lines(&text).into_set();
     match said.pop_first() {
         Some(one) if said.is_empty() => mac("mac", one),
         _ => mac("mac", &text),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::{Disk, File};
+use crate::gather::Gather;
 use crate::metadata::{Metadata, is_sound, judge};
 use crate::net::link_of_mac;
 use crate::net::{Link, Mac};
@@ -84,7 +85,7 @@ impl Record {
             .into_iter()
             .filter(|eni| is_there(&eni.mac))
             .collect();
-        let recalled = present.iter().map(|eni| eni.mac).collect();
+        let recalled = present.iter().map(|eni| eni.mac).into_set();
         (is_this && !present.is_empty()).then(|| judge(present, &recalled))
     }
 
@@ -106,7 +107,7 @@ impl Record {
         if late.is_empty() {
             return said;
         }
-        let recalled = late.iter().map(|eni| eni.mac).collect();
+        let recalled = late.iter().map(|eni| eni.mac).into_set();
         let Metadata {
             primary,
             enis,

@@ -6,6 +6,7 @@ use super::keys::Reader;
 use super::{Incomplete, Metadata, Source, bounds, judge, list};
 use crate::eni::Eni;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::Mac;
 
 /// Every so many turns all is read anew, while an ENI is refused.
@@ -32,8 +33,8 @@ pub fn still_holds_of(
     present: Option<&BTreeSet<Mac>>,
 ) -> Result<bool> {
     let (macs, _) = bounds::chosen(list(source)?, present);
-    let macs: BTreeSet<Mac> = macs.into_iter().collect();
-    if macs != known.iter().map(|eni| eni.mac).collect() {
+    let macs: BTreeSet<Mac> = macs.into_iter().into_set();
+    if macs != known.iter().map(|eni| eni.mac).into_set() {
         return Ok(false);
     }
     let Metadata {

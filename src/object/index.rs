@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Object, Observed};
+use crate::gather::Gather;
 use crate::net::Route;
 use crate::net::sysctl::Sysctl;
 
@@ -12,7 +13,7 @@ pub struct Index(BTreeSet<Object>);
 impl Index {
     /// Of what was observed.
     pub fn new(observed: &Observed) -> Self {
-        Self(observed.objects().collect())
+        Self(observed.objects().into_set())
     }
 
     /// Exactly this object is there, whatever was before it.

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::{Skipped, link_of, usable};
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::{Dev, Link, MAIN, RouteKind, nics};
 use crate::object::Observed;
 
@@ -44,7 +45,7 @@ pub(super) fn others<'a>(own: &Dev, links: &'a [Link]) -> BTreeSet<&'a Dev> {
     let nics = nics(links).filter(|nic| nic.name != *own);
     nics.flat_map(|nic| std::iter::once(nic).chain(holders(nic, links)))
         .map(|link| &link.name)
-        .collect()
+        .into_set()
 }
 
 /// The subnets of NICs that are none of `enis`, as main has them on their links: EC2 has not said all of them yet. On a
@@ -57,7 +58,7 @@ fn unpublished(enis: &[Eni], observed: &Observed) -> Vec<IpNet> {
     let devs: BTreeSet<&Dev> = nics
         .flat_map(|nic| std::iter::once(nic).chain(holders(nic, links)))
         .map(|link| &link.name)
-        .collect();
+        .into_set();
     let on_link = observed.routes.iter().filter(|route| {
         route.table == MAIN
             && route.kind == RouteKind::Unicast

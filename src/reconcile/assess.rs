@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
@@ -125,7 +126,7 @@ impl Assessment {
                 .keys()
                 .filter(|mac| !chosen.contains(mac))
                 .copied()
-                .collect(),
+                .into_set(),
             None => BTreeSet::new(),
         };
         let metadata = Metadata::default();
@@ -208,7 +209,7 @@ fn is_complete(metadata: &Metadata) -> bool {
 
 /// Those of `routes` that are not there.
 fn absent(routes: Vec<Route>, observed: &Observed) -> Vec<Route> {
-    let there: BTreeSet<&Route> = observed.routes.iter().collect();
+    let there: BTreeSet<&Route> = observed.routes.iter().into_set();
     let routes = routes.into_iter();
     routes.filter(|route| !there.contains(route)).collect()
 }
@@ -264,11 +265,11 @@ fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>)
         .iter()
         .filter(|skipped| keeps_kernel(skipped));
     Scope {
-        only: chosen.map(|chosen| chosen.iter().copied().chain(primary).collect()),
+        only: chosen.map(|chosen| chosen.iter().copied().chain(primary).into_set()),
         keep: kept
             .map(|skipped| skipped.eni.mac)
             .chain(metadata.recalled.iter().copied())
-            .collect(),
+            .into_set(),
         ..Scope::default()
     }
 }

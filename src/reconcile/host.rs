@@ -6,6 +6,7 @@ use crate::cli::{Common, Selected};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::metadata::imds::{self, Imds};
 use crate::metadata::{Metadata, Reading};
@@ -116,7 +117,7 @@ impl Host {
     /// The kernel cannot be asked for the NICs.
     pub fn present(&mut self) -> Result<BTreeSet<Mac>> {
         let links = self.kernel.links()?;
-        Ok(net::nics(&links).filter_map(Link::eni_mac).collect())
+        Ok(net::nics(&links).filter_map(Link::eni_mac).into_set())
     }
 
     /// Whether public addresses have to be read, because somebody has named an ENI by one.

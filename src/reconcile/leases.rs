@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::assess::Assessment;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::net::{Dev, MAIN, Route};
 use crate::object::Object;
@@ -40,7 +41,7 @@ pub fn kept(mut routes: Vec<Route>, taken: &BTreeSet<Dev>) -> Vec<Route> {
 pub fn await_return(kernel: &mut Kernel, routes: &[Route], wait: Duration) -> Result<()> {
     let began = Instant::now();
     loop {
-        let there: BTreeSet<Route> = kernel.observe()?.routes.into_iter().collect();
+        let there: BTreeSet<Route> = kernel.observe()?.routes.into_iter().into_set();
         if routes.iter().all(|route| there.contains(route)) || began.elapsed() >= ANSWER.min(wait) {
             return Ok(());
         }

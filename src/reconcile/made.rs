@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::ledger::{Ledger, Wanted};
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
@@ -61,7 +62,7 @@ fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
     let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?
         .into_iter()
         .filter_map(|file| file.mac())
-        .collect();
+        .into_set();
     let primary = desired
         .enis
         .iter()
@@ -113,5 +114,5 @@ pub(super) fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> 
         .keys()
         .filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some())
         .copied()
-        .collect()
+        .into_set()
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use crate::diff::{lifelines, lost_lifeline};
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::ledger::Ledger;
 use crate::metadata::imds::{self, Imds};
@@ -219,5 +220,5 @@ fn removed_addresses(done: &[Change]) -> BTreeSet<IpAddr> {
         Change::Remove(object) => object.address().map(|address| address.net.addr()),
         Change::Add(_) | Change::Replace { .. } => None,
     });
-    removed.collect()
+    removed.into_set()
 }

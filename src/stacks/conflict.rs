@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::files::{File, Standing};
+use crate::gather::Gather;
 
 /// So many lines are shown.
 const SHOWN: usize = 6;
@@ -38,7 +39,7 @@ pub fn note(file: &File, standing: &Standing, theirs: &str) -> String {
 
 /// The lines of `ours` that `theirs` has not, comments left out.
 fn lacking<'a>(ours: &'a str, theirs: &str) -> Vec<&'a str> {
-    let present: BTreeSet<_> = lines(theirs).map(meaning).collect();
+    let present: BTreeSet<_> = lines(theirs).map(meaning).into_set();
     lines(ours)
         .filter(|line| !present.contains(&meaning(line)))
         .collect()

@@ -10,6 +10,7 @@ use super::rendering::Rendering;
 use super::{NO_FILES, conflict, host, left, own_files, unnamed};
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, Standing};
+use crate::gather::Gather;
 use crate::net::{Dev, Link, Mac};
 use crate::object::Object;
 use crate::plan::{Desired, Planned};
@@ -110,7 +111,7 @@ fn named_only(
         .iter()
         .copied()
         .chain(without.map(|planned| planned.eni.mac))
-        .collect();
+        .into_set();
     let (single, doubles) = once_each(files);
     rendered.errors.extend(doubles.iter().map(doubled));
     for file in single {
@@ -177,7 +178,7 @@ fn doubled((path, files): (&PathBuf, &Vec<File>)) -> Error {
 
 /// Files of ours that are not `wanted`, those of ENIs to be kept left out.
 fn obsolete(disk: &Disk, keep: &BTreeSet<Mac>, wanted: &[File]) -> Result<Vec<PathBuf>> {
-    let wanted: BTreeSet<_> = wanted.iter().map(|file| &file.path).collect();
+    let wanted: BTreeSet<_> = wanted.iter().map(|file| &file.path).into_set();
     let old = own_files(disk)?
         .into_iter()
         .filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));

@@ -31,6 +31,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("error", 2),
     ("code", 1),
     ("net", 1),
+    ("gather", 1),
     ("logger", 1),
     ("signals", 1),
 ];

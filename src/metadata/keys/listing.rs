@@ -2,6 +2,7 @@
 
 use super::{ASSOCIATIONS, MACS, Reader, Source, lines};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::Mac;
 
 /// All that is read of an ENI.
@@ -26,7 +27,7 @@ impl<S: Source> Reader<'_, S> {
         if let Some(listing) = self.get("")? {
             self.keys = lines(&listing)
                 .map(|key| key.trim_end_matches('/').to_owned())
-                .collect();
+                .into_set();
             return Ok(());
         }
         let lists_others =

@@ -7,6 +7,7 @@ use super::APPLY;
 use super::shadow::{Shadow, named};
 use crate::diff::Conflict;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::net::{Dev, Family, Rule};
 use crate::numbering::{Band, Owner};
@@ -167,7 +168,7 @@ pub(super) fn rivals(assessment: &Assessment) -> Vec<Finding> {
 }
 
 fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
-    let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).collect();
+    let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).into_set();
     let is_theirs = |rule: &&Rule| {
         rule.foreign.is_none()
             && rule.mark.is_none()

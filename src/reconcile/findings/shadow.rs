@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::gather::Gather;
 use crate::net::rule::STATIC;
 use crate::net::{Family, Rule, maker};
 use crate::numbering::Band;
@@ -13,7 +14,7 @@ use crate::reconcile::assess::Assessment;
 /// The rules that are not eniroute's, and may apply to what this host sends, in the kernel's order.
 pub(super) fn foreign(assessment: &Assessment) -> Vec<&Rule> {
     let enis = assessment.desired.enis.iter();
-    let ours: BTreeSet<&Rule> = enis.flat_map(|planned| &planned.rules).collect();
+    let ours: BTreeSet<&Rule> = enis.flat_map(|planned| &planned.rules).into_set();
     let has_made = |rule: &Rule| assessment.scope.has_made(&Object::Rule(rule.clone()));
     let rules = assessment.observed.rules.iter();
     rules

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::{Lookup, OUTSIDE_IPV4, OUTSIDE_IPV6};
 use crate::eni::Eni;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::net::{Dev, Family, MAIN, Route, nics};
 use crate::object::Observed;
@@ -61,7 +62,7 @@ impl Questions<'_> {
                     .iter()
                     .filter(|(family, _)| *family == Family::of(*from))
                     .flat_map(|(_, to)| to.clone())
-                    .collect()
+                    .into_set()
             };
             let mut to = of(&far);
             to.extend(of(&own));
@@ -91,14 +92,14 @@ impl Questions<'_> {
         on_primary
             .map(|address| address.net.addr())
             .filter(|ip| !is_link_local(*ip) && !is_moved(*ip))
-            .collect()
+            .into_set()
     }
 
     fn far(&self, family: Family) -> BTreeSet<IpAddr> {
         let outside = [OUTSIDE_IPV4, OUTSIDE_IPV6]
             .into_iter()
             .chain(self.metadata.iter().copied());
-        outside.filter(|ip| Family::of(*ip) == family).collect()
+        outside.filter(|ip| Family::of(*ip) == family).into_set()
     }
 
     /// As EC2 has them, and as the prefix lengths of the primary's addresses tell.
@@ -115,7 +116,7 @@ impl Questions<'_> {
             .filter(|net| !is_link_local(net.addr()))
             .map(|net| net.trunc());
         nets.chain(self.primary.into_iter().flat_map(Eni::subnets))
-            .collect()
+            .into_set()
     }
 
     fn other_subnets(&self) -> BTreeSet<IpNet> {
@@ -123,7 +124,7 @@ impl Questions<'_> {
             .iter()
             .filter(|eni| !eni.primary)
             .flat_map(Eni::subnets)
-            .collect()
+            .into_set()
     }
 
     /// In each subnet one address that is nobody's of this host.
@@ -138,7 +139,7 @@ impl Questions<'_> {
                 .take(CANDIDATES)
                 .find(|ip| !self.is_taken(*ip, subnet.prefix_len()))
         };
-        of_family.filter_map(nobodys).collect()
+        of_family.filter_map(nobodys).into_set()
     }
 
     /// The address is this host's, or in a part of the subnet that goes another way (containers).

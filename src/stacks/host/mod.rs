@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::files::File;
+use crate::gather::Gather;
 use crate::object::Object;
 use crate::stacks::marker;
 use crate::stacks::rendering::Rendering;
@@ -20,7 +21,7 @@ pub fn render(objects: &[Object]) -> Rendering {
         .iter()
         .filter(|object| object.sysctl().is_some())
         .cloned()
-        .collect();
+        .into_set();
     let lines: String = objects.iter().filter_map(line).collect();
     let file = File {
         path: SETTINGS.into(),

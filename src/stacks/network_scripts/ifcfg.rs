@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use crate::gather::Gather;
 use crate::net::{Declared, Mac, Word};
 
 /// Each names what the device is a port of; NetworkManager's plugin knows the second half.
@@ -42,7 +43,7 @@ impl Ifcfg {
         };
         Self {
             path: path.to_owned(),
-            values: text.lines().filter_map(assignment).collect(),
+            values: text.lines().filter_map(assignment).into_map(),
         }
     }
 

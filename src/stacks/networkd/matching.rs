@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::gather::Gather;
 use crate::net::Mac;
 use crate::stacks::networkd::nic::{Nic, fnmatch, is_glob};
 use crate::stacks::networkd::syntax::{Quotes, words};
@@ -87,7 +88,7 @@ impl Match {
             .get(key)?
             .iter()
             .filter(|word| !word.starts_with('!'));
-        let wanted: BTreeSet<String> = wanted.map(|word| word.to_lowercase()).collect();
+        let wanted: BTreeSet<String> = wanted.map(|word| word.to_lowercase()).into_set();
         (!wanted.is_empty() && !wanted.iter().any(|word| is_glob(word))).then_some(wanted)
     }
 }

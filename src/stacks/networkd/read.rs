@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::net::Mac;
 use crate::stacks::marker;
 use crate::stacks::networkd::matching::Match;
@@ -77,7 +78,7 @@ pub fn shared<'a>(
         .into_iter()
         .filter(is_for_many)
         .map(|unit| unit.name.clone())
-        .collect()
+        .into_set()
 }
 
 /// A unit's drop-ins, in the order in which networkd reads them, ours left out.

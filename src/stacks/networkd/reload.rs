@@ -12,6 +12,7 @@ use log::info;
 
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
+use crate::gather::Gather;
 use crate::net::Dev;
 use crate::stacks::command;
 use crate::stacks::networkd::daemon::{self, Progress};
@@ -166,7 +167,7 @@ fn secondary_units<'a>(
         .filter_map(unit_of_path)
         .filter(|unit| is_secondary(unit, units))
         .map(str::to_owned)
-        .collect()
+        .into_set()
 }
 
 /// A unit of a secondary ENI: one that holds a part of ours, or a complete one of ours of an ENI that is gone.
