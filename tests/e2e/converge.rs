@@ -437,7 +437,9 @@ fn rules_by_another_hand_for_our_addresses_are_told() {
     instance.must("apply");
     let status = instance.must("status");
     assert!(
-        status.contains("from eth1's addresses to table 101 (1 of them): eniroute's come first"),
+        status.contains(
+            "from eth1's addresses to table 101 (1 of them, the first is `from 10.1.0.30"
+        ) && status.contains("): eniroute's come first"),
         "{status}"
     );
     instance.host.ip("rule del from 10.1.0.30 lookup 101");
