@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use log::warn;
+use log::{Level, log};
+use nix::unistd::geteuid;
 
 use super::assess::Assessment;
 use crate::config::Config;
@@ -29,10 +30,19 @@ pub fn plan_for_owners(
     plan(enis, observed, config)
 }
 
-/// Files that cannot be read cost the files, and not the kernel part.
+/// Files that cannot be read cost the files, and not the kernel part. Whoever is not root may read few of them, and
+/// changes nothing.
 fn declared(disk: &Disk, desired: &Desired, links: &[Link]) -> BTreeMap<Dev, Declared> {
     stacks::declared(disk, desired, links).unwrap_or_else(|error| {
-        warn!("{error}; what the owners of the interfaces want is not known");
+        let level = if geteuid().is_root() {
+            Level::Warn
+        } else {
+            Level::Info
+        };
+        log!(
+            level,
+            "{error}; what the owners of the interfaces want is not known"
+        );
         BTreeMap::new()
     })
 }
