@@ -101,8 +101,8 @@ pub const A6: Entry = Entry {
     code: Code::A6,
     severity: Severity::Hint,
     title: "Only one of the two families is reachable from outside",
-    symptom: "IPv6 does not answer from outside while IPv4 does, or the other way round; the Elastic \
-        IP answers but its IPv6 address does not.",
+    symptom: "Dual stack: the Elastic IP answers from outside, and the IPv6 address does not, as IPv6 \
+        is outbound only (an egress-only gateway); or the other way round.",
     consequence: "Whoever comes from outside by the other family gets no answer, which may be just what \
         was meant.",
     cause: "The families are independent. IPv4 is reached by a public address through the Internet \

@@ -7,8 +7,8 @@ pub const N1: Entry = Entry {
     code: Code::N1,
     severity: Severity::Hint,
     title: "The source/destination check cannot be seen from inside",
-    symptom: "The NAT instance or the appliance receives packets and forwards them, but nothing \
-        arrives on the other side.",
+    symptom: "The NAT instance, or the appliance behind VPC ingress routing, receives packets and \
+        forwards them, but nothing arrives on the other side.",
     consequence: "While the check is on, EC2 drops what the host forwards: packets that are neither from \
         nor to an address of the ENI.",
     cause: "Every ENI has a source/destination check, on by default. Neither the metadata nor the \

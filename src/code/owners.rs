@@ -39,8 +39,8 @@ pub const O3: Entry = Entry {
     code: Code::O3,
     severity: Severity::Warning,
     title: "Another table translates addresses first",
-    symptom: "Traffic leaves with another source address than the route says; the wrong Elastic IP \
-        although the routing is right.",
+    symptom: "A client behind the NAT instance leaves by eth0's public address and should leave by eth1's; \
+        traffic has another source address than the route says.",
     consequence: "Packets leave with an address that the other table chose, maybe of another ENI, and then \
         the VPC drops them.",
     cause: "A chain of NAT is asked before the one that was meant: the lower priority comes first, \

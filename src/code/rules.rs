@@ -8,8 +8,8 @@ pub const R1: Entry = Entry {
     severity: Severity::Error,
     title: "Packets from an address would leave by another ENI, or not at all",
     symptom: "Two ENIs, two Elastic IPs, and only the first one answers ping; the second interface \
-        receives packets (tcpdump shows them), but the replies never arrive. SSH to the second \
-        address times out.",
+        receives packets (tcpdump shows them), but the reply of eth1 leaves by eth0 and never \
+        arrives. SSH to the second address times out.",
     consequence: "The VPC drops packets that leave by another ENI than the one that owns their source \
         address, so whoever talks to the address gets no answer.",
     cause: "Linux chooses a route by the destination, and the main table sends all to the first \
@@ -80,8 +80,8 @@ pub const R5: Entry = Entry {
     code: Code::R5,
     severity: Severity::Warning,
     title: "A rule or table of an ENI that is gone",
-    symptom: "Old rules and tables of an interface that was detached; `ip rule` lists addresses that \
-        the instance no longer has.",
+    symptom: "After a fail-over (the ENI was detached and attached to the stand-by instance) `ip rule` \
+        still lists addresses that this instance no longer has.",
     consequence: "Should the address come back on another ENI, its packets would go to the old table.",
     cause: "An ENI was detached while nothing could take its rules away: eniroute was not running, \
         or did not get to end its work.",

@@ -589,3 +589,29 @@ fn without_metadata_the_walk_is_told_all_the_same_and_the_exit_code_says_so() {
     );
     assert_eq!(instance.eniroute("explain 3.104.193.180 --wait 0").code, 4);
 }
+
+#[test]
+fn nobody_has_to_be_root_for_it() {
+    let (_vpc, instance) = two_enis();
+    instance.must("apply");
+    let copy = std::env::temp_dir().join(format!("eniroute-explain-{}", std::process::id()));
+    std::fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
+    let root = instance.root().display().to_string();
+    instance.host.sh(&format!("chmod 755 {root}"));
+    for question in ["R1", "3.104.193.180", "8.8.8.8 --from 0.0.0.0"] {
+        let command = instance.host.command("setpriv");
+        let command = command.args(["--reuid=65534", "--clear-groups", "--"]);
+        let command = command
+            .arg(copy.display())
+            .args(["--root", &root, "explain"]);
+        let out = command.args(question.split(' ')).output();
+        assert_eq!(String::from_utf8(out.stderr).unwrap(), "", "{question}");
+        assert_eq!(out.status.code(), Some(0), "{question}");
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(
+            text.contains("kernel") || text.contains("symptom"),
+            "{text}"
+        );
+    }
+    std::fs::remove_file(copy).unwrap();
+}
