@@ -10,11 +10,53 @@ use eniroute::code::Code;
 const GOOD: &str = "of_a_good_host_it_says_a_line_for_each_eni_and_what_was_proven";
 
 /// Code, the test that provokes it, the test in which a good host has none of it.
-const TESTS: &[(&str, &str, &str)] = &[(
-    "A2",
-    "an_address_that_ec2_does_not_know_is_named_with_what_ec2_expects_and_both_remedies",
-    GOOD,
-)];
+const TESTS: &[(&str, &str, &str)] = &[
+    (
+        "A1",
+        "each_object_that_is_missing_is_found_with_the_command_that_brings_it_back",
+        GOOD,
+    ),
+    (
+        "A2",
+        "an_address_that_ec2_does_not_know_is_named_with_what_ec2_expects_and_both_remedies",
+        GOOD,
+    ),
+    (
+        "R1",
+        "an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule",
+        GOOD,
+    ),
+    (
+        "R2",
+        "each_object_that_is_missing_is_found_with_the_command_that_brings_it_back",
+        GOOD,
+    ),
+    (
+        "R3",
+        "an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule",
+        GOOD,
+    ),
+    (
+        "R4",
+        "each_object_that_is_missing_is_found_with_the_command_that_brings_it_back",
+        GOOD,
+    ),
+    (
+        "L1",
+        "an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason",
+        GOOD,
+    ),
+    (
+        "O5",
+        "an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason",
+        GOOD,
+    ),
+    (
+        "M6",
+        "an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason",
+        GOOD,
+    ),
+];
 
 #[test]
 fn each_code_has_a_test_that_provokes_it_and_one_that_shows_it_absent() {
