@@ -15,6 +15,17 @@ pub struct File {
     pub text: String,
 }
 
+impl File {
+    /// One that everybody may read (0644).
+    pub fn readable(path: impl Into<PathBuf>, text: String) -> Self {
+        Self {
+            path: path.into(),
+            mode: 0o644,
+            text,
+        }
+    }
+}
+
 /// One change of the disk. `old` is the text that was there, for showing: bytes that are not UTF-8 are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileChange {

@@ -69,12 +69,9 @@ impl Disk {
     }
 
     fn bytes(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        let Some(real) = self.resolve(path)? else {
-            return Ok(None);
-        };
-        plain::bytes(real)
-            .map(Some)
-            .map_err(|e| Error::file(path, e))
+        let real = self.resolve(path)?;
+        let bytes = real.map(plain::bytes).transpose();
+        bytes.map_err(|e| Error::file(path, e))
     }
 
     /// The first line of a file, without its end; `None` when there is no such file below the root. Bytes that
@@ -131,6 +128,13 @@ impl Disk {
         Ok(paths)
     }
 
+    /// What is in a folder with this ending of its name (`network`), sorted by name.
+    pub fn list_ending(&self, dir: impl AsRef<Path>, ending: &str) -> Result<Vec<PathBuf>> {
+        let mut paths = self.list(dir)?;
+        paths.retain(|path| path.extension().is_some_and(|end| end == ending));
+        Ok(paths)
+    }
+
     /// Whether its root is the running host's own.
     pub fn is_host(&self) -> bool {
         self.root == Path::new("/")
@@ -177,20 +181,19 @@ impl Disk {
         if path.components().any(|part| part == Component::ParentDir) {
             return Err(refused("a path with `..` could leave the root folder"));
         }
-        let relative = path
-            .strip_prefix("/")
-            .map_err(|_| refused("not an absolute path"))?;
-        Ok(self.root.join(relative))
+        match path.strip_prefix("/") {
+            Ok(relative) => Ok(self.root.join(relative)),
+            Err(_) => Err(refused("not an absolute path")),
+        }
     }
 
     fn inside(&self, real: PathBuf) -> io::Result<PathBuf> {
         if real.starts_with(&self.root) || real == Path::new(plain::MASK) {
             return Ok(real);
         }
-        Err(refused(&format!(
-            "a symbolic link leads out of the root folder, to {}",
-            real.display()
-        )))
+        let to = real.display();
+        let why = format!("a symbolic link leads out of the root folder, to {to}");
+        Err(refused(&why))
     }
 }
 

@@ -47,9 +47,8 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if let Ok(meta) = fs::metadata(path) {
         demand_plain(&meta)?;
     }
-    let file = options
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?;
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path)?;
     demand_plain(&file.metadata()?)?;
     Ok(file)
 }

@@ -39,26 +39,27 @@ impl Kernel {
         address: &Address,
         links: &[Link],
     ) -> Result<bool, Refusal> {
+        let message = |index| encode(address, index);
         let index = index(links, &address.dev)?;
-        match self.socket.change(
-            Rtm::Newaddr,
-            NlmF::CREATE | NlmF::EXCL,
-            encode(address, index)?,
-        ) {
+        let new = NlmF::CREATE | NlmF::EXCL;
+        match self.socket.change(Rtm::Newaddr, new, message(index)?) {
             Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
-                let ends = self
-                    .addresses(links)?
-                    .iter()
-                    .any(|(one, end)| one.is_same_ip(address) && end.is_some());
-                if !ends {
-                    return Ok(false);
+                let ends = self.ends(address, links)?;
+                if ends {
+                    self.socket
+                        .change(Rtm::Newaddr, NlmF::REPLACE, message(index)?)?;
                 }
-                self.socket
-                    .change(Rtm::Newaddr, NlmF::REPLACE, encode(address, index)?)?;
-                Ok(true)
+                Ok(ends)
             }
             added => added.map(|()| true),
         }
+    }
+
+    /// The address is there, and not for good.
+    fn ends(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
+        let all = self.addresses(links)?;
+        let is_it = |(one, end): &(Address, Option<u32>)| one.is_same_ip(address) && end.is_some();
+        Ok(all.iter().any(is_it))
     }
 
     pub(super) fn remove_address(
@@ -70,10 +71,9 @@ impl Kernel {
             return Ok(false);
         };
         let message = encode(address, index)?;
-        let routes = if self.is_last_ipv4(address, links)? {
-            self.independent(address, index)?
-        } else {
-            Vec::new()
+        let routes = match self.is_last_ipv4(address, links)? {
+            true => self.independent(address, index)?,
+            false => Vec::new(),
         };
         let removed = self.socket.change(Rtm::Deladdr, NlmF::empty(), message);
         let removed = needless(removed.map(|()| true), &ABSENT)?;
@@ -85,21 +85,18 @@ impl Kernel {
     /// made them did not ask for that.
     fn is_last_ipv4(&mut self, address: &Address, links: &[Link]) -> Result<bool, Refusal> {
         let is_v4 = |address: &Address| address.net.addr().is_ipv4();
-        let on_link = self
-            .standing_addresses(links)?
-            .iter()
-            .filter(|one| one.dev == address.dev && is_v4(one));
+        let all = self.standing_addresses(links)?.iter();
+        let on_link = all.filter(|one| one.dev == address.dev && is_v4(one));
         Ok(is_v4(address) && on_link.count() == 1)
     }
 
     fn standing_addresses(&mut self, links: &[Link]) -> Result<&[Address], Refusal> {
         let listed = match self.listed.addresses.take() {
             Some(listed) => listed,
-            None => self
-                .addresses(links)?
-                .into_iter()
-                .map(|(address, _)| address)
-                .collect(),
+            None => {
+                let all = self.addresses(links)?.into_iter();
+                all.map(|(address, _)| address).collect()
+            }
         };
         Ok(self.listed.addresses.insert(listed))
     }

@@ -32,24 +32,28 @@ pub fn changed_links() -> Option<BTreeSet<u32>> {
     let mut buffer = vec![0; DATAGRAM];
     let mut changed = Some(BTreeSet::new());
     for _ in 0..ROUNDS {
-        let mut silent = true;
+        let mut is_silent = true;
         loop {
             match recv(stdin, &mut buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) | Err(Errno::EAGAIN) => break,
-                Ok(length) => changed
-                    .iter_mut()
-                    .for_each(|all| all.extend(link_of(&buffer[..length]))),
+                Ok(length) => note(&mut changed, &buffer[..length]),
                 Err(Errno::ENOBUFS) => changed = None,
                 Err(_) => return None,
             }
-            silent = false;
+            is_silent = false;
         }
-        if silent {
+        if is_silent {
             break;
         }
         sleep(SILENCE);
     }
     changed
+}
+
+fn note(changed: &mut Option<BTreeSet<u32>>, event: &[u8]) {
+    if let Some(changed) = changed {
+        changed.extend(link_of(event));
+    }
 }
 
 /// The index in a message about a link that is there, or about an address that is not there any more.

@@ -121,13 +121,11 @@ fn is_no_selector(kind: Frattr) -> bool {
 
 /// `struct fib_rule_uid_range`: the first and the last one.
 fn uid_range(bytes: &[u8]) -> Selector {
-    match *bytes {
-        [a, b, c, d, e, f, g, h] => Selector::Uid(
-            u32::from_ne_bytes([a, b, c, d]),
-            u32::from_ne_bytes([e, f, g, h]),
-        ),
-        _ => Selector::Other,
-    }
+    let [low, high] = match bytes.as_chunks::<4>() {
+        ([low, high], []) => [low, high].map(|bytes| u32::from_ne_bytes(*bytes)),
+        _ => return Selector::Other,
+    };
+    Selector::Uid(low, high)
 }
 
 fn action(message: &Fibmsg) -> Action {

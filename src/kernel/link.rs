@@ -52,8 +52,8 @@ impl Kernel {
         if self.link(index)?.is_some_and(|link| link.up == up) {
             return Ok(false);
         }
-        self.socket
-            .change(Rtm::Newlink, NlmF::empty(), state(index, up)?)?;
+        let state = state(index, up)?;
+        self.socket.change(Rtm::Newlink, NlmF::empty(), state)?;
         Ok(true)
     }
 }
@@ -118,12 +118,10 @@ fn altnames(attributes: &Attributes<Ifla>) -> Vec<String> {
 }
 
 fn kind(attributes: &Attributes<Ifla>) -> Option<String> {
-    let info = find(attributes, Ifla::Linkinfo)?
-        .get_attr_handle::<IflaInfo>()
-        .ok()?;
-    Some(text_of(
-        info.get_attribute(IflaInfo::Kind)?.rta_payload().as_ref(),
-    ))
+    let info = find(attributes, Ifla::Linkinfo)?;
+    let info = info.get_attr_handle::<IflaInfo>().ok()?;
+    let kind = info.get_attribute(IflaInfo::Kind)?;
+    Some(text_of(kind.rta_payload().as_ref()))
 }
 
 /// What `IFLA_AF_SPEC` says: a link without IPv6 has no part for it, and one where it is off says so there.

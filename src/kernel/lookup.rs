@@ -42,10 +42,8 @@ impl Kernel {
     /// [`crate::error::Error::Kernel`] for any other answer.
     pub fn route_get(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>> {
         let what = || {
-            format!(
-                "ip route get {to}{}",
-                from.map(|ip| format!(" from {ip}")).unwrap_or_default()
-            )
+            let from = from.map(|ip| format!(" from {ip}")).unwrap_or_default();
+            format!("ip route get {to}{from}")
         };
         self.lookup(to, from).map_err(|refusal| refusal.of(what()))
     }

@@ -8,6 +8,7 @@ mod changes;
 #[cfg(any(test, fuzzing))]
 pub mod datagram;
 mod dhcpv6;
+mod dropped;
 mod events;
 mod fib;
 mod frame;
@@ -62,10 +63,9 @@ impl Kernel {
     /// # Errors
     /// No netlink socket: the process has too many files open, or is forbidden `AF_NETLINK` (`RestrictAddressFamilies=`).
     pub fn open() -> Result<Self> {
-        let socket =
-            Socket::open().map_err(|error| Refusal::from(error).of("open an rtnetlink socket"))?;
+        let refused = |error| Refusal::from(error).of("open an rtnetlink socket");
         Ok(Self {
-            socket,
+            socket: Socket::open().map_err(refused)?,
             listed: Listed::default(),
             keys: BTreeSet::new(),
         })
@@ -79,35 +79,27 @@ impl Kernel {
     /// interrupted ten times.
     pub fn observe(&mut self) -> Result<Observed> {
         let links = self.links()?;
-        let addresses = self
-            .addresses(&links)
-            .map_err(|refusal| refusal.of("list addresses"))?;
-        let expiring = addresses
-            .iter()
-            .filter_map(|(address, end)| Some((address.clone(), (*end)?)))
-            .into_map();
-        let addresses = addresses.into_iter().map(|(address, _)| address).collect();
-        let (sysctls, dhcpv6_clients) = (self.sysctls(&links), dhcpv6::clients());
+        let addresses = self.addresses(&links);
+        let addresses = addresses.map_err(|refusal| refusal.of("list addresses"))?;
+        let expiring = |(address, end): &(Address, _)| Some((address.clone(), (*end)?));
         let mut observed = Observed {
+            expiring: addresses.iter().filter_map(expiring).into_map(),
+            addresses: addresses.into_iter().map(|(address, _)| address).collect(),
+            dhcpv6_clients: dhcpv6::clients(),
+            sysctls: self.sysctls(&links),
             links,
-            addresses,
-            expiring,
-            dhcpv6_clients,
-            sysctls,
             ..Observed::default()
         };
         for family in [Family::Ipv4, Family::Ipv6] {
-            let what = |list: &str| format!("list {list} ({})", family.flag());
-            let routes = self
-                .routes(family, &observed.links)
-                .map_err(|refusal| refusal.of(what("routes")))?;
-            observed.routes.extend(routes);
-            let rules = self.rules(family);
-            for standing in rules.map_err(|refusal| refusal.of(what("rules")))? {
+            let of = |list| {
+                move |refusal: Refusal| refusal.of(format!("list {list} ({})", family.flag()))
+            };
+            let routes = self.routes(family, &observed.links);
+            observed.routes.extend(routes.map_err(of("routes"))?);
+            for standing in self.rules(family).map_err(of("rules"))? {
                 let protocol = standing.protocol.filter(|protocol| *protocol != STATIC);
-                observed
-                    .protocols
-                    .extend(protocol.map(|protocol| (standing.rule.clone(), protocol)));
+                let protocol = protocol.map(|protocol| (standing.rule.clone(), protocol));
+                observed.protocols.extend(protocol);
                 observed.rules.push(standing.rule);
             }
         }

@@ -87,9 +87,8 @@ impl Kernel {
         if !rows.iter().any(|row| object(row).is_some()) {
             return Ok(Objects::default());
         }
-        let rows: Vec<Buffer> = self
-            .socket
-            .dump(Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()))?;
+        let (kind, every) = (Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()));
+        let rows: Vec<Buffer> = self.socket.dump(kind, every)?;
         Ok(Objects::of(&rows))
     }
 }
@@ -182,20 +181,17 @@ pub fn ways(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Vec<Ne
     let raw = match (value(attributes, Rta::Multipath), object(message)) {
         (Some(hops), _) => of_multipath(hops),
         (None, Some(id)) => objects.ways(id),
-        (None, None) => attributes::number(attributes, Rta::Oif)
-            .map(|index| (gateway(attributes), index, 1))
-            .into_iter()
-            .collect(),
+        (None, None) => {
+            let index = attributes::number(attributes, Rta::Oif);
+            let only = index.map(|index| (gateway(attributes), index, 1));
+            only.into_iter().collect()
+        }
     };
-    raw.into_iter()
-        .map(|(via, index, weight)| {
-            Some(NextHop {
-                via,
-                dev: name(links, index)?,
-                weight,
-            })
-        })
-        .collect()
+    let named = |(via, index, weight)| {
+        let dev = name(links, index)?;
+        Some(NextHop { via, dev, weight })
+    };
+    raw.into_iter().map(named).collect()
 }
 
 #[cfg(test)]

@@ -12,14 +12,11 @@ use super::attributes::{af, attributes, family, index, ip, ip_value, number, num
 use super::nexthop::{self, Objects, is_multipath, ways};
 use super::refusal::Refusal;
 use super::{ABSENT, Kernel, Verb, instead, needless};
-use crate::net::{Address, Family, IPV6_METRIC, Link, MAIN, Route, RouteKind};
+use crate::net::{Dev, Family, Link, MAIN, Route, RouteKind};
 use crate::numbering::Number;
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
-const ONLINK: u32 = 4;
-/// `RTNH_F_DEAD` and `RTNH_F_LINKDOWN`: told by the kernel, and refused when they are told to it.
-const DEAD: u32 = 1;
-const LINKDOWN: u32 = 16;
+pub(super) const ONLINK: u32 = 4;
 
 impl Kernel {
     /// Those of the main table and of ours. A kernel without IPv6 answers with another family's routes
@@ -65,10 +62,9 @@ impl Kernel {
         if !standing.iter().any(|present| is_same_way(route, present)) {
             return Ok(false);
         }
-        let mut taken = standing
-            .iter()
-            .filter(|present| would_delete(route, present));
-        if let Some(other) = taken.find(|present| !is_same_way(route, present)) {
+        let is_in_the_way =
+            |other: &&Route| would_delete(route, other) && !is_same_way(route, other);
+        if let Some(other) = standing.iter().find(is_in_the_way) {
             return Err(instead(other));
         }
         let message = encode(route, &devices(links, route)?, Verb::Delete)?;
@@ -107,49 +103,15 @@ impl Kernel {
             self.listed.routes.insert(family, routes);
         }
         let routes = self.listed.routes.get(&family).into_iter().flatten();
-        Ok(routes
-            .filter(|present| present.key() == key)
-            .cloned()
-            .collect())
-    }
-
-    /// The IPv4 routes by the link `index` that could stand without `address`.
-    pub(super) fn independent(
-        &mut self,
-        address: &Address,
-        index: u32,
-    ) -> Result<Vec<Rtmsg>, Refusal> {
-        let rows = self.route_messages(Family::Ipv4)?;
-        Ok(rows
-            .into_iter()
-            .filter(|row| outlives(row, address, index))
-            .collect())
-    }
-
-    /// A gateway that only our routes led to is on the link all the same. What cannot stand any more is no loss to us.
-    pub(super) fn put_back(&mut self, route: &Rtmsg) -> Result<(), Refusal> {
-        let new = NlmF::CREATE | NlmF::EXCL;
-        let same = self.socket.change(Rtm::Newroute, new, again(route, false)?);
-        if same.is_err()
-            && self
-                .socket
-                .change(Rtm::Newroute, new, again(route, true)?)
-                .is_err()
-        {
-            log::warn!(
-                "the kernel dropped a route of another hand with the last address of its interface: {route:?}"
-            );
-        }
-        Ok(())
+        let of_key = routes.filter(|present| present.key() == key);
+        Ok(of_key.cloned().collect())
     }
 }
 
 /// A throw route has no device; a unicast one that has none applies to some packets only.
 fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
-    let indexes = route
-        .ways()
-        .map(|(_, dev)| index(links, dev))
-        .collect::<Result<Vec<u32>, Refusal>>()?;
+    let indexes = route.ways().map(|(_, dev)| index(links, dev));
+    let indexes = indexes.collect::<Result<Vec<u32>, Refusal>>()?;
     if indexes.is_empty() && route.kind == RouteKind::Unicast {
         return Err(Refusal::because(
             "it has selectors that eniroute cannot write; it has to be made by hand",
@@ -166,10 +128,9 @@ fn is_same_way(a: &Route, b: &Route) -> bool {
 /// Whether the kernel, asked to delete `asked`, may take `present`, which has the same key, for it, or a way of it:
 /// what is not asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
 fn would_delete(asked: &Route, present: &Route) -> bool {
-    let is_asked = |(via, dev): (Option<IpAddr>, _)| {
-        present
-            .ways()
-            .any(|(other, way)| way == dev && (via.is_none() || via == other))
+    let is_asked = |(via, dev): (Option<IpAddr>, &Dev)| {
+        let mut ways = present.ways();
+        ways.any(|(other, way)| way == dev && (via.is_none() || via == other))
     };
     asked.ways().next().is_none() || asked.ways().any(is_asked)
 }
@@ -181,27 +142,22 @@ fn encode(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> 
     let make = verb == Verb::Make;
     let has_many = !route.next_hops.is_empty();
     let oif = indexes.first().filter(|_| !has_many).copied();
+    let hops = has_many.then(|| nexthop::multipath(&route.next_hops, indexes));
+    let flags = if make && route.via.is_some() {
+        ONLINK
+    } else {
+        0
+    };
     let message = builder(route.family())
         .rtm_dst_len(route.dst.prefix_len())
-        .rtm_type(match route.kind {
-            RouteKind::Unicast => Rtn::Unicast,
-            RouteKind::Throw => Rtn::Throw,
-            RouteKind::Other(kind) => Rtn::from(kind),
-        })
+        .rtm_type(kind_value(route.kind))
         .rtm_protocol(if make { Rtprot::Static } else { Rtprot::Unspec })
         .rtm_scope(scope(route, verb))
-        .rtm_flags(RtmF::from_bits_retain(if make && route.via.is_some() {
-            ONLINK
-        } else {
-            0
-        }))
+        .rtm_flags(RtmF::from_bits_retain(flags))
         .rtattrs(attributes([
             (Rta::Dst, Some(ip_value(route.dst.addr()))),
             (Rta::Oif, oif.map(number_value)),
-            (
-                Rta::Multipath,
-                has_many.then(|| nexthop::multipath(&route.next_hops, indexes)),
-            ),
+            (Rta::Multipath, hops),
             (Rta::Gateway, route.via.map(ip_value)),
             (Rta::Prefsrc, route.src.filter(|_| make).map(ip_value)),
             (Rta::Priority, Some(number_value(metric(route)))),
@@ -210,28 +166,27 @@ fn encode(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> 
     message.build().map_err(Refusal::because)
 }
 
-/// A route that was listed, to be made again as it was; with `on_link`, its gateway need not be covered by a route.
-fn again(listed: &Rtmsg, on_link: bool) -> Result<Rtmsg, Refusal> {
-    let flags = listed.rtm_flags().bits() & !(DEAD | LINKDOWN) | if on_link { ONLINK } else { 0 };
-    let message = RtmsgBuilder::default()
-        .rtm_family(*listed.rtm_family())
-        .rtm_dst_len(*listed.rtm_dst_len())
-        .rtm_src_len(*listed.rtm_src_len())
-        .rtm_tos(*listed.rtm_tos())
-        .rtm_table(*listed.rtm_table())
-        .rtm_protocol(*listed.rtm_protocol())
-        .rtm_scope(*listed.rtm_scope())
-        .rtm_type(*listed.rtm_type())
-        .rtm_flags(RtmF::from_bits_retain(flags))
-        .rtattrs(listed.rtattrs().clone());
-    message.build().map_err(Refusal::because)
+fn kind_value(kind: RouteKind) -> Rtn {
+    match kind {
+        RouteKind::Unicast => Rtn::Unicast,
+        RouteKind::Throw => Rtn::Throw,
+        RouteKind::Other(kind) => Rtn::from(kind),
+    }
+}
+
+fn kind(message: &Rtmsg) -> RouteKind {
+    match *message.rtm_type() {
+        Rtn::Unicast => RouteKind::Unicast,
+        Rtn::Throw => RouteKind::Throw,
+        other => RouteKind::Other(other.into()),
+    }
 }
 
 /// The metric that the route has once it stands: an IPv6 route cannot have 0.
 fn metric(route: &Route) -> u32 {
-    match (route.family(), route.metric) {
-        (Family::Ipv6, 0) => IPV6_METRIC,
-        (_, metric) => metric,
+    match route.metric {
+        0 => route.family().metric(),
+        metric => metric,
     }
 }
 
@@ -274,21 +229,13 @@ pub(super) fn is_partial(message: &Rtmsg) -> bool {
 /// number only.
 pub(super) fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Route> {
     let attributes = message.rtattrs();
-    let kind = match *message.rtm_type() {
-        Rtn::Unicast => RouteKind::Unicast,
-        Rtn::Throw => RouteKind::Throw,
-        other => RouteKind::Other(other.into()),
+    let kind = kind(message);
+    let mut ways = match kind {
+        RouteKind::Throw => Vec::new(),
+        RouteKind::Unicast | RouteKind::Other(_) => ways(message, links, objects)?,
     };
-    let mut ways = if kind == RouteKind::Throw {
-        Vec::new()
-    } else {
-        ways(message, links, objects)?
-    };
-    let only = if is_multipath(message, objects) {
-        None
-    } else {
-        ways.pop()
-    };
+    let is_single = !is_multipath(message, objects);
+    let only = is_single.then(|| ways.pop()).flatten();
     Some(Route {
         table: table(message),
         kind,
@@ -299,17 +246,6 @@ pub(super) fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Opti
         src: ip(attributes, Rta::Prefsrc),
         metric: number(attributes, Rta::Priority).unwrap_or(0),
     })
-}
-
-/// A route by the link `index` that could stand without `address`: the kernel has not made it for that, and it does
-/// not have it as its source.
-fn outlives(message: &Rtmsg, address: &Address, index: u32) -> bool {
-    let attributes = message.rtattrs();
-    let is_by_link =
-        number(attributes, Rta::Oif) == Some(index) && !message.rtm_flags().contains(RtmF::CLONED);
-    is_by_link
-        && *message.rtm_protocol() != Rtprot::Kernel
-        && ip(attributes, Rta::Prefsrc) != Some(address.net.addr())
 }
 
 fn destination(message: &Rtmsg) -> Option<IpNet> {

@@ -48,11 +48,8 @@ impl Kernel {
     /// net/core/fib_rules.c): where one goes meanwhile, another is left out. So changes are listened for.
     pub(super) fn rules(&mut self, family: Family) -> Result<Vec<Standing>, Refusal> {
         let rows = self.rule_messages(family)?;
-        Ok(rows
-            .iter()
-            .filter_map(standing)
-            .filter(|standing| standing.rule.family == family)
-            .collect())
+        let rules = rows.iter().filter_map(standing);
+        Ok(rules.filter(|one| one.rule.family == family).collect())
     }
 
     pub(super) fn rule_messages(&mut self, family: Family) -> Result<Vec<Fibmsg>, Refusal> {
@@ -75,11 +72,8 @@ impl Kernel {
 
     pub(super) fn add_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
         ours_to_write(rule)?;
-        let added = self.socket.change(
-            Rtm::Newrule,
-            NlmF::CREATE | NlmF::EXCL,
-            encode(rule, Some(STATIC))?,
-        );
+        let (new, message) = (NlmF::CREATE | NlmF::EXCL, encode(rule, Some(STATIC))?);
+        let added = self.socket.change(Rtm::Newrule, new, message);
         needless(added.map(|()| true), &[Errno::EEXIST])
     }
 
@@ -91,20 +85,23 @@ impl Kernel {
             Ok(None) => return Ok(false),
             Err(first) => return Err(instead(first)),
         };
-        let position = rules
-            .iter()
-            .position(|standing| standing.rule == *rule && standing.protocol == protocol);
         let message = encode(rule, protocol)?;
-        let removed = self
-            .socket
-            .change(Rtm::Delrule, NlmF::empty(), message)
-            .map(|()| true);
-        if let (Ok(true), Some(position), Some(rules)) =
-            (&removed, position, self.listed.rules.get_mut(&rule.family))
-        {
+        let removed = self.socket.change(Rtm::Delrule, NlmF::empty(), message);
+        if removed.is_ok() {
+            self.forget(rule, protocol);
+        }
+        needless(removed.map(|()| true), &ABSENT)
+    }
+
+    /// One of several that differ in nothing but their protocols is no longer listed.
+    fn forget(&mut self, rule: &Rule, protocol: Option<u8>) {
+        let is_it = |one: &Standing| one.rule == *rule && one.protocol == protocol;
+        let Some(rules) = self.listed.rules.get_mut(&rule.family) else {
+            return;
+        };
+        if let Some(position) = rules.iter().position(is_it) {
             rules.remove(position);
         }
-        needless(removed, &ABSENT)
     }
 
     fn standing_rules(&mut self, family: Family) -> Result<&[Standing], Refusal> {
@@ -140,12 +137,11 @@ fn deletable<'a>(rule: &Rule, rules: &'a [Standing]) -> Result<Option<Option<u8>
 }
 
 fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
-    if rule.foreign.is_some() {
-        return Err(Refusal::because(
-            "the rule has selectors that eniroute cannot write; change it by hand",
-        ));
+    let why = "the rule has selectors that eniroute cannot write; change it by hand";
+    match rule.foreign {
+        Some(_) => Err(Refusal::because(why)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether the kernel, asked to delete `asked`, may take `present` for it: what is not asked for is not compared
@@ -160,6 +156,8 @@ fn would_delete(asked: &Rule, present: &Rule) -> bool {
 
 /// To delete it: of any protocol, where none is given.
 fn encode(rule: &Rule, protocol: Option<u8>) -> Result<Fibmsg, Refusal> {
+    let suppress = rule.suppress_prefixlength.map(number_value);
+    let (value, mask) = rule.mark.map(|mark| (mark.value, mark.mask)).unzip();
     let message = builder(rule.family)
         .fib_src_len(rule.from.map_or(0, |net| net.prefix_len()))
         .fib_action(FrAct::FrActToTbl)
@@ -167,18 +165,9 @@ fn encode(rule: &Rule, protocol: Option<u8>) -> Result<Fibmsg, Refusal> {
             (Frattr::Src, rule.from.map(|net| ip_value(net.addr()))),
             (Frattr::Priority, Some(number_value(rule.priority))),
             (Frattr::Table, Some(number_value(rule.table))),
-            (
-                Frattr::Fwmark,
-                rule.mark.map(|mark| number_value(mark.value)),
-            ),
-            (
-                Frattr::Fwmask,
-                rule.mark.map(|mark| number_value(mark.mask)),
-            ),
-            (
-                Frattr::SuppressPrefixlen,
-                rule.suppress_prefixlength.map(number_value),
-            ),
+            (Frattr::Fwmark, value.map(number_value)),
+            (Frattr::Fwmask, mask.map(number_value)),
+            (Frattr::SuppressPrefixlen, suppress),
             (Frattr::Protocol, protocol.map(|protocol| vec![protocol])),
         ])?);
     message.build().map_err(Refusal::because)
@@ -205,11 +194,7 @@ fn standing(message: &Fibmsg) -> Option<Standing> {
 /// `None` for another family's: without IPv6 the kernel may answer for all that it has.
 pub(super) fn decode(message: &Fibmsg) -> Option<Rule> {
     let attributes = message.rtattrs();
-    let net = |kind, length| {
-        let net = ip(attributes, kind).and_then(|ip: IpAddr| IpNet::new(ip, length).ok());
-        net.filter(|net| net.prefix_len() > 0)
-            .map(|net| net.trunc())
-    };
+    let net = |kind, length| net(ip(attributes, kind)?, length);
     let mut rule = Rule {
         priority: number(attributes, Frattr::Priority).unwrap_or(0),
         family: family(*message.fib_family())?,
@@ -225,7 +210,13 @@ pub(super) fn decode(message: &Fibmsg) -> Option<Rule> {
     Some(rule)
 }
 
-/// A value of 0 is not told by the kernel; its mask is.
+/// `None` where it is everything.
+fn net(ip: IpAddr, length: u8) -> Option<IpNet> {
+    let net = IpNet::new(ip, length).ok()?;
+    (length > 0).then(|| net.trunc())
+}
+
+/// The kernel leaves out a value of 0, but not its mask.
 fn mark(attributes: &Attributes<Frattr>) -> Option<Mark> {
     let (value, mask) = (
         number(attributes, Frattr::Fwmark),

@@ -13,32 +13,21 @@ pub fn words(message: &Fibmsg, rule: &Rule) -> String {
     let attributes = message.rtattrs();
     let tos = *message.fib_tos();
     let mut words: Vec<String> = Vec::new();
-    words.extend(
-        message
-            .fib_flags()
-            .contains(Frf::INVERT)
-            .then(|| "not".to_owned()),
-    );
+    let is_inverted = message.fib_flags().contains(Frf::INVERT);
+    words.extend(is_inverted.then(|| "not".to_owned()));
     words.push(net::From(rule.from).to_string());
     words.extend(rule.to.map(|to| format!("to {to}")));
     words.extend((tos > 0).then(|| format!("tos {tos:#04x}")));
     words.extend(rule.mark.map(|mark| format!("fwmark {mark}")));
     words.extend(SELECTORS.iter().filter_map(|(name, kind, form)| {
-        Some(format!(
-            "{name}{}{}",
-            form(attributes, *kind)?,
-            mask(attributes, *kind)
-        ))
+        let (value, mask) = (form(attributes, *kind)?, mask(attributes, *kind));
+        Some(format!("{name}{value}{mask}"))
     }));
     words.extend(action(message, rule));
-    words.extend(
-        rule.suppress_prefixlength
-            .map(|length| format!("suppress_prefixlength {length}")),
-    );
-    words.extend(
-        suppressed(attributes, Frattr::SuppressIfgroup)
-            .map(|group| format!("suppress_ifgroup {group}")),
-    );
+    let length = rule.suppress_prefixlength;
+    words.extend(length.map(|length| format!("suppress_prefixlength {length}")));
+    let group = suppressed(attributes, Frattr::SuppressIfgroup);
+    words.extend(group.map(|group| format!("suppress_ifgroup {group}")));
     words.extend(has_nameless(attributes).then(|| "(and what `ip` has no word for)".to_owned()));
     words.join(" ")
 }
@@ -153,12 +142,10 @@ fn byte(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
 }
 
 fn ports(attributes: &Attributes<Frattr>, kind: Frattr) -> Option<String> {
-    let [low, high] = range(value(attributes, kind)?, 2)?;
-    Some(if low == high {
-        format!(" {low}")
-    } else {
-        format!(" {low}-{high}")
-    })
+    match range(value(attributes, kind)?, 2)? {
+        [low, high] if low == high => Some(format!(" {low}")),
+        [low, high] => Some(format!(" {low}-{high}")),
+    }
 }
 
 /// A number of any length.

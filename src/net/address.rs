@@ -8,6 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dev, quoted};
 
+/// An address without its length, where that is all of it; else the whole prefix.
+pub fn short(net: IpNet) -> String {
+    match net.prefix_len() == net.max_prefix_len() {
+        true => net.addr().to_string(),
+        false => net.to_string(),
+    }
+}
+
 /// IPv4 or IPv6: the kernel keeps routes and rules apart by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,10 +44,15 @@ impl Family {
             Self::Ipv4 => Ipv4Addr::new(128, 0, 0, 0).into(),
             Self::Ipv6 => Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0).into(),
         };
-        [
-            IpNet::new_assert(self.everything().addr(), 1),
-            IpNet::new_assert(upper, 1),
-        ]
+        [self.everything().addr(), upper].map(|ip| IpNet::new_assert(ip, 1))
+    }
+
+    /// The metric of a route that names none (`IP6_RT_PRIO_USER` for IPv6), as the kernel and systemd-networkd have it.
+    pub fn metric(self) -> u32 {
+        match self {
+            Self::Ipv4 => 0,
+            Self::Ipv6 => 1024,
+        }
     }
 
     /// The option that makes `ip` speak of this family: `-4` or `-6`.
@@ -81,10 +94,9 @@ impl Address {
 impl Address {
     /// The `ip` command that makes it. One that is there may have an end, which goes by that.
     pub fn add_command(&self) -> String {
-        let flags = if self.net.addr().is_ipv6() {
-            " nodad noprefixroute"
-        } else {
-            ""
+        let flags = match self.net.addr() {
+            IpAddr::V4(_) => "",
+            IpAddr::V6(_) => " nodad noprefixroute",
         };
         format!("ip {} address replace {self}{flags}", self.flag())
     }

@@ -43,12 +43,9 @@ pub fn command(dev: &Dev, state: &str) -> String {
 /// The links that may be ENIs. A veth may lead to a container: it counts only on a host without a physical interface,
 /// which is a container itself.
 pub fn nics(links: &[Link]) -> impl Iterator<Item = &Link> {
-    let has_physical = links
-        .iter()
-        .any(|link| link.is_nic() && link.kind.is_none());
-    links
-        .iter()
-        .filter(move |link| link.is_nic() && (link.kind.is_none() || !has_physical))
+    let nics = links.iter().filter(|link| link.is_nic());
+    let has_physical = nics.clone().any(|nic| nic.kind.is_none());
+    nics.filter(move |nic| nic.kind.is_none() || !has_physical)
 }
 
 /// The NIC that carries an ENI's MAC: by permanent address, else by address. A bridge, bond, VLAN or macvlan copies the

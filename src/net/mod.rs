@@ -14,12 +14,12 @@ pub mod sysctl;
 
 use std::sync::Arc;
 
-pub use address::{Address, Family};
+pub use address::{Address, Family, short};
 pub use declared::{Declared, Word};
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
 pub use name::{is_plain, quoted};
-pub use route::{IPV6_METRIC, MAIN, NextHop, Route, RouteKind};
+pub use route::{MAIN, NextHop, Route, RouteKind};
 pub use rule::{From, Lookup, Mark, Rule};
 
 /// An interface's name (`eth1`, `ens6`). Shared, because every address and route carries one.

@@ -11,9 +11,6 @@ use super::{Dev, Family, quoted};
 /// The main routing table (`RT_TABLE_MAIN`).
 pub const MAIN: u32 = 254;
 
-/// The metric that the kernel gives an IPv6 route without one (`IP6_RT_PRIO_USER`).
-pub const IPV6_METRIC: u32 = 1024;
-
 /// What a route does with a packet (`rtm_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RouteKind {
@@ -87,6 +84,23 @@ impl Route {
         self.ways().any(|(_, way)| way == dev)
     }
 
+    /// An IPv4 route without a router, to which `ip` gives `scope link`.
+    pub fn is_in_scope_link(&self) -> bool {
+        let is_plain = self.kind == RouteKind::Unicast && self.family() == Family::Ipv4;
+        is_plain && self.via.is_none() && self.next_hops.is_empty()
+    }
+
+    /// Its table, unless that is the main one.
+    pub fn own_table(&self) -> Option<u32> {
+        Some(self.table).filter(|table| *table != MAIN)
+    }
+
+    /// Its metric, unless it is the one that a route gets which names none.
+    pub fn own_metric(&self) -> Option<u32> {
+        let usual = [0, self.family().metric()];
+        Some(self.metric).filter(|metric| !usual.contains(metric))
+    }
+
     /// What the kernel lets stand once per table: destination and metric.
     pub fn key(&self) -> (u32, IpNet, u32) {
         (self.table, self.dst, self.metric)
@@ -136,14 +150,12 @@ impl fmt::Display for RouteKind {
     }
 }
 
-impl fmt::Display for Route {
-    /// The words after `ip route add`; the alternate form (`{:#}`) has the protocol, too.
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.kind)?;
-        if self.dst.prefix_len() == 0 {
-            write!(f, "default")?;
-        } else {
-            write!(f, "{}", self.dst)?;
+impl Route {
+    /// `10.0.1.0/24 via 10.0.0.1 dev eth1 onlink`: where it leads.
+    fn write_way(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.dst.prefix_len() {
+            0 => write!(f, "{}default", self.kind)?,
+            _ => write!(f, "{}{}", self.kind, self.dst)?,
         }
         if let Some(via) = self.via {
             write!(f, " via {via}")?;
@@ -151,18 +163,23 @@ impl fmt::Display for Route {
         if let Some(dev) = &self.dev {
             write!(f, " dev {}", quoted(dev))?;
         }
-        match (self.kind, self.via, self.family()) {
-            (RouteKind::Unicast, Some(_), _) => write!(f, " onlink")?,
-            (RouteKind::Unicast, None, Family::Ipv4) if self.next_hops.is_empty() => {
-                write!(f, " scope link")?
-            }
-            _ => {}
+        match self.via {
+            Some(_) if self.kind == RouteKind::Unicast => write!(f, " onlink"),
+            _ if self.is_in_scope_link() => write!(f, " scope link"),
+            _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Route {
+    /// The words after `ip route add`; the alternate form (`{:#}`) has the protocol, too.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.write_way(f)?;
         if let Some(src) = self.src {
             write!(f, " src {src}")?;
         }
-        if self.table != MAIN {
-            write!(f, " table {}", self.table)?;
+        if let Some(table) = self.own_table() {
+            write!(f, " table {table}")?;
         }
         if self.metric != 0 {
             write!(f, " metric {}", self.metric)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Family, MAIN};
+use super::{Family, MAIN, short};
 
 /// The protocol of what an administrator or a program of theirs has made (`RTPROT_STATIC`), eniroute's among it.
 pub const STATIC: u8 = 4;
@@ -84,10 +84,7 @@ pub struct From(pub Option<IpNet>);
 impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.0 {
-            Some(net) if net.prefix_len() == net.max_prefix_len() => {
-                write!(f, "from {}", net.addr())
-            }
-            Some(net) => write!(f, "from {net}"),
+            Some(net) => write!(f, "from {}", short(net)),
             None => write!(f, "from all"),
         }
     }

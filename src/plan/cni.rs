@@ -56,10 +56,9 @@ fn is_vpc_cni_host(rule: &Rule) -> bool {
 }
 
 fn told(name: &str, rule: &Rule) -> String {
-    let family = if rule.family == Family::Ipv6 {
-        "-6 "
-    } else {
-        ""
+    let family = match rule.family {
+        Family::Ipv4 => "",
+        Family::Ipv6 => "-6 ",
     };
     format!("{name} gives its addresses to pods (the rule `ip {family}rule add {rule}` shows it)")
 }

@@ -20,10 +20,8 @@ impl Host<'_> {
             metric: eni.number().metric(),
             ..route(MAIN, everything, dev)
         };
-        let mut defaults = self.observed.routes.iter().filter(|route| {
-            (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, everything)
-                && route.leaves_by(dev)
-        });
+        let defaults = self.in_main(everything);
+        let mut defaults = defaults.filter(|route| route.leaves_by(dev));
         let is_only = eni.has_ipv6()
             && defaults.clone().any(|route| *route == ours)
             && defaults.all(|route| *route == ours);
@@ -45,13 +43,8 @@ impl Host<'_> {
     fn loses(&self, dev: &Dev, dst: &IpNet) -> bool {
         let elsewhere = beside::others(dev, &self.observed.links);
         let best = |is_meant: &dyn Fn(&Route) -> bool| {
-            let routes = self.observed.routes.iter().filter(|route| {
-                (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, *dst)
-            });
-            routes
-                .filter(|route| is_meant(route))
-                .map(|route| route.metric)
-                .min()
+            let routes = self.in_main(*dst).filter(|route| is_meant(route));
+            routes.map(|route| route.metric).min()
         };
         let own = best(&|route| route.leaves_by(dev));
         let others = best(&|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
@@ -59,27 +52,17 @@ impl Host<'_> {
     }
 
     fn is_default_usurped(&self, dev: &Dev, family: Family) -> bool {
-        let defaults = self.observed.routes.iter().filter(|route| {
-            route.table == MAIN
-                && route.kind == RouteKind::Unicast
-                && route.dst == family.everything()
-        });
+        let defaults = self.in_main(family.everything());
         let elsewhere = beside::others(dev, &self.observed.links);
-        let others = defaults
-            .clone()
-            .filter(|route| route.ways().any(|(_, dev)| elsewhere.contains(dev)));
-        let others = others
-            .filter(|route| !self.is_ours(route))
-            .map(|route| route.metric);
-        let ours = self
-            .primary_default(dev)
-            .filter(|route| route.family() == family);
-        let own = defaults
-            .clone()
-            .filter(|route| route.leaves_by(dev))
-            .chain(&ours)
-            .map(|route| route.metric)
-            .min();
+        let is_elsewhere = |route: &&Route| route.ways().any(|(_, dev)| elsewhere.contains(dev));
+        let others = defaults.clone().filter(is_elsewhere);
+        let others = others.filter(|route| !self.is_ours(route));
+        let others = others.map(|route| route.metric);
+        let ours = self.primary_default(dev);
+        let ours = ours.filter(|route| route.family() == family);
+        let own = defaults.filter(|route| route.leaves_by(dev));
+        let own = own.map(|route| route.metric);
+        let own = own.chain(ours.map(|route| route.metric)).min();
         let others = others.chain(self.our_default(dev, family)).min();
         others.is_some_and(|other| own.is_none_or(|own| other <= own))
     }
@@ -94,32 +77,28 @@ impl Host<'_> {
     /// The metric of the best default of ours in main, beside a primary ENI that has its address: until then its lease
     /// is under way, and its default with it.
     fn our_default(&self, dev: &Dev, family: Family) -> Option<u32> {
-        let own = self
-            .present
-            .iter()
-            .find(|(eni, _)| eni.primary)
-            .and_then(|(eni, _)| eni.ipv4.first());
-        let is_own = |address: &Address| {
-            own.is_some_and(|ip| address.is_same_ip(&Address::host(dev, (*ip).into())))
-        };
-        let has_lease = self.observed.addresses.iter().any(is_own);
-        let ours = self
-            .present
-            .iter()
-            .filter(|(eni, _)| !eni.primary && has(eni, family))
-            .map(|(eni, _)| eni.number().metric());
-        ours.min()
-            .filter(|_| has_lease && self.config.main_route && family == Family::Ipv4)
+        let others = self.present.iter().map(|(eni, _)| eni);
+        let others = others.filter(|eni| !eni.primary && has(eni, family));
+        let best = others.map(|eni| eni.number().metric()).min();
+        let has_default = self.config.main_route && family == Family::Ipv4 && self.has_lease(dev);
+        best.filter(|_| has_default)
+    }
+
+    /// The primary ENI has its own address.
+    fn has_lease(&self, dev: &Dev) -> bool {
+        let primary = self.present.iter().find(|(eni, _)| eni.primary);
+        let own = primary.and_then(|(eni, _)| eni.ipv4.first());
+        let own = own.map(|ip| Address::host(dev, (*ip).into()));
+        let mut up = self.observed.addresses.iter();
+        own.is_some_and(|own| up.any(|up| up.is_same_ip(&own)))
     }
 
     /// Unbound traffic: the subnet and a default in main, behind the primary's by their metric. A primary that is left
     /// alone, or that EC2 has not published yet, has no table of its own: its answers to another subnet than its own would
     /// leave by this ENI, so that one is not put into main.
     pub(super) fn main(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
-        let (Some(subnet), true) = (
-            eni.subnet_ipv4,
-            has(eni, Family::Ipv4) && self.config.main_route,
-        ) else {
+        let has_route = has(eni, Family::Ipv4) && self.config.main_route;
+        let Some(subnet) = eni.subnet_ipv4.filter(|_| has_route) else {
             return Vec::new();
         };
         let subnet_route = Route {
@@ -144,13 +123,19 @@ impl Host<'_> {
 
     /// Whether the NIC's owner keeps such a route itself. Once ours is there it stays, beside a lease that came later.
     pub(super) fn owner_keeps(&self, wanted: &Route) -> bool {
-        !self.observed.routes.contains(wanted)
-            && self.observed.routes.iter().any(|route| {
-                route.table == MAIN
-                    && route.kind == RouteKind::Unicast
-                    && route.dst == wanted.dst
-                    && wanted.dev.as_ref().is_some_and(|dev| route.leaves_by(dev))
-                    && route.metric != wanted.metric
-            })
+        let is_its = |route: &Route| {
+            let dev = wanted.dev.as_ref();
+            route.metric != wanted.metric && dev.is_some_and(|dev| route.leaves_by(dev))
+        };
+        let mut theirs = self.in_main(wanted.dst);
+        !self.observed.routes.contains(wanted) && theirs.any(is_its)
+    }
+
+    /// The routes of main to there.
+    fn in_main(&self, dst: IpNet) -> impl Iterator<Item = &Route> + Clone {
+        let is_one = move |route: &&Route| {
+            (route.table, route.kind, route.dst) == (MAIN, RouteKind::Unicast, dst)
+        };
+        self.observed.routes.iter().filter(is_one)
     }
 }

@@ -164,11 +164,8 @@ impl fmt::Display for Why {
 /// the routes of others in main, a DHCP client's subnets and defaults first of all, and a Kubernetes CNI's rules.
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
-    let exclude: Vec<Selector> = config
-        .exclude
-        .iter()
-        .map(|text| Selector::new(text))
-        .collect();
+    let exclude = config.exclude.iter().map(|text| Selector::new(text));
+    let exclude: Vec<Selector> = exclude.collect();
     let mut present = Vec::new();
     for (eni, cni) in enis.iter().zip(cni::evidence(enis, &observed.rules)) {
         let link = link_of(eni, &observed.links);
@@ -195,10 +192,8 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
         observed,
         config,
     };
-    desired.enis = present
-        .iter()
-        .map(|(eni, dev)| host.planned(eni, dev))
-        .collect();
+    let planned = present.iter().map(|(eni, dev)| host.planned(eni, dev));
+    desired.enis = planned.collect();
     desired
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::eni::{Eni, IPV6_ROUTER};
-use crate::net::{Dev, Family, IPV6_METRIC, Route, RouteKind};
+use crate::net::{Dev, Family, Route, RouteKind};
 
 /// The VPC router in an IPv4 subnet: base + 1, in the 32-bit value, since a base may end in .16 or .240
 /// (Amazon VPC user guide, subnet sizing).
@@ -19,10 +19,8 @@ pub(super) fn default(eni: &Eni, dev: &Dev, family: Family) -> Option<Route> {
         Family::Ipv4 => eni.subnet_ipv4.map(|subnet| router(subnet).into()),
         Family::Ipv6 => Some(IPV6_ROUTER.into()),
     };
-    has(eni, family).then(|| Route {
-        via,
-        ..route(eni.number().table(), family.everything(), dev)
-    })
+    let direct = || route(eni.number().table(), family.everything(), dev);
+    has(eni, family).then(|| Route { via, ..direct() })
 }
 
 /// An on-link unicast route, to be completed by the caller.
@@ -35,15 +33,21 @@ pub(super) fn route(table: u32, dst: IpNet, dev: &Dev) -> Route {
         dev: Some(dev.clone()),
         next_hops: Vec::new(),
         src: None,
-        metric: metric(family(&dst)),
+        metric: family(&dst).metric(),
     }
 }
 
-/// The metric that networkd and the kernel give a route which names none, so that both ways make one route.
-pub(super) fn metric(family: Family) -> u32 {
-    match family {
-        Family::Ipv4 => 0,
-        Family::Ipv6 => IPV6_METRIC,
+/// Ends the lookup in a table, so that the next rule goes on.
+pub(super) fn throw(table: u32, dst: IpNet) -> Route {
+    Route {
+        table,
+        kind: RouteKind::Throw,
+        dst,
+        via: None,
+        dev: None,
+        next_hops: Vec::new(),
+        src: None,
+        metric: family(&dst).metric(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! One ENI's objects, given what the others are: its addresses, its own table, and what stands elsewhere for it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
+
+use ipnet::IpNet;
 
 use super::Planned;
 use super::beside::{self, Beside};
-use super::routes::{default, family, has, metric, route, router, source};
+use super::routes::{self, default, family, has, route, router, source};
 use crate::config::Config;
 use crate::eni::{Eni, IPV6_ROUTER};
-use crate::net::{Address, Declared, Dev, Family, Route, RouteKind};
+use crate::net::{Address, Declared, Dev, Family, Route};
 use crate::object::Observed;
 
 /// What each ENI's plan needs to know of the others.
@@ -21,35 +23,24 @@ pub(super) struct Host<'a> {
 impl Host<'_> {
     /// The part of `eni`, whose interface is `dev`.
     pub fn planned(&self, eni: &Eni, dev: &Dev) -> Planned {
-        let host = |ip: IpAddr| Address::host(dev, ip);
-        let (addresses, table, main): (Vec<Address>, _, Vec<Route>) = if eni.primary {
-            let secondaries = eni.ipv4.iter().skip(1).map(|ip| host((*ip).into()));
-            let ipv6 = self.unleased(eni, dev).map(|ip| host(ip.into()));
-            (
-                secondaries.chain(ipv6).collect(),
+        let (table, main) = match eni.primary {
+            true => (
                 self.narrow_table(eni, dev),
                 self.primary_default(dev).into_iter().collect(),
-            )
-        } else {
-            (
-                eni.addresses().map(host).collect(),
-                self.table(eni, dev),
-                self.main(eni, dev),
-            )
+            ),
+            false => (self.table(eni, dev), self.main(eni, dev)),
         };
         let (left_to_owner, main): (Vec<_>, Vec<_>) =
             main.into_iter().partition(|route| self.owner_keeps(route));
-        let rules = if table.is_empty() {
-            Vec::new()
-        } else {
-            self.rules(eni, dev)
+        let rules = match table[..] {
+            [] => Vec::new(),
+            _ => self.rules(eni, dev),
         };
-        let routes = [table, main].concat();
         Planned {
             eni: eni.clone(),
             dev: dev.clone(),
-            addresses,
-            routes,
+            addresses: self.addresses(eni, dev),
+            routes: [table, main].concat(),
             left_to_owner,
             rules,
             manual: self.manual(eni, dev),
@@ -62,6 +53,17 @@ impl Host<'_> {
         declared.filter(|_| !eni.primary).cloned()
     }
 
+    /// The primary's own come by its lease, the IPv4 one always.
+    fn addresses(&self, eni: &Eni, dev: &Dev) -> Vec<Address> {
+        let host = |ip| Address::host(dev, ip);
+        if !eni.primary {
+            return eni.addresses().map(host).collect();
+        }
+        let secondaries = eni.ipv4.iter().skip(1).map(|ip| host((*ip).into()));
+        let ipv6 = self.unleased(eni, dev).map(|ip| host(ip.into()));
+        secondaries.chain(ipv6).collect()
+    }
+
     /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and
     /// none did when the address came.
     pub(super) fn unleased<'a>(
@@ -69,20 +71,15 @@ impl Host<'_> {
         eni: &'a Eni,
         dev: &'a Dev,
     ) -> impl Iterator<Item = Ipv6Addr> + 'a {
-        let is_up = |ip: &Ipv6Addr| {
-            let wanted = Address::host(dev, (*ip).into());
-            self.observed
-                .addresses
-                .iter()
-                .any(|up| up.is_same_ip(&wanted))
+        let observed = self.observed;
+        let is_up = |ip: Ipv6Addr| {
+            let wanted = Address::host(dev, ip.into());
+            observed.addresses.iter().any(|up| up.is_same_ip(&wanted))
         };
-        let ipv6 = eni
-            .ipv6
-            .iter()
-            .copied()
-            .filter(|_| !self.observed.has_dhcpv6_client(dev));
-        let ipv6 = ipv6.filter(move |ip| !self.observed.is_starting || is_up(ip));
-        ipv6.filter(|ip| !self.observed.is_expiring(dev, (*ip).into()))
+        let ipv6 = eni.ipv6.iter().copied();
+        let ipv6 = ipv6.filter(|_| !observed.has_dhcpv6_client(dev));
+        let ipv6 = ipv6.filter(move |ip| !observed.is_starting || is_up(*ip));
+        ipv6.filter(|ip| !observed.is_expiring(dev, (*ip).into()))
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,
@@ -132,25 +129,21 @@ impl Host<'_> {
 
     fn own_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let subnets = eni.subnets().filter(|subnet| has(eni, family(subnet)));
-        subnets
-            .map(|subnet| Route {
-                src: source(eni, &subnet),
-                ..route(eni.number().table(), subnet, dev)
-            })
-            .collect()
+        let routes = subnets.map(|subnet| Route {
+            src: source(eni, &subnet),
+            ..route(eni.number().table(), subnet, dev)
+        });
+        routes.collect()
     }
 
     /// The subnets of the other ENIs, as seen from `eni`: by its own router.
     fn other_subnets(&self, eni: &Eni, dev: &Dev) -> Vec<Route> {
         let mut routes: Vec<Route> = Vec::new();
-        for subnet in self
-            .all()
-            .flat_map(Eni::subnets)
-            .chain(self.beside.subnets.iter().copied())
-        {
-            let own = eni.subnets().any(|mine| mine == subnet)
-                || routes.iter().any(|route| route.dst == subnet);
-            if own || !has(eni, family(&subnet)) {
+        let known = self.all().flat_map(Eni::subnets);
+        for subnet in known.chain(self.beside.subnets.iter().copied()) {
+            let is_own = eni.subnets().any(|mine| mine == subnet);
+            let is_there = is_own || routes.iter().any(|route| route.dst == subnet);
+            if is_there || !has(eni, family(&subnet)) {
                 continue;
             }
             let via = match family(&subnet) {
@@ -169,26 +162,11 @@ impl Host<'_> {
     /// Delegated prefixes are often used for containers on the host: traffic to them falls through to main, where
     /// the bridge's route is. So may be single addresses of an ENI that is left alone.
     fn throws(&self, eni: &Eni) -> Vec<Route> {
-        let handed_on = self
-            .beside
-            .left_alone
-            .iter()
-            .flat_map(|other| beside::handed_on(other, self.observed));
-        let seen = self
-            .all()
-            .flat_map(Eni::prefixes)
-            .chain(handed_on)
-            .filter(|prefix| has(eni, family(prefix)));
-        seen.map(|dst| Route {
-            table: eni.number().table(),
-            kind: RouteKind::Throw,
-            dst,
-            via: None,
-            dev: None,
-            next_hops: Vec::new(),
-            src: None,
-            metric: metric(family(&dst)),
-        })
-        .collect()
+        let left_alone = self.beside.left_alone.iter();
+        let handed_on = left_alone.flat_map(|other| beside::handed_on(other, self.observed));
+        let all = self.all().flat_map(Eni::prefixes).chain(handed_on);
+        let throw = |dst: IpNet| routes::throw(eni.number().table(), dst);
+        let seen = all.filter(|prefix| has(eni, family(prefix)));
+        seen.map(throw).collect()
     }
 }

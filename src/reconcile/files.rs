@@ -3,12 +3,13 @@
 use log::info;
 
 use super::assess::Assessment;
+use super::host::Host;
 use super::outlook;
 use super::run::Run;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::FileChange;
 use crate::report::FileReport;
-use crate::stacks::{self, Changes, HandOver, Prepared, Stacks, Told};
+use crate::stacks::{self, Changes, HandOver, Loaded, Prepared, Stacks};
 
 impl Run<'_> {
     /// What is to change on disk for the next boot. A failure is reported and costs the files, not the kernel part.
@@ -29,40 +30,32 @@ impl Run<'_> {
     }
 
     fn render(&mut self) -> Result<Changes> {
-        let Self {
-            host,
-            how,
-            assessment,
-            report,
-        } = self;
-        let Assessment {
-            desired, observed, ..
-        } = &*assessment;
-        let stacks = match how.stack {
-            Some(stack) => Stacks::from(stack),
-            None => Stacks::find(&host.disk, desired, &observed.links)?,
-        };
-        stacks.reasons.iter().for_each(|reason| info!("{reason}"));
-        report.backend = Some(
-            stacks
-                .used(desired)
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-        );
-        let rendered = outlook::render(assessment, &host.disk, &host.config, &stacks)?;
-        extend(&mut report.notes, rendered.notes);
-        extend(
-            &mut report.errors,
-            rendered.errors.iter().map(ToString::to_string).collect(),
-        );
-        let files = host.disk.plan(&rendered.wanted, &rendered.obsolete)?;
+        let stacks = self.stacks()?;
+        let Host { disk, config, .. } = &*self.host;
+        let rendered = outlook::render(&mut self.assessment, disk, config, &stacks)?;
+        extend(&mut self.report.notes, rendered.notes);
+        let errors = rendered.errors.iter().map(ToString::to_string).collect();
+        extend(&mut self.report.errors, errors);
         Ok(Changes {
-            files,
+            files: disk.plan(&rendered.wanted, &rendered.obsolete)?,
             definitions: rendered.definitions,
             complete: rendered.complete,
         })
+    }
+
+    /// The stack of each interface, which is reported.
+    fn stacks(&mut self) -> Result<Stacks> {
+        let Assessment {
+            desired, observed, ..
+        } = &self.assessment;
+        let stacks = match self.how.stack {
+            Some(stack) => Stacks::from(stack),
+            None => Stacks::find(&self.host.disk, desired, &observed.links)?,
+        };
+        stacks.reasons.iter().for_each(|reason| info!("{reason}"));
+        let used = stacks.used(desired).into_iter().map(ToString::to_string);
+        self.report.backend = Some(used.collect::<Vec<_>>().join(", "));
+        Ok(stacks)
     }
 
     /// Makes the planned changes of files and hands them over to a running network manager, if this run is live.
@@ -71,10 +64,10 @@ impl Run<'_> {
     pub fn commit_files(&mut self, changes: &Changes) -> bool {
         let all: Vec<&FileChange> = changes.files.iter().collect();
         let disk = self.host.disk.clone();
-        let (desired, links) = (
-            self.assessment.desired.clone(),
-            self.assessment.observed.links.clone(),
-        );
+        let Assessment {
+            desired, observed, ..
+        } = &self.assessment;
+        let (desired, links) = (desired.clone(), observed.links.clone());
         let about = HandOver {
             disk: &disk,
             changes,
@@ -85,17 +78,7 @@ impl Run<'_> {
         let prepared = match stacks::prepare(&about) {
             Ok(prepared) => prepared,
             Err(error) => {
-                self.report
-                    .errors
-                    .push(format!("{error}; no file was written"));
-                // Taking ours away breaks nothing that was whole; half of a change could.
-                if changes
-                    .files
-                    .iter()
-                    .all(|change| matches!(change, FileChange::Delete { .. }))
-                {
-                    self.commit(&all);
-                }
+                self.without_hand_over(&all, &error);
                 return false;
             }
         };
@@ -114,32 +97,42 @@ impl Run<'_> {
         loaded
     }
 
+    /// Their consumer refuses the files. Taking ours away breaks nothing that was whole; half of a change could.
+    fn without_hand_over(&mut self, changes: &[&FileChange], why: &Error) {
+        self.report
+            .errors
+            .push(format!("{why}; no file was written"));
+        let is_removal = |change: &&FileChange| matches!(change, FileChange::Delete { .. });
+        if changes.iter().all(is_removal) {
+            self.commit(changes);
+        }
+    }
+
     /// Has whichever manager the files are for load them. Returns whether one has loaded anything.
     fn load(&mut self, prepared: &[Box<dyn Prepared + '_>]) -> bool {
-        let installed = match prepared
-            .iter()
-            .map(|stack| stack.install())
-            .collect::<Result<Vec<_>>>()
-        {
+        let installed = prepared.iter().map(|stack| stack.install());
+        let installed = match installed.collect::<Result<Vec<_>>>() {
             Ok(installed) => installed.concat(),
             Err(error) => {
                 self.report.errors.push(error.to_string());
                 return false;
             }
         };
-        let mut loaded = false;
-        for stack in prepared {
-            let told = stack.load(&installed).unwrap_or_else(|error| Told {
-                errors: vec![error],
-                ..Told::default()
-            });
-            extend(&mut self.report.notes, told.notes);
-            self.report
-                .errors
-                .extend(told.errors.iter().map(ToString::to_string));
-            loaded |= told.told;
-        }
+        let ended = prepared.iter().map(|stack| stack.load(&installed));
+        let loaded = ended.map(|ended| ended.unwrap_or_else(Loaded::failed));
+        let loaded: Vec<Loaded> = loaded.collect();
+        let is_any = loaded.iter().any(|loaded| loaded.asked);
         loaded
+            .into_iter()
+            .for_each(|loaded| self.note_loaded(loaded));
+        is_any
+    }
+
+    /// Reports what a manager has to say.
+    fn note_loaded(&mut self, loaded: Loaded) {
+        extend(&mut self.report.notes, loaded.notes);
+        let errors = loaded.errors.iter().map(ToString::to_string);
+        self.report.errors.extend(errors);
     }
 
     fn commit(&mut self, changes: &[&FileChange]) {
@@ -159,20 +152,21 @@ impl Run<'_> {
 fn only_grows(change: &FileChange) -> bool {
     match change {
         FileChange::Create(_) => true,
-        FileChange::Update { file, old } => old
-            .lines()
-            .all(|line| file.text.lines().any(|new| new == line)),
+        FileChange::Update { file, old } => {
+            let stays = |line: &str| file.text.lines().any(|new| new == line);
+            old.lines().all(stays)
+        }
         FileChange::Delete { .. } => false,
     }
 }
 
 /// A second round says again what the first one said.
 fn extend(lines: &mut Vec<String>, more: Vec<String>) {
-    let new = more
-        .into_iter()
-        .filter(|line| !lines.contains(line))
-        .collect::<Vec<_>>();
-    lines.extend(new);
+    for line in more {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
 }
 
 /// A file's change as it is reported, with its diff if wanted.
@@ -182,14 +176,10 @@ pub fn file_report(change: &FileChange, with_diff: bool) -> FileReport {
         FileChange::Update { .. } => "update",
         FileChange::Delete { .. } => "delete",
     };
-    let diff = if with_diff {
-        change.unified_diff()
-    } else {
-        String::new()
-    };
+    let diff = with_diff.then(|| change.unified_diff());
     FileReport {
         path: change.path().display().to_string(),
         action,
-        diff,
+        diff: diff.unwrap_or_default(),
     }
 }

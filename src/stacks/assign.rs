@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use super::STACKS;
 use super::gather::Target;
 use super::rendering::{Renderer, Rendering, Share, primary_with_rules};
-use super::stack::{Claim, Host, Stack};
+use super::stack::{Claim, Host, Stack, Witness};
 use crate::error::Result;
 use crate::files::Disk;
 use crate::net::{Dev, Link, MAIN, Mac, Route};
 use crate::object::Object;
 use crate::plan::{Desired, Planned};
 use crate::stacks::{NO_FILES, own_files};
+
+/// Why an interface is for the host's stack, as it follows the stack's name.
+const UNCLAIMED: &str = "no stack has a record of it, and that one configures the host";
 
 /// The stack of the host, and that of each interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,20 +54,12 @@ impl Stacks {
             .map(|stack| (stack.witness)(host))
             .collect::<Result<Vec<_>>>()?;
         for planned in &desired.enis {
-            let claims = witnesses
-                .iter()
-                .map(|witness| witness.claims(planned))
-                .collect::<Result<Vec<_>>>()?;
-            let (stack, why) = match claims.into_iter().flatten().min_by_key(|claim| claim.sure) {
+            let (stack, why) = match surest(&witnesses, planned)? {
                 Some(Claim { stack, why, .. }) => (stack, why),
-                None => (
-                    host.stack,
-                    "no stack has a record of it, and that one configures the host".to_owned(),
-                ),
+                None => (host.stack, UNCLAIMED.to_owned()),
             };
-            stacks
-                .reasons
-                .push(format!("{} is for {stack}: {why}", planned.dev));
+            let reason = format!("{} is for {stack}: {why}", planned.dev);
+            stacks.reasons.push(reason);
             stacks.each.insert(planned.eni.mac, stack);
         }
         Ok(stacks)
@@ -123,12 +118,18 @@ impl Stacks {
     pub fn used(&self, desired: &Desired) -> Vec<&'static Stack> {
         let is_used = |stack: &Stack| desired.enis.iter().any(|planned| self.of(planned) == stack);
         let used: Vec<_> = super::all().filter(|stack| is_used(stack)).collect();
-        if used.is_empty() {
-            vec![self.host]
-        } else {
-            used
+        match used[..] {
+            [] => vec![self.host],
+            _ => used,
         }
     }
+}
+
+/// The claim to an ENI's interface that is to be believed.
+fn surest(witnesses: &[Box<dyn Witness + '_>], planned: &Planned) -> Result<Option<Claim>> {
+    let claims = witnesses.iter().map(|witness| witness.claims(planned));
+    let claims = claims.collect::<Result<Vec<_>>>()?;
+    Ok(claims.into_iter().flatten().min_by_key(|claim| claim.sure))
 }
 
 /// The renderers of the stacks that files are for.
@@ -194,10 +195,11 @@ impl<'a> Renderers<'a> {
 
     /// Whether the files of the primary ENI can hold its routes.
     fn hold_routes_of(&self, primary: &Planned, desired: &Desired) -> bool {
+        let (enis, rules_of) = (vec![primary], None);
         let share = Share {
             desired,
-            enis: vec![primary],
-            rules_of: None,
+            enis,
+            rules_of,
         };
         let routes: Vec<_> = primary.routes.iter().cloned().map(Object::Route).collect();
         self.hold(self.stacks.of(primary), &share, &routes)
@@ -241,30 +243,20 @@ const HELD_BACK: &str = "no file holds the primary's own table, without which it
 /// subnets of the others stay out of main, too: else the primary's answers to their neighbours would leave by the wrong
 /// ENI until eniroute runs.
 pub fn for_the_boot(desired: &Desired, renderers: &Renderers) -> (Desired, Vec<(Dev, String)>) {
-    let (primaries, others): (Vec<&Planned>, Vec<&Planned>) =
-        desired.enis.iter().partition(|planned| planned.eni.primary);
-    if primaries
-        .iter()
-        .all(|primary| renderers.hold_routes_of(primary, desired))
-    {
-        return (desired.clone(), Vec::new());
-    }
-    let has_subnet = |planned: &&&Planned| planned.routes.iter().any(is_subnet_in_main);
-    let limits = others
-        .iter()
-        .filter(has_subnet)
-        .map(|planned| (planned.dev.clone(), HELD_BACK.to_owned()))
-        .collect();
     let mut desired = desired.clone();
-    for planned in desired
-        .enis
-        .iter_mut()
-        .filter(|planned| !planned.eni.primary)
-    {
-        planned.routes.retain(|route| !is_subnet_in_main(route));
-        planned
-            .left_to_owner
-            .retain(|route| !is_subnet_in_main(route));
+    let mut limits = Vec::new();
+    let mut primaries = desired.enis.iter().filter(|planned| planned.eni.primary);
+    if primaries.all(|primary| renderers.hold_routes_of(primary, &desired)) {
+        return (desired, limits);
+    }
+    let enis = desired.enis.iter_mut();
+    for planned in enis.filter(|planned| !planned.eni.primary) {
+        if planned.routes.iter().any(is_subnet_in_main) {
+            limits.push((planned.dev.clone(), HELD_BACK.to_owned()));
+        }
+        let stays = |route: &Route| !is_subnet_in_main(route);
+        planned.routes.retain(stays);
+        planned.left_to_owner.retain(stays);
     }
     (desired, limits)
 }

@@ -39,7 +39,7 @@ pub fn run(program: &str, args: &[&str], wait: Duration) -> Result<()> {
     run_in(&[], program, args, wait)
 }
 
-/// The same with more in the environment. Each program is told only what is meant for it: one variable means different
+/// The same with more in the environment. Each program gets only what is meant for it: one variable means different
 /// things to two of them.
 ///
 /// # Errors
@@ -59,21 +59,9 @@ pub fn run_in(
         .env("LC_ALL", "C")
         .envs(environment.iter().copied());
     let (ended, words) = try_run(&mut command, wait).map_err(|e| failed(e.to_string()))?;
-    let words = words.trim();
-    let said = match words {
-        "" => String::new(),
-        words => format!("; it said: {words}"),
-    };
-    match ended {
-        End::Itself(status) if status.success() => Ok(()),
-        End::Itself(status) => Err(failed(ending(status, words))),
-        End::TooLate => Err(failed(format!(
-            "did not end within {wait:?} and was killed (--wait bounds it){said}"
-        ))),
-        End::Told => Err(failed(
-            "was killed, because eniroute was told to end".to_owned(),
-        )),
-    }
+    ended
+        .fault(words.trim(), wait)
+        .map_or(Ok(()), |why| Err(failed(why)))
 }
 
 /// How a program that failed has ended, and the end of what it said.
@@ -94,8 +82,26 @@ fn ending(status: ExitStatus, words: &str) -> String {
 enum End {
     Itself(ExitStatus),
     TooLate,
-    /// A signal has told us to end.
-    Told,
+    /// A signal ends eniroute.
+    Signalled,
+}
+
+impl End {
+    /// What was wrong with it, given the program's last words; `None` where it has succeeded.
+    fn fault(self, words: &str, wait: Duration) -> Option<String> {
+        let said = match words {
+            "" => String::new(),
+            words => format!("; it said: {words}"),
+        };
+        match self {
+            Self::Itself(status) if status.success() => None,
+            Self::Itself(status) => Some(ending(status, words)),
+            Self::TooLate => Some(format!(
+                "did not end within {wait:?} and was killed (--wait bounds it){said}"
+            )),
+            Self::Signalled => Some("was killed, because a signal ended eniroute".to_owned()),
+        }
+    }
 }
 
 /// How it ended, and what it said last.
@@ -104,15 +110,8 @@ fn try_run(command: &mut Command, wait: Duration) -> io::Result<(End, String)> {
     fcntl(&said, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     // A signal ends us, and must not leave the program behind.
     let signals = signals::watch()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .process_group(0);
-    let mut group = Group {
-        program: command.spawn()?,
-        status: None,
-    };
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let mut group = Group::start(command)?;
     let mut tail = Tail::default();
     let deadline = Instant::now() + wait;
     let end = loop {
@@ -120,7 +119,7 @@ fn try_run(command: &mut Command, wait: Duration) -> io::Result<(End, String)> {
             break End::Itself(group.end()?);
         }
         if signals.have_come() {
-            break End::Told;
+            break End::Signalled;
         }
         if Instant::now() >= deadline {
             break End::TooLate;
@@ -141,6 +140,14 @@ struct Group {
 }
 
 impl Group {
+    fn start(command: &mut Command) -> io::Result<Self> {
+        command.stdin(Stdio::null()).process_group(0);
+        Ok(Self {
+            program: command.spawn()?,
+            status: None,
+        })
+    }
+
     /// The program has, and is still there to be asked about.
     fn has_ended(&self) -> io::Result<bool> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;

@@ -21,20 +21,21 @@ pub fn note(file: &File, standing: &Standing, theirs: &str) -> String {
     if lacking.is_empty() {
         return format!("{head}; it has all that eniroute would write there");
     }
-    let shown: Vec<String> = lacking
-        .iter()
-        .take(SHOWN)
-        .map(|line| format!("`{line}`"))
-        .collect();
-    let more = match lacking.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more lines"),
-    };
     format!(
-        "{head}; it keeps from being written: {}{more}. At a boot that is missing until eniroute.service has run; add it \
+        "{head}; it keeps from being written: {}. At a boot that is missing until eniroute.service has run; add it \
          to that file, or move the file away and run `eniroute apply`",
-        shown.join(", ")
+        list(&lacking)
     )
+}
+
+/// The first few lines, and how many more there are.
+fn list(lines: &[&str]) -> String {
+    let shown = lines.iter().take(SHOWN).map(|line| format!("`{line}`"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match lines.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more lines"),
+    }
 }
 
 /// The lines of `ours` that `theirs` has not, comments left out.

@@ -51,6 +51,26 @@ impl Rendered {
         rendering.files
     }
 
+    /// Takes the files that can be written, and finds what is obsolete then. Returns those that something stands in the
+    /// way of.
+    fn put(&mut self, files: Vec<File>, disk: &Disk, keep: &BTreeSet<Mac>) -> Result<Vec<File>> {
+        let mut left_out = Vec::new();
+        let (single, doubles) = once_each(files);
+        self.errors.extend(doubles.iter().map(doubled));
+        for file in single {
+            match obstacle(disk, &file, keep)? {
+                None => self.wanted.push(file),
+                Some(note) => {
+                    self.notes.push(note);
+                    left_out.push(file);
+                }
+            }
+        }
+        self.obsolete = obsolete(disk, keep, &self.wanted)?;
+        self.obsolete.retain(|path| !doubles.contains_key(path));
+        Ok(left_out)
+    }
+
     /// A file of ours is not written, so its interface is its owner's still.
     fn leave_out(&mut self, file: &File, desired: &Desired) {
         let line = file.text.lines().next().unwrap_or_default();
@@ -99,33 +119,23 @@ fn named_only(
     let with_files = renderers.with_files(desired);
     let renderings = gather(desired, &renderers);
     rendered.notes.extend(left::notes(&with_files, &renderings));
-    let files: Vec<File> = renderings
-        .into_iter()
+    let renderings = renderings.into_iter();
+    let files = renderings
         .flat_map(|rendering| rendered.take(rendering))
         .collect();
-    let without = desired
-        .enis
-        .iter()
-        .filter(|planned| !with_files.enis.contains(planned));
-    let keep: BTreeSet<Mac> = keep
-        .iter()
-        .copied()
-        .chain(without.map(|planned| planned.eni.mac))
-        .into_set();
-    let (single, doubles) = once_each(files);
-    rendered.errors.extend(doubles.iter().map(doubled));
-    for file in single {
-        match obstacle(target.disk, &file, &keep)? {
-            None => rendered.wanted.push(file),
-            Some(note) => {
-                rendered.notes.push(note);
-                rendered.leave_out(&file, desired);
-            }
-        }
+    let mut keep = keep.clone();
+    keep.extend(without_files(desired, &with_files));
+    for file in rendered.put(files, target.disk, &keep)? {
+        rendered.leave_out(&file, desired);
     }
-    rendered.obsolete = obsolete(target.disk, &keep, &rendered.wanted)?;
-    rendered.obsolete.retain(|path| !doubles.contains_key(path));
     Ok(rendered)
+}
+
+/// The ENIs that no renderer writes files for.
+fn without_files(desired: &Desired, with_files: &Desired) -> impl Iterator<Item = Mac> {
+    let enis = desired.enis.iter();
+    enis.filter(|planned| !with_files.enis.contains(planned))
+        .map(|planned| planned.eni.mac)
 }
 
 /// What each stack's files are, and the host's.
@@ -133,10 +143,8 @@ fn gather(desired: &Desired, renderers: &Renderers) -> Vec<Rendering> {
     let (desired, limits) = assign::for_the_boot(desired, renderers);
     let mut renderings = renderers.render(&assign::divide(&desired, renderers));
     renderings.push(host::render(&desired.host));
-    renderings.push(Rendering {
-        limits,
-        ..Rendering::default()
-    });
+    let nothing = Rendering::default();
+    renderings.push(Rendering { limits, ..nothing });
     renderings
 }
 
@@ -193,16 +201,13 @@ fn obstacle(disk: &Disk, file: &File, keep: &BTreeSet<Mac>) -> Result<Option<Str
         Standing::Plain(line) => marker::owner(&file.path, line),
         Standing::Other(_) => None,
     };
-    Ok(Some(match owner {
-        Some(own) if own.is_kept(keep) => format!(
-            "{} was left as it is: it belongs to {}, whose metadata could not be read",
-            file.path.display(),
-            own.eni
-        ),
-        Some(_) => return Ok(None),
-        None => {
-            let theirs = disk.read(&file.path).ok().flatten().unwrap_or_default();
-            conflict::note(file, &standing, &theirs)
-        }
-    }))
+    let Some(own) = owner else {
+        let theirs = disk.read(&file.path).ok().flatten().unwrap_or_default();
+        return Ok(Some(conflict::note(file, &standing, &theirs)));
+    };
+    let (path, eni) = (file.path.display(), &own.eni);
+    let note = || {
+        format!("{path} was left as it is: it belongs to {eni}, whose metadata could not be read")
+    };
+    Ok(own.is_kept(keep).then(note))
 }

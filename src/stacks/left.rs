@@ -16,14 +16,12 @@ struct Note {
 pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
     let mut notes: Vec<Note> = Vec::new();
     let host = ("this host".to_owned(), desired.host.clone(), Vec::new());
-    let enis = desired.enis.iter().map(|planned| {
+    let of = |planned: &Planned| {
         let name = format!("{} ({})", planned.dev, planned.eni.id);
-        (
-            name,
-            objects(planned, renderings),
-            reasons(planned, renderings),
-        )
-    });
+        let why = reasons(planned, renderings);
+        (name, objects(planned, renderings), why)
+    };
+    let enis = desired.enis.iter().map(of);
     for (name, objects, why) in [host].into_iter().chain(enis) {
         let left = objects.iter().filter(|object| !is_held(object, renderings));
         let kinds: Vec<Kind> = left.map(Object::kind).collect();
@@ -37,10 +35,9 @@ pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
 /// Every object of an ENI. Where its whole definition is ours, no owner is left that keeps a route.
 fn objects(planned: &Planned, renderings: &[Rendering]) -> Vec<Object> {
     let mut all = renderings.iter().flat_map(|rendering| &rendering.complete);
-    if all.any(|dev| *dev == planned.dev) {
-        planned.without_owner().objects().collect()
-    } else {
-        planned.objects().collect()
+    match all.any(|dev| *dev == planned.dev) {
+        true => planned.without_owner().objects().collect(),
+        false => planned.objects().collect(),
     }
 }
 

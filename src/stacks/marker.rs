@@ -60,6 +60,16 @@ pub(super) fn is_own(text: &str) -> bool {
     text.starts_with(WRITTEN_BY)
 }
 
+/// Whether a file is there and ours.
+pub(super) fn is_own_file(disk: &Disk, path: &Path) -> Result<bool> {
+    Ok(disk.first_line(path)?.is_some_and(|line| is_own(&line)))
+}
+
+/// Whether a file is there, and somebody else's. A mask (a link to /dev/null) is nobody's.
+pub(super) fn is_foreign_file(disk: &Disk, path: &Path) -> Result<bool> {
+    Ok(disk.first_line(path)?.is_some_and(|line| !is_own(&line)))
+}
+
 /// Reads a file's first line; `None` when the file is not ours.
 pub(super) fn owner(path: &Path, first_line: &str) -> Option<OwnFile> {
     let rest = first_line.strip_prefix(WRITTEN_BY)?;

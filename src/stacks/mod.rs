@@ -33,7 +33,7 @@ pub use declared::declared;
 pub use gather::{Rendered, Target, render};
 pub use marker::OwnFile;
 pub use rendering::Rendering;
-pub use stack::{Before, Changes, HandOver, Prepared, Stack, Told};
+pub use stack::{Before, Changes, HandOver, Loaded, Prepared, Stack};
 
 /// Every stack, in the order in which a host is asked for them: netplan drives networkd, NetworkManager may drive ifcfg
 /// files.

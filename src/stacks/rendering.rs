@@ -43,6 +43,13 @@ impl<'a> Share<'a> {
             ..planned.clone()
         }
     }
+
+    /// All of its ENIs, with the primary's rules at `carrier`.
+    pub fn with_rules_at(&self, carrier: Option<&Planned>) -> impl Iterator<Item = Planned> {
+        let carrier = carrier.map(|carrier| carrier.eni.mac);
+        let enis = self.enis.iter();
+        enis.map(move |planned| self.with_rules(planned, carrier == Some(planned.eni.mac)))
+    }
 }
 
 /// The primary ENI, if it has rules.
@@ -114,17 +121,22 @@ impl Rendering {
         render(&named, &mut inner);
         let [now, then] = [planned, &named].map(|planned| planned.without_owner());
         for (now, then) in now.objects().zip(then.objects()) {
-            self.holds
-                .extend(inner.holds.contains(&then).then(|| now.clone()));
+            let is_held = inner.holds.contains(&then);
+            self.holds.extend(is_held.then(|| now.clone()));
             self.owned
                 .extend(inner.owned.contains(&then).then_some(now));
         }
+        let today = || planned.dev.clone();
         self.files.extend(inner.files);
-        let today = |_| planned.dev.clone();
-        self.complete.extend(inner.complete.into_iter().map(today));
+        self.complete.extend(inner.complete.iter().map(|_| today()));
         let limits = inner.limits.into_iter();
-        self.limits
-            .extend(limits.map(|(_, why)| (planned.dev.clone(), why)));
+        self.limits.extend(limits.map(|(_, why)| (today(), why)));
+    }
+
+    /// This ENI has no place in the files: its interface is its owner's alone.
+    pub fn refuse(&mut self, planned: &Planned, why: String) {
+        self.limit(planned, why);
+        self.leave_to_owner(planned);
     }
 
     /// The files do not hold all of this ENI.
@@ -142,10 +154,9 @@ fn link(planned: &Planned) -> impl Iterator<Item = Object> {
 pub fn part(planned: &Planned, keep: &dyn Fn(&Object) -> bool) -> Planned {
     let mut part = planned.clone();
     part.addresses
-        .retain(|address| keep(&Object::Address(address.clone())));
-    part.routes
-        .retain(|route| keep(&Object::Route(route.clone())));
-    part.rules.retain(|rule| keep(&Object::Rule(rule.clone())));
+        .retain(|one| keep(&Object::Address(one.clone())));
+    part.routes.retain(|one| keep(&Object::Route(one.clone())));
+    part.rules.retain(|one| keep(&Object::Rule(one.clone())));
     part
 }
 

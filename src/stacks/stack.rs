@@ -160,6 +160,29 @@ pub struct Claim {
     pub why: String,
 }
 
+impl Loaded {
+    /// Something went wrong before anything was loaded.
+    pub fn failed(error: Error) -> Self {
+        Self {
+            errors: vec![error],
+            ..Self::default()
+        }
+    }
+}
+
+impl Claim {
+    /// A stack runs a NIC, for a reason that is a whole sentence.
+    pub fn new(stack: &'static Stack, sure: Sure, why: String) -> Self {
+        Self { sure, stack, why }
+    }
+
+    /// A file of ours from an earlier run says that the stack runs it.
+    pub fn by_own_file(stack: &'static Stack, own: &OwnFile) -> Self {
+        let why = format!("{} is there from an earlier run", own.path.display());
+        Self::new(stack, Sure::Before, why)
+    }
+}
+
 /// How sure that is; the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sure {
@@ -215,17 +238,17 @@ pub trait Prepared {
     /// Has the running manager load the files, and those that were `installed`.
     ///
     /// # Errors
-    /// What is not in the answer: it was not told.
-    fn load(&self, _installed: &[PathBuf]) -> Result<Told> {
-        Ok(Told::default())
+    /// What keeps it from being asked to.
+    fn load(&self, _installed: &[PathBuf]) -> Result<Loaded> {
+        Ok(Loaded::default())
     }
 }
 
-/// How telling a manager went.
+/// How a manager's loading of files went.
 #[derive(Debug, Default)]
-pub struct Told {
-    /// It has been told, so it may have dropped something.
-    pub told: bool,
+pub struct Loaded {
+    /// It has been asked to, so it may have dropped something.
+    pub asked: bool,
     /// What it has not come to an end with.
     pub notes: Vec<String>,
     pub errors: Vec<Error>,

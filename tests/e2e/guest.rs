@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use eniroute::eni::Eni;
-use eniroute::net::{Address, Dev, Family, IPV6_METRIC, Link, MAIN, Mac, Route, RouteKind, Rule};
+use eniroute::net::{Address, Dev, Family, Link, MAIN, Mac, Route, RouteKind, Rule};
 use eniroute::plan::{Desired, Planned};
 use ipnet::IpNet;
 
@@ -211,7 +211,11 @@ pub fn route(words: &str) -> Route {
         "default" => via.map_or(Family::Ipv4, Family::of).everything(),
         net => net.parse().unwrap(),
     };
-    let metric = if dst.addr().is_ipv6() { IPV6_METRIC } else { 0 };
+    let metric = if dst.addr().is_ipv6() {
+        Family::Ipv6.metric()
+    } else {
+        0
+    };
     Route {
         table: value("table").map_or(MAIN, |table| table.parse().unwrap()),
         kind,

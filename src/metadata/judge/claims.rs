@@ -36,13 +36,3 @@ pub(super) fn claims(eni: &Eni) -> impl Iterator<Item = (&'static str, IpNet)> {
         .map(|net| ("ipv6-prefix", IpNet::V6(*net)));
     addresses.chain(v4).chain(v6)
 }
-
-/// An address without its length.
-pub(super) fn shown(claim: IpNet) -> String {
-    let is_address = claim.prefix_len() == claim.max_prefix_len();
-    if is_address {
-        claim.addr().to_string()
-    } else {
-        claim.to_string()
-    }
-}

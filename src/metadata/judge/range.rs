@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv6Net};
 
 use super::Finding;
-use super::claims::{claims, shown, subnets};
+use super::claims::{claims, subnets};
 use crate::eni::Eni;
+use crate::net::short;
 
 /// Of delegated prefixes.
 const PREFIX_IPV4: u8 = 28;
@@ -82,30 +83,29 @@ fn not_of_the_subnet(eni: &Eni, key: &str, claim: IpNet) -> Option<String> {
             "{claim} is no delegated prefix of EC2, which has /{length}"
         ));
     }
-    let shown = shown(claim);
+    let shown = short(claim);
     if !is_unicast(claim) {
         return Some(format!("{shown} is no unicast address of a VPC"));
     }
-    let mut around = subnets(eni)
-        .map(|(_, subnet)| subnet)
-        .filter(|subnet| subnet.contains(&claim))
-        .peekable();
-    if around.peek().is_none() {
+    let subnets = || subnets(eni).map(|(_, subnet)| subnet);
+    if !subnets().any(|subnet| subnet.contains(&claim)) {
         let of_family =
-            subnets(eni).filter(|(_, subnet)| subnet.max_prefix_len() == claim.max_prefix_len());
-        let list = of_family
-            .map(|(_, subnet)| subnet.to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        return Some(format!(
-            "{shown} is not in the ENI's subnet ({})",
-            if list.is_empty() { "none" } else { &list }
-        ));
+            subnets().filter(|subnet| subnet.max_prefix_len() == claim.max_prefix_len());
+        let list = list(of_family);
+        return Some(format!("{shown} is not in the ENI's subnet ({list})"));
     }
-    let subnet = around.find(|subnet| reserved(*subnet).any(|ip| claim.contains(&ip)))?;
+    let is_reserved = |subnet: &IpNet| reserved(*subnet).any(|ip| claim.contains(&ip));
+    let subnet = subnets().find(|subnet| subnet.contains(&claim) && is_reserved(subnet))?;
     Some(format!(
         "{shown} is reserved in the subnet {subnet}: its first four addresses and its last one are EC2's own"
     ))
+}
+
+fn list(subnets: impl Iterator<Item = IpNet>) -> String {
+    match subnets.map(|subnet| subnet.to_string()).collect::<Vec<_>>()[..] {
+        [] => "none".to_owned(),
+        ref list => list.join(", "),
+    }
 }
 
 /// The length of a delegated prefix of the same family.

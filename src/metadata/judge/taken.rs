@@ -1,15 +1,16 @@
 //! What the ENIs before one have: an address or prefix of its own that is theirs, or overlaps with theirs, cannot be.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::Finding;
-use super::claims::{SUBNET_IPV4, SUBNET_IPV6, claims, shown, subnets};
+use super::claims::{SUBNET_IPV4, SUBNET_IPV6, claims, subnets};
 use super::range::delegated;
 use crate::eni::Eni;
-use crate::net::Mac;
+use crate::net::{Mac, short};
 
 /// What the ENIs before have.
 #[derive(Default)]
@@ -27,6 +28,18 @@ pub(super) struct Owner {
     subnets: Vec<IpNet>,
 }
 
+impl Owner {
+    fn of(eni: &Eni) -> Self {
+        Self {
+            mac: eni.mac,
+            id: eni.id.clone(),
+            primary: eni.primary,
+            vpc: eni.vpc.clone(),
+            subnets: subnets(eni).map(|(_, subnet)| subnet).collect(),
+        }
+    }
+}
+
 /// Two ranges of two ENIs that have an address in common.
 pub(super) struct Overlap<'a> {
     key: &'static str,
@@ -38,87 +51,47 @@ pub(super) struct Overlap<'a> {
 impl Taken {
     pub(super) fn insert(&mut self, eni: &Eni) {
         for (_, claim) in claims(eni) {
-            self.claims
-                .entry((claim.network(), claim.prefix_len()))
-                .or_default()
-                .push(self.owners.len());
+            let key = (claim.network(), claim.prefix_len());
+            self.claims.entry(key).or_default().push(self.owners.len());
         }
-        let subnets = subnets(eni).map(|(_, subnet)| subnet).collect();
-        let Eni {
-            mac,
-            id,
-            primary,
-            vpc,
-            ..
-        } = eni.clone();
-        self.owners.push(Owner {
-            mac,
-            id,
-            primary,
-            vpc,
-            subnets,
-        });
+        self.owners.push(Owner::of(eni));
     }
 
     pub(super) fn clash(&self, eni: &Eni) -> Option<Finding> {
-        if let Some(other) = self
-            .owners
-            .iter()
-            .find(|other| other.id == eni.id || other.primary && eni.primary)
-        {
-            return Some((
-                "interface-id",
-                format!("`{}` is in the place of ENI {}", eni.id, other.mac),
-            ));
+        let is_in_its_place = |other: &&Owner| other.id == eni.id || other.primary && eni.primary;
+        if let Some(other) = self.owners.iter().find(is_in_its_place) {
+            let why = format!("`{}` is in the place of ENI {}", eni.id, other.mac);
+            return Some(("interface-id", why));
         }
         let overlaps = self.overlaps(eni);
-        let overlap = overlaps.iter().find(|overlap| overlap.is_wrong(eni))?;
-        let Overlap {
-            key,
-            mine,
-            theirs,
-            owner,
-        } = overlap;
-        let (mine, theirs) = (shown(*mine), shown(*theirs));
-        let what = if mine == theirs {
-            "belongs to".to_owned()
-        } else {
-            format!("overlaps with {theirs} of")
-        };
-        Some((
-            key,
-            format!("{mine} {what} another ENI, {} ({})", owner.id, owner.mac),
-        ))
+        let wrong = overlaps.iter().find(|overlap| overlap.is_wrong(eni))?;
+        Some((wrong.key, wrong.to_string()))
     }
 
     /// Addresses and prefixes first. Subnets that are the same do not overlap: two ENIs may be in one.
     pub(super) fn overlaps(&self, eni: &Eni) -> Vec<Overlap<'_>> {
+        let overlap = |(key, mine), (theirs, owner)| Overlap {
+            key,
+            mine,
+            theirs,
+            owner,
+        };
         let mut found = Vec::new();
-        for (key, mine) in claims(eni) {
-            for (theirs, owner) in self.touching(mine) {
-                found.push(Overlap {
-                    key,
-                    mine,
-                    theirs,
-                    owner,
-                });
-            }
+        for claim in claims(eni) {
+            found.extend(self.touching(claim.1).map(|theirs| overlap(claim, theirs)));
         }
-        for (key, mine) in subnets(eni) {
-            for owner in &self.owners {
-                let theirs = owner
-                    .subnets
-                    .iter()
-                    .filter(|theirs| **theirs != mine && touch(mine, **theirs));
-                found.extend(theirs.map(|theirs| Overlap {
-                    key,
-                    mine,
-                    theirs: *theirs,
-                    owner,
-                }));
-            }
+        for subnet in subnets(eni) {
+            let others = self.other_subnets(subnet.1);
+            found.extend(others.map(|theirs| overlap(subnet, theirs)));
         }
         found
+    }
+
+    /// Subnets that have addresses of this one, and are another.
+    fn other_subnets(&self, mine: IpNet) -> impl Iterator<Item = (IpNet, &Owner)> {
+        let of = |owner| subnets_of(owner).map(move |subnet| (subnet, owner));
+        let all = self.owners.iter().flat_map(of);
+        all.filter(move |(theirs, _)| *theirs != mine && touch(mine, *theirs))
     }
 
     /// Addresses and prefixes that lie in `claim`, and a prefix that it lies in: there is only one length of those.
@@ -151,6 +124,26 @@ impl Overlap<'_> {
             matches!((&eni.vpc, &self.owner.vpc), (Some(mine), Some(theirs)) if mine != theirs);
         is_claim && (self.mine == self.theirs || self.owner.primary) || !differ
     }
+}
+
+impl fmt::Display for Overlap<'_> {
+    /// What is wrong with it, as it is reported.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (mine, theirs) = (short(self.mine), short(self.theirs));
+        let Owner { id, mac, .. } = self.owner;
+        if mine == theirs {
+            write!(f, "{mine} belongs to another ENI, {id} ({mac})")
+        } else {
+            write!(
+                f,
+                "{mine} overlaps with {theirs} of another ENI, {id} ({mac})"
+            )
+        }
+    }
+}
+
+fn subnets_of(owner: &Owner) -> impl Iterator<Item = IpNet> {
+    owner.subnets.iter().copied()
 }
 
 fn touch(a: IpNet, b: IpNet) -> bool {

@@ -1,8 +1,6 @@
 //! What belongs to no ENI and to no stack: settings of the host's, which systemd-sysctl and `sysctl --system` set at a
 //! boot. Pure.
 
-use std::collections::BTreeSet;
-
 use crate::files::File;
 use crate::gather::Gather;
 use crate::object::Object;
@@ -17,22 +15,12 @@ const SETTINGS: &str = "/etc/sysctl.d/99-zz-eniroute.conf";
 
 /// The file that brings the settings among `objects` up at a boot; none where there is nothing to bring.
 pub fn render(objects: &[Object]) -> Rendering {
-    let holds: BTreeSet<Object> = objects
-        .iter()
-        .filter(|object| object.sysctl().is_some())
-        .cloned()
-        .into_set();
+    let settings = objects.iter().filter(|object| object.sysctl().is_some());
+    let holds = settings.cloned().into_set();
     let lines: String = objects.iter().filter_map(line).collect();
-    let file = File {
-        path: SETTINGS.into(),
-        mode: 0o644,
-        text: marker::host_marker() + &lines,
-    };
+    let file = || File::readable(SETTINGS, marker::host_marker() + &lines);
     Rendering {
-        files: Some(file)
-            .filter(|_| !lines.is_empty())
-            .into_iter()
-            .collect(),
+        files: (!lines.is_empty()).then(file).into_iter().collect(),
         holds,
         ..Rendering::default()
     }

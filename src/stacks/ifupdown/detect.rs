@@ -15,16 +15,10 @@ impl Witness for Records<'_> {
     fn claims(&self, planned: &Planned) -> Result<Vec<Claim>> {
         for path in IFSTATES {
             let state = self.0.disk.read(path)?.unwrap_or_default();
-            if state.lines().any(|line| {
-                line.split_once('=')
-                    .is_some_and(|(dev, _)| dev == &*planned.dev)
-            }) {
+            let mut devs = state.lines().filter_map(|line| line.split_once('='));
+            if devs.any(|(dev, _)| *dev == *planned.dev) {
                 let why = format!("{path} says that ifup brought it up");
-                return Ok(vec![Claim {
-                    sure: Sure::BroughtUp,
-                    stack: &STACK,
-                    why,
-                }]);
+                return Ok(vec![Claim::new(&STACK, Sure::BroughtUp, why)]);
             }
         }
         Ok(Vec::new())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::error::Result;
-use crate::files::Disk;
+use crate::files::{self, Disk};
 use crate::net::Family;
 use crate::stacks::marker;
 use crate::stacks::networkd::nic::fnmatch;
@@ -31,6 +31,20 @@ pub struct Stanza {
 }
 
 impl Stanza {
+    /// From the words of its first line.
+    fn begun_by(words: &[&str], place: Place, path: &Path) -> Option<Self> {
+        let ["iface" | "interface", name, words @ ..] = words else {
+            return None;
+        };
+        Some(Self {
+            place,
+            path: path.to_owned(),
+            name: (*name).to_owned(),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            options: Vec::new(),
+        })
+    }
+
     /// Whether it brings this address, given whether the address is the ENI's primary one: EC2's DHCP hands out the
     /// primary IPv4 address alone, and every IPv6 one.
     pub fn brings(&self, ip: IpAddr, primary: bool) -> bool {
@@ -63,6 +77,13 @@ impl Stanza {
     fn has(&self, key: &str, value: &str) -> bool {
         self.options.iter().any(|(k, v)| k == key && v == value)
     }
+}
+
+/// A line of a stanza: its first word, and the rest.
+fn option(line: &str) -> Option<(String, String)> {
+    let line = line.trim();
+    let key = line.split_whitespace().next()?;
+    Some((key.to_owned(), line[key.len()..].trim().to_owned()))
 }
 
 /// The address of an `address` line, with or without its prefix length.
@@ -100,22 +121,13 @@ impl Source {
     }
 
     fn covers(&self, path: &Path) -> bool {
-        let name = |path: &Path| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .map(str::to_owned)
+        let file = files::name(path);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let is_covered = match self {
+            Self::Files(pattern) => !file.starts_with('.') && fnmatch(files::name(pattern), file),
+            Self::Directory(_) => file.chars().all(is_plain),
         };
-        let (Some(file), true) = (name(path), path.parent() == Some(self.folder())) else {
-            return false;
-        };
-        match self {
-            Self::Files(pattern) => {
-                name(pattern).is_some_and(|glob| !file.starts_with('.') && fnmatch(&glob, &file))
-            }
-            Self::Directory(_) => file
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'),
-        }
+        is_covered && !file.is_empty() && path.parent() == Some(self.folder())
     }
 }
 
@@ -187,13 +199,9 @@ impl Interfaces {
 
     /// Where ifup would read a file with this path, the last time if several lines lead to it.
     pub fn place_of(&self, path: &Path) -> Option<Place> {
-        let line = self
-            .sources
-            .iter()
-            .rev()
-            .find(|(_, source)| source.covers(path))?
-            .0;
-        Some((line, path.to_owned()))
+        let mut last_first = self.sources.iter().rev();
+        let (line, _) = last_first.find(|(_, source)| source.covers(path))?;
+        Some((*line, path.to_owned()))
     }
 
     /// `from`: the place of the file that sourced this one; `None` for the first.
@@ -202,45 +210,29 @@ impl Interfaces {
         if marker::is_own(&text) {
             return Ok(());
         }
-        let mut stanza = false;
+        let folder = path.parent().unwrap_or(path);
+        let mut is_in_stanza = false;
         for (number, line) in logical_lines(&text) {
             let words: Vec<&str> = line.split_whitespace().collect();
             let place = from.clone().unwrap_or((number, PathBuf::new()));
-            let folder = path.parent().unwrap_or(path);
-            match (&words[..], Source::parse(&words, folder)) {
-                (_, Some(source)) => {
-                    stanza = false;
-                    // ifup follows sources within sources, too; one level is what anybody writes, and no loop can come of it.
-                    if from.is_none() {
-                        self.follow(disk, source, number)?;
-                    }
+            if let Some(source) = Source::parse(&words, folder) {
+                is_in_stanza = false;
+                // ifup follows sources within sources, too; one level is what anybody writes, and no loop can come of it.
+                if from.is_none() {
+                    self.follow(disk, source, number)?;
                 }
-                (["iface" | "interface", name, words @ ..], _) => {
-                    stanza = true;
-                    let words = words.iter().map(|word| (*word).to_owned()).collect();
-                    let (name, path, options) = ((*name).to_owned(), path.to_owned(), Vec::new());
-                    self.stanzas.push(Stanza {
-                        place,
-                        path,
-                        name,
-                        words,
-                        options,
-                    });
-                }
-                ([first, names @ ..], _) if ends_stanza(first) => {
-                    stanza = false;
-                    if *first == "auto" || first.starts_with("allow-") {
-                        self.brought_up
-                            .extend(names.iter().map(|name| (*name).to_owned()));
-                    }
-                }
-                ([key, ..], _) if stanza => {
-                    let value = line.trim_start()[key.len()..].trim().to_owned();
-                    let last = self.stanzas.last_mut();
-                    last.into_iter()
-                        .for_each(|stanza| stanza.options.push(((*key).to_owned(), value.clone())));
-                }
-                _ => {}
+            } else if let Some(stanza) = Stanza::begun_by(&words, place, path) {
+                is_in_stanza = true;
+                self.stanzas.push(stanza);
+            } else if let [first, names @ ..] = &words[..]
+                && ends_stanza(first)
+            {
+                is_in_stanza = false;
+                let is_up = *first == "auto" || first.starts_with("allow-");
+                let names = names.iter().filter(|_| is_up);
+                self.brought_up.extend(names.map(|name| (*name).to_owned()));
+            } else if is_in_stanza && let Some(stanza) = self.stanzas.last_mut() {
+                stanza.options.extend(option(&line));
             }
         }
         Ok(())

@@ -80,24 +80,16 @@ impl Ifupdown {
             ));
         }
         let part = lacking(planned, &owners);
-        let stanzas = if owners.is_empty() {
-            self.whole(&part)
-        } else {
-            additions(&part)
+        let stanzas = match owners[..] {
+            [] => self.whole(&part),
+            _ => additions(&part),
         };
         if stanzas.is_empty() {
             return Ok(None);
         }
         let path = self.path(planned, &owners)?;
-        let text = marker::marker(planned) + &stanzas;
-        Ok(Some((
-            File {
-                path,
-                mode: 0o644,
-                text,
-            },
-            part,
-        )))
+        let file = File::readable(path, marker::marker(planned) + &stanzas);
+        Ok(Some((file, part)))
     }
 
     /// A name that ifup reads, and after the owner's file: a route with `src` is refused until the owner's DHCP
@@ -130,19 +122,12 @@ impl Ifupdown {
     /// `allow-hotplug`, never `auto`: with the ENI detached, `auto` fails the whole networking service. A restart of
     /// that service takes down all that is up and brings up what is `auto`, hence `no-auto-down`.
     fn whole(&self, planned: &Planned) -> String {
-        let (dev, own) = (&planned.dev, guard(planned));
-        let pre_up = [
-            format!(
-                "pre-up {own} && {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"
-            ),
-            format!("pre-up {own} && ip link set dev {dev} up || :"),
-        ];
-        let mut inet = [&pre_up[..], &steps(planned, Family::Ipv4)].concat();
+        let dev = &planned.dev;
+        let mut inet = [&pre_up(planned)[..], &steps(planned, Family::Ipv4)].concat();
         let mut inet6 = steps(planned, Family::Ipv6);
-        let last = if inet6.is_empty() {
-            &mut inet
-        } else {
-            &mut inet6
+        let last = match inet6[..] {
+            [] => &mut inet,
+            _ => &mut inet6,
         };
         last.push(format!("post-down ip link set dev {dev} down || :"));
         let stays = if self.next_generation {
@@ -162,9 +147,8 @@ impl Ifupdown {
         if !owners.is_empty() {
             rendering.leave_to_owner(planned);
             let brought = part(planned, &|object| !lacks(planned, &owners, object));
-            rendering
-                .owned
-                .extend(brought.objects().filter(Object::is_lasting));
+            let lasting = brought.objects().filter(Object::is_lasting);
+            rendering.owned.extend(lasting);
         }
     }
 
@@ -203,12 +187,8 @@ impl Renderer for Ifupdown {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
         let carrier = share.enis.iter().find(|planned| self.has_room(planned));
-        for planned in &share.enis {
-            let planned = &share.with_rules(
-                planned,
-                carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac),
-            );
-            rendering.under(planned, &self.name(planned), |planned, rendering| {
+        for planned in share.with_rules_at(carrier.copied()) {
+            rendering.under(&planned, &self.name(&planned), |planned, rendering| {
                 self.add(planned, rendering);
             });
         }
@@ -218,6 +198,17 @@ impl Renderer for Ifupdown {
     fn declared(&self, planned: &Planned) -> Option<Declared> {
         words::declared(&self.interfaces, &self.name(planned))
     }
+}
+
+/// The lines that bring the link up, without router advertisements.
+fn pre_up(planned: &Planned) -> [String; 2] {
+    let (dev, own) = (&planned.dev, guard(planned));
+    [
+        format!(
+            "pre-up {own} && {{ echo 0 >/proc/sys/net/ipv6/conf/{dev}/accept_ra; }} 2>/dev/null || :"
+        ),
+        format!("pre-up {own} && ip link set dev {dev} up || :"),
+    ]
 }
 
 /// What no stanza of others brings, or everything where there is none.
@@ -252,11 +243,8 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    format!("iface {dev} {family} manual\n")
-        + &lines
-            .iter()
-            .map(|line| format!("    {line}\n"))
-            .collect::<String>()
+    let lines = lines.iter().map(|line| format!("    {line}\n"));
+    format!("iface {dev} {family} manual\n") + &lines.collect::<String>()
 }
 
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
@@ -284,10 +272,8 @@ fn up(guard: &str, object: &Object) -> String {
     if matches!(object, Object::Rule(_)) {
         return format!("up {guard} && {command} 2>/dev/null || :");
     }
-    format!(
-        "up {guard} && {} || :",
-        command.replacen(" add ", " replace ", 1)
-    )
+    let command = command.replacen(" add ", " replace ", 1);
+    format!("up {guard} && {command} || :")
 }
 
 /// What goes with the link or the lease is gone already.

@@ -18,7 +18,7 @@ pub fn excess(text: &str) -> Option<String> {
             "longer than {LENGTH} bytes, the most that eniroute reads of it"
         ));
     }
-    // What is not YAML is told by the reader itself.
+    // The reader itself refuses what is not YAML.
     let line = too_deep(text).ok().flatten()?;
     Some(format!(
         "line {line}: lists and mappings are nested more than {DEPTH} deep, the most that eniroute reads"

@@ -1,11 +1,12 @@
 //! The YAML of one ENI: a definition of ours, or what is added to its owner's. Pure.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::Place;
 use super::yaml::{flow_list, flow_map, scalar};
 use crate::files::File;
-use crate::net::{Family, IPV6_METRIC, MAIN, Route, RouteKind, Rule};
+use crate::net::{Address, Route, RouteKind, Rule};
 use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::networkd::unit;
@@ -36,32 +37,20 @@ fn yaml_path(planned: &Planned, owner: Option<&str>) -> Result<PathBuf, String> 
         .iter()
         .find(|name| owner.is_none_or(|owner| name.as_str() > owner));
     let found = found.map(|name| Path::new("/etc/netplan").join(name));
-    found.ok_or_else(|| {
-        format!(
-            "no file of ours is read after its owner's {}",
-            owner.unwrap_or_default()
-        )
-    })
+    let owner = owner.unwrap_or_default();
+    found.ok_or_else(|| format!("no file of ours is read after its owner's {owner}"))
 }
 
 /// One ID's part of a file; empty when it would add nothing to its owner.
 fn definition(planned: &Planned, place: &Place) -> String {
-    let addresses: Vec<_> = planned
-        .addresses
-        .iter()
-        .map(|address| scalar(&address.net.to_string()))
-        .collect();
+    let is_whole = place.owner.is_none();
     let mut body = String::new();
-    if place.owner.is_none() {
-        body += &format!(
-            "      match: {{macaddress: {}}}\n",
-            scalar(&place.mac.to_string())
-        );
+    if is_whole {
+        let mac = scalar(&place.mac.to_string());
+        body += &format!("      match: {{macaddress: {mac}}}\n");
     }
-    if !addresses.is_empty() {
-        body += &format!("      addresses: {}\n", flow_list(&addresses));
-    }
-    if place.owner.is_none() {
+    body += &addresses(planned);
+    if is_whole {
         body += "      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n";
         if planned.manual.is_some() {
             body += "      activation-mode: manual\n";
@@ -76,48 +65,39 @@ fn definition(planned: &Planned, place: &Place) -> String {
     }
 }
 
+fn addresses(planned: &Planned) -> String {
+    let address = |address: &Address| scalar(&address.net.to_string());
+    match planned.addresses.iter().map(address).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        ref list => format!("      addresses: {}\n", flow_list(list)),
+    }
+}
+
 fn block(key: &str, items: impl Iterator<Item = String>) -> String {
     let lines: String = items.map(|item| format!("        - {item}\n")).collect();
-    if lines.is_empty() {
-        lines
-    } else {
-        format!("      {key}:\n{lines}")
+    match &lines[..] {
+        "" => lines,
+        lines => format!("      {key}:\n{lines}"),
     }
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
 fn route_map(route: &Route) -> String {
-    let default_metric = if route.family() == Family::Ipv6 {
-        IPV6_METRIC
-    } else {
-        0
-    };
-    let on_link =
-        route.kind == RouteKind::Unicast && route.family() == Family::Ipv4 && route.via.is_none();
+    let word = |is_it: bool, word: &str| is_it.then(|| word.to_owned());
+    let ip = |ip: Option<IpAddr>| ip.map(|ip| scalar(&ip.to_string()));
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
     let pairs = [
         ("to", Some(scalar(&route.dst.to_string()))),
-        ("via", route.via.map(|via| scalar(&via.to_string()))),
-        ("scope", on_link.then(|| "link".to_owned())),
-        (
-            "type",
-            (route.kind == RouteKind::Throw).then(|| "throw".to_owned()),
-        ),
-        (
-            "table",
-            (route.table != MAIN).then(|| route.table.to_string()),
-        ),
-        (
-            "metric",
-            (route.metric != 0 && route.metric != default_metric).then(|| route.metric.to_string()),
-        ),
-        ("on-link", route.via.map(|_| "true".to_owned())),
-        ("from", route.src.map(|src| scalar(&src.to_string()))),
+        ("via", ip(route.via)),
+        ("scope", word(route.is_in_scope_link(), "link")),
+        ("type", word(route.kind == RouteKind::Throw, "throw")),
+        ("table", number(route.own_table())),
+        ("metric", number(route.own_metric())),
+        ("on-link", word(route.via.is_some(), "true")),
+        ("from", ip(route.src)),
     ];
-    flow_map(
-        pairs
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?))),
-    )
+    let said = |(key, value): (_, Option<String>)| Some((key, value?));
+    flow_map(pairs.into_iter().filter_map(said))
 }
 
 fn rule_map(rule: &Rule) -> String {

@@ -23,22 +23,15 @@ pub fn runs_host(disk: &Disk) -> Result<Finding> {
         return Ok(Finding::no("not installed"));
     };
     for folder in ["/etc/netplan", "/lib/netplan", "/run/netplan"] {
-        for path in disk.list(folder)? {
-            let yaml = path
-                .extension()
-                .is_some_and(|extension| extension == "yaml");
-            let line = disk.first_line(&path)?.unwrap_or_default();
-            if yaml && !marker::is_own(&line) {
-                return Ok(Finding::yes(format!(
-                    "{program} and {} are there",
-                    path.display()
-                )));
+        for path in disk.list_ending(folder, "yaml")? {
+            if !marker::is_own_file(disk, &path)? {
+                let path = path.display();
+                return Ok(Finding::yes(format!("{program} and {path} are there")));
             }
         }
     }
-    Ok(Finding::no(&format!(
-        "{program} is there, but no YAML of anybody's"
-    )))
+    let why = format!("{program} is there, but no YAML of anybody's");
+    Ok(Finding::no(&why))
 }
 
 /// Its YAML, on a host that it configures, and networkd's records of units that are netplan's.
@@ -51,12 +44,9 @@ impl<'a> Yaml<'a> {
     /// Errors: YAML that netplan could not parse.
     pub fn read(host: Host<'a>) -> Result<Self> {
         let runs = *host.stack == STACK;
-        Ok(Self {
-            host,
-            netplan: runs
-                .then(|| Netplan::read(host.disk, host.links))
-                .transpose()?,
-        })
+        let netplan = runs.then(|| Netplan::read(host.disk, host.links));
+        let netplan = netplan.transpose()?;
+        Ok(Self { host, netplan })
     }
 }
 
@@ -68,23 +58,14 @@ impl Witness for Yaml<'_> {
         };
         let unit = running_unit(&self.host, planned)?.filter(|unit| is_unit(unit));
         if netplan.hands_to_network_manager(planned) {
-            let sure = if unit.is_some() {
-                Sure::Configured
-            } else {
-                Sure::Meant
-            };
+            let sure = unit.map_or(Sure::Meant, |_| Sure::Configured);
             let why = "netplan's renderer for it is NetworkManager".to_owned();
-            return Ok(vec![Claim {
-                sure,
-                stack: &network_manager::STACK,
-                why,
-            }]);
+            return Ok(vec![Claim::new(&network_manager::STACK, sure, why)]);
         }
-        let claim = |unit| Claim {
-            sure: Sure::Configured,
-            stack: &STACK,
-            why: format!("systemd-networkd runs it by {unit}"),
-        };
-        Ok(unit.map(claim).into_iter().collect())
+        let claim = unit.map(|unit| {
+            let why = format!("systemd-networkd runs it by {unit}");
+            Claim::new(&STACK, Sure::Configured, why)
+        });
+        Ok(claim.into_iter().collect())
     }
 }

@@ -15,7 +15,7 @@ const FOLDERS: [&str; 3] = ["/lib/netplan", YAML, "/run/netplan"];
 const UNITS: &str = "/run/systemd/network";
 
 /// netplan since 1.0 has systemd reload all units after `generate`, with `--root-dir` too. Its generator would rewrite
-/// every unit of networkd's then, so netplan's `systemctl` is told that there is no systemd. For netplan alone:
+/// every unit of networkd's then, so for netplan's `systemctl` there is no systemd. For netplan alone:
 /// networkctl since 254 goes by it, too, does nothing then, and calls it success.
 const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
 
@@ -40,7 +40,17 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     if yaml.is_empty() {
         return Ok(None);
     }
-    // Other people's YAML may hold passwords: in memory, and for root alone.
+    let root = copy(disk, &yaml)?;
+    let folder = root.path().display().to_string();
+    let (program, words) = generator(disk);
+    let words = [words, &["--root-dir", &folder]].concat();
+    command::run_in(&[OFFLINE], program, &words, wait)
+        .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
+    Ok(Some(root))
+}
+
+/// All of netplan's YAML, with `changes`. Other people's may hold passwords: in memory, and for root alone.
+fn copy(disk: &Disk, changes: &[&FileChange]) -> Result<TempDir> {
     let root = tempfile::Builder::new()
         .prefix(TEMPORARY_FOLDER)
         .tempdir_in("/run")
@@ -49,18 +59,10 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     for path in yaml_files(disk)? {
         disk.copy_to(&scratch, &path, 0o600)?;
     }
-    yaml.into_iter()
-        .try_for_each(|change| scratch.commit(change))?;
-    let folder = root.path().display().to_string();
-    let (program, words) = generator(disk);
-    let words: Vec<&str> = words
+    changes
         .iter()
-        .copied()
-        .chain(["--root-dir", &folder])
-        .collect();
-    command::run_in(&[OFFLINE], program, &words, wait)
-        .map_err(|error| Error::Failed(error.to_string().replace(&folder, "")))?;
-    Ok(Some(root))
+        .try_for_each(|change| scratch.commit(change))?;
+    Ok(root)
 }
 
 /// The program that makes the units, and its first words.
@@ -73,11 +75,7 @@ fn generator(disk: &Disk) -> (&'static str, &'static [&'static str]) {
 fn yaml_files(disk: &Disk) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for folder in FOLDERS {
-        paths.extend(
-            disk.list(folder)?
-                .into_iter()
-                .filter(|path| path.extension().is_some_and(|e| e == "yaml")),
-        );
+        paths.extend(disk.list_ending(folder, "yaml")?);
     }
     Ok(paths)
 }
@@ -101,44 +99,38 @@ pub fn install(
     meant: impl Fn(&str) -> bool,
 ) -> Result<Vec<PathBuf>> {
     let scratch = Disk::new(generated)?;
-    let is_meant =
-        |path: &Path| path.extension().is_some_and(|e| e == "network") && meant(name(path));
-    let mut changed = Vec::new();
-    for path in scratch
-        .list(UNITS)?
-        .into_iter()
-        .filter(|path| is_meant(path))
-    {
-        let text = scratch.read(&path)?.unwrap_or_default();
-        if disk.read(&path)?.as_ref() != Some(&text) {
-            changed.push(path.clone());
-            // networkd reads it as a user of its own.
-            disk.commit(&FileChange::Create(File {
-                path,
-                mode: 0o644,
-                text,
-            }))?;
-        }
-    }
-    for path in disk
-        .list(UNITS)?
-        .into_iter()
-        .filter(|path| is_meant(path) && !scratch.exists(path))
-    {
+    let units = |disk: &Disk| disk.list_ending(UNITS, "network");
+    let is_meant = |path: &PathBuf| meant(name(path));
+    let made = units(&scratch)?.into_iter().filter(is_meant);
+    let mut changed = made
+        .filter_map(|path| put(disk, &scratch, path).transpose())
+        .collect::<Result<Vec<_>>>()?;
+    let mut gone = units(disk)?;
+    gone.retain(|path| is_meant(path) && !scratch.exists(path));
+    for path in gone {
         // Not netplan's, but our own.
-        if disk
-            .first_line(&path)?
-            .is_some_and(|line| marker::is_own(&line))
-        {
-            continue;
+        if !marker::is_own_file(disk, &path)? {
+            disk.commit(&removal(&path))?;
+            changed.push(path);
         }
-        changed.push(path.clone());
-        disk.commit(&FileChange::Delete {
-            path,
-            old: String::new(),
-        })?;
     }
     Ok(changed)
+}
+
+/// Puts one unit in place; `None` where it is there already.
+fn put(disk: &Disk, scratch: &Disk, path: PathBuf) -> Result<Option<PathBuf>> {
+    let text = scratch.read(&path)?.unwrap_or_default();
+    if disk.read(&path)?.as_ref() == Some(&text) {
+        return Ok(None);
+    }
+    // networkd reads it as a user of its own.
+    disk.commit(&FileChange::Create(File::readable(&path, text)))?;
+    Ok(Some(path))
+}
+
+fn removal(path: &Path) -> FileChange {
+    let (path, old) = (path.to_owned(), String::new());
+    FileChange::Delete { path, old }
 }
 
 #[cfg(test)]

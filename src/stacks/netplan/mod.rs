@@ -161,21 +161,18 @@ impl Netplan {
                 "netplan hands it to NetworkManager, which gets no rules from netplan".into(),
             );
         }
-        match winner.filter(|definition| self.is_own(definition)) {
-            Some(owner) => Ok(Place {
-                id: owner.id.clone(),
-                mac: planned.eni.mac,
-                owner: Some(owner),
-            }),
+        let owner = winner.filter(|definition| self.is_own(definition));
+        let id = match owner {
+            Some(owner) => owner.id.clone(),
             None if planned.eni.primary => {
-                Err("no definition is its alone, and the primary never changes owner".into())
+                return Err(
+                    "no definition is its alone, and the primary never changes owner".into(),
+                );
             }
-            None => Ok(Place {
-                id: own_id(planned, winner)?,
-                mac: planned.eni.mac,
-                owner: None,
-            }),
-        }
+            None => own_id(planned, winner)?,
+        };
+        let mac = planned.eni.mac;
+        Ok(Place { id, mac, owner })
     }
 }
 
@@ -183,12 +180,8 @@ impl Netplan {
 fn own_id(planned: &Planned, winner: Option<&Definition>) -> Result<String, String> {
     let sorts_first = |id: &String| winner.is_none_or(|winner| unit_of(id) < unit_of(&winner.id));
     let found = own_ids(planned).into_iter().find(sorts_first);
-    found.ok_or_else(|| {
-        format!(
-            "no ID of ours sorts before {}",
-            winner.map_or("", |winner| &winner.id)
-        )
-    })
+    let winner = winner.map_or("", |winner| &winner.id);
+    found.ok_or_else(|| format!("no ID of ours sorts before {winner}"))
 }
 
 impl Renderer for Netplan {
@@ -201,28 +194,22 @@ impl Renderer for Netplan {
         for planned in &share.enis {
             match self.place(planned) {
                 Ok(place) => places.push((*planned, place)),
-                Err(why) => {
-                    rendering.limit(planned, why);
-                    rendering.leave_to_owner(planned);
-                }
+                Err(why) => rendering.refuse(planned, why),
             }
         }
         let (own, secondaries): (Vec<_>, Vec<_>) =
             places.iter().partition(|(planned, _)| planned.eni.primary);
         let host = host(&secondaries);
         for (planned, place) in own {
-            primary(
-                &share.with_rules(planned, host.is_none()),
-                place,
-                &mut rendering,
-            );
+            let planned = share.with_rules(planned, host.is_none());
+            primary(&planned, place, &mut rendering);
         }
         if let (Some(planned), Some(host)) = (share.rules_of, host) {
             add(&rules(planned), host, &mut rendering);
         }
-        secondaries
-            .into_iter()
-            .for_each(|(planned, place)| secondary(planned, place, &mut rendering));
+        for (planned, place) in secondaries {
+            secondary(planned, place, &mut rendering);
+        }
         rendering.files.extend(self.newcomers(share, &rendering));
         rendering
     }

@@ -37,10 +37,8 @@ impl Foreign {
     fn next(&self, planned: &Planned, nic: &Nic) -> Option<&Definition> {
         let mac = Some(planned.eni.mac);
         let renames = |d: &Definition| {
-            let name = d
-                .set_name
-                .as_ref()
-                .filter(|name| !nic.names.contains(name))?;
+            let name = d.set_name.as_ref();
+            let name = name.filter(|name| !nic.names.contains(name))?;
             let conditions = d.conditions();
             let is_its = !conditions.is_empty() && conditions.holds(nic, mac, false);
             is_its.then(|| name.clone())
@@ -54,31 +52,25 @@ impl Foreign {
 
     /// networkd's own choice counts, where it made one; else the order of the names decides.
     fn owner_now(&self, planned: &Planned, nic: &Nic) -> Owner<'_> {
-        let mac = planned.eni.mac;
+        let mac = Some(planned.eni.mac);
+        let definitions = self.definitions.values();
         let matching = || {
-            self.definitions
-                .values()
-                .filter(|d| d.matching().holds(nic, Some(mac), false))
+            let all = definitions.clone();
+            all.filter(|d| d.matching().holds(nic, mac, false))
         };
-        let unit = nic
-            .unit
-            .as_deref()
-            .filter(|unit| !own_ids(planned).iter().any(|id| unit_of(id) == **unit));
+        let is_ours = |unit: &str| own_ids(planned).iter().any(|id| unit_of(id) == unit);
+        let unit = nic.unit.as_deref().filter(|unit| !is_ours(unit));
         if let Some(winner) = matching().find(|d| Some(unit_of(&d.id).as_str()) == unit) {
             return Owner::Definition(winner);
         }
         let [ours, ..] = own_ids(planned);
-        let first = matching()
-            .map(|d| unit_of(&d.id))
-            .min()
-            .unwrap_or_else(|| unit_of(&ours));
-        if let Some(unit) = unit.filter(|unit| !unit.starts_with("10-netplan-") && **unit < *first)
-        {
-            return Owner::Unit(unit.to_owned());
+        let first = matching().min_by_key(|d| unit_of(&d.id));
+        let before = unit_of(first.map_or(&ours, |first| &first.id));
+        let is_first = |unit: &&str| !unit.starts_with("10-netplan-") && **unit < *before;
+        match unit.filter(is_first) {
+            Some(unit) => Owner::Unit(unit.to_owned()),
+            None => first.map_or(Owner::Nobody, Owner::Definition),
         }
-        matching()
-            .min_by_key(|d| unit_of(&d.id))
-            .map_or(Owner::Nobody, Owner::Definition)
     }
 }
 

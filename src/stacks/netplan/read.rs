@@ -86,10 +86,7 @@ impl Foreign {
     pub fn read(disk: &Disk) -> Result<Self> {
         let mut files = BTreeMap::new();
         for folder in ["/lib/netplan", "/etc/netplan", "/run/netplan"] {
-            let paths = disk.list(folder)?;
-            let yaml = paths
-                .into_iter()
-                .filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+            let yaml = disk.list_ending(folder, "yaml")?.into_iter();
             files.extend(yaml.filter_map(|path| Some((path.file_name()?.to_owned(), path))));
         }
         let mut foreign = Self::default();

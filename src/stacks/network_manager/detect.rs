@@ -9,47 +9,29 @@ use crate::stacks::stack::{Claim, Host, Sure, Witness};
 /// NetworkManager may be there: it runs, or is installed.
 const THERE: [&str; 2] = [RUNNING, "/usr/sbin/NetworkManager"];
 
+/// By the profile that runs the NIC, or that NetworkManager manages it at all.
+fn managed(record: Record) -> Option<Claim> {
+    let profile = record.connection;
+    let by_profile = profile.map(|uuid| format!("NetworkManager runs it by the profile {uuid}"));
+    let managed = record.managed.then_some("NetworkManager manages it");
+    let why = by_profile.or(managed.map(str::to_owned));
+    why.map(|why| Claim::new(&STACK, Sure::Managed, why))
+}
+
 /// Its record of each NIC, and our keyfiles from earlier runs.
 pub struct Records<'a>(pub Host<'a>);
 
 impl Witness for Records<'_> {
     /// The record names a profile that NetworkManager has made up, also where it only looks on.
     fn claims(&self, planned: &Planned) -> Result<Vec<Claim>> {
-        let Host { disk, .. } = self.0;
-        let record = self
-            .0
+        let Self(host) = self;
+        let record = host
             .link(planned)
-            .map(|link| Record::read(disk, link.index))
-            .transpose()?
-            .unwrap_or_default();
-        let profile = record
-            .connection
-            .map(|uuid| format!("NetworkManager runs it by the profile {uuid}"));
-        let managed = profile.or_else(|| {
-            record
-                .managed
-                .then(|| "NetworkManager manages it".to_owned())
-        });
-        let is_there = THERE.iter().any(|path| disk.exists(path));
-        let own = self
-            .0
-            .own_file(planned, |name| is_there && name.ends_with(".nmconnection"));
-        let own = own.map(|own| {
-            (
-                Sure::Before,
-                format!("{} is there from an earlier run", own.path.display()),
-            )
-        });
-        let found = managed
-            .map(|why| (Sure::Managed, why))
-            .into_iter()
-            .chain(own);
-        Ok(found
-            .map(|(sure, why)| Claim {
-                sure,
-                stack: &STACK,
-                why,
-            })
-            .collect())
+            .map(|link| Record::read(host.disk, link.index));
+        let managed = record.transpose()?.and_then(managed);
+        let is_there = THERE.iter().any(|path| host.disk.exists(path));
+        let own = host.own_file(planned, |name| is_there && name.ends_with(".nmconnection"));
+        let own = own.map(|own| Claim::by_own_file(&STACK, own));
+        Ok(managed.into_iter().chain(own).collect())
     }
 }

@@ -11,7 +11,7 @@ use crate::files::{Disk, FileChange};
 use crate::net::Link;
 use crate::plan::Planned;
 use crate::stacks::command::{self, PATIENCE};
-use crate::stacks::stack::{HandOver, Prepared, Told};
+use crate::stacks::stack::{HandOver, Loaded, Prepared};
 
 const PROGRAM: &str = "nmcli";
 const FOLDER: &str = super::FOLDER;
@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub struct Keyfiles<'a>(pub HandOver<'a>);
 
 impl Prepared for Keyfiles<'_> {
-    fn load(&self, _installed: &[PathBuf]) -> Result<Told> {
+    fn load(&self, _installed: &[PathBuf]) -> Result<Loaded> {
         let limit = self.0.wait.saturating_mul(PATIENCE);
         let run = |program: &str, args: &[&str]| command::run(program, args, limit);
         Ok(hand_over(&self.0, run))
@@ -33,9 +33,9 @@ impl Prepared for Keyfiles<'_> {
 }
 
 /// Tells NetworkManager of the changes, which are on the disk already. `run` runs a program with its arguments, within
-/// its own deadline. Nothing is told when no keyfile changed or NetworkManager does not run. A failure does not keep
+/// its own deadline. Nothing is loaded when no keyfile changed or NetworkManager does not run. A failure does not keep
 /// the other interfaces from being told.
-pub fn hand_over(about: &HandOver, mut run: impl FnMut(&str, &[&str]) -> Result<()>) -> Told {
+pub fn hand_over(about: &HandOver, mut run: impl FnMut(&str, &[&str]) -> Result<()>) -> Loaded {
     let HandOver {
         disk,
         changes,
@@ -48,27 +48,23 @@ pub fn hand_over(about: &HandOver, mut run: impl FnMut(&str, &[&str]) -> Result<
         files.filter(|change| change.path().parent() == Some(Path::new(FOLDER)))
     };
     if keyfiles().next().is_none() || !disk.exists(super::RUNNING) {
-        return Told::default();
+        return Loaded::default();
     }
     if let Err(error) = reload(&mut run) {
-        return Told {
-            errors: vec![error],
-            ..Told::default()
-        };
+        return Loaded::failed(error);
     }
-    let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
-    let written = |planned: &&Planned| {
-        let path = super::path(planned);
-        keyfiles()
-            .any(|change| change.path() == path && !matches!(change, FileChange::Delete { .. }))
+    let is_written = |planned: &Planned| {
+        let is_its = |change: &FileChange| change.path() == super::path(planned);
+        keyfiles().any(|change| is_its(change) && !matches!(change, FileChange::Delete { .. }))
     };
-    let told = secondaries
-        .filter(written)
+    let enis = desired.enis.iter();
+    let ended = enis
+        .filter(|planned| !planned.eni.primary && is_written(planned))
         .map(|planned| activate(disk, planned, links, &mut run));
-    Told {
-        told: true,
+    Loaded {
+        asked: true,
         notes: Vec::new(),
-        errors: told.filter_map(Result::err).collect(),
+        errors: ended.filter_map(Result::err).collect(),
     }
 }
 
@@ -118,7 +114,7 @@ mod tests {
         disk: &Disk,
         changes: &[FileChange],
         run: impl FnMut(&str, &[&str]) -> Result<()>,
-    ) -> Told {
+    ) -> Loaded {
         let changes = Changes {
             files: changes.to_vec(),
             ..Changes::default()
@@ -213,7 +209,7 @@ mod tests {
                 Ok(())
             }
         });
-        assert!(told.told && told.errors.is_empty());
+        assert!(told.asked && told.errors.is_empty());
         assert_eq!(ran, 3);
     }
 

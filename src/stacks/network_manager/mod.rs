@@ -96,6 +96,16 @@ impl NetworkManager {
         )
     }
 
+    /// A whole profile of ours.
+    fn add(&self, planned: &Planned, share: &Share, rendering: &mut Rendering) {
+        let part = self.part(planned, share);
+        rendering.add(keyfile(&part), &part);
+        rendering.complete(planned);
+        if !planned.routes.iter().all(|route| self.can_say(route)) {
+            rendering.limit(planned, NO_THROW_ROUTES.to_owned());
+        }
+    }
+
     fn can_say(&self, route: &Route) -> bool {
         route.kind == RouteKind::Unicast
             || self.version.is_some_and(|version| version >= ROUTE_TYPES)
@@ -113,20 +123,10 @@ impl Renderer for NetworkManager {
                 _ if planned.eni.primary => rendering.limit(planned, NO_DROP_INS.to_owned()),
                 Some(owner) => {
                     let owner = owner.path.display();
-                    rendering.limit(
-                        planned,
-                        format!("{owner} configures it, and a keyfile has no drop-ins"),
-                    );
-                    rendering.leave_to_owner(planned);
+                    let why = format!("{owner} configures it, and a keyfile has no drop-ins");
+                    rendering.refuse(planned, why);
                 }
-                None => {
-                    let part = self.part(planned, share);
-                    rendering.add(keyfile(&part), &part);
-                    rendering.complete(planned);
-                    if !planned.routes.iter().all(|route| self.can_say(route)) {
-                        rendering.limit(planned, NO_THROW_ROUTES.to_owned());
-                    }
-                }
+                None => self.add(planned, share, &mut rendering),
             }
         }
         rendering
@@ -166,32 +166,29 @@ fn keyfile(planned: &Planned) -> File {
 }
 
 fn section(planned: &Planned, family: Family) -> String {
-    let addresses = planned.addresses.iter().map(|address| address.net);
-    let addresses: Vec<_> = addresses
-        .filter(|net| Family::of(net.addr()) == family)
-        .collect();
-    let mut text = match (family, addresses.is_empty()) {
-        (Family::Ipv4, false) => "\n[ipv4]\nmethod=manual\n".to_owned(),
-        (Family::Ipv4, true) => "\n[ipv4]\nmethod=disabled\n".to_owned(),
-        // 0 is eui64: the link-local address that the kernel would make.
-        (Family::Ipv6, false) => "\n[ipv6]\nmethod=manual\naddr-gen-mode=0\n".to_owned(),
-        (Family::Ipv6, true) => "\n[ipv6]\nmethod=link-local\naddr-gen-mode=0\n".to_owned(),
-    };
-    for (number, net) in (1..).zip(addresses) {
-        text += &format!("address{number}={net}\n");
+    let part = part(planned, &|object| object.family() == Some(family));
+    let mut text = head(family, part.addresses.is_empty()).to_owned();
+    for (number, address) in (1..).zip(&part.addresses) {
+        text += &format!("address{number}={}\n", address.net);
     }
-    let routes = planned
-        .routes
-        .iter()
-        .filter(|route| route.family() == family);
-    for (number, route) in (1..).zip(routes) {
+    for (number, route) in (1..).zip(&part.routes) {
         text += &route_lines(number, route);
     }
-    let rules = planned.rules.iter().filter(|rule| rule.family == family);
-    for (number, rule) in (1..).zip(rules) {
+    for (number, rule) in (1..).zip(&part.rules) {
         text += &format!("routing-rule{number}={}\n", rule_words(rule));
     }
     text
+}
+
+/// The section's first lines.
+fn head(family: Family, is_without_address: bool) -> &'static str {
+    match (family, is_without_address) {
+        (Family::Ipv4, false) => "\n[ipv4]\nmethod=manual\n",
+        (Family::Ipv4, true) => "\n[ipv4]\nmethod=disabled\n",
+        // 0 is eui64: the link-local address that the kernel would make.
+        (Family::Ipv6, false) => "\n[ipv6]\nmethod=manual\naddr-gen-mode=0\n",
+        (Family::Ipv6, true) => "\n[ipv6]\nmethod=link-local\naddr-gen-mode=0\n",
+    }
 }
 
 fn path(planned: &Planned) -> PathBuf {
@@ -254,18 +251,12 @@ fn rule_words(rule: &Rule) -> String {
 fn version(disk: &Disk) -> Result<Option<(u32, u32)>> {
     let mut found = Vec::new();
     for libraries in PLUGINS {
-        let mut folders = vec![PathBuf::from(libraries)];
-        folders.extend(
-            disk.list(libraries)?
-                .into_iter()
-                .filter(|path| path.to_string_lossy().ends_with("-linux-gnu")),
-        );
+        let mut folders = disk.list(libraries)?;
+        folders.retain(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+        folders.push(PathBuf::from(libraries));
         for folder in folders {
-            found.extend(
-                disk.list(folder.join("NetworkManager"))?
-                    .iter()
-                    .filter_map(|path| parse_version(path)),
-            );
+            let plugins = disk.list(folder.join("NetworkManager"))?;
+            found.extend(plugins.iter().filter_map(|path| parse_version(path)));
         }
     }
     Ok(found.into_iter().min())

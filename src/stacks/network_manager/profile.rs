@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::files::Disk;
+use crate::files::{self, Disk};
 use crate::net::{Declared, Word};
 use crate::plan::Planned;
 use crate::stacks::marker;
@@ -58,14 +58,11 @@ impl Profile {
             && (get(&["connection"], "autoconnect-priority") == Some(MADE_UP)
                 || get(&[".nmmeta"], "nm-generated") == Some("true"));
         let is_ethernet = get(&["connection"], "type").is_none_or(|kind| SECTIONS.contains(&kind));
-        let which = if made_up || !is_ethernet {
-            Which::Other
-        } else {
-            Which::Ethernet(Ethernet::parse(text))
-        };
+        let which = || Which::Ethernet(Ethernet::parse(text));
+        let is_meant = is_ethernet && !made_up;
         Self {
             path: path.to_owned(),
-            which,
+            which: is_meant.then(which).unwrap_or(Which::Other),
             declared: declared(path, text),
         }
     }
@@ -88,46 +85,35 @@ fn declared(path: &Path, text: &str) -> Option<Declared> {
 pub fn read_all(disk: &Disk) -> Result<Vec<Profile>> {
     let mut profiles = Vec::new();
     for folder in FOLDERS {
-        for path in disk
-            .list(folder)?
-            .into_iter()
-            .filter(|path| is_keyfile(path))
-        {
-            if let Some(text) = foreign(disk, &path)? {
-                profiles.push(Profile::parse(&path, &text));
-            }
+        for (path, text) in foreign(disk, folder, is_keyfile)? {
+            profiles.push(Profile::parse(&path, &text));
         }
     }
-    for path in disk
-        .list(SCRIPTS)?
-        .into_iter()
-        .filter(|path| is_ifcfg(path))
-    {
-        if let Some(text) = foreign(disk, &path)? {
-            let ifcfg = Ifcfg::parse(&path, &text);
-            profiles.push(Profile {
-                path,
-                declared: ifcfg.declared(),
-                which: Which::Ifcfg(ifcfg),
-            });
-        }
+    for (path, text) in foreign(disk, SCRIPTS, is_ifcfg)? {
+        let ifcfg = Ifcfg::parse(&path, &text);
+        profiles.push(Profile {
+            path,
+            declared: ifcfg.declared(),
+            which: Which::Ifcfg(ifcfg),
+        });
     }
     Ok(profiles)
 }
 
-fn foreign(disk: &Disk, path: &Path) -> Result<Option<String>> {
-    match disk.first_line(path)? {
-        Some(line) if !marker::is_own(&line) => disk.read(path),
-        _ => Ok(None),
+/// Other people's files in a folder, and their texts.
+fn foreign(disk: &Disk, folder: &str, is_one: fn(&Path) -> bool) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    for path in disk.list(folder)? {
+        if is_one(&path) && marker::is_foreign_file(disk, &path)? {
+            found.extend(disk.read(&path)?.map(|text| (path, text)));
+        }
     }
+    Ok(found)
 }
 
 /// NetworkManager passes over hidden files and editors' leftovers; in /etc a name needs no ending.
 fn is_keyfile(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = files::name(path);
     let leftovers = [
         "~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", ".nmmeta",
     ];

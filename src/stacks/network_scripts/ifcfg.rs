@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::gather::Gather;
 use crate::net::{Declared, Mac, Word};
 
@@ -78,11 +79,7 @@ impl Ifcfg {
 
     /// What follows `ifcfg-` in the file's name.
     fn name(&self) -> &str {
-        let name = self
-            .path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = files::name(&self.path);
         name.strip_prefix("ifcfg-").unwrap_or(name)
     }
 
@@ -143,10 +140,7 @@ fn is_no(value: &str) -> bool {
 
 /// ifup passes over the same leftovers of editors and packages.
 pub fn is_ifcfg(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = files::name(path);
     let leftovers = [
         "~", ".bak", ".old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave",
     ];

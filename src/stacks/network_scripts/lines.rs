@@ -20,21 +20,21 @@ pub fn ifcfg_lines(planned: &Planned) -> Vec<String> {
         .iter()
         .map(|address| address.net.addr())
         .partition(IpAddr::is_ipv4);
-    for (number, ip) in v4.iter().enumerate() {
-        // The first has no number, and ifup-eth stops at the first gap. The ARP options are each address's own: its
-        // probe costs seconds, and finds nothing in a VPC.
-        let number = if number == 0 {
-            String::new()
-        } else {
-            number.to_string()
-        };
-        let words = format!(
-            "IPADDR{number}={ip} PREFIX{number}=32 ARPCHECK{number}=no ARPUPDATE{number}=no"
-        );
-        lines.extend(words.split(' ').map(str::to_owned));
-    }
+    lines.extend(v4.iter().enumerate().flat_map(ipv4_lines));
     lines.extend(ipv6_lines(&v6));
     lines
+}
+
+/// The first address has no number, and ifup-eth stops at the first gap. The ARP options are each address's own: its
+/// probe costs seconds, and finds nothing in a VPC.
+fn ipv4_lines((number, ip): (usize, &IpAddr)) -> Vec<String> {
+    let number = match number {
+        0 => String::new(),
+        number => number.to_string(),
+    };
+    let words =
+        format!("IPADDR{number}={ip} PREFIX{number}=32 ARPCHECK{number}=no ARPUPDATE{number}=no");
+    words.split(' ').map(str::to_owned).collect()
 }
 
 /// Without IPV6_AUTOCONF=no, router advertisements would bring a second default into main.
@@ -42,11 +42,8 @@ fn ipv6_lines(addresses: &[IpAddr]) -> Vec<String> {
     if addresses.is_empty() {
         return vec!["IPV6INIT=no".into()];
     }
-    let mut lines: Vec<String> = ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_DEFROUTE=no"]
-        .map(str::to_owned)
-        .into();
-    lines.extend(ipv6_addresses(addresses));
-    lines
+    let first = ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_DEFROUTE=no"].map(str::to_owned);
+    first.into_iter().chain(ipv6_addresses(addresses)).collect()
 }
 
 fn ipv6_addresses(addresses: &[IpAddr]) -> Vec<String> {

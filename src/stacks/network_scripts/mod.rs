@@ -52,10 +52,7 @@ impl NetworkScripts {
             ..Self::default()
         };
         for path in disk.list(FOLDER)? {
-            if disk
-                .first_line(&path)?
-                .is_none_or(|line| marker::is_own(&line))
-            {
+            if !marker::is_foreign_file(disk, &path)? {
                 continue;
             }
             if is_ifcfg(&path) {
@@ -141,17 +138,13 @@ impl NetworkScripts {
         let missing = addresses(planned, &|address| !brings(address));
         for address in missing.addresses.iter().filter(|address| is_ipv4(address)) {
             let part = addresses(&missing, &|other| other == address);
-            names
-                .next()
-                .into_iter()
-                .for_each(|name| ipv4_alias(&part, &name, rendering));
+            if let Some(name) = names.next() {
+                ipv4_alias(&part, &name, rendering);
+            }
         }
         let ipv6 = addresses(&missing, &|address| !is_ipv4(address));
-        if !ipv6.addresses.is_empty() {
-            names
-                .next()
-                .into_iter()
-                .for_each(|name| self.ipv6_alias(&ipv6, &name, rendering));
+        if let (false, Some(name)) = (ipv6.addresses.is_empty(), names.next()) {
+            self.ipv6_alias(&ipv6, &name, rendering);
         }
     }
 
@@ -184,6 +177,16 @@ impl NetworkScripts {
             .filter(|ifcfg| ifcfg.is_alias_of(&planned.dev))
     }
 
+    /// The ENI whose files are to hold the primary's rules, too.
+    fn carrier<'a>(&self, share: &Share<'a>) -> Option<&'a Planned> {
+        let enis = share.enis.iter().copied();
+        let mut carriers = enis.filter(|planned| self.has_room(planned));
+        let mut best = carriers
+            .clone()
+            .filter(|planned| self.has_room_for_rules(planned));
+        best.next().or_else(|| carriers.next())
+    }
+
     /// Whether the owner or an alias of somebody else's brings this address.
     fn brings(&self, planned: &Planned, owner: &Ifcfg, ip: IpAddr) -> bool {
         let first = planned.eni.ipv4.first().map(|ip| IpAddr::from(*ip));
@@ -199,18 +202,8 @@ impl NetworkScripts {
 impl Renderer for NetworkScripts {
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let carriers = || {
-            let enis = share.enis.iter();
-            enis.filter(|planned| self.has_room(planned))
-        };
-        let has_room = |planned: &&&Planned| self.has_room_for_rules(planned);
-        let carrier = carriers().find(has_room).or(carriers().next());
-        for planned in &share.enis {
-            let planned = &share.with_rules(
-                planned,
-                carrier.is_some_and(|carrier| carrier.eni.mac == planned.eni.mac),
-            );
-            rendering.under(planned, &self.name(planned), |planned, rendering| {
+        for planned in share.with_rules_at(self.carrier(share)) {
+            rendering.under(&planned, &self.name(&planned), |planned, rendering| {
                 if planned.eni.primary {
                     self.primary(planned, rendering);
                 } else {
@@ -242,11 +235,7 @@ fn addresses(planned: &Planned, keep: &dyn Fn(&Address) -> bool) -> Planned {
 /// One file of an ENI.
 fn file(planned: &Planned, prefix: &str, lines: &[String]) -> File {
     let text = marker::marker(planned) + &lines.join("\n") + "\n";
-    File {
-        path: path(&format!("{prefix}{}", planned.dev)),
-        mode: 0o644,
-        text,
-    }
+    File::readable(path(&format!("{prefix}{}", planned.dev)), text)
 }
 
 /// The files of an ENI's routes and rules with the part that each one has; none without lines.
@@ -287,16 +276,9 @@ fn rule_lines(part: &Planned) -> Vec<String> {
 }
 
 fn alias(planned: &Planned, name: &str, lines: &[String]) -> File {
-    let text = format!(
-        "{}DEVICE={name}\n{}\n",
-        marker::marker(planned),
-        lines.join("\n")
-    );
-    File {
-        path: path(&format!("ifcfg-{name}")),
-        mode: 0o644,
-        text,
-    }
+    let (marker, lines) = (marker::marker(planned), lines.join("\n"));
+    let text = format!("{marker}DEVICE={name}\n{lines}\n");
+    File::readable(path(&format!("ifcfg-{name}")), text)
 }
 
 /// Without the switch for sysctls, ifup would run ifup-ipv6 for the alias, too, and overwrite what the owner's file

@@ -37,10 +37,8 @@ fn is_unit(path: &Path) -> bool {
 
 /// The unit that a file is, or adds to, whatever its folder.
 pub fn unit_of(path: &Path) -> Option<&str> {
-    let folder = path
-        .parent()
-        .map(name)
-        .filter(|name| name.ends_with(".network.d"));
+    let folder = path.parent().map(name);
+    let folder = folder.filter(|name| name.ends_with(".network.d"));
     let name = folder.unwrap_or_else(|| name(path)).trim_end_matches(".d");
     name.ends_with(".network").then_some(name)
 }
@@ -110,7 +108,9 @@ impl Record {
             (true, true) => return None,
             (true, false) => format!("has begun to configure {dev} by {unit}, and is not done yet"),
             (false, _) => {
-                format!("was told to reload, but does not run {dev} by {unit} (it runs it by {by})")
+                format!(
+                    "was asked to reload, but does not run {dev} by {unit} (it runs it by {by})"
+                )
             }
         };
         let remedy =

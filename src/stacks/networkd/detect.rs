@@ -14,38 +14,21 @@ pub struct Records<'a>(pub Host<'a>);
 
 impl Witness for Records<'_> {
     fn claims(&self, planned: &Planned) -> Result<Vec<Claim>> {
-        let claim = |sure, why| Claim {
-            sure,
-            stack: &STACK,
-            why,
-        };
-        let unit = running_unit(&self.0, planned)?;
-        let record = unit.map(|unit| {
-            claim(
-                Sure::Configured,
-                format!("systemd-networkd runs it by {unit}"),
-            )
+        let Self(host) = self;
+        let record = running_unit(host, planned)?.map(|unit| {
+            let why = format!("systemd-networkd runs it by {unit}");
+            Claim::new(&STACK, Sure::Configured, why)
         });
-        let loads = self.0.stack.program == STACK.program;
-        let own = self
-            .0
-            .own_file(planned, |name| loads && name.starts_with("10-eniroute-"));
-        let own = own.map(|own| {
-            claim(
-                Sure::Before,
-                format!("{} is there from an earlier run", own.path.display()),
-            )
-        });
+        let loads = host.stack.program == STACK.program;
+        let own = host.own_file(planned, |name| loads && name.starts_with("10-eniroute-"));
+        let own = own.map(|own| Claim::by_own_file(&STACK, own));
         Ok(record.into_iter().chain(own).collect())
     }
 }
 
 /// The unit by which networkd has configured the NIC.
 pub fn running_unit(host: &Host, planned: &Planned) -> Result<Option<String>> {
-    let nic = host
-        .link(planned)
-        .map(|link| Nic::read(host.disk, link))
-        .transpose()?
-        .unwrap_or_default();
+    let nic = host.link(planned).map(|link| Nic::read(host.disk, link));
+    let nic = nic.transpose()?.unwrap_or_default();
     Ok(nic.unit.filter(|_| nic.is_configured))
 }

@@ -32,6 +32,22 @@ struct Present {
     paths: BTreeSet<String>,
 }
 
+impl Present {
+    /// Adds what tells this NIC of somebody else's; `None` where nothing does for sure.
+    fn note(&mut self, nic: &Nic) -> Option<()> {
+        if !nic.names.iter().all(|name| is_plain(name)) {
+            return None;
+        }
+        self.names.extend(nic.names.iter().cloned());
+        match nic.property("ID_PATH") {
+            Some(path) => self.paths.extend([path.to_owned()]),
+            None if nic.kind.is_none() => return None,
+            None => {}
+        }
+        Some(())
+    }
+}
+
 /// Whether something tells eniroute of a new NIC.
 pub fn is_hooked(disk: &Disk) -> bool {
     HOOKS
@@ -55,11 +71,8 @@ impl Newcomers<'_> {
         let mut enis = self.desired.enis.iter();
         let primary = enis.find(|planned| planned.eni.primary)?;
         let text = marker::marker(primary) + &self.present()?.text();
-        Some(File {
-            path: Path::new(FOLDER).join(name(catch_all)),
-            mode: 0o644,
-            text,
-        })
+        let path = Path::new(FOLDER).join(name(catch_all));
+        Some(File::readable(path, text))
     }
 
     /// `None` when one of them cannot be told for sure: a physical NIC without a path, or no driver at all, or a
@@ -68,15 +81,7 @@ impl Newcomers<'_> {
         let mut present = Present::default();
         for (dev, nic) in self.nics.iter().filter(|(_, nic)| nic.is_nic) {
             if self.is_somebody_else_s(dev, nic) {
-                if !nic.names.iter().all(|name| is_plain(name)) {
-                    return None;
-                }
-                present.names.extend(nic.names.iter().cloned());
-                match nic.property("ID_PATH") {
-                    Some(path) => drop(present.paths.insert(path.to_owned())),
-                    None if nic.kind.is_none() => return None,
-                    None => {}
-                }
+                present.note(nic)?;
             }
             if self.desired.enis.iter().any(|planned| planned.dev == *dev) {
                 let driver = nic.driver.as_ref().or(nic.kind.as_ref());

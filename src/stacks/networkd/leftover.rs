@@ -18,23 +18,22 @@ pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec
     let there = enis
         .flat_map(|planned| &planned.addresses)
         .filter(|wanted| observed.addresses.contains(wanted));
-    let twins = |wanted: &Address| {
-        let found = observed
-            .addresses
-            .iter()
-            .filter(|up| up.is_same_ip(wanted) && up.net != wanted.net);
-        found.cloned().collect::<Vec<_>>()
-    };
-    let goes = |address: &Address| {
-        let waits =
-            observed.expiring.contains_key(address) && waits(before, &address.dev, observed);
-        waits || is_complete(before, &address.dev)
+    let goes = |address: &&Address| {
+        let dev = &address.dev;
+        let waits = observed.expiring.contains_key(*address) && waits(before, dev, observed);
+        waits || is_complete(before, dev)
     };
     there
-        .flat_map(twins)
+        .flat_map(|wanted| twins(wanted, observed))
         .filter(goes)
-        .map(|lease| Change::Remove(Object::Address(lease)))
+        .map(|lease| Change::Remove(Object::Address(lease.clone())))
         .collect()
+}
+
+/// The same address with another prefix length, on the same link.
+fn twins<'a>(wanted: &'a Address, observed: &'a Observed) -> impl Iterator<Item = &'a Address> {
+    let up = observed.addresses.iter();
+    up.filter(|up| up.is_same_ip(wanted) && up.net != wanted.net)
 }
 
 fn is_complete(before: &Before, dev: &Dev) -> bool {

@@ -26,21 +26,15 @@ impl Match {
             self.conditions.remove(key);
             return;
         }
-        let (not, list) = value
-            .strip_prefix('!')
-            .map_or(("", value), |list| ("!", list));
-        let quotes = if is_plain(key) {
-            Quotes::Kept
-        } else {
-            Quotes::Taken
+        let list = value.strip_prefix('!');
+        let not = list.map_or("", |_| "!");
+        let quotes = match is_plain(key) {
+            true => Quotes::Kept,
+            false => Quotes::Taken,
         };
-        let words = words(list, quotes)
-            .into_iter()
-            .map(|word| format!("{not}{word}"));
-        self.conditions
-            .entry(key.to_owned())
-            .or_default()
-            .extend(words);
+        let words = words(list.unwrap_or(value), quotes).into_iter();
+        let known = self.conditions.entry(key.to_owned()).or_default();
+        known.extend(words.map(|word| format!("{not}{word}")));
     }
 
     /// Without any condition networkd passes over the file.
@@ -83,12 +77,9 @@ impl Match {
 
     /// What a list names in so many words, each once; `None` where a glob may stand for anything.
     fn named(&self, key: &str) -> Option<BTreeSet<String>> {
-        let wanted = self
-            .conditions
-            .get(key)?
-            .iter()
-            .filter(|word| !word.starts_with('!'));
-        let wanted: BTreeSet<String> = wanted.map(|word| word.to_lowercase()).into_set();
+        let words = self.conditions.get(key)?.iter();
+        let wanted = words.filter(|word| !word.starts_with('!'));
+        let wanted = wanted.map(|word| word.to_lowercase()).into_set();
         (!wanted.is_empty() && !wanted.iter().any(|word| is_glob(word))).then_some(wanted)
     }
 }
@@ -125,12 +116,10 @@ fn mac_of(word: &str) -> Option<Mac> {
 
 /// A property of udev's, `KEY=GLOB`.
 fn has_property(word: &str, nic: &Nic) -> bool {
-    let (not, pair) = word
-        .strip_prefix('!')
-        .map_or((false, word), |pair| (true, pair));
+    let negated = word.strip_prefix('!');
+    let pair = negated.unwrap_or(word).split_once('=');
     let is_match = |(key, glob)| nic.property(key).is_some_and(|value| fnmatch(glob, value));
-    pair.split_once('=')
-        .is_some_and(|pair| is_match(pair) != not)
+    pair.is_some_and(|pair| is_match(pair) != negated.is_some())
 }
 
 #[cfg(test)]

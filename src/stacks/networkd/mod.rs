@@ -81,19 +81,15 @@ impl Networkd {
     /// Where an ENI's part goes, or the reason why it has no place in networkd's files.
     fn place(&self, planned: &Planned) -> Result<Place<'_>, String> {
         let winner = self.winner(planned);
-        match winner.filter(|unit| self.is_own(unit)) {
-            Some(owner) => Ok(Place {
-                unit: owner.name.clone(),
-                owner: Some(owner),
-            }),
+        let owner = winner.filter(|unit| self.is_own(unit));
+        let unit = match owner {
+            Some(owner) => owner.name.clone(),
             None if planned.eni.primary => {
-                Err("no file is its alone, and the primary never changes owner".into())
+                return Err("no file is its alone, and the primary never changes owner".into());
             }
-            None => Ok(Place {
-                unit: own_unit(planned, winner)?,
-                owner: None,
-            }),
-        }
+            None => own_unit(planned, winner)?,
+        };
+        Ok(Place { unit, owner })
     }
 
     fn nic(&self, planned: &Planned) -> Nic {
@@ -139,10 +135,7 @@ impl Networkd {
     fn add(&self, planned: &Planned, place: &Result<Place, String>, rendering: &mut Rendering) {
         match place {
             Ok(place) => self.put(planned, place, rendering),
-            Err(why) => {
-                rendering.limit(planned, why.clone());
-                rendering.leave_to_owner(planned);
-            }
+            Err(why) => rendering.refuse(planned, why.clone()),
         }
     }
 
@@ -192,12 +185,8 @@ fn own_unit(planned: &Planned, winner: Option<&Unit>) -> Result<String, String> 
     let found = names
         .into_iter()
         .find(|name| winner.is_none_or(|winner| *name < winner.name));
-    found.ok_or_else(|| {
-        format!(
-            "no name of ours sorts before {}",
-            winner.map_or("", |winner| &winner.name)
-        )
-    })
+    let winner = winner.map_or("", |winner| &winner.name);
+    found.ok_or_else(|| format!("no name of ours sorts before {winner}"))
 }
 
 impl Renderer for Networkd {
@@ -206,30 +195,20 @@ impl Renderer for Networkd {
     /// they stand beside the primary's routes.
     fn render(&self, share: &Share) -> Rendering {
         let mut rendering = Rendering::default();
-        let places: Vec<_> = share
-            .enis
-            .iter()
-            .map(|planned| (*planned, self.place(planned)))
-            .collect();
-        let secondaries = places.iter().filter(|(planned, _)| !planned.eni.primary);
-        let host = secondaries
-            .filter_map(|(_, place)| place.as_ref().ok())
-            .min_by_key(|place| place.owner.is_some());
-        let (own, others): (Vec<_>, Vec<_>) =
-            places.iter().partition(|(planned, _)| planned.eni.primary);
-        for (planned, place) in own {
-            self.add(
-                &share.with_rules(planned, host.is_none()),
-                place,
-                &mut rendering,
-            );
+        let enis = share.enis.iter().copied();
+        let places = enis.map(|planned| (planned, self.place(planned)));
+        let (own, others): (Vec<_>, Vec<_>) = places.partition(|(planned, _)| planned.eni.primary);
+        let host = host(&others);
+        for (planned, place) in &own {
+            let planned = share.with_rules(planned, host.is_none());
+            self.add(&planned, place, &mut rendering);
         }
         if let (Some(planned), Some(host)) = (share.rules_of, host) {
             unit::add_to(&rules(planned), &host.unit, &mut rendering);
         }
-        others
-            .into_iter()
-            .for_each(|(planned, place)| self.add(planned, place, &mut rendering));
+        for (planned, place) in &others {
+            self.add(planned, place, &mut rendering);
+        }
         rendering.files.extend(self.newcomers(share, &rendering));
         rendering
     }
@@ -241,6 +220,14 @@ impl Renderer for Networkd {
             .and_then(|nic| word(&nic))
             .or_else(|| word(&nic))
     }
+}
+
+/// The secondary ENI's place that the primary's rules go to: a complete unit of ours rather than somebody's.
+fn host<'a>(secondaries: &'a [(&Planned, Result<Place<'a>, String>)]) -> Option<&'a Place<'a>> {
+    secondaries
+        .iter()
+        .filter_map(|(_, place)| place.as_ref().ok())
+        .min_by_key(|place| place.owner.is_some())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::files::Disk;
+use crate::files::{self, Disk};
 use crate::net::{Dev, Link, Mac};
 use crate::stacks::networkd::next_name::Renames;
 
@@ -33,20 +33,17 @@ pub struct Nic {
 impl Nic {
     /// Reads networkd's own record, which needs no D-Bus, and the driver from sysfs.
     pub fn read(disk: &Disk, link: &Link) -> Result<Self> {
-        let state = disk
-            .read(format!("/run/systemd/netif/links/{}", link.index))?
-            .unwrap_or_default();
-        let unit = network_file(&state).map(Path::new);
+        let state = disk.read(format!("/run/systemd/netif/links/{}", link.index))?;
+        let state = state.unwrap_or_default();
         // A unit that has been deleted since says nothing about the next boot.
-        let unit = unit
-            .filter(|path| disk.exists(path))
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str());
-        let names = [link.name.to_string()]
-            .into_iter()
-            .chain(link.altnames.iter().cloned());
+        let unit = network_file(&state)
+            .map(Path::new)
+            .filter(|path| disk.exists(path));
+        let admin = ["configured", "configuring"];
+        let mut names = vec![link.name.to_string()];
+        names.extend(link.altnames.iter().cloned());
         Ok(Self {
-            names: names.collect(),
+            names,
             next_name: None,
             driver: disk.link_target_name(format!("/sys/class/net/{}/device/driver", link.name)),
             kind: link.kind.clone(),
@@ -54,10 +51,8 @@ impl Nic {
             properties: properties(disk, link)?,
             is_nic: link.is_nic(),
             is_permanent: link.permanent_mac.is_some(),
-            unit: unit.map(str::to_owned),
-            is_configured: ["configured", "configuring"]
-                .into_iter()
-                .any(|admin| is_in_state(&state, admin)),
+            unit: unit.map(|path| files::name(path).to_owned()),
+            is_configured: admin.iter().any(|admin| is_in_state(&state, admin)),
         })
     }
 
@@ -106,14 +101,10 @@ impl Nic {
 
 /// udev's record of an interface has them in lines of their own.
 fn properties(disk: &Disk, link: &Link) -> Result<Vec<String>> {
-    let record = disk
-        .read(format!("/run/udev/data/n{}", link.index))?
-        .unwrap_or_default();
-    Ok(record
-        .lines()
-        .filter_map(|line| line.strip_prefix("E:"))
-        .map(str::to_owned)
-        .collect())
+    let record = disk.read(format!("/run/udev/data/n{}", link.index))?;
+    let record = record.unwrap_or_default();
+    let properties = record.lines().filter_map(|line| line.strip_prefix("E:"));
+    Ok(properties.map(str::to_owned).collect())
 }
 
 /// Whether networkd's record of a link says that it is in this administrative state.
@@ -138,32 +129,29 @@ pub fn is_glob(text: &str) -> bool {
 /// Shell globs as fnmatch(3) reads them: `*`, `?`, `[a-z]`, `[!0-9]`, `[[:digit:]]`; a backslash before any of these
 /// takes its meaning away; everything else stands for itself.
 pub fn fnmatch(glob: &str, text: &str) -> bool {
-    let (mut glob_chars, mut text_chars) = (glob.chars(), text.chars());
-    let literal = |glob: &str, text: &mut std::str::Chars, wanted| {
-        text.next() == Some(wanted) && fnmatch(glob, text.as_str())
-    };
-    match glob_chars.next() {
+    let mut globs = glob.chars();
+    let first = globs.next();
+    let rest = globs.as_str();
+    match first {
         None => text.is_empty(),
-        Some('*') => {
-            fnmatch(glob_chars.as_str(), text)
-                || text_chars.next().is_some() && fnmatch(glob, text_chars.as_str())
-        }
-        Some('?') => {
-            text_chars.next().is_some() && fnmatch(glob_chars.as_str(), text_chars.as_str())
-        }
-        Some('[') => match bracket(glob_chars.as_str()) {
-            Some((set, rest)) => {
-                text_chars.next().is_some_and(|c| in_set(set, c))
-                    && fnmatch(rest, text_chars.as_str())
-            }
-            None => literal(glob_chars.as_str(), &mut text_chars, '['),
+        Some('*') => fnmatch(rest, text) || one(text, |_| true, glob),
+        Some('?') => one(text, |_| true, rest),
+        Some('[') => match bracket(rest) {
+            Some((set, rest)) => one(text, |c| in_set(set, c), rest),
+            None => one(text, |c| c == '[', rest),
         },
         Some('\\') => {
-            let wanted = glob_chars.next().unwrap_or('\\');
-            literal(glob_chars.as_str(), &mut text_chars, wanted)
+            let wanted = globs.next().unwrap_or('\\');
+            one(text, |c| c == wanted, globs.as_str())
         }
-        Some(wanted) => literal(glob_chars.as_str(), &mut text_chars, wanted),
+        Some(wanted) => one(text, |c| c == wanted, rest),
     }
+}
+
+/// Whether the text begins with such a character, and goes on as `rest` says.
+fn one(text: &str, is_such: impl Fn(char) -> bool, rest: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(is_such) && fnmatch(rest, chars.as_str())
 }
 
 /// What stands in a bracket expression, and what after it. A `]` that comes first, or ends a class, is no end.
@@ -181,26 +169,27 @@ fn bracket(glob: &str) -> Option<(&str, &str)> {
     }
 }
 
+/// A name in a bracket expression, and the characters that it means.
+type Class = (&'static str, fn(&char) -> bool);
+
+/// What a bracket expression may name.
+const CLASSES: [Class; 6] = [
+    ("[:digit:]", char::is_ascii_digit),
+    ("[:alpha:]", char::is_ascii_alphabetic),
+    ("[:alnum:]", char::is_ascii_alphanumeric),
+    ("[:lower:]", char::is_ascii_lowercase),
+    ("[:upper:]", char::is_ascii_uppercase),
+    ("[:xdigit:]", char::is_ascii_hexdigit),
+];
+
 /// Whether a bracket expression, without its brackets, holds `c`.
 fn in_set(set: &str, c: char) -> bool {
-    let (negated, set) = match set.strip_prefix(['!', '^']) {
-        Some(rest) => (true, rest),
-        None => (false, set),
-    };
-    let classes = [
-        ("[:digit:]", c.is_ascii_digit()),
-        ("[:alpha:]", c.is_ascii_alphabetic()),
-        ("[:alnum:]", c.is_ascii_alphanumeric()),
-        ("[:lower:]", c.is_ascii_lowercase()),
-        ("[:upper:]", c.is_ascii_uppercase()),
-        ("[:xdigit:]", c.is_ascii_hexdigit()),
-    ];
-    let classed = classes
-        .iter()
-        .any(|(class, is_in)| *is_in && set.contains(class));
-    let set = classes
-        .iter()
-        .fold(set.to_owned(), |set, (class, _)| set.replace(class, ""));
+    let negated = set.starts_with(['!', '^']);
+    let set = set.strip_prefix(['!', '^']).unwrap_or(set);
+    let is_of_class = |(class, has): &Class| has(&c) && set.contains(class);
+    let classed = CLASSES.iter().any(is_of_class);
+    let without = |set: String, (class, _): &Class| set.replace(class, "");
+    let set = CLASSES.iter().fold(set.to_owned(), without);
     let chars: Vec<char> = set.chars().collect();
     let range = |w: &[char]| w[1] == '-' && (w[0]..=w[2]).contains(&c);
     (classed || chars.contains(&c) || chars.windows(3).any(range)) != negated

@@ -115,11 +115,8 @@ fn age(stat: &str, uptime: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: u32 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let uptime = uptime.split_whitespace().next()?.parse().ok()?;
-    Some(
-        Duration::try_from_secs_f64(uptime)
-            .ok()?
-            .saturating_sub(TICK * ticks),
-    )
+    let uptime = Duration::try_from_secs_f64(uptime).ok()?;
+    Some(uptime.saturating_sub(TICK * ticks))
 }
 
 #[cfg(test)]

@@ -41,31 +41,31 @@ pub struct Unit {
 pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
-        let files = disk
-            .list(folder)?
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|e| e == "network"));
+        let files = disk.list_ending(folder, "network")?.into_iter();
         paths.extend(files.filter_map(|path| Some((path.file_name()?.to_str()?.to_owned(), path))));
     }
     let mut units = BTreeMap::new();
     for (name, path) in paths {
-        // A mask (a link to /dev/null) has no first line, or an empty one.
-        let ours_or_masked = disk
-            .first_line(&path)?
-            .is_none_or(|line| marker::is_own(&line));
-        if !ours_or_masked {
-            let mut unit = Unit {
-                name: name.clone(),
-                ..Unit::default()
-            };
-            unit.merge(&path, &disk.read(&path)?.unwrap_or_default());
-            for (path, text) in drop_ins(disk, &name)? {
-                unit.merge(&path, &text);
-            }
+        if marker::is_foreign_file(disk, &path)? {
+            let unit = unit(disk, name.clone(), &path)?;
             units.extend(Some((name, unit)).filter(|(_, unit)| !unit.is_refused));
         }
     }
     Ok(units)
+}
+
+/// One unit, with its drop-ins.
+fn unit(disk: &Disk, name: String, path: &Path) -> Result<Unit> {
+    let drop_ins = drop_ins(disk, &name)?;
+    let mut unit = Unit {
+        name,
+        ..Unit::default()
+    };
+    unit.merge(path, &disk.read(path)?.unwrap_or_default());
+    for (path, text) in &drop_ins {
+        unit.merge(path, text);
+    }
+    Ok(unit)
 }
 
 /// The units that are for more than one of the host's interfaces: networkd runs two by them, or would without us.
@@ -85,18 +85,13 @@ pub fn shared<'a>(
 fn drop_ins(disk: &Disk, unit: &str) -> Result<Vec<(PathBuf, String)>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
-        let files = disk.list(format!("{folder}/{unit}.d"))?;
-        let files = files
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|e| e == "conf"));
-        paths.extend(files.filter_map(|path| Some((path.file_name()?.to_owned(), path))));
+        let files = disk.list_ending(format!("{folder}/{unit}.d"), "conf")?;
+        let named = |path: PathBuf| Some((path.file_name()?.to_owned(), path));
+        paths.extend(files.into_iter().filter_map(named));
     }
     let mut texts = Vec::new();
     for path in paths.values() {
-        if disk
-            .first_line(path)?
-            .is_some_and(|line| !marker::is_own(&line))
-        {
+        if marker::is_foreign_file(disk, path)? {
             texts.extend(disk.read(path)?.map(|text| (path.clone(), text)));
         }
     }
@@ -126,11 +121,8 @@ impl Unit {
     /// Whether an interface is the unit's, by networkd's word, or may be: one that networkd runs by no unit or by one
     /// of ours, which comes before the others.
     fn runs(&self, nic: &Nic) -> bool {
-        match nic
-            .unit
-            .as_deref()
-            .filter(|unit| !unit.contains("eniroute-"))
-        {
+        let unit = nic.unit.as_deref();
+        match unit.filter(|unit| !unit.contains("eniroute-")) {
             Some(unit) => unit == self.name,
             None => !self.matching.is_empty() && self.matching.holds(nic, nic.mac, true),
         }

@@ -18,7 +18,7 @@ use crate::stacks::command;
 use crate::stacks::networkd::daemon::{self, Progress};
 use crate::stacks::networkd::process;
 use crate::stacks::networkd::unit::unit_of_path;
-use crate::stacks::stack::{HandOver, Prepared, Told};
+use crate::stacks::stack::{HandOver, Loaded, Prepared};
 
 /// How often networkd's record of a link is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -67,38 +67,40 @@ impl<'a> Reload<'a> {
     /// What networkd would load besides: a file that is newer than the daemon may be unknown to it. When it last
     /// loaded its files cannot be asked, so its start has to do: we rather leave one reload out than flap a link.
     fn obstacle(&self, started: SystemTime) -> Result<Option<String>> {
-        let others = daemon::configuration(self.disk)?.into_iter();
-        let mut others = others.filter(|path| {
-            !daemon::unit_of(path).is_some_and(|unit| is_secondary(unit, self.units))
-        });
-        let newer = others.find(|path| {
-            self.disk
-                .stamp(path)
-                .is_some_and(|stamp| stamp.changed > started)
-        });
-        if let Some(path) = newer {
+        let is_ours = |path: &Path| Some(is_secondary(daemon::unit_of(path)?, self.units));
+        let stamp = |path: &Path| self.disk.stamp(path);
+        let is_newer = |path: &Path| stamp(path).is_some_and(|stamp| stamp.changed > started);
+        let mut all = daemon::configuration(self.disk)?.into_iter();
+        if let Some(path) = all.find(|path| is_ours(path) != Some(true) && is_newer(path)) {
             return Ok(Some(format!(
                 "{} is newer than it and may touch other links",
                 path.display()
             )));
         }
-        let gone = daemon::units_in_use(self.disk)?.into_iter().find(|path| {
-            let is_other =
-                daemon::unit_of(path).is_some_and(|unit| !is_secondary(unit, self.units));
-            is_other && !self.disk.exists(path)
-        });
+        let mut used = daemon::units_in_use(self.disk)?.into_iter();
+        let gone = used.find(|path| is_ours(path) == Some(false) && !self.disk.exists(path));
         Ok(gone.map(|path| format!("{}, which it runs a link by, is gone", path.display())))
+    }
+
+    /// Has networkd load the units that have `changed`, and waits for their links.
+    fn reload(&self, changed: &BTreeSet<String>) -> Loaded {
+        let before = self.records(changed);
+        let ended = command::run("networkctl", &["reload"], self.wait.min(RELOAD));
+        Loaded {
+            asked: true,
+            notes: ended
+                .as_ref()
+                .map_or_else(|_| Vec::new(), |()| self.settle(&before)),
+            errors: ended.err().into_iter().collect(),
+        }
     }
 
     /// networkd's records of the links whose units have `changed`, as they are now.
     fn records(&self, changed: &BTreeSet<String>) -> Vec<daemon::Record> {
-        let concerned = self
-            .units
-            .iter()
-            .filter(|(_, unit)| changed.contains(*unit));
-        concerned
-            .filter_map(|(dev, unit)| daemon::Record::read(self.disk, dev, unit))
-            .collect()
+        let units = self.units.iter();
+        let concerned = units.filter(|(_, unit)| changed.contains(*unit));
+        let record = |(dev, unit): (&Dev, &String)| daemon::Record::read(self.disk, dev, unit);
+        concerned.filter_map(record).collect()
     }
 
     /// The reload only begins the work. Waits until each link is configured by its unit, which its record tells; says
@@ -131,30 +133,19 @@ impl Prepared for Reload<'_> {
     /// read nothing.
     ///
     /// The lock is held meanwhile, so each wait has a bound of its own below `--wait`.
-    fn load(&self, installed: &[PathBuf]) -> Result<Told> {
+    fn load(&self, installed: &[PathBuf]) -> Result<Loaded> {
         let mut changed = secondary_units(installed.iter().map(PathBuf::as_path), self.units);
         changed.extend(self.changed.iter().cloned());
         let Some(started) = process::started()?.filter(|_| !changed.is_empty()) else {
-            return Ok(Told::default());
+            return Ok(Loaded::default());
         };
         if let Some(why) = self.obstacle(started)? {
             info!(
-                "systemd-networkd was not told to reload, because {why}: the files are for the next boot"
+                "systemd-networkd was not asked to reload, because {why}: the files are for the next boot"
             );
-            return Ok(Told::default());
+            return Ok(Loaded::default());
         }
-        let before = self.records(&changed);
-        let told = command::run("networkctl", &["reload"], self.wait.min(RELOAD));
-        let notes = if told.is_ok() {
-            self.settle(&before)
-        } else {
-            Vec::new()
-        };
-        Ok(Told {
-            told: true,
-            notes,
-            errors: told.err().into_iter().collect(),
-        })
+        Ok(self.reload(&changed))
     }
 }
 

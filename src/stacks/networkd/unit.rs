@@ -3,10 +3,8 @@
 
 use std::path::Path;
 
-use ipnet::IpNet;
-
 use crate::files::File;
-use crate::net::{Address, Family, IPV6_METRIC, MAIN, Route, RouteKind, Rule};
+use crate::net::{Address, Route, RouteKind, Rule, short};
 use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::networkd::hold;
@@ -15,15 +13,9 @@ use crate::stacks::rendering::Rendering;
 /// Where units of ours lie, and drop-ins for those of others.
 pub const FOLDER: &str = "/etc/systemd/network";
 
-const MODE: u32 = 0o644;
-
 /// A whole .network file of ours.
 pub fn file(planned: &Planned, unit: &str, text: &str) -> File {
-    File {
-        path: Path::new(FOLDER).join(unit),
-        mode: MODE,
-        text: marker::marker(planned) + text,
-    }
+    File::readable(Path::new(FOLDER).join(unit), marker::marker(planned) + text)
 }
 
 /// Adds this part of an ENI to `unit`, whatever that says already; no file when there is nothing to add. A drop-in does nothing without its unit, so
@@ -32,24 +24,14 @@ pub fn add_to(part: &Planned, unit: &str, rendering: &mut Rendering) {
     let text = additions(part);
     let path = Path::new(FOLDER).join(format!("{unit}.d/60-eniroute-{}.conf", part.dev));
     if !text.is_empty() {
-        let text = marker::marker(part) + &text;
-        rendering.add(
-            File {
-                path,
-                mode: MODE,
-                text,
-            },
-            part,
-        );
+        rendering.add(File::readable(path, marker::marker(part) + &text), part);
     }
 }
 
 /// The unit that a file in one of networkd's folders is, or adds to; `None` for any other file.
 pub fn unit_of_path(path: &Path) -> Option<&str> {
-    let inner = path
-        .strip_prefix(FOLDER)
-        .or_else(|_| path.strip_prefix(hold::FOLDER))
-        .ok()?;
+    let inner = path.strip_prefix(FOLDER);
+    let inner = inner.or_else(|_| path.strip_prefix(hold::FOLDER)).ok()?;
     let inner = inner.components().next()?.as_os_str().to_str()?;
     let unit = inner.strip_suffix(".d").unwrap_or(inner);
     unit.ends_with(".network").then_some(unit)
@@ -90,35 +72,18 @@ pub fn rules(rules: &[Rule]) -> String {
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
 fn route_keys(route: &Route) -> [(&'static str, Option<String>); 8] {
-    let default_metric = if route.family() == Family::Ipv6 {
-        IPV6_METRIC
-    } else {
-        0
-    };
-    let on_link =
-        route.kind == RouteKind::Unicast && route.family() == Family::Ipv4 && route.via.is_none();
-    let needs_destination = route.dst.prefix_len() > 0 || route.via.is_none();
+    let word = |is_it: bool, word: &str| is_it.then(|| word.to_owned());
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let dst = Some(route.dst).filter(|dst| dst.prefix_len() > 0 || route.via.is_none());
     [
-        (
-            "Destination",
-            needs_destination.then(|| route.dst.to_string()),
-        ),
+        ("Destination", dst.map(|dst| dst.to_string())),
         ("Gateway", route.via.map(|via| via.to_string())),
-        ("GatewayOnLink", route.via.map(|_| "yes".to_owned())),
-        ("Scope", on_link.then(|| "link".to_owned())),
-        (
-            "Type",
-            (route.kind == RouteKind::Throw).then(|| "throw".to_owned()),
-        ),
+        ("GatewayOnLink", word(route.via.is_some(), "yes")),
+        ("Scope", word(route.is_in_scope_link(), "link")),
+        ("Type", word(route.kind == RouteKind::Throw, "throw")),
         ("PreferredSource", route.src.map(|src| src.to_string())),
-        (
-            "Table",
-            (route.table != MAIN).then(|| route.table.to_string()),
-        ),
-        (
-            "Metric",
-            (route.metric != default_metric).then(|| route.metric.to_string()),
-        ),
+        ("Table", number(route.own_table())),
+        ("Metric", number(route.own_metric())),
     ]
 }
 
@@ -143,10 +108,5 @@ fn section(name: &str, keys: &[(&str, Option<String>)]) -> String {
 
 /// netplan and networkd want a `from`: everything is the prefix of length 0. A host stands without its length.
 pub fn from(rule: &Rule) -> String {
-    let net: IpNet = rule.from.unwrap_or_else(|| rule.family.everything());
-    if net.prefix_len() == net.max_prefix_len() {
-        net.addr().to_string()
-    } else {
-        net.to_string()
-    }
+    short(rule.from.unwrap_or_else(|| rule.family.everything()))
 }

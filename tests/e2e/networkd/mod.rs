@@ -305,7 +305,7 @@ fn rewritten_units_are_not_reloaded() {
         let log = lab.apply();
         assert!(
             log.contains(
-                "was not told to reload, because /run/systemd/network/10-netplan-eth0.network"
+                "was not asked to reload, because /run/systemd/network/10-netplan-eth0.network"
             ),
             "{log}"
         );
