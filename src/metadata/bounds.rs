@@ -37,10 +37,9 @@ pub fn chosen(listed: Vec<Mac>, present: Option<&BTreeSet<Mac>>) -> (Vec<Mac>, u
 
 /// What a reader should know of the ENIs that are not read.
 pub fn note(unread: usize) -> Option<String> {
-    (unread > 0).then(|| {
-        format!(
-            "EC2 lists {unread} more ENIs that have no interface here; they were not read, because eniroute reads \
-             {WITHOUT_LINK} of such at most"
-        )
-    })
+    let note = format!(
+        "EC2 lists {unread} more ENIs that have no interface here; they were not read, because eniroute reads \
+         {WITHOUT_LINK} of such at most"
+    );
+    (unread > 0).then_some(note)
 }

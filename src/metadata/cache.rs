@@ -113,12 +113,10 @@ impl Memory {
 
     /// Whether a run has dealt with this very interface, by what the service has said in this boot.
     pub fn has_served(&self, nic: &Link) -> bool {
-        let is_it = |eni: &Eni| {
-            nic.eni_mac() == Some(eni.mac) && self.nics.get(&eni.mac) == Some(&nic.index)
-        };
-        self.enis
-            .iter()
-            .any(|eni| is_it(eni) && !self.recalled.contains(&eni.mac))
+        let is_it =
+            |mac: Mac| nic.eni_mac() == Some(mac) && self.nics.get(&mac) == Some(&nic.index);
+        let mut macs = self.enis.iter().map(|eni| eni.mac);
+        macs.any(|mac| is_it(mac) && !self.recalled.contains(&mac))
     }
 
     /// Every ENI that was all there.

@@ -17,38 +17,36 @@ pub(super) fn each<S: Source>(
     macs: &[Mac],
     one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync,
 ) -> Vec<Result<Eni>> {
-    let all = |source: &mut S, macs: &[Mac]| {
-        let mut read = Vec::new();
-        for mac in macs {
-            read.push(one(source, *mac));
-            // A service that fails for one ENI fails for the next one, too, after another long wait.
-            if matches!(read.last(), Some(Err(error)) if !matches!(error, Error::Metadata { .. })) {
-                break;
-            }
-        }
-        read
-    };
-    let second = if macs.len() < CROWD {
-        None
-    } else {
-        source.second()
-    };
-    let Some(mut second) = second else {
-        return all(source, macs);
+    let is_crowd = macs.len() >= CROWD;
+    let Some(mut second) = is_crowd.then(|| source.second()).flatten() else {
+        return all(source, macs, &one);
     };
     let (first_half, second_half) = macs.split_at(macs.len() / 2);
     let both = thread::scope(|scope| {
+        let other = || all(&mut second, second_half, &one);
         // A bound of tasks (`TasksMax=`, a user's limit) may leave no second thread.
-        let other = thread::Builder::new().spawn_scoped(scope, || all(&mut second, second_half));
-        let other = other.ok()?;
-        let mut read = all(source, first_half);
-        let failed = |_| {
-            vec![Err(Error::Failed(
-                "a thread that read metadata ended early".to_owned(),
-            ))]
-        };
-        read.extend(other.join().unwrap_or_else(failed));
+        let other = thread::Builder::new().spawn_scoped(scope, other).ok()?;
+        let mut read = all(source, first_half, &one);
+        let failed = || Error::Failed("a thread that read metadata ended early".to_owned());
+        read.extend(other.join().unwrap_or_else(|_| vec![Err(failed())]));
         Some(read)
     });
-    both.unwrap_or_else(|| all(source, macs))
+    both.unwrap_or_else(|| all(source, macs, &one))
+}
+
+/// One after the other.
+fn all<S: Source>(
+    source: &mut S,
+    macs: &[Mac],
+    one: &impl Fn(&mut S, Mac) -> Result<Eni>,
+) -> Vec<Result<Eni>> {
+    let mut read = Vec::new();
+    for mac in macs {
+        read.push(one(source, *mac));
+        // A service that fails for one ENI fails for the next one, too, after another long wait.
+        if matches!(read.last(), Some(Err(error)) if !matches!(error, Error::Metadata { .. })) {
+            break;
+        }
+    }
+    read
 }

@@ -25,42 +25,43 @@ pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
     let is_recalled = |eni: &Eni| recalled.contains(&eni.mac);
     read.sort_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
     let sound = || read.iter().filter(|eni| own(eni).is_none());
-    let (all, told) = (
+    let (all, now) = (
         count(sound()),
         count(sound().filter(|eni| !is_recalled(eni))),
     );
-    let primary = read.iter().find(|eni| eni.primary).map(|eni| eni.mac);
     let mut metadata = Metadata {
-        primary,
+        primary: read.iter().find(|eni| eni.primary).map(|eni| eni.mac),
         ..Metadata::default()
     };
     let mut taken = Taken::default();
     for eni in read {
-        let numbers = if is_recalled(&eni) { &all } else { &told };
+        let numbers = if is_recalled(&eni) { &all } else { &now };
         let is_shared = !eni.primary && numbers.get(&eni.number()).is_some_and(|count| *count > 1);
-        let finding = own(&eni)
-            .or_else(|| is_shared.then(|| shared_number(&eni)))
-            .or_else(|| taken.clash(&eni));
-        let Some((key, why)) = finding else {
-            taken.insert(&eni);
-            metadata
-                .recalled
-                .extend(is_recalled(&eni).then_some(eni.mac));
-            metadata.enis.push(eni);
-            continue;
-        };
-        metadata.incomplete.push(Incomplete {
-            mac: eni.mac,
-            key: key.to_owned(),
-            why,
-        });
-        if eni.primary {
-            // Whatever is wrong with it: no other ENI has its addresses.
-            taken.insert(&only_addresses(&eni));
+        let shared = || is_shared.then(|| shared_number(&eni));
+        match own(&eni).or_else(shared).or_else(|| taken.clash(&eni)) {
+            None => {
+                taken.insert(&eni);
+                metadata
+                    .recalled
+                    .extend(is_recalled(&eni).then_some(eni.mac));
+                metadata.enis.push(eni);
+            }
+            Some(finding) => {
+                // Whatever is wrong with the primary ENI: no other one has its addresses.
+                eni.primary.then(|| taken.insert(&only_addresses(&eni)));
+                metadata.refuse(eni, finding);
+            }
         }
-        metadata.refused.push(eni);
     }
     metadata
+}
+
+impl Metadata {
+    fn refuse(&mut self, eni: Eni, (key, why): Finding) {
+        let (mac, key) = (eni.mac, key.to_owned());
+        self.incomplete.push(Incomplete { mac, key, why });
+        self.refused.push(eni);
+    }
 }
 
 /// Whether an ENI can be, whatever the others are: a file of ours may say anything, too.
@@ -73,11 +74,9 @@ pub fn overlapping(read: &[Eni]) -> BTreeSet<Mac> {
     let mut taken = Taken::default();
     let mut found = BTreeSet::new();
     for eni in read.iter().filter(|eni| own(eni).is_none()) {
-        let others = taken
-            .overlaps(eni)
-            .into_iter()
-            .filter(|overlap| overlap.mine != overlap.theirs);
-        let others: Vec<Mac> = others.map(|overlap| overlap.owner.mac).collect();
+        let mut overlaps = taken.overlaps(eni);
+        overlaps.retain(|overlap| overlap.mine != overlap.theirs);
+        let others: Vec<Mac> = overlaps.iter().map(|overlap| overlap.owner.mac).collect();
         if !others.is_empty() {
             found.insert(eni.mac);
             found.extend(others);
@@ -88,14 +87,12 @@ pub fn overlapping(read: &[Eni]) -> BTreeSet<Mac> {
 }
 
 fn only_addresses(eni: &Eni) -> Eni {
-    let (ipv4_prefixes, ipv6_prefixes, subnet_ipv6) = (Vec::new(), Vec::new(), Vec::new());
-    Eni {
-        ipv4_prefixes,
-        ipv6_prefixes,
-        subnet_ipv4: None,
-        subnet_ipv6,
-        ..eni.clone()
-    }
+    let mut eni = eni.clone();
+    eni.ipv4_prefixes.clear();
+    eni.ipv6_prefixes.clear();
+    eni.subnet_ipv6.clear();
+    eni.subnet_ipv4 = None;
+    eni
 }
 
 /// It happens while EC2 has published a device number but not yet the network card; neither is trusted then.

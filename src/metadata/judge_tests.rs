@@ -35,7 +35,7 @@ fn three() -> [Eni; 3] {
     [primary, eni(1), eni(2)]
 }
 
-/// What is refused, as it is told.
+/// What is refused, and why, as it is reported.
 fn refused(enis: impl IntoIterator<Item = Eni>) -> Vec<String> {
     let metadata = judge(enis.into_iter().collect(), &BTreeSet::new());
     let both = metadata

@@ -55,7 +55,7 @@ impl<'a, S: Source> Reader<'a, S> {
         self.learn_keys(primary)?;
         let primary = self.mac == primary;
         let (device_number, network_card) = if primary { (0, 0) } else { self.position()? };
-        let eni = Eni {
+        let mut eni = Eni {
             mac: self.mac,
             id: self.id()?,
             primary,
@@ -65,44 +65,33 @@ impl<'a, S: Source> Reader<'a, S> {
             ipv6: self.list("ipv6s")?,
             ipv4_prefixes: self.ipv4_nets("ipv4-prefix")?,
             ipv6_prefixes: self.ipv6_nets("ipv6-prefix")?,
-            subnet_ipv4: self
-                .optional::<Ipv4Net>("subnet-ipv4-cidr-block")?
-                .map(|net| net.trunc()),
+            subnet_ipv4: self.subnet_ipv4()?,
             subnet_ipv6: Vec::new(),
             vpc: None,
             public: BTreeMap::new(),
         };
-        let subnet_ipv6 = if eni.has_ipv6() {
-            self.ipv6_nets("subnet-ipv6-cidr-blocks")?
-        } else {
-            Vec::new()
-        };
-        let public = if public {
-            self.public()?
-        } else {
-            BTreeMap::new()
-        };
-        let eni = Eni {
-            subnet_ipv6,
-            public,
-            ..eni
-        };
+        if eni.has_ipv6() {
+            eni.subnet_ipv6 = self.ipv6_nets("subnet-ipv6-cidr-blocks")?;
+        }
+        if public {
+            eni.public = self.public()?;
+        }
         self.demand_complete(&eni)?;
         Ok(eni)
+    }
+
+    fn subnet_ipv4(&mut self) -> Result<Option<Ipv4Net>> {
+        let subnet = self.optional::<Ipv4Net>("subnet-ipv4-cidr-block")?;
+        Ok(subnet.map(|net| net.trunc()))
     }
 
     /// Whether the service still says of this ENI what it said when `known` was read, by two requests at most: its
     /// addresses each time, and in turns its listing, which tells of anything new, and the other values.
     pub fn still_says(mut self, known: &Eni, turn: u64) -> Result<bool> {
-        let first = if known.ipv4.is_empty() {
-            ASSIGNED[1]
-        } else {
-            ASSIGNED[0]
-        };
-        let others = ASSIGNED
-            .iter()
-            .filter(|key| **key != first && known.has(key));
-        let others: Vec<&str> = std::iter::once("").chain(others.copied()).collect();
+        let first = ASSIGNED[usize::from(known.ipv4.is_empty())];
+        let is_other = |key: &&str| *key != first && known.has(key);
+        let others = ASSIGNED.into_iter().filter(is_other);
+        let others: Vec<&str> = std::iter::once("").chain(others).collect();
         let in_turn = others[usize::try_from(turn).unwrap_or_default() % others.len()];
         Ok(self.says(first, known)? && self.says(in_turn, known)?)
     }
@@ -159,13 +148,11 @@ impl<'a, S: Source> Reader<'a, S> {
     }
 
     fn id(&mut self) -> Result<String> {
-        let id: String = self
-            .optional("interface-id")?
-            .ok_or_else(|| self.late("interface-id"))?;
-        if is_id(&id) {
-            Ok(id)
-        } else {
-            Err(self.wrong("interface-id", format!("`{}` is not an ENI id", shown(&id))))
+        const KEY: &str = "interface-id";
+        match self.optional::<String>(KEY)? {
+            None => Err(self.late(KEY)),
+            Some(id) if is_id(&id) => Ok(id),
+            Some(id) => Err(self.wrong(KEY, format!("`{}` is not an ENI id", shown(&id)))),
         }
     }
 

@@ -52,6 +52,19 @@ pub struct Metadata {
     pub unread: usize,
 }
 
+impl Metadata {
+    /// The ENIs that the service says all of, also those that cannot be true.
+    pub fn read(&self) -> impl Iterator<Item = &Eni> {
+        self.enis.iter().chain(&self.refused)
+    }
+
+    /// Those that it does not say all of.
+    pub fn late(&self) -> impl Iterator<Item = &Incomplete> {
+        let late = self.incomplete.iter();
+        late.filter(|late| self.read().all(|eni| eni.mac != late.mac))
+    }
+}
+
 /// What keeps an ENI from being complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
@@ -111,9 +124,9 @@ impl Reading {
         mut present: Option<BTreeSet<Mac>>,
     ) -> Result<Self> {
         let primary = primary(source)?;
-        present.iter_mut().for_each(|present| {
+        if let Some(present) = &mut present {
             present.insert(primary);
-        });
+        }
         let (macs, unread) = bounds::chosen(list(source)?, present.as_ref());
         let mut reading = Self {
             primary,
@@ -123,11 +136,9 @@ impl Reading {
             found: Vec::new(),
             seen: BTreeMap::new(),
         };
-        for (mac, read) in macs
-            .iter()
-            .zip(each(source, &macs, |source, mac| reading.one(source, mac)))
-        {
-            reading.found.push((*mac, outcome(read)?));
+        let read = each(source, &macs, |source, mac| reading.one(source, mac));
+        for (mac, read) in macs.into_iter().zip(read) {
+            reading.found.push((mac, outcome(read)?));
         }
         reading.tell_apart(source)?;
         Ok(reading)
@@ -140,25 +151,31 @@ impl Reading {
     /// As [`Reading::start`].
     pub fn go_on(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<bool> {
         let before = self.metadata();
-        if wanted
-            .iter()
-            .any(|mac| !self.found.iter().any(|(known, _)| known == mac))
-        {
+        if !wanted.iter().all(|mac| self.is_listed(*mac)) {
             self.look_for_new_ones(source, wanted)?;
         }
         for Incomplete { mac, key, .. } in before.incomplete {
             let now = (key.clone(), Reader::new(source, mac).get(&key)?);
             if self.seen.get(&mac) != Some(&now) || self.is_in_conflict(mac, &key) {
                 self.seen.insert(mac, now);
-                let read = outcome(self.one(source, mac))?;
-                self.found
-                    .iter_mut()
-                    .filter(|(known, _)| *known == mac)
-                    .for_each(|(_, found)| *found = read.clone());
+                self.read_again(source, mac)?;
             }
         }
         self.tell_apart(source)?;
         Ok(self.metadata().enis != before.enis)
+    }
+
+    fn is_listed(&self, mac: Mac) -> bool {
+        self.found.iter().any(|(known, _)| *known == mac)
+    }
+
+    fn read_again(&mut self, source: &mut impl Source, mac: Mac) -> Result<()> {
+        let read = outcome(self.one(source, mac))?;
+        let mut found = self.found.iter_mut();
+        if let Some((_, found)) = found.find(|(known, _)| *known == mac) {
+            *found = read;
+        }
+        Ok(())
     }
 
     /// What is known now.
@@ -184,14 +201,14 @@ impl Reading {
     }
 
     fn look_for_new_ones(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<()> {
-        self.present
-            .iter_mut()
-            .for_each(|present| present.extend(wanted));
+        if let Some(present) = &mut self.present {
+            present.extend(wanted);
+        }
         let (macs, unread) = bounds::chosen(list(source)?, self.present.as_ref());
         self.unread = unread;
         self.found.retain(|(mac, _)| macs.contains(mac));
         for mac in macs {
-            if !self.found.iter().any(|(known, _)| *known == mac) {
+            if !self.is_listed(mac) {
                 let read = outcome(self.one(source, mac))?;
                 self.found.push((mac, read));
             }
@@ -201,17 +218,13 @@ impl Reading {
 
     /// Asks for the VPCs of those ENIs whose ranges overlap: two VPCs may have the same.
     fn tell_apart(&mut self, source: &mut impl Source) -> Result<()> {
-        let read: Vec<Eni> = self
+        let read = self
             .found
             .iter()
-            .filter_map(|(_, found)| found.as_ref().ok())
-            .cloned()
-            .collect();
-        let overlapping = overlapping(&read);
-        let found = self
-            .found
-            .iter_mut()
-            .filter_map(|(_, found)| found.as_mut().ok());
+            .filter_map(|(_, found)| found.as_ref().ok());
+        let overlapping = overlapping(&read.cloned().collect::<Vec<_>>());
+        let found = self.found.iter_mut();
+        let found = found.filter_map(|(_, found)| found.as_mut().ok());
         for eni in found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac)) {
             eni.vpc = Reader::new(source, eni.mac).get("vpc-id")?;
         }

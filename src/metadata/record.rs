@@ -16,9 +16,6 @@ use crate::net::{Link, Mac};
 /// Where it lies, below `--root`.
 pub const PATH: &str = "/var/lib/eniroute/metadata.json";
 
-/// It tells no secret.
-const MODE: u32 = 0o644;
-
 /// What the service said last, for a boot in which it says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -80,11 +77,8 @@ impl Record {
             (Some(then), Some(now)) => then == now,
             _ => self.primary.as_ref().is_some_and(is_there),
         };
-        let present: Vec<Eni> = self
-            .enis
-            .into_iter()
-            .filter(|eni| is_there(&eni.mac))
-            .collect();
+        let mut present = self.enis;
+        present.retain(|eni| is_there(&eni.mac));
         let recalled = present.iter().map(|eni| eni.mac).into_set();
         (is_this && !present.is_empty()).then(|| judge(present, &recalled))
     }
@@ -96,43 +90,27 @@ impl Record {
         let Some(last) = self.recall(instance, links).filter(|_| is_this) else {
             return said;
         };
-        let is_told = |mac: &Mac| {
-            said.enis
-                .iter()
-                .chain(&said.refused)
-                .any(|eni| eni.mac == *mac)
-        };
+        let is_read = |mac: Mac| said.read().any(|eni| eni.mac == mac);
         let (known, late): (Vec<Eni>, Vec<Eni>) =
-            last.enis.into_iter().partition(|eni| is_told(&eni.mac));
+            last.enis.into_iter().partition(|eni| is_read(eni.mac));
         if late.is_empty() {
             return said;
         }
         let recalled = late.iter().map(|eni| eni.mac).into_set();
-        let Metadata {
-            primary,
-            enis,
-            incomplete,
-            refused,
-            ..
-        } = said;
-        let late_still = incomplete
-            .into_iter()
-            .filter(|late| !refused.iter().any(|eni| eni.mac == late.mac));
-        let late_still: Vec<_> = late_still.collect();
-        let told = enis
-            .into_iter()
-            .chain(refused)
-            .map(|eni| with_vpc(eni, &known));
-        let mut metadata = Metadata {
-            primary,
-            ..judge(told.chain(late).collect(), &recalled)
-        };
-        metadata
+        let read = said.read().map(|eni| with_vpc(eni, &known));
+        let judged = judge(read.chain(late).collect(), &recalled);
+        let is_said = |mac: Mac| !recalled.contains(&mac);
+        let wrong = judged
             .incomplete
-            .retain(|wrong| !recalled.contains(&wrong.mac));
-        metadata.refused.retain(|eni| !recalled.contains(&eni.mac));
-        metadata.incomplete.splice(0..0, late_still);
-        metadata
+            .into_iter()
+            .filter(|wrong| is_said(wrong.mac));
+        let refused = judged.refused.into_iter().filter(|eni| is_said(eni.mac));
+        Metadata {
+            primary: said.primary,
+            incomplete: said.late().cloned().chain(wrong).collect(),
+            refused: refused.collect(),
+            ..judged
+        }
     }
 
     /// Writes it, if it differs from what is there; where it says nothing, there is no file.
@@ -140,22 +118,17 @@ impl Record {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let text = serde_json::to_string(self)
-            .map(|text| text + "\n")
-            .unwrap_or_default();
         let changes = if self.enis.is_empty() {
             disk.plan(&[], &[PATH.into()])?
         } else {
-            disk.plan(
-                &[File {
-                    path: PATH.into(),
-                    mode: MODE,
-                    text,
-                }],
-                &[],
-            )?
+            disk.plan(&[self.file()], &[])?
         };
         changes.iter().try_for_each(|change| disk.commit(change))
+    }
+
+    fn file(&self) -> File {
+        let text = serde_json::to_string(self).map(|text| text + "\n");
+        File::readable(PATH, text.unwrap_or_default())
     }
 
     /// Forgets the ENIs that are `meant`: they are not to come back at the next boot.
@@ -178,14 +151,12 @@ impl Record {
 }
 
 /// The service is asked for an ENI's VPC, which never changes, only where ranges of those that it tells overlap.
-fn with_vpc(eni: Eni, known: &[Eni]) -> Eni {
+fn with_vpc(eni: &Eni, known: &[Eni]) -> Eni {
     let same = known.iter().find(|known| known.id == eni.id);
+    let vpc = eni.vpc.as_ref().or_else(|| same?.vpc.as_ref());
     Eni {
-        vpc: eni
-            .vpc
-            .clone()
-            .or_else(|| same.and_then(|known| known.vpc.clone())),
-        ..eni
+        vpc: vpc.cloned(),
+        ..eni.clone()
     }
 }
 

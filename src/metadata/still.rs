@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::keys::Reader;
-use super::{Incomplete, Metadata, Source, bounds, judge, list};
+use super::{Incomplete, Source, bounds, judge, list};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::gather::Gather;
@@ -37,21 +37,16 @@ pub fn still_holds_of(
     if macs != known.iter().map(|eni| eni.mac).into_set() {
         return Ok(false);
     }
-    let Metadata {
-        enis,
-        incomplete,
-        refused,
-        ..
-    } = judge(known.to_vec(), &BTreeSet::new());
-    if !refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
+    let judged = judge(known.to_vec(), &BTreeSet::new());
+    if !judged.refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
         return Ok(false);
     }
-    for (eni, Incomplete { key, .. }) in refused.iter().zip(incomplete) {
-        if !Reader::new(source, eni.mac).says(&key, eni)? {
+    for (eni, Incomplete { key, .. }) in judged.refused.iter().zip(&judged.incomplete) {
+        if !Reader::new(source, eni.mac).says(key, eni)? {
             return Ok(false);
         }
     }
-    for eni in enis {
+    for eni in judged.enis {
         if !Reader::new(source, eni.mac).still_says(&eni, turn)? {
             return Ok(false);
         }

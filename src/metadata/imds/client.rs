@@ -169,12 +169,11 @@ fn judge(mut response: Response<ureq::Body>) -> Result<Option<String>, Fault> {
 
 /// EC2 answers no key of ours with an empty body, so an empty one is a value that is not there yet.
 fn text(body: Vec<u8>) -> Result<String, Fault> {
-    let text =
-        String::from_utf8(body).map_err(|_| Fault::Trouble("the answer is not UTF-8".into()))?;
-    if text.trim().is_empty() {
-        return Err(Fault::Trouble("the answer is empty".into()));
+    match String::from_utf8(body) {
+        Err(_) => Err(Fault::Trouble("the answer is not UTF-8".into())),
+        Ok(text) if text.trim().is_empty() => Err(Fault::Trouble("the answer is empty".into())),
+        Ok(text) => Ok(text),
     }
-    Ok(text)
 }
 
 fn by_status(status: StatusCode, body: &str) -> Fault {

@@ -50,11 +50,8 @@ impl Imds {
 
     /// Where this service is, in each family that it has been asked for.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let ways = self
-            .others
-            .iter()
-            .map(|(way, _)| way)
-            .chain([&self.client.way]);
+        let others = self.others.iter().map(|(way, _)| way);
+        let ways = others.chain([&self.client.way]);
         ways.map(|way| way.endpoint.address().ip()).collect()
     }
 }

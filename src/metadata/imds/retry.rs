@@ -54,10 +54,9 @@ impl Retry {
     /// one must be possible: one that hangs does not use up the deadline.
     pub(super) fn share(&self, tries: usize, now: Instant) -> Duration {
         let shares = u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(1);
-        let budget = if self.wait.is_zero() {
-            ONLY_ROUND.saturating_sub(self.elapsed(now))
-        } else {
-            self.left(now)
+        let budget = match self.wait.is_zero() {
+            true => ONLY_ROUND.saturating_sub(self.elapsed(now)),
+            false => self.left(now),
         };
         (budget / shares).clamp(Duration::from_millis(1), TRY)
     }
@@ -66,10 +65,9 @@ impl Retry {
     /// round: the service answers within milliseconds, and the way that leads to it may come last.
     pub(super) fn listen(&self, ways: usize, now: Instant) -> Duration {
         let share = self.share(ways, now);
-        if self.wait.is_zero() {
-            share
-        } else {
-            share.min(self.next * QUICK)
+        match self.wait.is_zero() {
+            true => share,
+            false => share.min(self.next * QUICK),
         }
     }
 
