@@ -64,8 +64,7 @@ impl Assessment {
         selected: &Selected,
         expected: Vec<Route>,
     ) -> Result<Self> {
-        let ledger = read_ledger(&host.disk);
-        let mut observed = observe(host, &ledger)?;
+        let (ledger, mut observed) = ledger_and_kernel(host)?;
         let expected = absent(expected, &observed);
         demand_same_primary(&ledger, &metadata, &observed.links)?;
         let count = observed.routes.len();
@@ -105,33 +104,21 @@ impl Assessment {
 
     /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
     pub fn of_what_we_made(host: &mut Host, selected: &Selected) -> Result<Self> {
-        let ledger = read_ledger(&host.disk);
-        host.kernel.observe_also(ledger.host.keys());
-        let observed = host.kernel.observe()?;
+        let (ledger, observed) = ledger_and_kernel(host)?;
         let Host { disk, config, .. } = host;
         // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
         let remembered = plan(&Memory::load(disk).enis, &observed, config);
         let ledger = brought_up_to_date(ledger, disk, &remembered, &observed)?;
         let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
-        let made = ledger.made(&observed.links);
         let scope = Scope {
             only: chosen.clone(),
             complete: true,
-            made,
+            made: ledger.made(&observed.links),
             ..Scope::default()
         };
-        let keep = match &chosen {
-            Some(chosen) => ledger
-                .enis
-                .keys()
-                .filter(|mac| !chosen.contains(mac))
-                .copied()
-                .into_set(),
-            None => BTreeSet::new(),
-        };
-        let metadata = Metadata::default();
         Ok(Self {
-            metadata,
+            keep: not_chosen(&ledger, chosen.as_ref()).into_set(),
+            metadata: Metadata::default(),
             observed,
             expected: Vec::new(),
             desired: Desired::default(),
@@ -139,7 +126,6 @@ impl Assessment {
             ledger,
             scope,
             unlisted: BTreeSet::new(),
-            keep,
             idle: Vec::new(),
             conflicts: Vec::new(),
             strays: Vec::new(),
@@ -149,39 +135,28 @@ impl Assessment {
 
     /// Leaves the ENIs that were not chosen, and those that cannot be planned, as they are on disk.
     fn narrow(&mut self) {
-        self.keep.extend(
-            self.metadata
-                .incomplete
-                .iter()
-                .map(|incomplete| incomplete.mac),
-        );
-        let stays = self
-            .desired
+        let Self {
+            metadata,
+            keep,
+            desired,
+            ..
+        } = self;
+        let stays = desired
             .skipped
             .iter()
             .filter(|skipped| keeps_files(skipped));
-        self.keep.extend(stays.map(|skipped| skipped.eni.mac));
-        self.keep
-            .retain(|mac| !self.metadata.recalled.contains(mac));
+        keep.extend(metadata.incomplete.iter().map(|late| late.mac));
+        keep.extend(stays.map(|skipped| skipped.eni.mac));
+        keep.retain(|mac| !metadata.recalled.contains(mac));
         let Some(chosen) = &self.chosen else { return };
-        let meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
-        self.keep.extend(
-            self.metadata
-                .enis
-                .iter()
-                .filter(|eni| !meant(eni))
-                .map(|eni| eni.mac),
-        );
-        self.keep
-            .extend(self.ledger.enis.keys().filter(|mac| !chosen.contains(mac)));
-        self.desired.enis.retain(|planned| meant(&planned.eni));
-        self.keep.retain(|mac| {
-            !self
-                .desired
-                .enis
-                .iter()
-                .any(|planned| planned.eni.mac == *mac)
-        });
+        let is_meant = |eni: &Eni| eni.primary || chosen.contains(&eni.mac);
+        let others = metadata.enis.iter().filter(|eni| !is_meant(eni));
+        keep.extend(others.map(|eni| eni.mac));
+        keep.extend(not_chosen(&self.ledger, Some(chosen)));
+        desired.enis.retain(|planned| is_meant(&planned.eni));
+        for planned in &desired.enis {
+            keep.remove(&planned.eni.mac);
+        }
     }
 
     /// Nothing is wanted: this run takes away what we made.
@@ -200,6 +175,23 @@ impl Assessment {
             .as_ref()
             .is_none_or(|chosen| chosen.contains(&mac))
     }
+}
+
+/// What we made before, and what the kernel holds at this time of the boot, the settings that we made included.
+fn ledger_and_kernel(host: &mut Host) -> Result<(Ledger, Observed)> {
+    let ledger = read_ledger(&host.disk);
+    host.kernel.observe_also(ledger.host.keys());
+    let observed = Observed {
+        is_starting: host.is_starting,
+        ..host.kernel.observe()?
+    };
+    Ok((ledger, observed))
+}
+
+/// ENIs of ours that were not chosen; none where no choice was made.
+fn not_chosen(ledger: &Ledger, chosen: Option<&BTreeSet<Mac>>) -> impl Iterator<Item = Mac> {
+    let is_other = move |mac: &&Mac| chosen.is_some_and(|chosen| !chosen.contains(mac));
+    ledger.enis.keys().filter(is_other).copied()
 }
 
 /// Everything that EC2 lists could be read in this boot.
@@ -226,15 +218,6 @@ fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
     excluded.filter(|selector| !means_one(selector)).collect()
 }
 
-/// What the kernel holds at this time of the boot, the settings that `ledger` knows included.
-fn observe(host: &mut Host, ledger: &Ledger) -> Result<Observed> {
-    host.kernel.observe_also(ledger.host.keys());
-    Ok(Observed {
-        is_starting: host.is_starting,
-        ..host.kernel.observe()?
-    })
-}
-
 fn log_decisions(desired: &Desired) {
     for planned in &desired.enis {
         info!(
@@ -255,21 +238,19 @@ fn log_decisions(desired: &Desired) {
 
 /// Which ENIs a run may change, and of which it takes nothing away.
 fn reach(metadata: &Metadata, desired: &Desired, chosen: Option<&BTreeSet<Mac>>) -> Scope {
-    let primary = metadata
-        .enis
-        .iter()
-        .find(|eni| eni.primary)
-        .map(|eni| eni.mac);
+    let primary = metadata.enis.iter().find(|eni| eni.primary);
+    let with_primary = |chosen: &BTreeSet<Mac>| {
+        let chosen = chosen.iter().copied();
+        chosen.chain(primary.map(|eni| eni.mac)).into_set()
+    };
     let kept = desired
         .skipped
         .iter()
         .filter(|skipped| keeps_kernel(skipped));
+    let kept = kept.map(|skipped| skipped.eni.mac);
     Scope {
-        only: chosen.map(|chosen| chosen.iter().copied().chain(primary).into_set()),
-        keep: kept
-            .map(|skipped| skipped.eni.mac)
-            .chain(metadata.recalled.iter().copied())
-            .into_set(),
+        only: chosen.map(with_primary),
+        keep: kept.chain(metadata.recalled.iter().copied()).into_set(),
         ..Scope::default()
     }
 }

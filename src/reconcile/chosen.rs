@@ -16,39 +16,50 @@ pub(super) fn choose(
     metadata: &Metadata,
     links: &[Link],
 ) -> Result<Option<BTreeSet<Mac>>> {
+    let meant_by = |selector: &Selector| {
+        let known = metadata.read();
+        let is_meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
+        let late = metadata.incomplete.iter().map(|late| late.mac);
+        let late = late.filter(|mac| selector.is_mac(*mac));
+        known
+            .filter(is_meant)
+            .map(|eni| eni.mac)
+            .chain(late)
+            .collect()
+    };
+    let known = || {
+        metadata
+            .enis
+            .iter()
+            .map(|eni| describe(eni, links))
+            .collect()
+    };
+    each(selectors, meant_by, known)
+}
+
+/// What the selectors mean; each means something of what is `known`.
+fn each(
+    selectors: &[Selector],
+    meant_by: impl Fn(&Selector) -> Vec<Mac>,
+    known: impl Fn() -> Vec<String>,
+) -> Result<Option<BTreeSet<Mac>>> {
     let mut chosen = BTreeSet::new();
     for selector in selectors {
-        let meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
-        let known = metadata.enis.iter().chain(&metadata.refused);
-        let mut macs: Vec<Mac> = known.filter(meant).map(|eni| eni.mac).collect();
-        macs.extend(
-            metadata
-                .incomplete
-                .iter()
-                .map(|incomplete| incomplete.mac)
-                .filter(|mac| selector.is_mac(*mac)),
-        );
-        if macs.is_empty() {
-            let known = metadata.enis.iter().map(|eni| describe(eni, links));
-            return Err(no_such_eni(selector, known.collect()));
+        let meant = meant_by(selector);
+        if meant.is_empty() {
+            return Err(no_such_eni(selector, known()));
         }
-        chosen.extend(macs);
+        chosen.extend(meant);
     }
     Ok((!selectors.is_empty()).then_some(chosen))
 }
 
 fn describe(eni: &Eni, links: &[Link]) -> String {
     let name = link_of(eni, links).map_or("no interface", |link| &*link.name);
-    let address = eni
-        .addresses()
-        .next()
-        .map_or("no address".to_owned(), |ip| ip.to_string());
-    format!(
-        "{name} {} {} device {} {address}",
-        eni.id,
-        eni.mac,
-        eni.number()
-    )
+    let address = eni.addresses().next();
+    let address = address.map_or("no address".to_owned(), |ip| ip.to_string());
+    let number = eni.number();
+    format!("{name} {} {} device {number} {address}", eni.id, eni.mac)
 }
 
 /// As [`choose`], among the ENIs that the ledger knows.
@@ -57,19 +68,16 @@ pub(super) fn choose_made(
     ledger: &Ledger,
     links: &[Link],
 ) -> Result<Option<BTreeSet<Mac>>> {
-    let mut chosen = BTreeSet::new();
-    for selector in selectors {
-        let meant = ledger.meant_by(selector, links);
-        if meant.is_empty() {
-            let known = ledger
-                .enis
-                .iter()
-                .map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id));
-            return Err(no_such_eni(selector, known.collect()));
-        }
-        chosen.extend(meant);
-    }
-    Ok((!selectors.is_empty()).then_some(chosen))
+    let known = || {
+        let enis = ledger.enis.iter();
+        enis.map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id))
+            .collect()
+    };
+    each(
+        selectors,
+        |selector| ledger.meant_by(selector, links),
+        known,
+    )
 }
 
 fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {

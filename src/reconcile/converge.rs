@@ -7,6 +7,7 @@ use super::host::Host;
 use super::how::How;
 use super::run::Run;
 use super::{findings, leases};
+use crate::eni::Eni;
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
@@ -28,12 +29,8 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
     }
     if let Some(kept) = run.round()? {
         // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
-        let again = Assessment::expecting(
-            run.host,
-            run.assessment.metadata.clone(),
-            &how.selected,
-            kept,
-        )?;
+        let metadata = run.assessment.metadata.clone();
+        let again = Assessment::expecting(run.host, metadata, &how.selected, kept)?;
         if again.desired != run.assessment.desired {
             run.assessment = again;
             run.round()?;
@@ -100,20 +97,13 @@ impl Run<'_> {
         let mut known = Memory::load(disk).after(metadata, links, self.how.force);
         known.told.extend(told);
         let mut ended = vec![known.save(disk)];
-        if self.how.persist
-            && metadata
-                .enis
-                .iter()
-                .any(|eni| !metadata.recalled.contains(&eni.mac))
-        {
+        let is_news = |eni: &Eni| !metadata.recalled.contains(&eni.mac);
+        if self.how.persist && metadata.enis.iter().any(is_news) {
             let record = Record::load(disk).after(metadata, platform::instance(disk), links);
             ended.push(record.save(disk));
         }
-        self.report.errors.extend(
-            ended
-                .into_iter()
-                .filter_map(Result::err)
-                .map(|error| error.to_string()),
-        );
+        let errors = ended.into_iter().filter_map(Result::err);
+        let errors = errors.map(|error| error.to_string());
+        self.report.errors.extend(errors);
     }
 }

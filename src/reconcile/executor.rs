@@ -78,27 +78,20 @@ impl<'a> Executor<'a> {
         ledger: Ledger,
         changes: Vec<Change>,
     ) -> Result<()> {
-        let baseline = Baseline::take(
-            self.kernel,
-            assessment,
-            &ledger,
-            self.service.as_deref_mut(),
-        )?;
+        let service = self.service.as_deref_mut();
+        let baseline = Baseline::take(self.kernel, assessment, &ledger, service)?;
         let stretch = Stretch::begin();
         let mark = Unproven::new(&changes, baseline, &ledger, &assessment.ledger);
         self.write_down(&mark)?;
         let done = self.make(changes, &assessment.observed.links);
         match self.prove(&mark, &done) {
-            Ok(observed) => {
-                assessment.observed =
-                    observed.unwrap_or_else(|| std::mem::take(&mut assessment.observed))
-            }
+            Ok(Some(observed)) => assessment.observed = observed,
+            Ok(None) => {}
             Err(error) => {
                 let outcome = self.roll_back(&mark, &done, &assessment.observed.links);
                 stretch.until_the_end();
-                let files = "and the files are as they were before it";
                 return Err(Error::Failed(format!(
-                    "after the change {error}; {outcome}, {files}"
+                    "after the change {error}; {outcome}, and the files are as they were before it"
                 )));
             }
         }
@@ -256,9 +249,9 @@ fn intended(ledger: &Ledger, changes: &[Change]) -> Ledger {
 fn outcome(undone: usize, left: usize) -> String {
     match (undone, left) {
         (undone, 0) => format!("all {undone} changes were taken back"),
-        (undone, left) => format!(
-            "{undone} of {} changes were taken back, {left} could not be",
-            undone + left
-        ),
+        (undone, left) => {
+            let all = undone + left;
+            format!("{undone} of {all} changes were taken back, {left} could not be")
+        }
     }
 }

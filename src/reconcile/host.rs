@@ -48,22 +48,13 @@ impl Host {
 
     fn with(common: &Common, config: Config) -> Result<Self> {
         let disk = Disk::new(&common.root)?;
-        let urls = common.imds.clone().map_or_else(
-            || imds::DEFAULT_URLS.map(str::to_owned).to_vec(),
-            |url| vec![url],
-        );
-        let service = imds::Options {
-            urls,
-            wait: common.wait,
-        };
-        let is_ec2 = is_certain(common, &disk);
         Ok(Self {
+            is_ec2: is_certain(common, &disk),
             disk,
             config,
             kernel: Kernel::open()?,
-            service,
+            service: service(common),
             imds: None,
-            is_ec2,
             is_starting: false,
         })
     }
@@ -122,12 +113,19 @@ impl Host {
 
     /// Whether public addresses have to be read, because somebody has named an ENI by one.
     pub fn needs_public(&self, selected: &Selected) -> bool {
-        let excluded = self
-            .config
-            .exclude
-            .iter()
-            .any(|text| Selector::new(text).is_address());
-        excluded || selected.enis.iter().any(Selector::is_address)
+        let mut excluded = self.config.exclude.iter();
+        excluded.any(|text| Selector::new(text).is_address())
+            || selected.enis.iter().any(Selector::is_address)
+    }
+}
+
+/// The metadata service that is asked: a person's choice, or EC2's.
+fn service(common: &Common) -> imds::Options {
+    let usual = || imds::DEFAULT_URLS.map(str::to_owned).to_vec();
+    let chosen = common.imds.clone().map(|url| vec![url]);
+    imds::Options {
+        urls: chosen.unwrap_or_else(usual),
+        wait: common.wait,
     }
 }
 

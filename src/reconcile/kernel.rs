@@ -32,7 +32,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The ledger knows what the files will bring before a network manager is told of them.
+    /// The ledger knows what the files will bring before a network manager loads them.
     ///
     /// # Errors
     /// As [`Executor::execute`].

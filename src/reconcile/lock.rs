@@ -1,5 +1,5 @@
 //! Who may change anything: root, one run at a time. Whoever has its turn first sets aside what eniroute has written
-//! down and a damaged disk, or another hand, has made unreadable: it is told, and written anew. Nothing else is lost by
+//! down and a damaged disk, or somebody else, has made unreadable: it is reported, and written anew. Nothing else is lost by
 //! it, and no later run meets it again.
 
 use std::path::Path;

@@ -21,11 +21,8 @@ pub(super) fn brought_up_to_date(
     observed: &Observed,
 ) -> Result<Ledger> {
     ledger.bring_up_to_date(observed);
-    if desired
-        .enis
-        .iter()
-        .any(|planned| !ledger.enis.contains_key(&planned.eni.mac))
-    {
+    let is_new = |planned: &Planned| !ledger.enis.contains_key(&planned.eni.mac);
+    if desired.enis.iter().any(is_new) {
         ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);
     }
     Ok(ledger)
@@ -34,26 +31,25 @@ pub(super) fn brought_up_to_date(
 /// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
 /// lets go of it.
 pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
-    let objects = |planned: &Planned| {
-        let left = planned.left_to_owner.iter().cloned().map(Object::Route);
-        planned
-            .objects()
-            .filter(Object::is_lasting)
-            .chain(left)
-            .collect()
-    };
-    let enis = desired.enis.iter();
-    enis.map(|planned| {
-        let Planned { eni, dev, .. } = planned;
-        Wanted {
-            mac: eni.mac,
-            id: &eni.id,
-            dev,
-            number: eni.number(),
-            objects: objects(planned),
-        }
-    })
-    .collect()
+    desired.enis.iter().map(one).collect()
+}
+
+fn one(planned: &Planned) -> Wanted<'_> {
+    let Planned { eni, dev, .. } = planned;
+    Wanted {
+        mac: eni.mac,
+        id: &eni.id,
+        dev,
+        number: eni.number(),
+        objects: lasting(planned),
+    }
+}
+
+/// What of an ENI lasts, and what its owner makes, too.
+fn lasting(planned: &Planned) -> Vec<Object> {
+    let left = planned.left_to_owner.iter().cloned().map(Object::Route);
+    let own = planned.objects().filter(Object::is_lasting);
+    own.chain(left).collect()
 }
 
 /// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The

@@ -49,15 +49,13 @@ fn later(assessment: &Assessment, config: &Config, taken: &BTreeSet<Dev>) -> Opt
     if !observed.routes.iter().any(is_kept) {
         return None;
     }
-    let left = observed.routes.iter().chain(expected).filter_map(|route| {
-        if is_kept(route) {
-            without(route, taken)
-        } else {
-            Some(route.clone())
-        }
-    });
+    let left = |route: &Route| match is_kept(route) {
+        true => without(route, taken),
+        false => Some(route.clone()),
+    };
+    let routes = observed.routes.iter().chain(expected);
     let observed = Observed {
-        routes: left.collect(),
+        routes: routes.filter_map(left).collect(),
         ..observed.clone()
     };
     let mut later = plan(&metadata.enis, &observed, config);

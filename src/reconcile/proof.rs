@@ -70,37 +70,29 @@ impl Baseline {
         let observed = &assessment.observed;
         let primary = assessment.metadata.enis.iter().find(|eni| eni.primary);
         let mac = assessment.metadata.primary.or(ledger.primary);
-        let devs = mac
-            .and_then(|mac| link_of_mac(mac, &observed.links))
-            .map_or(Vec::new(), |link| with_uppers(link, &observed.links));
-        let metadata = service
-            .as_ref()
-            .map_or_else(imds::default_addresses, |service| service.addresses());
+        let link = mac.and_then(|mac| link_of_mac(mac, &observed.links));
+        let devs = link.map_or(Vec::new(), |link| with_uppers(link, &observed.links));
+        let addresses = service.as_ref().map(|service| service.addresses());
         let asked = Questions {
             primary,
             enis: &assessment.metadata.enis,
             devs: &devs,
             observed,
-            metadata,
+            metadata: addresses.unwrap_or_else(imds::default_addresses),
         };
         let sources = asked.sources();
-        let mut lookups = Vec::new();
-        for (from, to) in asked.all(&sources) {
-            lookups.extend(asked.by_primary(kernel, from, to)?);
-        }
+        let mut lookups = asked.by_primary(kernel, &sources)?;
         if assessment.is_removal() {
             lookups = without_ours(kernel, observed, lookups)?;
         }
         let has_ipv6 = sources.iter().any(IpAddr::is_ipv6);
-        let ways = service.map_or_else(Vec::new, |service| service.ways(has_ipv6));
         let held = devs
             .iter()
-            .map(|dev| (dev.clone(), lifelines(dev, observed)))
-            .collect();
+            .map(|dev| (dev.clone(), lifelines(dev, observed)));
         Ok(Self {
-            held,
+            held: held.collect(),
             lookups,
-            ways,
+            ways: service.map_or_else(Vec::new, |service| service.ways(has_ipv6)),
         })
     }
 
@@ -120,15 +112,8 @@ impl Baseline {
             }
         }
         let removed = removed_addresses(done);
-        let is_gone = |lookup: &&Lookup| match lookup.from {
-            Some(from) => removed.contains(&from),
-            // With the last address of its family goes the way of an unbound socket.
-            None => {
-                removed.iter().any(|ip| is_like(ip, &lookup.to))
-                    && !self.has_address_like(&after, &lookup.to)
-            }
-        };
-        for lookup in self.lookups.iter().filter(|lookup| !is_gone(lookup)) {
+        let lookups = self.lookups.iter();
+        for lookup in lookups.filter(|lookup| !self.is_gone(lookup, &removed, &after)) {
             lookup.prove(kernel, &after.links)?;
         }
         // A detachment is dealt with also while the service is silent.
@@ -136,6 +121,15 @@ impl Baseline {
             Error::Failed(format!("the metadata service stopped answering: {error}"))
         })?;
         Ok(after)
+    }
+
+    /// Its source was taken away on purpose. With the last address of its family goes the way of an unbound socket.
+    fn is_gone(&self, lookup: &Lookup, removed: &BTreeSet<IpAddr>, after: &Observed) -> bool {
+        let Lookup { from, to, .. } = lookup;
+        match from {
+            Some(from) => removed.contains(from),
+            None => removed.iter().any(|ip| is_like(ip, to)) && !self.has_address_like(after, to),
+        }
     }
 
     /// The primary's interface still has an address of the same family, beside the link's own.
@@ -191,20 +185,18 @@ fn is_by_ours(
     from: Option<IpAddr>,
     to: IpAddr,
 ) -> Result<bool> {
-    let covers = |route: &&Route| route.table == MAIN && route.dst.contains(&to);
-    let in_main = observed
-        .routes
-        .iter()
-        .filter(covers)
-        .min_by_key(|route| (Reverse(route.dst.prefix_len()), route.metric));
-    let is_ours = |table| {
-        Number::of_table(table)
-            .or_else(|| Number::of_metric(in_main?.metric))
-            .is_some()
+    let Some(lookup) = kernel.route_get(to, from)? else {
+        return Ok(false);
     };
-    Ok(kernel
-        .route_get(to, from)?
-        .is_some_and(|lookup| is_ours(lookup.table)))
+    let by_route = || Number::of_metric(in_main(observed, to)?.metric);
+    Ok(Number::of_table(lookup.table).or_else(by_route).is_some())
+}
+
+/// The route of main that takes a packet there.
+fn in_main(observed: &Observed, to: IpAddr) -> Option<&Route> {
+    let routes = observed.routes.iter();
+    let covers = routes.filter(|route| route.table == MAIN && route.dst.contains(&to));
+    covers.min_by_key(|route| (Reverse(route.dst.prefix_len()), route.metric))
 }
 
 /// An interface, and those above it that have its addresses: a bridge, a bond.

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::files::Disk;
 use crate::ledger::HostEntry;
 use crate::metadata::record::Record;
+use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::report::Report;
 use crate::stacks::{self, Changes, OwnFile};
@@ -31,17 +32,21 @@ impl Run<'_> {
         };
         self.commit_files(&files);
         if self.how.live && !failed {
-            let is_about_all = self.assessment.is_about_all();
-            let Assessment { ledger, keep, .. } = &mut self.assessment;
-            ledger.enis.retain(|mac, _| keep.contains(mac));
-            if is_about_all {
-                ledger.host = HostEntry::default();
-            }
-            let ledger = ledger.clone();
-            Executor::of(self.host, self.how.wait, &mut self.report).save(&ledger);
+            self.forget();
         }
         Record::forget(&self.host.disk, |mac| self.assessment.is_meant(mac))?;
         Ok(self.report)
+    }
+
+    /// Takes what this run was about out of the ledger.
+    fn forget(&mut self) {
+        let mut ledger = self.assessment.ledger.clone();
+        let keep = &self.assessment.keep;
+        ledger.enis.retain(|mac, _| keep.contains(mac));
+        if self.assessment.is_about_all() {
+            ledger.host = HostEntry::default();
+        }
+        Executor::of(self.host, self.how.wait, &mut self.report).save(&ledger);
     }
 }
 
@@ -52,31 +57,20 @@ fn files_to_remove(
     assessment: &Assessment,
     report: &mut Report,
 ) -> Result<Vec<PathBuf>> {
-    let removed: Vec<String> = assessment
-        .ledger
-        .enis
-        .keys()
-        .filter(|mac| !assessment.keep.contains(mac))
-        .map(ToString::to_string)
-        .collect();
     let mut paths = Vec::new();
     let is_meant = |file: &OwnFile| file.owner != Some(Owner::Host) || assessment.is_about_all();
     for file in stacks::own_files(disk)?.into_iter().filter(is_meant) {
-        if file
-            .mac()
-            .is_some_and(|mac| !assessment.ledger.enis.contains_key(&mac))
-        {
+        let path = file.path.display();
+        let is_unknown = |mac: Mac| !assessment.ledger.enis.contains_key(&mac);
+        if file.mac().is_some_and(is_unknown) {
             report.notes.push(format!(
-                "{}: the ledger does not know its ENI, so what the file has brought up stays until the next boot",
-                file.path.display()
+                "{path}: the ledger does not know its ENI, so what the file has brought up stays until the next boot"
             ));
         }
         if file.is_kept(&assessment.keep) {
-            let text = disk.read(&file.path)?.unwrap_or_default().to_lowercase();
-            if !removed.iter().any(|mac| text.contains(mac)) {
+            if !names_removed(disk, assessment, &file)? {
                 continue;
             }
-            let path = file.path.display();
             report.notes.push(format!(
                 "{path} goes too, because it names a removed ENI; `eniroute apply` writes it anew"
             ));
@@ -84,4 +78,12 @@ fn files_to_remove(
         paths.push(file.path);
     }
     Ok(paths)
+}
+
+/// Whether a file has a part of an ENI that is removed.
+fn names_removed(disk: &Disk, assessment: &Assessment, file: &OwnFile) -> Result<bool> {
+    let Assessment { ledger, keep, .. } = assessment;
+    let text = disk.read(&file.path)?.unwrap_or_default().to_lowercase();
+    let mut removed = ledger.enis.keys().filter(|mac| !keep.contains(mac));
+    Ok(removed.any(|mac| text.contains(&mac.to_string())))
 }

@@ -43,22 +43,17 @@ impl<'a> Run<'a> {
     }
 
     fn begin(host: &'a mut Host, how: &'a How, assessment: Assessment) -> Self {
-        let errors = assessment
-            .metadata
-            .incomplete
-            .iter()
-            .map(Incomplete::to_string)
-            .collect();
-        let mut notes = findings::notes(&assessment);
-        if !how.is_repeated {
-            notes.extend(findings::notes_of_others(&assessment));
-        }
-        let report = Report {
+        let late = assessment.metadata.incomplete.iter();
+        let mut report = Report {
             command: how.command,
-            errors,
-            notes,
+            errors: late.map(Incomplete::to_string).collect(),
+            notes: findings::notes(&assessment),
             ..Report::default()
         };
+        if !how.is_repeated {
+            let others = findings::notes_of_others(&assessment);
+            report.notes.extend(others);
+        }
         Self {
             host,
             how,

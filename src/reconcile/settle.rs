@@ -20,7 +20,7 @@ use crate::report::Report;
 /// and udev call has nothing else to do: it was started for this alone.
 ///
 /// # Errors
-/// Those of `work`, but where something was taken back: that is told then, with the error. The lock, or the kernel,
+/// Those of `work`, but where something was taken back: that is reported then, with the error. The lock, or the kernel,
 /// cannot be had.
 pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report> {
     let disk = Disk::new(&cli.common.root)?;
@@ -35,16 +35,14 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
         debug!("another eniroute is at work");
         return Ok(Report::silent("refresh"));
     };
-    let mut kernel = Kernel::open()?;
-    let wait = cli.common.wait;
-    Executor {
-        kernel: &mut kernel,
+    let mut executor = Executor {
+        kernel: &mut Kernel::open()?,
         disk: &disk,
         service: None,
-        wait,
+        wait: cli.common.wait,
         report: &mut report,
-    }
-    .settle()?;
+    };
+    executor.settle()?;
     drop(lock);
     let is_called = matches!(cli.command, Command::Refresh | Command::Hotplug(_));
     if is_called && !disk.exists(cache::PATH) {

@@ -1,6 +1,6 @@
 //! Addresses that an ENI's interface has and EC2 has not assigned to the ENI, any more: a packet from one is dropped by the
 //! VPC, and whoever has the address now cannot be reached from this host. What a file of ours has brought is ours to take
-//! away, whatever the ledger knows; what the owner's file brings is told, with the place.
+//! away, whatever the ledger knows; what the owner's file brings is reported, with the place.
 
 use crate::error::Result;
 use crate::files::Disk;

@@ -78,7 +78,7 @@ impl Unproven {
         changes.iter().try_for_each(|change| disk.commit(change))
     }
 
-    /// What an earlier run left. What cannot be read is told, once, and set aside: it must not fail every run.
+    /// What an earlier run left. What cannot be read is reported, once, and set aside: it must not fail every run.
     pub fn left(disk: &Disk) -> Option<Self> {
         let error = match read(disk) {
             Ok(left) => return left,

@@ -26,23 +26,23 @@ impl Executor<'_> {
             return Ok(());
         }
         let _stretch = Stretch::begin();
-        self.kernel
-            .observe_also(mark.changes.iter().filter_map(Change::key).cloned());
+        let keys = mark.changes.iter().filter_map(Change::key);
+        self.kernel.observe_also(keys.cloned());
         let observed = self.kernel.observe()?;
         let standing = standing(&mark.changes, &observed);
         match mark.baseline.prove(self.kernel, &standing, self.wait) {
-            Ok(_) => {
-                info!(
-                    "{} changes of an interrupted run are proven now",
-                    standing.len()
-                );
-                let mut ledger = mark.ledger;
-                record(&mut ledger, &standing, &mark.changes);
-                self.end(&ledger);
-            }
+            Ok(_) => self.keep_what_was_left(mark, &standing),
             Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error),
         }
         Ok(())
+    }
+
+    fn keep_what_was_left(&mut self, mark: Unproven, standing: &[Change]) {
+        let count = standing.len();
+        info!("{count} changes of an interrupted run are proven now");
+        let mut ledger = mark.ledger;
+        record(&mut ledger, standing, &mark.changes);
+        self.end(&ledger);
     }
 
     fn take_back_what_was_left(&mut self, mark: &Unproven, links: &[Link], error: &Error) {

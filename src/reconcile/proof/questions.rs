@@ -31,8 +31,20 @@ pub(super) struct Questions<'a> {
 }
 
 impl Questions<'_> {
-    /// Whether a packet leaves by the primary, whichever way its flow takes.
+    /// The packets that leave by the primary, whichever way their flows take.
     pub(super) fn by_primary(
+        &self,
+        kernel: &mut Kernel,
+        sources: &BTreeSet<IpAddr>,
+    ) -> Result<Vec<Lookup>> {
+        let mut lookups = Vec::new();
+        for (from, to) in self.all(sources) {
+            lookups.extend(self.lookup(kernel, from, to)?);
+        }
+        Ok(lookups)
+    }
+
+    fn lookup(
         &self,
         kernel: &mut Kernel,
         from: Option<IpAddr>,
@@ -45,37 +57,31 @@ impl Questions<'_> {
     }
 
     /// Each packet that is asked for: from whom, to whom.
-    pub(super) fn all(&self, sources: &BTreeSet<IpAddr>) -> Vec<(Option<IpAddr>, IpAddr)> {
+    fn all(&self, sources: &BTreeSet<IpAddr>) -> Vec<(Option<IpAddr>, IpAddr)> {
         let families = [Family::Ipv4, Family::Ipv6];
-        let far = families.map(|family| (family, self.far(family)));
-        let own = families.map(|family| (family, self.neighbours(&self.own_subnets(), family)));
-        let others =
-            families.map(|family| (family, self.neighbours(&self.other_subnets(), family)));
-        let unbound = far.iter().filter(|(family, _)| !self.is_contested(*family));
-        let mut all: Vec<_> = unbound
-            .flat_map(|(_, to)| to)
-            .map(|to| (None, *to))
-            .collect();
-        for from in sources {
-            let of = |lists: &[(Family, BTreeSet<IpAddr>); 2]| -> BTreeSet<IpAddr> {
-                lists
-                    .iter()
-                    .filter(|(family, _)| *family == Family::of(*from))
-                    .flat_map(|(_, to)| to.clone())
-                    .into_set()
-            };
-            let mut to = of(&far);
-            to.extend(of(&own));
-            // From an address that EC2 has taken from the primary, its neighbours in other subnets are not owed a way.
-            if self
-                .primary
-                .is_some_and(|eni| eni.addresses().any(|ip| ip == *from))
-            {
-                to.extend(of(&others));
+        let unbound = families
+            .iter()
+            .filter(|family| !self.is_contested(**family));
+        let unbound = unbound.flat_map(|family| self.far(*family));
+        let mut all: Vec<_> = unbound.map(|to| (None, to)).collect();
+        for family in families {
+            let mut far = self.far(family);
+            far.extend(self.neighbours(&self.own_subnets(), family));
+            let others = self.neighbours(&self.other_subnets(), family);
+            for from in sources.iter().filter(|from| Family::of(**from) == family) {
+                let mut to = far.clone();
+                // From an address that EC2 has taken from the primary, its neighbours in other subnets are not owed a way.
+                to.extend(others.iter().filter(|_| self.is_assigned(*from)));
+                all.extend(to.into_iter().map(|to| (Some(*from), to)));
             }
-            all.extend(to.into_iter().map(|to| (Some(*from), to)));
         }
         all
+    }
+
+    /// The primary has this address, as EC2 has it.
+    fn is_assigned(&self, ip: IpAddr) -> bool {
+        let mut own = self.primary.into_iter().flat_map(Eni::addresses);
+        own.any(|own| own == ip)
     }
 
     /// The primary's addresses. One that EC2 has assigned to another ENI instead is no longer its own.

@@ -56,6 +56,15 @@ struct Read {
     began: Instant,
 }
 
+impl Read {
+    fn just(reading: Reading) -> Self {
+        Self {
+            reading,
+            began: Instant::now(),
+        }
+    }
+}
+
 impl<'a> Wait<'a> {
     /// Nothing is done yet; the host is `known` to be so.
     pub fn new(host: &'a mut Host, how: &'a How, known: Memory, deadline: Instant) -> Self {
@@ -90,20 +99,15 @@ impl<'a> Wait<'a> {
         let mut pause = FIRST_PAUSE;
         loop {
             let metadata = self.completed(read.reading.metadata(), &links);
-            let ended = self.follow(&metadata, &links, &mut burst);
-            if let Err(error) = ended {
+            if let Err(error) = self.follow(&metadata, &links, &mut burst) {
                 return self.report.ended_by(error);
             }
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
             if unserved.is_empty() || self.is_over() {
-                self.note_others(&metadata.incomplete, &links, &is_meant);
-                tell(
-                    &mut self.report,
-                    &unserved,
-                    &metadata.incomplete,
-                    self.how.wait,
-                );
+                let late = &metadata.incomplete;
+                self.note_others(late, &links, &is_meant);
+                tell(&mut self.report, &unserved, late, self.how.wait);
                 return match self.failed {
                     Some((_, error)) => self.report.ended_by(error),
                     None => Ok(self.report),
@@ -125,22 +129,15 @@ impl<'a> Wait<'a> {
         links: &[Link],
         is_meant: impl Fn(&Link) -> bool,
     ) {
-        let own: Vec<Mac> = links
-            .iter()
-            .filter(|nic| is_meant(nic))
-            .filter_map(Link::eni_mac)
-            .collect();
+        let own = links.iter().filter(|nic| is_meant(nic));
+        let own: Vec<Mac> = own.filter_map(Link::eni_mac).collect();
         let is_other = |late: &&Incomplete| !self.host.is_starting && !own.contains(&late.mac);
-        let others: Vec<String> = late
-            .iter()
-            .filter(is_other)
-            .map(Incomplete::to_string)
-            .collect();
-        let (notes, errors) = take(&mut self.report.errors)
-            .into_iter()
-            .partition(|error| others.contains(error));
+        let others = late.iter().filter(is_other).map(Incomplete::to_string);
+        let others: Vec<String> = others.collect();
+        let errors = take(&mut self.report.errors).into_iter();
+        let (notes, errors): (Vec<_>, _) = errors.partition(|error| others.contains(error));
         self.report.errors = errors;
-        self.report.notes.extend::<Vec<String>>(notes);
+        self.report.notes.extend(notes);
     }
 
     fn is_over(&self) -> bool {
@@ -196,11 +193,7 @@ impl<'a> Wait<'a> {
 
     fn read_all(&mut self) -> Result<Read> {
         let public = self.host.needs_public(&self.how.selected);
-        let reading = ask::until(self.host, public, self.deadline)?;
-        Ok(Read {
-            reading,
-            began: Instant::now(),
-        })
+        ask::until(self.host, public, self.deadline).map(Read::just)
     }
 
     /// A service that refuses, or is silent for a moment, does not keep the host from what EC2 said before this boot;
@@ -213,10 +206,7 @@ impl<'a> Wait<'a> {
         self.host.is_ec2 = true;
         let public = self.host.needs_public(&self.how.selected);
         match ask::once(self.host, public, self.how.wait.min(GRACE)) {
-            Ok(reading) => Ok(Some(Read {
-                reading,
-                began: Instant::now(),
-            })),
+            Ok(reading) => Ok(Some(Read::just(reading))),
             Err(error) if !ask::may_pass(self.host, &error) => Err(error),
             Err(error) => Ok(self.go_by(recalled, &error)),
         }
@@ -225,10 +215,8 @@ impl<'a> Wait<'a> {
     /// What EC2 said before this boot, where it is worth anything on this host as it is now.
     fn recalled(&mut self) -> Result<Option<Metadata>> {
         let links = self.host.kernel.links()?;
-        let recalled = self
-            .last
-            .clone()
-            .recall(platform::instance(&self.host.disk).as_deref(), &links);
+        let instance = platform::instance(&self.host.disk);
+        let recalled = self.last.clone().recall(instance.as_deref(), &links);
         Ok(recalled.filter(|_| self.tells_exclusions()))
     }
 
@@ -243,9 +231,8 @@ impl<'a> Wait<'a> {
         if !self.host.is_starting || !self.tells_exclusions() {
             return said;
         }
-        self.last
-            .clone()
-            .beside(said, platform::instance(&self.host.disk).as_deref(), links)
+        let instance = platform::instance(&self.host.disk);
+        self.last.clone().beside(said, instance.as_deref(), links)
     }
 
     /// Makes the host what EC2 said last, because the service has failed with `error`, and then asks it on.
