@@ -34,6 +34,14 @@ struct Peer {
 }
 
 impl Peer {
+    fn new(name: &'static str, evidence: String, off: &'static str) -> Self {
+        Self {
+            name,
+            evidence,
+            off,
+        }
+    }
+
     fn remedy(&self) -> String {
         match self.off {
             "" => "with --force, the ENIs that it shows no sign of are configured all the same"
@@ -47,21 +55,13 @@ impl Peer {
 fn amazon_ec2_net_utils(disk: &Disk) -> Result<Option<Peer>> {
     const V1: &str = "/etc/sysconfig/network-scripts/ec2net-functions";
     let mut evidence = disk.exists(V1).then(|| V1.to_owned());
-    for dir in disk.list("/run/systemd/network")? {
-        if dir.extension().is_some_and(|ext| ext == "d") {
-            let file = disk
-                .list(&dir)?
-                .into_iter()
-                .find(|file| name(file).starts_with("ec2net_"));
-            evidence = evidence.or(file.map(|file| file.display().to_string()));
-        }
+    for dir in disk.list_ending("/run/systemd/network", "d")? {
+        let mut files = disk.list(&dir)?.into_iter();
+        let file = files.find(|file| name(file).starts_with("ec2net_"));
+        evidence = evidence.or(file.map(|file| file.display().to_string()));
     }
     let off = "systemctl disable --now 'policy-routes@*' 'refresh-policy-routes@*.timer', or remove the package";
-    Ok(evidence.map(|evidence| Peer {
-        name: "amazon-ec2-net-utils",
-        evidence,
-        off,
-    }))
+    Ok(evidence.map(|evidence| Peer::new("amazon-ec2-net-utils", evidence, off)))
 }
 
 /// Its timer may be enabled while no provider is: it does nothing then.
@@ -75,16 +75,11 @@ fn nm_cloud_setup(disk: &Disk) -> Result<Option<Peer>> {
         "/lib/systemd/system",
     ] {
         for file in disk.list(format!("{dir}/nm-cloud-setup.service.d"))? {
-            if disk
-                .read(&file)?
-                .is_some_and(|text| text.contains("NM_CLOUD_SETUP_EC2=yes"))
-            {
+            let text = disk.read(&file)?.unwrap_or_default();
+            if text.contains("NM_CLOUD_SETUP_EC2=yes") {
                 let off = "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service";
-                return Ok(Some(Peer {
-                    name: "nm-cloud-setup",
-                    evidence: file.display().to_string(),
-                    off,
-                }));
+                let evidence = file.display().to_string();
+                return Ok(Some(Peer::new("nm-cloud-setup", evidence, off)));
             }
         }
     }
@@ -94,22 +89,15 @@ fn nm_cloud_setup(disk: &Disk) -> Result<Option<Peer>> {
 fn cloud_netconfig(disk: &Disk) -> Result<Option<Peer>> {
     let off = "systemctl disable --now cloud-netconfig.timer";
     let timer = enabled(disk, "cloud-netconfig.timer")?;
-    Ok(timer.map(|evidence| Peer {
-        name: "cloud-netconfig",
-        evidence,
-        off,
-    }))
+    Ok(timer.map(|evidence| Peer::new("cloud-netconfig", evidence, off)))
 }
 
 /// In all of its modes it gives pods the addresses of every ENI but those with the tag `no_manage`, which the metadata
 /// does not tell.
 fn vpc_cni(disk: &Disk) -> Option<Peer> {
     const CONFLIST: &str = "/etc/cni/net.d/10-aws.conflist";
-    disk.exists(CONFLIST).then(|| Peer {
-        name: "the VPC CNI (aws-node)",
-        evidence: CONFLIST.to_owned(),
-        off: "",
-    })
+    let peer = || Peer::new("the VPC CNI (aws-node)", CONFLIST.to_owned(), "");
+    disk.exists(CONFLIST).then(peer)
 }
 
 /// Only its ENI mode concerns the ENIs. Its agent leaves its settings in /run; before it has started in this boot, the
@@ -131,11 +119,7 @@ fn cilium(disk: &Disk) -> Result<Option<Peer>> {
         Some(_) => return Ok(None),
         None => format!("{conflist}, perhaps with IPAM by ENI,"),
     };
-    Ok(Some(Peer {
-        name: "Cilium",
-        evidence,
-        off: "",
-    }))
+    Ok(Some(Peer::new("Cilium", evidence, "")))
 }
 
 /// The link that makes systemd start `timer`.

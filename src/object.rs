@@ -299,14 +299,10 @@ impl Observed {
 
     /// A DHCPv6 client runs on this interface: it is bound to the link-local address there, or to none.
     pub fn has_dhcpv6_client(&self, dev: &Dev) -> bool {
-        let is_on_dev = |ip: IpAddr| {
-            self.addresses
-                .iter()
-                .any(|up| up.dev == *dev && up.net.addr() == ip)
-        };
-        self.dhcpv6_clients
-            .iter()
-            .any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
+        let on_dev = self.addresses.iter().filter(|up| up.dev == *dev);
+        let is_on_dev = |ip: IpAddr| on_dev.clone().any(|up| up.net.addr() == ip);
+        let mut clients = self.dhcpv6_clients.iter();
+        clients.any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
     }
 
     /// This address is there, with an end.

@@ -57,25 +57,21 @@ impl Signs {
     fn platform(&self) -> Platform {
         let is_amazon = |vendor: &Option<String>| vendor.as_deref() == Some("Amazon EC2");
         let nitro = is_amazon(&self.sys_vendor) || is_amazon(&self.board_vendor);
-        let xen = self
-            .bios_version
-            .as_ref()
-            .is_some_and(|version| version.ends_with(".amazon"));
-        let uuids = || {
-            [&self.hypervisor_uuid, &self.product_uuid]
-                .into_iter()
-                .flatten()
-        };
+        let bios = self.bios_version.as_deref().unwrap_or_default();
+        let xen = bios.ends_with(".amazon");
+        let uuids = [&self.hypervisor_uuid, &self.product_uuid];
+        let uuids = || uuids.into_iter().flatten();
         if nitro || xen || uuids().any(|uuid| is_ec2_uuid(uuid)) {
             return Platform::Ec2;
         }
         let vendor = self.sys_vendor.as_ref().or(self.board_vendor.as_ref());
         let sign = vendor.map(|vendor| format!("its vendor is {}", vendor.escape_debug()));
-        let sign = sign.or_else(|| {
+        let by_uuid = || {
             uuids()
                 .next()
                 .map(|_| "its UUID does not begin with ec2".to_owned())
-        });
+        };
+        let sign = sign.or_else(by_uuid);
         sign.map_or(Platform::Unknown, Platform::Elsewhere)
     }
 }
@@ -85,10 +81,8 @@ impl Signs {
 fn is_ec2_uuid(uuid: &str) -> bool {
     let first = uuid.split('-').next().unwrap_or_default();
     let swapped = u32::from_str_radix(first, 16).map(|field| format!("{:08x}", field.swap_bytes()));
-    let begins = |text: &str| {
-        text.get(..3)
-            .is_some_and(|begin| begin.eq_ignore_ascii_case("ec2"))
-    };
+    let is_ec2 = |begin: &str| begin.eq_ignore_ascii_case("ec2");
+    let begins = |text: &str| text.get(..3).is_some_and(is_ec2);
     begins(first) || swapped.is_ok_and(|text| begins(&text))
 }
 

@@ -6,25 +6,15 @@ use crate::object::{Change, Index, Object, Observed};
 /// What the interface `dev` has, and whoever is logged in over it would be cut off without: that it is up, its default
 /// routes in main (a pair of halves is one), its addresses.
 pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
-    let up = observed
-        .links
-        .iter()
-        .any(|link| link.name == *dev && link.up)
-        .then(|| Object::LinkUp(dev.clone()));
+    let mut links = observed.links.iter();
+    let is_up = links.any(|link| link.name == *dev && link.up);
+    let up = is_up.then(|| Object::LinkUp(dev.clone()));
     let is_default =
         |route: &&Route| route.table == MAIN && route.dst.prefix_len() <= 1 && route.leaves_by(dev);
-    let defaults = observed
-        .routes
-        .iter()
-        .filter(is_default)
-        .cloned()
-        .map(Object::Route);
-    let addresses = observed
-        .addresses
-        .iter()
-        .filter(|address| address.dev == *dev)
-        .cloned()
-        .map(Object::Address);
+    let defaults = observed.routes.iter().filter(is_default);
+    let defaults = defaults.cloned().map(Object::Route);
+    let addresses = observed.addresses.iter().filter(|up| up.dev == *dev);
+    let addresses = addresses.cloned().map(Object::Address);
     up.into_iter().chain(defaults).chain(addresses).collect()
 }
 

@@ -23,24 +23,14 @@ pub use scope::Scope;
 /// is taken away, the other way round. Applying the result and asking again gives nothing.
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
     let present = Present::new(observed);
-    let in_scope = desired
-        .enis
-        .iter()
-        .filter(|planned| scope.adds(planned.eni.mac));
+    let enis = desired.enis.iter();
+    let in_scope = enis.filter(|planned| scope.adds(planned.eni.mac));
     let in_scope = in_scope.filter(|planned| planned.missing_lease(observed).is_none());
-    let objects = desired
-        .host
-        .iter()
-        .cloned()
-        .chain(in_scope.flat_map(|planned| due(planned, observed)));
+    let objects = in_scope.flat_map(|planned| due(planned, observed));
+    let objects = desired.host.iter().cloned().chain(objects);
     let added = objects.filter_map(|object| present.addition(object, scope));
-    added
-        .chain(
-            removals(desired, &present, scope)
-                .into_iter()
-                .map(Change::Remove),
-        )
-        .collect()
+    let removed = removals(desired, &present, scope).into_iter();
+    added.chain(removed.map(Change::Remove)).collect()
 }
 
 /// What of each ENI is not in the kernel.

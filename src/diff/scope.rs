@@ -41,10 +41,8 @@ impl Scope {
 
     fn removes_of(&self, mac: Mac, desired: &Desired, object: &Object) -> bool {
         // The primary ENI's rules stand for the others: it has none when it is alone.
-        let is_known = desired
-            .enis
-            .iter()
-            .any(|planned| planned.eni.mac == mac && !planned.eni.primary);
+        let mut enis = desired.enis.iter();
+        let is_known = enis.any(|planned| planned.eni.mac == mac && !planned.eni.primary);
         let is_of_others = object.route().is_some_and(|route| route.table != MAIN);
         let is_told = self.complete || (is_known && !is_of_others);
         self.adds(mac) && !self.keep.contains(&mac) && is_told

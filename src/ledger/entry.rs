@@ -53,9 +53,8 @@ impl Entry {
         if all.iter().any(|eni| **eni.dev == *self.dev) {
             self.dev.clear();
         }
-        self.number = self
-            .number
-            .filter(|number| !all.iter().any(|eni| eni.number == *number));
+        let is_taken = |number: &Number| all.iter().any(|eni| eni.number == *number);
+        self.number = self.number.filter(|number| !is_taken(number));
     }
 
     /// What another ENI wants of what this one has: that one has its number now.
@@ -166,10 +165,8 @@ fn nameless(object: &Object) -> Object {
 
 /// The ENI's number, where an object that is on no interface tells it.
 fn number(object: &Object) -> Option<Number> {
-    let of_rule = object
-        .rule()
-        .and_then(numbering::owner)
-        .map(|(number, _)| number);
+    let of_rule = object.rule().and_then(numbering::owner);
+    let of_rule = of_rule.map(|(number, _)| number);
     let route = object.route().filter(|route| route.dev.is_none());
     of_rule.or_else(|| Number::of_table(route?.table))
 }

@@ -231,14 +231,11 @@ impl Ledger {
 
     /// The ENIs that `selector` means, on a host that has these links.
     pub fn meant_by(&self, selector: &Selector, links: &[Link]) -> Vec<Mac> {
-        let is_meant = |(mac, entry): &(&Mac, &Entry)| {
-            entry.is_meant(selector, **mac, link_of_mac(**mac, links))
-        };
-        self.enis
-            .iter()
-            .filter(is_meant)
-            .map(|(mac, _)| *mac)
-            .collect()
+        let is_meant =
+            |mac: Mac, entry: &Entry| entry.is_meant(selector, mac, link_of_mac(mac, links));
+        let enis = self.enis.iter().map(|(mac, entry)| (*mac, entry));
+        let meant = enis.filter(|(mac, entry)| is_meant(*mac, entry));
+        meant.map(|(mac, _)| mac).collect()
     }
 
     /// The ENIs that have no interface here, and whose number no other one has that does.
@@ -246,10 +243,8 @@ impl Ledger {
         let is_there = |mac: &Mac| link_of_mac(*mac, links).is_some();
         let (there, gone): (Vec<_>, Vec<_>) = self.enis.iter().partition(|(mac, _)| is_there(mac));
         let is_free = |entry: &Entry| !there.iter().any(|(_, other)| other.number == entry.number);
-        gone.into_iter()
-            .filter(|(_, entry)| is_free(entry))
-            .map(|(mac, _)| *mac)
-            .collect()
+        let free = gone.into_iter().filter(|(_, entry)| is_free(entry));
+        free.map(|(mac, _)| *mac).collect()
     }
 
     /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
@@ -259,19 +254,16 @@ impl Ledger {
     pub fn made(&self, links: &[Link]) -> Vec<Made> {
         let made = |(mac, entry): (&Mac, &Entry)| {
             let link = link_of_mac(*mac, links).map(|link| &link.name);
-            Made {
-                owner: Owner::Eni(*mac),
-                objects: entry.objects(link),
-            }
+            let (owner, objects) = (Owner::Eni(*mac), entry.objects(link));
+            Made { owner, objects }
         };
         let host = Made {
             owner: Owner::Host,
             objects: self.host.objects().into_set(),
         };
-        let (primary, others): (Vec<_>, Vec<_>) = self
-            .enis
-            .iter()
-            .partition(|(mac, _)| Some(**mac) == self.primary);
+        let enis = self.enis.iter();
+        let (primary, others): (Vec<_>, Vec<_>) =
+            enis.partition(|(mac, _)| Some(**mac) == self.primary);
         std::iter::once(host)
             .chain(others.into_iter().chain(primary).map(made))
             .collect()

@@ -90,11 +90,8 @@ impl Settings {
 
     /// Where it is not known what was before on the link `dev`: what new links get.
     pub fn complete(&mut self, dev: &Dev, observed: &Observed) {
-        for (name, setting) in self
-            .0
-            .iter_mut()
-            .filter(|(_, setting)| setting.before.is_none())
-        {
+        let settings = self.0.iter_mut();
+        for (name, setting) in settings.filter(|(_, setting)| setting.before.is_none()) {
             let of_new_links = Key::of_link(name, dev).of_new_links();
             setting.before = observed.sysctls.get(&of_new_links).cloned();
         }

@@ -44,28 +44,15 @@ pub(super) struct Written {
 impl From<Entry> for Written {
     fn from(entry: Entry) -> Self {
         let objects = || entry.objects.iter();
-        let is_link_up = |object: &Object| matches!(object, Object::LinkUp(_));
-        let is_short = |object: &Object| {
-            is_link_up(object)
-                || object.address().is_some()
-                || object.route().is_some()
-                || object.rule().is_some()
-        };
+        let addresses = objects().filter_map(Object::address);
+        let routes = objects().filter_map(Object::route);
+        let others = objects().filter(|object| !is_short(object));
         Self {
             link_up: objects().any(is_link_up),
-            addresses: objects()
-                .filter_map(Object::address)
-                .map(|address| address.net)
-                .into_set(),
-            routes: objects()
-                .filter_map(Object::route)
-                .map(MadeRoute::from)
-                .into_set(),
+            addresses: addresses.map(|address| address.net).into_set(),
+            routes: routes.map(MadeRoute::from).into_set(),
             rules: objects().filter_map(Object::rule).collect(),
-            others: objects()
-                .filter(|object| !is_short(object))
-                .cloned()
-                .into_set(),
+            others: others.cloned().into_set(),
             id: entry.id,
             dev: entry.dev,
             table: entry.number,
@@ -75,33 +62,46 @@ impl From<Entry> for Written {
     }
 }
 
+fn is_link_up(object: &Object) -> bool {
+    matches!(object, Object::LinkUp(_))
+}
+
+/// It has a short form in the file.
+fn is_short(object: &Object) -> bool {
+    is_link_up(object)
+        || object.address().is_some()
+        || object.route().is_some()
+        || object.rule().is_some()
+}
+
 impl From<Written> for Entry {
     fn from(written: Written) -> Self {
-        let dev = Dev::default();
-        let address = |net: &IpNet| {
-            Object::Address(Address {
-                dev: dev.clone(),
-                net: *net,
-            })
-        };
-        let mut objects = written.others;
-        objects.extend(written.link_up.then(|| Object::LinkUp(dev.clone())));
-        objects.extend(written.addresses.iter().map(address));
-        objects.extend(
-            written
-                .routes
-                .iter()
-                .map(|route| Object::Route(route.on(&dev))),
-        );
-        objects.extend(written.rules.iter().cloned().map(Object::Rule));
         Self {
+            objects: written.objects(),
             id: written.id,
             dev: written.dev,
             number: written.table,
             gone: written.gone,
             settings: written.settings,
-            objects,
         }
+    }
+}
+
+impl Written {
+    /// All of them, on an interface without a name.
+    fn objects(&self) -> BTreeSet<Object> {
+        let dev = Dev::default();
+        let address = |net: &IpNet| {
+            let (dev, net) = (dev.clone(), *net);
+            Object::Address(Address { dev, net })
+        };
+        let route = |route: &MadeRoute| Object::Route(route.on(&dev));
+        let mut objects = self.others.clone();
+        objects.extend(self.link_up.then(|| Object::LinkUp(dev.clone())));
+        objects.extend(self.addresses.iter().map(address));
+        objects.extend(self.routes.iter().map(route));
+        objects.extend(self.rules.iter().cloned().map(Object::Rule));
+        objects
     }
 }
 

@@ -54,10 +54,10 @@ impl Change {
         match self {
             Self::Add(object) => Self::Remove(object.clone()),
             Self::Remove(object) => Self::Add(object.clone()),
-            Self::Replace { old, new } => Self::Replace {
-                old: new.clone(),
-                new: old.clone(),
-            },
+            Self::Replace { old, new } => {
+                let (old, new) = (new.clone(), old.clone());
+                Self::Replace { old, new }
+            }
         }
     }
 }

@@ -19,9 +19,10 @@ impl Index {
     /// Exactly this object is there, whatever was before it.
     pub fn has(&self, object: &Object) -> bool {
         match object.sysctl() {
-            Some(Sysctl { key, value, .. }) => self
-                .0
-                .contains(&Object::Sysctl(Sysctl::new(key.clone(), value))),
+            Some(Sysctl { key, value, .. }) => {
+                let wanted = Sysctl::new(key.clone(), value);
+                self.0.contains(&Object::Sysctl(wanted))
+            }
             None => self.0.contains(object),
         }
     }
