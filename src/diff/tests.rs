@@ -188,7 +188,7 @@ fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
     assert_eq!(
         diff(&desired, &observed, &everything()),
         [],
-        "by another hand"
+        "not made by eniroute"
     );
     let found = conflicts(&desired, &observed, &everything());
     assert_eq!(
@@ -218,7 +218,7 @@ fn an_unassigned_address_goes_with_its_rule_as_far_as_we_had_added_them() {
     assert_eq!(
         diff(&fewer, &observed, &everything()),
         [],
-        "all by another hand"
+        "none of it made by eniroute"
     );
 
     let ours = "ip -4 rule del from 10.0.0.21 lookup 10001 priority 10001";

@@ -58,7 +58,7 @@ pub struct Report {
     pub voice: Voice,
 }
 
-/// How much of a report a person is told. In JSON it is always whole.
+/// How much of a report is printed. In JSON it is always whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Voice {
     /// All of it.
@@ -136,7 +136,7 @@ impl Report {
         }
     }
 
-    /// What this run has done is told although `error` has ended it.
+    /// What this run has done is reported although `error` has ended it.
     ///
     /// # Errors
     /// `error`, where nothing was done yet.
@@ -204,7 +204,7 @@ impl Report {
         }
     }
 
-    /// This run's outcome, and that of `first`, which it began with. Where that has something to tell, the whole is told.
+    /// This run's outcome, and that of `first`, which it began with. Where that has something to say, all of it is printed.
     pub fn after(mut self, mut first: Self) -> Self {
         if first.changes_anything() || !first.errors.is_empty() {
             self.voice = Voice::Full;

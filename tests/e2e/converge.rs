@@ -429,7 +429,7 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
 
 /// cloud-init writes such rules since 24.1; a rule without a priority lands before all others.
 #[test]
-fn rules_by_another_hand_for_our_addresses_are_told() {
+fn rules_not_made_by_eniroute_for_our_addresses_are_reported() {
     let (_vpc, instance, _) = two_enis();
     instance
         .host
