@@ -14,14 +14,15 @@ pub use verdict::verdict;
 
 /// Every finding: those of a run, and those of each group; the worst first, then by ENI as EC2 numbers them.
 pub fn findings(inspection: &Inspection) -> Vec<Finding> {
-    let groups = [addresses::findings, rules::findings];
+    let groups = [addresses::findings];
     let of_groups = groups.iter().flat_map(|group| group(inspection));
     // A run says in short what the group of addresses says with its evidence.
     let of_run = inspection
         .found
         .iter()
         .filter(|found| found.code != Code::A2);
-    let mut all: Vec<Finding> = of_run.cloned().chain(of_groups).collect();
+    let mut all = rules::findings(inspection, of_run);
+    all.extend(of_groups);
     all.sort_by_key(|finding| (finding.severity, place(inspection, finding), finding.code));
     all
 }

@@ -14,6 +14,7 @@ mod fib;
 mod frame;
 mod link;
 mod lookup;
+mod neighbour;
 mod nexthop;
 mod refusal;
 mod route;

@@ -1,5 +1,9 @@
 //! The kernel's route lookup as data: policy rules and routes with all that decides a lookup, and who made them.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::{Dev, Family, Mark, Route, Rule};
 
 /// Who made a rule or route, as the kernel keeps it (`FRA_PROTOCOL`, `rtm_protocol`): `boot`, `static`, `dhcp`, ...
@@ -86,6 +90,12 @@ impl PolicyRule {
     /// Its family.
     pub fn family(&self) -> Family {
         self.rule.family
+    }
+
+    /// It may be for packets from there; `None`: from no address yet.
+    pub fn may_be_from(&self, ip: Option<IpAddr>) -> bool {
+        let is_in = |net: IpNet| ip.is_some_and(|ip| net.contains(&ip));
+        self.is_inverted || self.rule.from.is_none_or(is_in)
     }
 
     /// The mark that it selects by.

@@ -8,6 +8,7 @@ pub mod link;
 mod mac;
 pub mod maker;
 mod name;
+mod neighbour;
 mod route;
 pub mod rule;
 pub mod sysctl;
@@ -19,6 +20,7 @@ pub use declared::{Declared, Word};
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
 pub use name::{is_plain, quoted};
+pub use neighbour::{Neighbour, Reachability};
 pub use route::{MAIN, NextHop, Route, RouteKind};
 pub use rule::{From, Lookup, Mark, Rule};
 

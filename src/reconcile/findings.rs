@@ -24,7 +24,7 @@ use shadow::foreign;
 use unassigned::unassigned;
 
 /// What makes it so.
-const APPLY: &str = "eniroute apply";
+pub const APPLY: &str = "eniroute apply";
 
 /// All of it; with `kernel`, that is asked which way each address would leave.
 ///

@@ -11,7 +11,7 @@ use crate::files::{Disk, File, plain};
 use crate::ledger::Ledger;
 use crate::numbering::Owner;
 use crate::object::Change;
-use crate::report::{Code, Finding};
+use crate::report::{Code, Evidence, Finding, Remedy};
 
 /// Where it lies, below `--root`. The units start something while it is there.
 pub const PATH: &str = "/run/eniroute/unproven.json";
@@ -113,7 +113,10 @@ pub fn finding(disk: &Disk) -> Option<Finding> {
     let what =
         format!("{count} changes of a run that is at work, or was interrupted, are not proven yet");
     let remedy = "the next `eniroute apply` proves them or takes them back";
-    Some(Finding::new(Code::R12, Owner::Host, what, remedy))
+    let finding = Finding::new(Code::R12, Owner::Host, what, remedy);
+    let finding = finding.is_not(format!("{count} changes"), "all proven, or taken back");
+    let finding = finding.mended_by(Remedy::safe("eniroute apply"));
+    Some(finding.known_from(Evidence::file(PATH, format!("{count} changes"))))
 }
 
 fn read(disk: &Disk) -> Result<Option<Unproven>> {

@@ -1,6 +1,7 @@
 //! `eniroute check`: what it says of a good host, and of broken ones.
 
 mod catalogue;
+mod rules;
 
 use serde_json::{Value, json};
 
@@ -39,8 +40,8 @@ fn of_a_good_host_it_says_a_line_for_each_eni_and_what_was_proven() {
     assert_eq!(
         lines,
         [
-            "eth0: 1 address, 3 ways out, all by their own ENI",
-            "eth1: 2 addresses, 6 ways out, all by their own ENI",
+            "eth0: 1 address, 4 ways out, all by their own ENI",
+            "eth1: 2 addresses, 8 ways out, all by their own ENI",
         ]
     );
     assert_eq!(findings(&instance), [] as [Value; 0]);

@@ -78,6 +78,18 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     assert_eq!(instance.host.dump(), dump);
     assert_eq!(instance.disk_state(), disk);
 
+    let (said, trace) = traced(&instance, "check");
+    let proven = said
+        .lines()
+        .filter(|line| line.contains("all by their own ENI"));
+    assert_eq!(proven.count(), ENIS, "{said}");
+    assert!(said.contains("eth14: 50 addresses, 500 ways out"), "{said}");
+    let asked = trace.matches("RTM_GETROUTE").count();
+    assert!(
+        asked < 3 * 2 * ENIS * ADDRESSES / 2,
+        "{asked} questions for 7,500 ways"
+    );
+
     let (_, trace) = traced(&instance, "remove");
     assert!(trace.matches("RTM_DELRULE").count() >= 750);
     assert!(

@@ -64,11 +64,6 @@ pub fn reason_against(rule: &PolicyRule, packet: &Packet) -> Option<Reason> {
     }
 }
 
-/// Whether packets from this source can be what `rule` is for.
-pub fn may_be_from(rule: &PolicyRule, from: Option<IpAddr>) -> bool {
-    rule.is_inverted || is_within(rule.rule.from, from)
-}
-
 fn mismatch(rule: &PolicyRule, packet: &Packet) -> Option<Reason> {
     let selectors = || rule.selectors.iter();
     if !is_within(rule.rule.from, packet.from) {

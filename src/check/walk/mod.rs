@@ -169,11 +169,7 @@ impl<'a> Walker<'a> {
     /// The rules that may be for packets of `family` from this source: a walk by them ends as one past all.
     pub fn candidates(&self, family: Family, from: Option<IpAddr>) -> Candidates<'a> {
         let rules = self.rules_of(family).iter().copied().enumerate();
-        Candidates(
-            rules
-                .filter(|(_, rule)| matching::may_be_from(rule, from))
-                .collect(),
-        )
+        Candidates(rules.filter(|(_, rule)| rule.may_be_from(from)).collect())
     }
 
     /// The walk past these rules only.

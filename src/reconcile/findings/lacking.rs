@@ -9,7 +9,7 @@ use crate::numbering::Owner;
 use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::reconcile::assess::Assessment;
-use crate::report::{Code, Finding};
+use crate::report::{Code, Finding, Remedy};
 
 /// What each ENI should have and has not. Some of the primary ENI's addresses are its DHCP client's business, but they
 /// count all the same.
@@ -27,16 +27,15 @@ pub(super) fn lacking(assessment: &Assessment) -> Vec<Finding> {
 fn absent(planned: &Planned, object: &Object) -> Finding {
     let (code, what) = object.absence(&planned.dev);
     let command = Change::Add(object.clone());
-    let finding = Finding::new(
-        code,
-        Owner::Eni(planned.eni.mac),
-        what,
-        format!("{APPLY} (it does `{command}`)"),
-    );
-    match object.subject() {
+    let remedy = format!("{APPLY} (it does `{command}`)");
+    let finding = Finding::new(code, Owner::Eni(planned.eni.mac), what, remedy);
+    let finding = match object.subject() {
         Some(ip) => finding.of_address(ip),
         None => finding,
-    }
+    };
+    finding
+        .is_not("absent", format!("made by `{command}`"))
+        .mended_by(Remedy::safe(APPLY))
 }
 
 /// What a DHCP client has to bring.

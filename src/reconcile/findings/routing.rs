@@ -15,7 +15,7 @@ use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::reconcile::assess::Assessment;
 use crate::reconcile::proof::outside;
-use crate::report::{Code, Finding, Severity};
+use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 
 /// The ENI's addresses that would leave by another interface, be it some flows only.
 pub(super) fn misrouted(
@@ -226,6 +226,18 @@ fn conflict(
         what,
         format!("to have that instead: {away}, then {APPLY}"),
     )
+    .about(standing.to_string())
+    .is_not(standing.to_string(), wanted.to_string())
+    .mended_by(Remedy::review(away.to_string()))
+    .mended_by(Remedy::safe(APPLY))
+    .known_from(Evidence::kernel(
+        format!(
+            "ip {} route show table {}",
+            standing.family().flag(),
+            standing.table
+        ),
+        standing.to_string(),
+    ))
 }
 
 #[cfg(test)]

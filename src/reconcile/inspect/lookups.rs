@@ -1,41 +1,34 @@
-//! Which way packets from each address would leave: to the Internet, to a neighbour in its own subnet, and to each
-//! other ENI's subnet. The kernel is asked, as it looks up a real packet.
+//! Which way packets from each address would leave, by the kernel's word.
+//!
+//! The kernel looks up a way to the Internet and one to a neighbour for every address. For the other destinations it is
+//! asked once for all addresses whose rules are the same but for the address itself: what the kernel answers for one of
+//! them it must answer for all, and `check` holds its own walk of every single packet against that answer.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
-use crate::eni::Eni;
+use super::destinations::{Question, questions};
 use crate::error::Result;
 use crate::kernel::Kernel;
-use crate::net::{Dev, Family, Mac};
-use crate::plan::Planned;
+use crate::net::fib::{Fib, PolicyRule};
+use crate::net::{Dev, Family, Link};
 use crate::reconcile::assess::Assessment;
-use crate::reconcile::proof::outside;
+use crate::reconcile::proof::OUTSIDE_IPV4;
 
-/// A packet that would be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Whose address it is from.
-    pub mac: Mac,
-    /// The interface that should carry it.
-    pub dev: Dev,
-    pub from: IpAddr,
-    pub to: IpAddr,
-    pub destination: Destination,
-}
+/// How often rules and routes are listed anew because they changed while the kernel was asked.
+const TRIES: usize = 2;
 
-/// Where a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    Internet,
-    /// In the ENI's own subnet.
-    Neighbour,
-    /// In another ENI's subnet.
-    SubnetOf(Mac),
-}
+/// So many rules cost nothing to speak of: what they cost is not measured.
+const CHEAP: usize = 1000;
+/// How many lookups a measurement takes.
+const SAMPLES: u32 = 100;
+/// This host itself, which the first rule of all leads to.
+const SELF: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-/// What the kernel says of it.
+/// What the kernel says of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub question: Question,
@@ -50,67 +43,128 @@ impl Answer {
     }
 }
 
-/// Asks for each address that is up.
+/// Every rule and route, and the answers that the kernel gave while they stood.
 ///
 /// # Errors
 /// The kernel cannot be asked.
-pub(super) fn ask(assessment: &Assessment, kernel: &mut Kernel) -> Result<Vec<Answer>> {
+pub(super) fn ask(assessment: &Assessment, kernel: &mut Kernel) -> Result<(Fib, Vec<Answer>)> {
     let links = &assessment.observed.links;
+    let questions = questions(assessment);
+    let mut fib = kernel.fib(links)?;
     let mut answers = Vec::new();
-    for planned in &assessment.desired.enis {
-        for question in questions(assessment, planned) {
-            let devs = kernel.ways_out(question.to, Some(question.from), links)?;
-            answers.push(Answer { question, devs });
+    for _ in 0..TRIES {
+        answers = Asker::new(kernel, links, &fib).answers(&questions)?;
+        let after = kernel.fib(links)?;
+        if after == fib {
+            break;
+        }
+        fib = after;
+    }
+    Ok((fib, answers))
+}
+
+/// What a packet that no `from` is for pays for passing all rules; `None` where they are few.
+///
+/// # Errors
+/// The kernel cannot be asked.
+pub(super) fn cost(fib: &Fib, kernel: &mut Kernel) -> Result<Option<Duration>> {
+    if fib.rules.len() <= CHEAP {
+        return Ok(None);
+    }
+    let past_all = timed(kernel, OUTSIDE_IPV4)?;
+    Ok(Some(past_all.saturating_sub(timed(kernel, SELF)?)))
+}
+
+fn timed(kernel: &mut Kernel, to: IpAddr) -> Result<Duration> {
+    let begin = Instant::now();
+    for _ in 0..SAMPLES {
+        kernel.route_get(to, None)?;
+    }
+    Ok(begin.elapsed() / SAMPLES)
+}
+
+/// Asks the kernel, and remembers what it has said of a class of addresses.
+struct Asker<'a> {
+    kernel: &'a mut Kernel,
+    links: &'a [Link],
+    rules: BTreeMap<Family, Vec<&'a PolicyRule>>,
+    /// What the addresses of each class have in common.
+    classes: Vec<Vec<Asked>>,
+    known: BTreeMap<(usize, IpAddr), Vec<Dev>>,
+}
+
+impl<'a> Asker<'a> {
+    fn new(kernel: &'a mut Kernel, links: &'a [Link], fib: &'a Fib) -> Self {
+        let mut rules: BTreeMap<Family, Vec<&PolicyRule>> = BTreeMap::new();
+        for rule in &fib.rules {
+            rules.entry(rule.family()).or_default().push(rule);
+        }
+        Self {
+            kernel,
+            links,
+            rules,
+            classes: Vec::new(),
+            known: BTreeMap::new(),
         }
     }
-    Ok(answers)
+
+    fn answers(mut self, questions: &[Question]) -> Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(questions.len());
+        for of_address in questions.chunk_by(|a, b| a.from == b.from) {
+            let class = of_address.first().map(|first| self.class(first.from));
+            for question in of_address {
+                answers.push(Answer {
+                    question: question.clone(),
+                    devs: self.answer(question, class.unwrap_or_default())?,
+                });
+            }
+        }
+        Ok(answers)
+    }
+
+    fn answer(&mut self, question: &Question, class: usize) -> Result<Vec<Dev>> {
+        let key = (class, question.to);
+        if let Some(known) = self.known.get(&key)
+            && !question.destination.is_common()
+        {
+            return Ok(known.clone());
+        }
+        let asked = self
+            .kernel
+            .ways_out(question.to, Some(question.from), self.links)?;
+        self.known.insert(key, asked.clone());
+        Ok(asked)
+    }
+
+    fn class(&mut self, from: IpAddr) -> usize {
+        let rules = self.rules.get(&Family::of(from)).into_iter().flatten();
+        let own = rules.filter(|rule| rule.may_be_from(Some(from)));
+        let class: Vec<Asked> = own.map(|rule| Asked::of(rule, from)).collect();
+        let known = self.classes.iter().position(|known| *known == class);
+        known.unwrap_or_else(|| {
+            self.classes.push(class);
+            self.classes.len() - 1
+        })
+    }
 }
 
-fn questions(assessment: &Assessment, planned: &Planned) -> Vec<Question> {
-    let up = assessment.observed.addresses.iter();
-    let up = up.filter(|up| up.dev == planned.dev);
-    let up = up.map(|up| up.net.addr());
-    let own: Vec<IpAddr> = planned.eni.addresses().collect();
-    up.filter(|ip| own.contains(ip))
-        .flat_map(|from| of_address(assessment, planned, from))
-        .collect()
+/// A rule that is asked about packets of an address, as it is for any address of its class.
+#[derive(PartialEq)]
+struct Asked {
+    rule: PolicyRule,
+    /// The address is one that the rule is from; of a rule with `not`, it need not be.
+    is_from: bool,
 }
 
-fn of_address(assessment: &Assessment, planned: &Planned, from: IpAddr) -> Vec<Question> {
-    let family = Family::of(from);
-    let enis = assessment.desired.enis.iter().map(|other| &other.eni);
-    let others = enis.filter(|eni| eni.mac != planned.eni.mac);
-    let others =
-        others.filter_map(|eni| Some((Destination::SubnetOf(eni.mac), stranger(eni, family)?)));
-    let own = stranger(&planned.eni, family).map(|ip| (Destination::Neighbour, ip));
-    let internet = Some((Destination::Internet, outside(family)));
-    let all = internet.into_iter().chain(own).chain(others);
-    all.map(|(destination, to)| Question {
-        mac: planned.eni.mac,
-        dev: planned.dev.clone(),
-        from,
-        to,
-        destination,
-    })
-    .collect()
-}
-
-/// An address of the ENI's subnet that is no ENI's of this host: the last one that a host may have.
-fn stranger(eni: &Eni, family: Family) -> Option<IpAddr> {
-    let subnet = eni.subnets().find(|net| Family::of(net.addr()) == family)?;
-    let mut hosts = candidates(subnet).into_iter();
-    hosts.find(|ip| !eni.addresses().any(|own| own == *ip))
-}
-
-/// The last addresses of a subnet but for the broadcast one.
-fn candidates(subnet: IpNet) -> Vec<IpAddr> {
-    let before = |n: u8| match subnet.broadcast() {
-        IpAddr::V4(ip) => u32::from(ip)
-            .checked_sub(n.into())
-            .map(|ip| IpAddr::V4(ip.into())),
-        IpAddr::V6(ip) => u128::from(ip)
-            .checked_sub(n.into())
-            .map(|ip| IpAddr::V6(ip.into())),
-    };
-    (1..=u8::MAX).filter_map(before).collect()
+impl Asked {
+    /// A rule from this address alone is, for packets from there, one from everywhere.
+    fn of(rule: &PolicyRule, from: IpAddr) -> Self {
+        let is_from = rule.rule.from.is_none_or(|net| net.contains(&from));
+        let is_its = rule.rule.from == Some(IpNet::from(from));
+        let mut rule = rule.clone();
+        if is_its && !rule.is_inverted && rule.rule.foreign.is_none() {
+            rule.rule.from = None;
+        }
+        Self { rule, is_from }
+    }
 }

@@ -1,6 +1,9 @@
 //! What `check` and `explain` judge by: all that can be known of the host without changing it. Reads only.
 
+mod destinations;
 mod lookups;
+
+use std::time::Duration;
 
 use super::assess::Assessment;
 use super::findings;
@@ -8,10 +11,11 @@ use super::host::Host;
 use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::net::fib::Fib;
-use crate::net::{Dev, Mac, link_of_mac};
+use crate::net::{Dev, Mac, Neighbour, link_of_mac};
 use crate::plan::Planned;
 use crate::report::Finding;
-pub use lookups::{Answer, Destination, Question};
+pub use destinations::{Destination, Question};
+pub use lookups::Answer;
 
 /// What is known of the host, for judging it.
 pub struct Inspection {
@@ -24,6 +28,10 @@ pub struct Inspection {
     pub fib: Fib,
     /// Which way packets would leave, by the kernel's word.
     pub answers: Vec<Answer>,
+    /// Who was asked for on the links, and answers.
+    pub neighbours: Vec<Neighbour>,
+    /// What every new flow pays for passing the rules; `None`: they are few.
+    pub cost: Option<Duration>,
 }
 
 impl Inspection {
@@ -32,15 +40,18 @@ impl Inspection {
     /// # Errors
     /// The kernel cannot be asked.
     pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
-        let fib = host.kernel.fib(&assessment.observed.links)?;
         let found = findings::all(&assessment, None)?;
-        let answers = lookups::ask(&assessment, &mut host.kernel)?;
+        let (fib, answers) = lookups::ask(&assessment, &mut host.kernel)?;
+        let neighbours = host.kernel.neighbours(&assessment.observed.links)?;
+        let cost = lookups::cost(&fib, &mut host.kernel)?;
         Ok(Self {
             assessment,
             refusal,
             found,
             fib,
             answers,
+            neighbours,
+            cost,
         })
     }
 

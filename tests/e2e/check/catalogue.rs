@@ -23,22 +23,63 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
     (
         "R1",
-        "an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule",
+        "an_address_whose_packets_leave_by_another_eni_is_named_once_with_the_rule_and_its_maker",
         GOOD,
     ),
     (
         "R2",
-        "each_object_that_is_missing_is_found_with_the_command_that_brings_it_back",
+        "a_missing_rule_is_an_error_where_packets_go_astray_and_a_warning_where_they_do_not",
         GOOD,
     ),
     (
         "R3",
-        "an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule",
+        "a_rule_that_leads_many_addresses_astray_is_one_finding_beside_one_for_each_address",
         GOOD,
     ),
     (
         "R4",
-        "each_object_that_is_missing_is_found_with_the_command_that_brings_it_back",
+        "a_table_without_a_default_and_a_router_that_is_none_are_errors_of_each_address",
+        GOOD,
+    ),
+    (
+        "R5",
+        "rules_of_an_eni_that_is_gone_are_told_until_a_run_takes_them_away",
+        GOOD,
+    ),
+    (
+        "R6",
+        "a_default_of_main_before_or_beside_the_primarys_is_told",
+        GOOD,
+    ),
+    (
+        "R7",
+        "a_containers_network_that_a_secondary_eni_does_not_reach_is_told_unless_mains_routes_go_first",
+        GOOD,
+    ),
+    (
+        "R8",
+        "a_route_that_refuses_is_named_and_so_is_systemds_lock_of_the_metadata_service",
+        GOOD,
+    ),
+    (
+        "R9",
+        "a_default_that_a_router_advertised_to_a_secondary_eni_and_its_setting_are_told",
+        GOOD,
+    ),
+    (
+        "R10",
+        "more_than_a_thousand_rules_are_counted_and_what_they_cost_is_measured",
+        GOOD,
+    ),
+    (
+        "R11",
+        "a_table_without_a_default_and_a_router_that_is_none_are_errors_of_each_address",
+        GOOD,
+    ),
+    ("R12", "changes_that_nothing_has_proven_are_told", GOOD),
+    (
+        "R13",
+        "where_the_own_walk_and_the_kernel_differ_that_is_said_and_nothing_else_is_concluded",
         GOOD,
     ),
     (
