@@ -56,6 +56,7 @@ mod shadow;
 mod standing;
 mod steady;
 mod traffic;
+mod truth;
 mod units;
 #[path = "../vpc/mod.rs"]
 mod vpc;

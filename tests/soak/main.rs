@@ -24,10 +24,14 @@ mod metadata;
 mod proof;
 mod run;
 mod stage;
+mod truth;
 mod twin;
 #[allow(dead_code, unused_imports)] // this has tests of its own, which are not run here
 #[path = "../e2e/units.rs"]
 mod units;
+#[allow(dead_code, unused_imports)] // this has tests of its own, which are not run here
+#[path = "../e2e/truth/mod.rs"]
+mod verdict;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 
@@ -43,6 +47,7 @@ fn scenes() -> Vec<Scene> {
         life::scenes(),
         metadata::scenes(),
         proof::scenes(),
+        truth::scenes(),
     ]
     .concat()
 }
