@@ -272,7 +272,7 @@ pub struct Observed {
     /// The main table and every table in eniroute's range, both families.
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,
-    /// Who made a rule, as far as the kernel says (rtnetlink(7), `RTA_PROTOCOL`), and it is not [`STATIC`].
+    /// Who made a rule, as far as the kernel says (rtnetlink(7), `RTA_PROTOCOL`), and it is not [`crate::net::rule::STATIC`].
     pub protocols: BTreeMap<Rule, u8>,
     /// Those that eniroute may change or has changed, and what new links get, as far as they are there.
     pub sysctls: BTreeMap<Key, String>,

@@ -22,7 +22,7 @@ pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result
     still_holds_of(source, known, turn, None)
 }
 
-/// The same for what was read of the ENIs that are `present`; see [`Reading::of_present`].
+/// The same for what was read of the ENIs that are `present`; see [`super::Reading::of_present`].
 ///
 /// # Errors
 /// When the service fails.

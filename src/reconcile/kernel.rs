@@ -35,7 +35,7 @@ impl Run<'_> {
     /// The ledger knows what the files will bring before a network manager loads them.
     ///
     /// # Errors
-    /// As [`Executor::execute`].
+    /// As [`super::executor::Executor::execute`].
     pub fn adopt_later(&mut self) -> Result<()> {
         if self.assessment.later.is_none() {
             return Ok(());
