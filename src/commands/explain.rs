@@ -59,14 +59,14 @@ fn packet(common: &Common, wish: &Wish) -> Result<Report> {
     }
     let question = Question::of(&ground, wish)?;
     let heard = walk(&mut host, &ground, question.packet)?;
-    let told = explain::explained(&ground, question.address, &heard);
+    let explained = explain::explained(&ground, question.address, &heard);
     Ok(Report {
         notes: refusal.iter().map(ToString::to_string).collect(),
         form: Some(Form {
             without_metadata: refusal.is_some(),
             ..Form::default()
         }),
-        ..report(Explanation::Packet(told))
+        ..report(Explanation::Packet(explained))
     })
 }
 

@@ -377,7 +377,7 @@ fn what_others_send_goes_on_only_where_the_host_forwards() {
 }
 
 #[test]
-fn each_rule_before_the_one_that_decides_is_told_with_why_it_did_not() {
+fn each_rule_before_the_one_that_decides_is_listed_with_why_it_did_not() {
     let (_vpc, instance) = two_enis();
     instance.must("apply");
     instance.host.ip_batch(
@@ -446,7 +446,7 @@ fn hundreds_of_rules_for_other_addresses_are_one_line() {
 }
 
 #[test]
-fn what_the_reverse_path_filter_drops_is_told_with_the_way_back() {
+fn what_the_reverse_path_filter_drops_is_named_with_the_way_back() {
     let (_vpc, instance) = without_routing();
     let filter = |value| {
         for dev in ["all", "eth0", "eth1"] {
@@ -495,7 +495,7 @@ fn what_the_reverse_path_filter_drops_is_told_with_the_way_back() {
 }
 
 #[test]
-fn an_address_that_ec2_does_not_know_or_the_host_lacks_goes_nowhere_and_the_reason_is_told() {
+fn an_address_that_ec2_does_not_know_or_the_host_lacks_goes_nowhere_and_the_reason_is_named() {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/24", None);
     vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.133", "10.0.0.134"]));
@@ -531,7 +531,7 @@ fn an_address_that_ec2_does_not_know_or_the_host_lacks_goes_nowhere_and_the_reas
 }
 
 #[test]
-fn a_bridge_above_the_eni_is_the_eni_s_and_of_several_ways_the_worst_is_told() {
+fn a_bridge_above_the_eni_is_the_eni_s_and_of_several_ways_the_worst_is_named() {
     let (_vpc, instance) = two_enis();
     instance.must("apply");
     instance.host.ip(
@@ -575,7 +575,7 @@ fn a_bridge_above_the_eni_is_the_eni_s_and_of_several_ways_the_worst_is_told() {
 }
 
 #[test]
-fn without_metadata_the_walk_is_told_all_the_same_and_the_exit_code_says_so() {
+fn without_metadata_the_walk_is_shown_all_the_same_and_the_exit_code_says_so() {
     let (vpc, instance) = two_enis();
     instance.must("apply");
     vpc.imds().fault(Fault::REFUSE);

@@ -1,4 +1,4 @@
-//! The walk of one packet and of its answer, told to a person: which rule, which table, which route, which ENI, and what
+//! The walk of one packet and of its answer, for a person: which rule, which table, which route, which ENI, and what
 //! the VPC makes of it. Pure: the kernel's own answers are brought by the caller, and stand beside the walk's.
 
 mod arrival;
@@ -71,7 +71,7 @@ fn returned_by(ground: &Ground, source: IpAddr, leaves_by: Option<Dev>) -> Optio
     }
 }
 
-/// All that is to be told of `address`, for which these packets are; of a socket that is bound to no address, of the one
+/// All that is to be said of `address`, for which these packets are; of a socket that is bound to no address, of the one
 /// that the kernel picks.
 pub fn explained(ground: &Ground, address: IpAddr, packets: &[Heard]) -> PacketReport {
     let walker = Walker::new(ground.fib);
@@ -102,7 +102,7 @@ fn way(ground: &Ground, walker: &Walker, heard: &Heard) -> WayReport {
         from: packet.from,
         to: packet.to,
         iif: packet.iif.as_ref().map(ToString::to_string),
-        steps: steps::told(&walk),
+        steps: steps::all(&walk),
         table: walk.end.table(),
         route: route.map(|found| steps::named(&found.route.to_string())),
         protocol: route.map(|found| found.protocol.to_string()),

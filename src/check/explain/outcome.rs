@@ -12,13 +12,13 @@ use crate::kernel::word::Word;
 use crate::net::Dev;
 use crate::report::Outcome;
 
-type Told = (Outcome, String);
+type Judged = (Outcome, String);
 
 /// By the walk's end and the kernel's word.
-pub fn of(ground: &Ground, heard: &Heard, end: &End) -> Told {
+pub fn of(ground: &Ground, heard: &Heard, end: &End) -> Judged {
     let packet = &heard.packet;
-    if let Some(told) = stopped(ground, heard, end) {
-        return told;
+    if let Some(judged) = stopped(ground, heard, end) {
+        return judged;
     }
     match (end, &packet.iif) {
         (End::Route(_), Some(dev)) if end.is_local() => arrives(ground, packet, dev),
@@ -34,7 +34,7 @@ pub fn of(ground: &Ground, heard: &Heard, end: &End) -> Told {
     }
 }
 
-fn by_host(why: String) -> Told {
+fn by_host(why: String) -> Judged {
     (Outcome::DroppedByHost, format!("this host drops it: {why}"))
 }
 
@@ -45,7 +45,7 @@ pub fn is_refused_for_its_source(ground: &Ground, packet: &Packet) -> bool {
 }
 
 /// What this host has against it, whatever its routes say.
-fn stopped(ground: &Ground, heard: &Heard, end: &End) -> Option<Told> {
+fn stopped(ground: &Ground, heard: &Heard, end: &End) -> Option<Judged> {
     let Heard { packet, word } = heard;
     let from = packet.from?;
     let would_go = matches!(end, End::Route(_));
@@ -75,7 +75,7 @@ fn lacking(ground: &Ground, from: IpAddr) -> String {
     }
 }
 
-fn arrives(ground: &Ground, packet: &Packet, dev: &Dev) -> Told {
+fn arrives(ground: &Ground, packet: &Packet, dev: &Dev) -> Judged {
     let (to, here) = (packet.to, ground.eni_of(dev));
     match (ground.owner(to), here) {
         (Some(owner), Some(here)) if owner.mac != here.mac => (
@@ -112,22 +112,22 @@ fn received(ground: &Ground, packet: &Packet) -> String {
     }
 }
 
-fn leaves(ground: &Ground, heard: &Heard, devs: &[&Dev]) -> Told {
+fn leaves(ground: &Ground, heard: &Heard, devs: &[&Dev]) -> Judged {
     let Some(source) = heard.source() else {
         return (
             Outcome::Passes,
             "it leaves; the source address is the kernel's choice".to_owned(),
         );
     };
-    let told = devs.iter().map(|dev| leaves_by(ground, heard, source, dev));
-    let worst = |told: &Told| {
+    let judged = devs.iter().map(|dev| leaves_by(ground, heard, source, dev));
+    let worst = |judged: &Judged| {
         (
-            told.0 == Outcome::DroppedByVpc,
-            told.0 == Outcome::LeavesVpc,
+            judged.0 == Outcome::DroppedByVpc,
+            judged.0 == Outcome::LeavesVpc,
         )
     };
     let none = || by_host("its route leads to no interface".to_owned());
-    let (outcome, why) = told.max_by_key(worst).unwrap_or_else(none);
+    let (outcome, why) = judged.max_by_key(worst).unwrap_or_else(none);
     match devs.len() {
         0 | 1 => (outcome, why),
         _ => (
@@ -137,7 +137,7 @@ fn leaves(ground: &Ground, heard: &Heard, devs: &[&Dev]) -> Told {
     }
 }
 
-fn leaves_by(ground: &Ground, heard: &Heard, source: IpAddr, dev: &Dev) -> Told {
+fn leaves_by(ground: &Ground, heard: &Heard, source: IpAddr, dev: &Dev) -> Judged {
     match (ground.eni_of(dev), ground.owner(source)) {
         (None, _) if ground.has_metadata => (
             Outcome::LeavesVpc,

@@ -8,7 +8,7 @@ use crate::report::StepReport;
 const LOCAL: u32 = 255;
 
 /// Every step, those for other addresses as one where several follow each other.
-pub fn told(walk: &Walk) -> Vec<StepReport> {
+pub fn all(walk: &Walk) -> Vec<StepReport> {
     let alike = |a: &Step, b: &Step| is_of_others(a) && is_of_others(b);
     walk.steps.chunk_by(alike).filter_map(of_some).collect()
 }
