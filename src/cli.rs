@@ -271,13 +271,10 @@ pub struct Common {
 impl Common {
     /// The configuration file to read, and whether it must be there.
     pub fn config_path(&self) -> (PathBuf, bool) {
-        match &self.config {
-            Some(path) => (path.clone(), true),
-            None => (
-                self.root.join(config::DEFAULT_PATH.trim_start_matches('/')),
-                false,
-            ),
-        }
+        let usual = config::DEFAULT_PATH.trim_start_matches('/');
+        let chosen = self.config.clone();
+        let must_exist = chosen.is_some();
+        (chosen.unwrap_or_else(|| self.root.join(usual)), must_exist)
     }
 }
 

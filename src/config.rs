@@ -1,6 +1,7 @@
 //! `/etc/eniroute.toml` into types. An error names the key and the line. Reads the disk, never writes it.
 
 use std::fmt;
+use std::io::ErrorKind::NotFound;
 use std::path::Path;
 
 use serde::de::{self, Visitor};
@@ -45,9 +46,7 @@ impl Config {
     pub fn load(path: &Path, must_exist: bool) -> Result<Self> {
         match plain::bytes(path) {
             Ok(bytes) => Self::parse(path, &String::from_utf8_lossy(&bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
-                Ok(Self::default())
-            }
+            Err(error) if error.kind() == NotFound && !must_exist => Ok(Self::default()),
             Err(error) => Err(Error::Usage(format!("{}: {error}", path.display()))),
         }
     }

@@ -51,10 +51,9 @@ pub struct Watched {
 pub fn watch() -> io::Result<Watched> {
     let ending = HELD.into_iter().filter(|signal| *signal != Signal::SIGTSTP);
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-    Ok(Watched {
-        pending: SignalFd::with_flags(&ending.collect(), flags)?,
-        _held: hold(),
-    })
+    let pending = SignalFd::with_flags(&ending.collect(), flags)?;
+    let _held = hold();
+    Ok(Watched { pending, _held })
 }
 
 impl Watched {

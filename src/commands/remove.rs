@@ -19,10 +19,8 @@ const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.serv
 pub fn run(common: &Common, wanted: &Remove) -> Result<Report> {
     demand_root("remove")?;
     let _lock = lock(&Disk::new(&common.root)?, common.wait)?;
-    take_away(
-        &mut Host::open_for_removal(common)?,
-        &How::remove(common, wanted),
-    )
+    let mut host = Host::open_for_removal(common)?;
+    take_away(&mut host, &How::remove(common, wanted))
 }
 
 /// Needs no metadata: what to take away stands in the ledger and in the files.

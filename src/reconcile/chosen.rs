@@ -81,10 +81,9 @@ pub(super) fn choose_made(
 }
 
 fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {
-    let list = if known.is_empty() {
-        "  (none)".to_owned()
-    } else {
-        format!("  {}", known.join("\n  "))
+    let list = match known[..] {
+        [] => "(none)".to_owned(),
+        _ => known.join("\n  "),
     };
-    Error::Usage(format!("no ENI matches `{selector}`; there are:\n{list}"))
+    Error::Usage(format!("no ENI matches `{selector}`; there are:\n  {list}"))
 }

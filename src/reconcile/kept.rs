@@ -1,6 +1,8 @@
 //! The ledger on the disk. Where that is full, read-only or broken, the ledger stands in /run until there is room: what is
 //! not written down is never taken away, so a change that was made must not be forgotten with the run that made it.
 
+use std::path::PathBuf;
+
 use log::warn;
 
 use crate::error::Result;
@@ -56,11 +58,8 @@ fn write(disk: &Disk, path: &str, ledger: &Ledger) -> Result<()> {
 
 /// `path` is to hold what is `wanted`, or not to be.
 fn commit(disk: &Disk, wanted: &[File], path: &str) -> Result<()> {
-    let obsolete = if wanted.is_empty() {
-        vec![path.into()]
-    } else {
-        Vec::new()
-    };
+    let obsolete = wanted.is_empty().then(|| path.into());
+    let obsolete: Vec<PathBuf> = obsolete.into_iter().collect();
     let changes = disk.plan(wanted, &obsolete)?;
     changes.iter().try_for_each(|change| disk.commit(change))
 }

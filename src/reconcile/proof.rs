@@ -136,11 +136,9 @@ impl Baseline {
     fn has_address_like(&self, after: &Observed, to: &IpAddr) -> bool {
         let is_held = |dev: &Dev| self.held.iter().any(|(held, _)| held == dev);
         let is_link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let mut there = after
-            .addresses
-            .iter()
-            .filter(|up| is_held(&up.dev) && !is_link_local(up.net.addr()));
-        there.any(|up| is_like(&up.net.addr(), to))
+        let held = after.addresses.iter().filter(|up| is_held(&up.dev));
+        let mut there = held.map(|up| up.net.addr());
+        there.any(|ip| is_like(&ip, to) && !is_link_local(ip))
     }
 }
 

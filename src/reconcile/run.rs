@@ -78,13 +78,8 @@ impl<'a> Run<'a> {
 
     /// The changes of the kernel that are to be made now.
     pub fn changes(&self) -> Vec<Change> {
-        let Assessment {
-            desired,
-            observed,
-            scope,
-            ..
-        } = &self.assessment;
-        diff(desired, observed, scope)
+        let known = &self.assessment;
+        diff(&known.desired, &known.observed, &known.scope)
     }
 
     /// Makes `changes`, for which `ledger` has an entry.
@@ -92,12 +87,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As [`Executor::execute`].
     pub fn execute(&mut self, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
-        let Self {
-            host,
-            how,
-            assessment,
-            report,
-        } = self;
-        Executor::of(host, how.wait, report).execute(assessment, ledger, changes)
+        let mut executor = Executor::of(self.host, self.how.wait, &mut self.report);
+        executor.execute(&mut self.assessment, ledger, changes)
     }
 }

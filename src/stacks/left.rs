@@ -80,11 +80,8 @@ fn add(notes: &mut Vec<Note>, name: String, why: String, kinds: Vec<Kind>) {
 
 /// `eth1 (eni-1), eth2 (eni-2): 3 routes are left to the boot service, because ...`
 fn text(note: &Note) -> String {
-    format!(
-        "{}: {} {} left to the boot service, because {}",
-        note.names.join(", "),
-        Kind::tally(note.kinds.iter().copied()),
-        if note.kinds.len() == 1 { "is" } else { "are" },
-        note.why
-    )
+    let Note { names, kinds, why } = note;
+    let (names, tally) = (names.join(", "), Kind::tally(kinds.iter().copied()));
+    let is = if kinds.len() == 1 { "is" } else { "are" };
+    format!("{names}: {tally} {is} left to the boot service, because {why}")
 }

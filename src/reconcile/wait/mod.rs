@@ -260,10 +260,8 @@ fn is_partial(metadata: &Metadata, links: &[Link]) -> bool {
     let is_told = |mac: Mac| {
         metadata.enis.iter().any(|eni| eni.mac == mac) && !metadata.recalled.contains(&mac)
     };
-    !metadata.incomplete.is_empty()
-        || net::nics(links)
-            .filter_map(Link::eni_mac)
-            .any(|mac| !is_told(mac))
+    let mut nics = net::nics(links).filter_map(Link::eni_mac);
+    !metadata.incomplete.is_empty() || nics.any(|mac| !is_told(mac))
 }
 
 /// Says of each interface that was waited for in vain why.

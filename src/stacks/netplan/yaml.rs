@@ -31,10 +31,9 @@ pub fn flow_list(items: &[String]) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && text.chars().all(is_plain)
         && !RESERVED.contains(&text.to_lowercase().as_str());
     let ipv4 = text.parse::<IpNet>().is_ok_and(|net| net.addr().is_ipv4());
     word || ipv4 || text.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4())
