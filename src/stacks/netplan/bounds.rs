@@ -28,7 +28,8 @@ pub fn excess(text: &str) -> Option<String> {
 /// The line that is too deep.
 fn too_deep(text: &str) -> Result<Option<usize>, ScanError> {
     let mut open = Open::default();
-    for event in Parser::new_from_str(text) {
+    // By character, as the reader goes: one scanner in the binary, not two.
+    for event in Parser::new_from_iter(text.chars()) {
         let (event, span) = event?;
         let height = match event {
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => open.begin(anchor),
