@@ -71,8 +71,9 @@ Exit codes:
   0  done, or nothing to do
   1  something failed; all else was done, and is reported
   2  wrong usage or configuration, or not root; nothing was touched
-  3  `check` has found errors
-  4  the metadata service cannot be reached or refuses; nothing was changed";
+  3  `check` has found errors (with --strict: or warnings)
+  4  the metadata service cannot be reached or refuses; nothing was changed
+  5  `plan --exit-code`: something would change";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -82,7 +83,7 @@ pub enum Command {
     /// Show what `apply` would do: `ip` commands and file diffs
     Plan(Plan),
     /// Show each ENI: interface, table, private and public addresses, state
-    Status(Selected),
+    Status(Status),
     /// Say what is wrong, why, and what to do, with the proof of it
     Check(Check),
     /// Say what a finding means, or which way a packet takes, and its answer
@@ -168,6 +169,9 @@ pub struct Plan {
     pub selected: Selected,
     #[command(flatten)]
     pub parts: Parts,
+    /// End with 5 where something would change
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 /// Which halves of the work to do, and how.
@@ -191,6 +195,19 @@ pub struct Selected {
     pub enis: Vec<Selector>,
 }
 
+/// What to show, and how.
+#[derive(Debug, Default, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub selected: Selected,
+    /// Say where this address lives: a private or a public one
+    #[arg(conflicts_with_all = ["enis", "metrics"])]
+    pub address: Option<IpAddr>,
+    /// Print OpenMetrics text, for node_exporter's textfile collector
+    #[arg(long)]
+    pub metrics: bool,
+}
+
 /// How to look, and how to say it.
 #[derive(Debug, Default, Args)]
 pub struct Check {
@@ -200,6 +217,9 @@ pub struct Check {
     /// Warnings end it with 3, too, as errors do
     #[arg(long)]
     pub strict: bool,
+    /// Only what is new since this earlier output of `check --json`
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 }
 
 const EXPLAIN_USAGE: &str = "\

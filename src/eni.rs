@@ -34,8 +34,21 @@ pub struct Eni {
     /// `vpc-...`; read only where its ranges overlap with another ENI's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<String>,
-    /// Public (Elastic) addresses by the private address that they are mapped to; read for `status` only.
+    /// Public addresses by the private address that they are mapped to; read for `status` only.
     pub public: BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>,
+}
+
+/// What of an ENI concerns a reader, and no plan. What EC2 does not say is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// `sg-...`
+    pub security_groups: Vec<String>,
+    /// `subnet-...`
+    pub subnet: Option<String>,
+    /// `vpc-...`
+    pub vpc: Option<String>,
+    /// The account: twelve digits.
+    pub owner: Option<String>,
 }
 
 impl Eni {

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use eniroute::cli::{Cli, Common};
 use eniroute::error::Result;
 use eniroute::logger::{self, escape};
-use eniroute::report::Report;
+use eniroute::report::{Report, Screen};
 use log::{LevelFilter, error};
 
 fn main() -> ExitCode {
     let cli = Cli::read();
     start_logger(&cli.common);
-    let outcome = eniroute::commands::run(&cli);
+    let outcome = eniroute::commands::run(&cli).map(|report| Report {
+        screen: Screen::of_stdout(),
+        ..report
+    });
     let code = match &outcome {
         Ok(report) => {
             report

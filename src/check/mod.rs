@@ -12,7 +12,8 @@ use crate::reconcile::Inspection;
 use crate::report::{Code, Finding};
 pub use verdict::verdict;
 
-/// Every finding: those of a run, and those of each group; the worst first, then by ENI as EC2 numbers them.
+/// Every finding: those of a run, and those of each group; the worst first, then by ENI as EC2 numbers
+/// them, then by address.
 pub fn findings(inspection: &Inspection) -> Vec<Finding> {
     let groups = [addresses::findings];
     let of_groups = groups.iter().flat_map(|group| group(inspection));
@@ -23,7 +24,10 @@ pub fn findings(inspection: &Inspection) -> Vec<Finding> {
         .filter(|found| found.code != Code::A2);
     let mut all = rules::findings(inspection, of_run);
     all.extend(of_groups);
-    all.sort_by_key(|finding| (finding.severity, place(inspection, finding), finding.code));
+    all.sort_by_key(|finding| {
+        let place = place(inspection, finding);
+        (finding.severity, place, finding.address, finding.code)
+    });
     all
 }
 

@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::reconcile::Host;
 use crate::reconcile::assess::Assessment;
+use crate::reconcile::said::Said;
 use crate::report::{Explanation, Form, Report};
 
 /// A code needs nothing of the host; a packet the kernel, and the metadata as far as they are to be had.
@@ -40,7 +41,9 @@ fn report(explanation: Explanation) -> Report {
 
 fn packet(common: &Common, wish: &Wish) -> Result<Report> {
     let mut host = Host::open(common)?;
-    let (metadata, refusal) = host.metadata_if_any(true);
+    let Said {
+        metadata, refusal, ..
+    } = host.said(true)?;
     let links = host.kernel.links()?;
     host.kernel.observe_also(explain::settings(&links));
     let assessment = Assessment::of(&mut host, metadata, &Selected::default())?;

@@ -13,6 +13,8 @@ mod status;
 
 use crate::cli::{Apply, Cli, Command, Remove};
 use crate::error::Result;
+use crate::files::Disk;
+use crate::metadata::cache::Memory;
 use crate::reconcile::settle;
 use crate::report::Report;
 use stand_down::{serve, serve_silently};
@@ -23,7 +25,14 @@ use stand_down::{serve, serve_silently};
 /// What ends the run before anything was changed, or after all was rolled back. What failed on the way stands in
 /// [`Report::errors`].
 pub fn run(cli: &Cli) -> Result<Report> {
-    settle::before(cli, || dispatch(cli)).map_err(|error| stand_down::doubt(error, &cli.common))
+    let report = settle::before(cli, || dispatch(cli))
+        .map_err(|error| stand_down::doubt(error, &cli.common))?;
+    // What had nothing to look at has proven nothing.
+    let is_good = report.errors.is_empty() && !report.enis.is_empty();
+    if is_good && cli.command.may_change() && !matches!(cli.command, Command::Remove(_)) {
+        Memory::confirm(&Disk::new(&cli.common.root)?);
+    }
+    Ok(report)
 }
 
 fn dispatch(cli: &Cli) -> Result<Report> {
@@ -44,8 +53,14 @@ fn dispatch(cli: &Cli) -> Result<Report> {
             boot::run(&cli.common, options)
         }),
         Command::Apply(options) => apply::run(&cli.common, options),
-        Command::Plan(wanted) => plan::run(&cli.common, &wanted.selected, &wanted.parts),
-        Command::Status(selected) => status::run(&cli.common, selected),
+        Command::Plan(wanted) => {
+            let report = plan::run(&cli.common, &wanted.selected, &wanted.parts)?;
+            Ok(Report {
+                tells_drift: wanted.exit_code,
+                ..report
+            })
+        }
+        Command::Status(options) => status::run(&cli.common, options),
         Command::Check(options) => check::run(&cli.common, options),
         Command::Explain(wanted) => explain::run(&cli.common, wanted),
         Command::Remove(Remove { image: true, .. }) => remove::image(&cli.common),

@@ -153,6 +153,12 @@ impl Disk {
         })
     }
 
+    /// When a file was written last, or given that time; `None` when it cannot be looked at.
+    pub fn modified(&self, path: impl AsRef<Path>) -> Option<SystemTime> {
+        let meta = self.resolve(path.as_ref()).ok()??.metadata().ok()?;
+        meta.modified().ok()
+    }
+
     /// Whether a file or folder is there. A link that leads nowhere, or out of the root, is not.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         matches!(self.resolve(path.as_ref()), Ok(Some(_)))

@@ -1,13 +1,27 @@
 //! Files of our own that a program wrote for a program. One that is damaged must not stop every run from then on.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use super::Disk;
 use super::commit::sync_folder;
+use super::{Disk, plain};
 use crate::error::{Error, Result};
 
 impl Disk {
+    /// Gives a file that is there the present time; its content stays.
+    ///
+    /// # Errors
+    /// It is not there, or may not be changed.
+    pub fn touch(&self, path: &str) -> Result<()> {
+        let absent = || Error::file(path, ErrorKind::NotFound.into());
+        let real = self.resolve(path.as_ref())?.ok_or_else(absent)?;
+        let file = plain::open(&real, OpenOptions::new().write(true));
+        let touched = file.and_then(|file| file.set_modified(SystemTime::now()));
+        touched.map_err(|error| Error::file(path, error))
+    }
+
     /// What `parse` makes of a file; `None` when there is none.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use log::debug;
 use serde::{Deserialize, Serialize};
 
 use crate::eni::Eni;
@@ -16,7 +17,10 @@ use crate::net::{self, Link, Mac};
 /// Where it lies, below `--root`. The units start nothing while it is absent.
 pub const PATH: &str = "/run/eniroute/metadata.json";
 
-/// It tells no secret.
+/// An empty file, whose time is that of the last run that came to a good end.
+pub const GOOD: &str = "/run/eniroute/last-good-run";
+
+/// They tell no secret.
 const MODE: u32 = 0o644;
 
 /// What the service said last in this boot, and what came of it.
@@ -96,12 +100,33 @@ impl Memory {
         changes.iter().try_for_each(|change| disk.commit(change))
     }
 
+    /// A run has come to a good end, while eniroute is in charge: [`GOOD`] has the time of it.
+    pub fn confirm(disk: &Disk) {
+        let mark = File {
+            path: GOOD.into(),
+            mode: MODE,
+            text: String::new(),
+        };
+        let write = || {
+            let changes = disk.plan(&[mark], &[])?;
+            changes.iter().try_for_each(|change| disk.commit(change))
+        };
+        let marked = match (disk.exists(PATH), disk.exists(GOOD)) {
+            (false, _) => Ok(()),
+            (true, false) => write(),
+            (true, true) => disk.touch(GOOD),
+        };
+        if let Err(error) = marked {
+            debug!("{error}: when the last good run was is not known");
+        }
+    }
+
     /// Forgets everything: eniroute is no longer in charge.
     ///
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn erase(disk: &Disk) -> Result<()> {
-        disk.plan(&[], &[PATH.into()])?
+        disk.plan(&[], &[PATH.into(), GOOD.into()])?
             .iter()
             .try_for_each(|change| disk.commit(change))
     }

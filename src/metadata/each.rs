@@ -3,21 +3,22 @@
 use std::thread;
 
 use super::Source;
-use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::net::Mac;
 
 /// From so many ENIs on, a second line reads half of them: the time goes into waiting for one answer after the other.
 /// No more than two: EC2 bounds both the connections to the service and the packets per second.
-const CROWD: usize = 8;
+pub(super) const CROWD: usize = 8;
 
-/// Reads each of `macs`, in their order, up to the first failure of the service; many of them by two lines at once.
-pub(super) fn each<S: Source>(
+/// Reads each of `macs`, in their order, up to the first failure of the service; from a `crowd` of them on by two lines at
+/// once.
+pub(super) fn each<S: Source, T: Send>(
     source: &mut S,
     macs: &[Mac],
-    one: impl Fn(&mut S, Mac) -> Result<Eni> + Sync,
-) -> Vec<Result<Eni>> {
-    let is_crowd = macs.len() >= CROWD;
+    crowd: usize,
+    one: impl Fn(&mut S, Mac) -> Result<T> + Sync,
+) -> Vec<Result<T>> {
+    let is_crowd = macs.len() >= crowd;
     let Some(mut second) = is_crowd.then(|| source.second()).flatten() else {
         return all(source, macs, &one);
     };
@@ -35,11 +36,11 @@ pub(super) fn each<S: Source>(
 }
 
 /// One after the other.
-fn all<S: Source>(
+fn all<S: Source, T>(
     source: &mut S,
     macs: &[Mac],
-    one: &impl Fn(&mut S, Mac) -> Result<Eni>,
-) -> Vec<Result<Eni>> {
+    one: &impl Fn(&mut S, Mac) -> Result<T>,
+) -> Vec<Result<T>> {
     let mut read = Vec::new();
     for mac in macs {
         read.push(one(source, *mac));

@@ -74,7 +74,7 @@ impl<'a, S: Source> Reader<'a, S> {
             eni.subnet_ipv6 = self.ipv6_nets("subnet-ipv6-cidr-blocks")?;
         }
         if public {
-            eni.public = self.public()?;
+            eni.public = self.public(&eni.ipv4)?;
         }
         self.demand_complete(&eni)?;
         Ok(eni)
@@ -170,9 +170,16 @@ impl<'a, S: Source> Reader<'a, S> {
         Ok(())
     }
 
-    /// Private address -> the public addresses that are mapped to it.
-    fn public(&mut self) -> Result<BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>> {
+    /// Private address -> the public addresses that are mapped to it. With one of the first, it is that one's without a
+    /// question for each.
+    fn public(&mut self, private: &[Ipv4Addr]) -> Result<BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>> {
         let mut map: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        if let [only] = private
+            && self.keys.contains("public-ipv4s")
+        {
+            map.insert(*only, self.list("public-ipv4s")?);
+            return Ok(map);
+        }
         for public in self.list::<Ipv4Addr>(ASSOCIATIONS)? {
             let key = format!("{ASSOCIATIONS}/{public}");
             let private = self.get(&key)?.unwrap_or_default();

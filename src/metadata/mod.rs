@@ -3,6 +3,7 @@
 
 mod bounds;
 pub mod cache;
+mod details;
 mod each;
 pub mod imds;
 mod judge;
@@ -18,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::gather::Gather;
 use crate::net::Mac;
 pub use bounds::{REQUESTS, note as note_of_unread};
-use each::each;
+pub use details::details;
+use each::{CROWD, each};
 pub use judge::judge;
 use judge::{is_id, is_sound, overlapping};
 use keys::{MACS, Reader, lines};
@@ -136,7 +138,9 @@ impl Reading {
             found: Vec::new(),
             seen: BTreeMap::new(),
         };
-        let read = each(source, &macs, |source, mac| reading.one(source, mac));
+        // An ENI may have 50 public addresses, each of which costs a request.
+        let crowd = if public { 2 } else { CROWD };
+        let read = each(source, &macs, crowd, |source, mac| reading.one(source, mac));
         for (mac, read) in macs.into_iter().zip(read) {
             reading.found.push((mac, outcome(read)?));
         }

@@ -1,14 +1,17 @@
 //! Each ENI as it is reported: as EC2 has it, and how it is by what was found.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::assess::Assessment;
-use crate::eni::Eni;
+use crate::eni::{Details, Eni};
 use crate::metadata::Metadata;
 use crate::net::{Dev, Mac};
 use crate::numbering::Owner;
 use crate::plan::{Desired, Planned, link_of};
-use crate::report::{AddressReport, AddressState, Code, EniReport, Finding, State};
+use crate::report::{
+    AddressReport, AddressState, Code, EniReport, Finding, Membership, Role, State,
+};
 
 /// Every ENI, the primary one first; those that EC2 tells late stand last. Their states are the summary of `findings`.
 pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
@@ -56,6 +59,7 @@ fn reason(report: &EniReport, findings: &[Finding]) -> Option<String> {
 fn report(eni: &Eni, dev: Option<&Dev>, findings: &[Finding]) -> EniReport {
     let address = |ip| AddressReport {
         address: ip,
+        role: role(eni, ip),
         public: public(ip, eni),
         state: AddressState::of(findings, eni.mac, ip),
     };
@@ -69,6 +73,7 @@ fn report(eni: &Eni, dev: Option<&Dev>, findings: &[Finding]) -> EniReport {
         table: Some(eni.number().table()),
         addresses: eni.addresses().map(address).collect(),
         prefixes: eni.prefixes().map(|prefix| prefix.to_string()).collect(),
+        membership: Membership::default(),
         whole: AddressState::of_whole(findings, eni.mac),
         state: State::of(findings, eni.mac),
         reason: None,
@@ -84,6 +89,28 @@ fn public(address: IpAddr, eni: &Eni) -> Vec<Ipv4Addr> {
     public.unwrap_or_default()
 }
 
+fn role(eni: &Eni, address: IpAddr) -> Role {
+    match address {
+        IpAddr::V6(_) => Role::Ipv6,
+        IpAddr::V4(ip) if eni.ipv4.first() == Some(&ip) => Role::Primary,
+        IpAddr::V4(_) => Role::Secondary,
+    }
+}
+
+/// Adds what each ENI belongs to.
+pub fn detail(reports: &mut [EniReport], details: &BTreeMap<Mac, Details>) {
+    for report in reports {
+        if let Some(details) = details.get(&report.mac).cloned() {
+            report.membership = Membership {
+                subnet: details.subnet,
+                security_groups: Some(details.security_groups),
+                vpc: details.vpc,
+                account: details.owner,
+            };
+        }
+    }
+}
+
 fn incomplete(assessment: &Assessment, mac: Mac, state: State) -> EniReport {
     let mut links = assessment.observed.links.iter();
     let link = links.find(|link| link.mac == Some(mac));
@@ -97,6 +124,7 @@ fn incomplete(assessment: &Assessment, mac: Mac, state: State) -> EniReport {
         table: None,
         addresses: Vec::new(),
         prefixes: Vec::new(),
+        membership: Membership::default(),
         whole: AddressState::default(),
         state,
         reason: None,

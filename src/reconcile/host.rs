@@ -1,15 +1,18 @@
 //! The host, and the metadata service that answers it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use log::info;
 
 use crate::cli::{Common, Selected};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::eni::Details;
+use crate::error::Result;
 use crate::files::Disk;
 use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::metadata::imds::{self, Imds};
-use crate::metadata::{Metadata, Reading};
+use crate::metadata::{Metadata, Reading, details};
 use crate::net::{self, Link, Mac};
 use crate::platform::{self, Platform};
 use crate::select::Selector;
@@ -85,14 +88,6 @@ impl Host {
         Ok(self.read(public)?.metadata())
     }
 
-    /// The same, or nothing, and why.
-    pub fn metadata_if_any(&mut self, public: bool) -> (Metadata, Option<Error>) {
-        match self.metadata(public) {
-            Ok(metadata) => (metadata, None),
-            Err(error) => (Metadata::default(), Some(error)),
-        }
-    }
-
     /// The same as a reading that may go on.
     ///
     /// # Errors
@@ -100,6 +95,15 @@ impl Host {
     pub fn read(&mut self, public: bool) -> Result<Reading> {
         let present = self.present()?;
         Reading::of_present(self.imds()?, public, present)
+    }
+
+    /// The subnet, the security groups and the like of these ENIs; nothing where the service fails.
+    pub fn details(&mut self, macs: &[Mac]) -> BTreeMap<Mac, Details> {
+        let read = self.imds().and_then(|imds| details(imds, macs));
+        read.unwrap_or_else(|error| {
+            info!("{error}; the subnets and security groups of the ENIs are not known");
+            BTreeMap::new()
+        })
     }
 
     /// The MACs of the ENIs that may have an interface here.

@@ -1,16 +1,25 @@
-//! What `check` reports, as text: the worst first, one screen; of a host where all is well, a line for each ENI.
+//! What `check` reports: what was found, what was proven, and what had to be assumed; and what ends it with an error.
 
-use std::fmt::Write;
+mod baseline;
+mod text;
+mod wrap;
 
 use serde::Serialize;
 
-use super::{Finding, Report, Severity};
+use super::{Finding, Severity};
 use crate::net::Mac;
+pub use baseline::Baseline;
+pub(super) use text::coloured;
 
 /// What was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
+    /// What the ENIs were judged by, where the metadata service did not say it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
     pub proven: Vec<EniVerdict>,
+    /// What the kernel or the disk did not let this run see, each in a sentence.
+    pub unseen: Vec<String>,
     /// What cannot be seen from inside the instance, each in a sentence.
     pub assumed: Vec<String>,
 }
@@ -36,6 +45,8 @@ pub struct Form {
     pub strict: bool,
     /// The metadata service was not reached.
     pub without_metadata: bool,
+    /// So many findings are left out, because an earlier report has them.
+    pub known: usize,
 }
 
 /// The exit code of `check` where it has found errors.
@@ -58,80 +69,4 @@ impl Form {
             (false, false) => 0,
         }
     }
-}
-
-impl Report {
-    /// The findings, then what is right, then what is assumed.
-    pub(super) fn check_text(&self) -> String {
-        let brief = self.form.is_some_and(|form| form.brief);
-        let findings = self.findings.iter();
-        let findings: String = findings
-            .map(|finding| if brief { line(finding) } else { block(finding) })
-            .collect();
-        findings + &self.proven() + &self.assumptions()
-    }
-
-    fn proven(&self) -> String {
-        let verdicts = self.verdict.iter().flat_map(|verdict| &verdict.proven);
-        verdicts
-            .map(|verdict| format!("{}: {}\n", self.name_of(verdict.mac), words(verdict)))
-            .collect()
-    }
-
-    fn assumptions(&self) -> String {
-        let assumed = self.verdict.iter().flat_map(|verdict| &verdict.assumed);
-        assumed.map(|text| format!("assumed: {text}\n")).collect()
-    }
-
-    fn name_of(&self, mac: Mac) -> String {
-        let eni = self.enis.iter().find(|eni| eni.mac == mac);
-        eni.map_or_else(|| mac.to_string(), |eni| eni.name())
-    }
-}
-
-fn words(verdict: &EniVerdict) -> String {
-    let addresses = match verdict.addresses {
-        1 => "1 address".to_owned(),
-        count => format!("{count} addresses"),
-    };
-    let ways = verdict.ways;
-    if verdict.right == ways {
-        format!("{addresses}, {ways} ways out, all by their own ENI")
-    } else {
-        format!(
-            "{addresses}, {} of {ways} ways out by their own ENI",
-            verdict.right
-        )
-    }
-}
-
-fn line(finding: &Finding) -> String {
-    format!("{} {}: {finding}\n", finding.code, finding.severity)
-}
-
-fn block(finding: &Finding) -> String {
-    let mut text = format!("{} {}: {}\n", finding.code, finding.severity, finding.what);
-    let mut add = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<11}{value}");
-    };
-    finding.is.iter().for_each(|is| add("is:", is));
-    finding
-        .expected
-        .iter()
-        .for_each(|expected| add("should be:", expected));
-    let consequence = finding.code.entry().consequence;
-    add("so:", consequence);
-    for remedy in &finding.remedies {
-        add(
-            "do:",
-            &format!("{} ({})", remedy.command, remedy.applicability.advice()),
-        );
-    }
-    if finding.remedies.is_empty() {
-        finding.remedy.iter().for_each(|remedy| add("do:", remedy));
-    }
-    for evidence in &finding.evidence {
-        add("see:", &format!("{}: {}", evidence.source, evidence.text));
-    }
-    text
 }

@@ -165,6 +165,11 @@ impl Finding {
         }
     }
 
+    /// Whose it is: the ENI's MAC, or `host`.
+    pub fn whose(&self) -> String {
+        whose(self.owner)
+    }
+
     /// The same, said of this object.
     pub fn about(self, object: impl Into<String>) -> Self {
         Self {
@@ -218,8 +223,12 @@ impl fmt::Display for Finding {
 }
 
 fn owner<S: Serializer>(owner: &Owner, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&whose(*owner))
+}
+
+fn whose(owner: Owner) -> String {
     match owner {
-        Owner::Eni(mac) => serializer.collect_str(mac),
-        Owner::Host => serializer.serialize_str("host"),
+        Owner::Eni(mac) => mac.to_string(),
+        Owner::Host => "host".to_owned(),
     }
 }

@@ -3,10 +3,14 @@
 mod check;
 mod explain;
 mod finding;
+mod metrics;
+mod place;
+mod screen;
 mod state;
 mod text;
 mod wrap;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Serialize, Serializer};
@@ -16,9 +20,11 @@ use crate::error::{Error, Result};
 use crate::logger::escape;
 use crate::net::Mac;
 use crate::object::Change;
-pub use check::{EniVerdict, Form, Verdict};
+pub use check::{Baseline, EniVerdict, Form, Verdict};
 pub use explain::{Explanation, KernelReport, Outcome, PacketReport, StepReport, WayReport};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
+pub use metrics::{Gauges, metrics};
+pub use screen::Screen;
 pub use state::{AddressState, State};
 
 /// The outcome of one command.
@@ -54,9 +60,21 @@ pub struct Report {
     /// Those of the notes that no earlier run has told.
     #[serde(skip)]
     pub news: Vec<String>,
+    /// `status -v`: the table has more columns.
+    #[serde(skip)]
+    pub is_wide: bool,
+    /// `plan --exit-code`: that something would change is told by the exit code.
+    #[serde(skip)]
+    pub tells_drift: bool,
     #[serde(skip)]
     pub voice: Voice,
+    /// Where the text goes.
+    #[serde(skip)]
+    pub screen: Screen,
 }
+
+/// The exit code of `plan --exit-code` where something would change.
+const DRIFT: u8 = 5;
 
 /// How much of a report is printed. In JSON it is always whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,8 +84,31 @@ pub enum Voice {
     Full,
     /// This alone, without the end of the line.
     Line(String),
+    /// This alone, as it is.
+    Text(String),
     /// Nothing.
     Silent,
+}
+
+/// What an address is on its ENI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The first IPv4 address, which the ENI keeps for life.
+    Primary,
+    /// Another IPv4 address.
+    Secondary,
+    Ipv6,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+            Self::Ipv6 => "ipv6",
+        })
+    }
 }
 
 /// A file that was changed (`plan`: would be).
@@ -101,16 +142,36 @@ pub struct EniReport {
     #[serde(skip)]
     pub whole: AddressState,
     #[serde(flatten)]
+    pub membership: Membership,
+    #[serde(flatten)]
     pub state: State,
     /// Why it is left alone; absent for one that is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
+/// What an ENI belongs to in the VPC; there only where it was asked for: by `check`, and by `status -v`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Membership {
+    /// `subnet-...`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+    /// `sg-...`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_groups: Option<Vec<String>>,
+    /// `vpc-...`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
+    /// The account that owns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
 /// A private address, and what it is called outside.
 #[derive(Clone, Debug, Serialize)]
 pub struct AddressReport {
     pub address: IpAddr,
+    pub role: Role,
     /// Public addresses that EC2 maps to it.
     pub public: Vec<Ipv4Addr>,
     pub state: AddressState,
@@ -148,11 +209,14 @@ impl Report {
         Ok(self)
     }
 
-    /// 0, or 1 when something failed; of `check`, what its [`Form`] says.
+    /// 0, or 1 when something failed; of `check`, what its [`Form`] says; of `plan --exit-code`, 5 where something would
+    /// change.
     pub fn exit_code(&self) -> u8 {
         match self.form {
             Some(form) => form.exit_code(&self.findings),
-            None => u8::from(!self.errors.is_empty()),
+            None if !self.errors.is_empty() => 1,
+            None if self.tells_drift && self.changes_anything() => DRIFT,
+            None => 0,
         }
     }
 

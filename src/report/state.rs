@@ -69,7 +69,7 @@ impl fmt::Display for State {
 
 /// `ok`, or the code of the worst that was found: an error, else a warning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AddressState(Option<Code>);
+pub struct AddressState(Option<(Severity, Code)>);
 
 impl AddressState {
     /// Of one address of an ENI: what was found of it, or of the ENI as a whole.
@@ -89,8 +89,13 @@ impl AddressState {
                 && finding.severity != Severity::Hint
                 && concerns(finding.address)
         });
-        let worst = own.min_by_key(|finding| (finding.severity, finding.code));
-        Self(worst.map(|finding| finding.code))
+        Self(own.map(|finding| (finding.severity, finding.code)).min())
+    }
+
+    /// Something of it does not work.
+    pub fn is_error(self) -> bool {
+        self.0
+            .is_some_and(|(severity, _)| severity == Severity::Error)
     }
 
     /// Nothing is wrong with it.
@@ -102,7 +107,7 @@ impl AddressState {
 impl fmt::Display for AddressState {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.0 {
-            Some(code) => code.fmt(f),
+            Some((_, code)) => code.fmt(f),
             None => f.write_str("ok"),
         }
     }

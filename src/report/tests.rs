@@ -16,10 +16,12 @@ fn eni(number: u8, state: State) -> EniReport {
         table: Some(10_000 + u32::from(number)),
         addresses: vec![AddressReport {
             address: format!("10.0.0.{number}").parse().unwrap(),
+            role: Role::Primary,
             public: Vec::new(),
             state: AddressState::default(),
         }],
         prefixes: Vec::new(),
+        membership: Membership::default(),
         whole: AddressState::default(),
         state,
         reason: None,
@@ -245,6 +247,7 @@ fn a_row_of_the_table_shows_the_state_of_its_address_where_the_whole_eni_has_ano
     let broken = [broken.of_address([10, 0, 0, 3].into())];
     let address = |n: u8| AddressReport {
         address: [10, 0, 0, n].into(),
+        role: Role::Secondary,
         public: Vec::new(),
         state: AddressState::of(&broken, Mac([2, 0, 0, 0, 0, 1]), [10, 0, 0, n].into()),
     };
@@ -281,7 +284,7 @@ fn json_has_the_documented_names() {
     );
     assert_eq!(
         json["enis"][1]["addresses"][0],
-        serde_json::json!({"address": "10.0.0.1", "public": [], "state": "ok"})
+        serde_json::json!({"address": "10.0.0.1", "role": "primary", "public": [], "state": "ok"})
     );
     assert_eq!(json["errors"], serde_json::json!([]));
 }

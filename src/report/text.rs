@@ -3,20 +3,44 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
+use super::check::coloured;
 use super::{AddressReport, EniReport, Report, State, Voice};
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
+/// The columns of `status`; the last ones with `-v` only.
+const HEADER: [&str; 10] = [
+    "INTERFACE",
+    "ENI",
+    "DEVICE",
+    "TABLE",
+    "ADDRESS",
+    "PUBLIC",
+    "STATE",
+    "ROLE",
+    "SUBNET",
+    "GROUPS",
+];
+
+/// How many of them there are without `-v`.
+const NARROW: usize = 7;
+
 impl Report {
     /// Text for a person. Errors are not in it: they go to stderr.
     pub fn text(&self) -> String {
-        escape::text(&self.raw())
+        let text = escape::text(&self.raw());
+        if self.command == "check" && self.screen.has_colours {
+            coloured(&text)
+        } else {
+            text
+        }
     }
 
     fn raw(&self) -> String {
         match (&self.voice, self.command) {
             (Voice::Silent, _) => String::new(),
             (Voice::Line(line), _) => format!("{line}\n"),
+            (Voice::Text(text), _) => text.clone(),
             (Voice::Full, "status") => self.table(),
             (Voice::Full, "check") => self.check_text(),
             (Voice::Full, "explain") => self.explain_text(),
@@ -26,18 +50,14 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let header = [
-            "INTERFACE",
-            "ENI",
-            "DEVICE",
-            "TABLE",
-            "ADDRESS",
-            "PUBLIC",
-            "STATE",
-        ];
-        let mut rows = vec![header.map(str::to_owned)];
+        let header = if self.is_wide {
+            &HEADER[..]
+        } else {
+            &HEADER[..NARROW]
+        };
+        let mut rows = vec![header.iter().map(ToString::to_string).collect()];
         rows.extend(self.enis.iter().flat_map(EniReport::rows));
-        aligned(&rows) + &self.remarks("note: ")
+        aligned(&rows, header.len()) + &self.remarks("note: ")
     }
 
     /// The `ip` commands and the file diffs; the rest stands behind `#`.
@@ -147,7 +167,27 @@ impl EniReport {
     }
 
     /// One row an address; what holds for the whole ENI stands in its first row.
-    fn rows(&self) -> Vec<[String; 7]> {
+    fn rows(&self) -> Vec<Vec<String>> {
+        let [name, eni, number, table, subnet, groups] = self.own_cells();
+        let mut cells = self.cells().into_iter();
+        let [address, public, _, role] = cells.next().unwrap_or_default();
+        let state = self.state.to_string();
+        let first = [
+            name, eni, number, table, address, public, state, role, subnet, groups,
+        ];
+        let blank = String::new;
+        let more = |[address, public, state, role]: [String; 4]| {
+            let own = [address, public, state, role];
+            let before = [blank(), blank(), blank(), blank()];
+            before.into_iter().chain(own).collect()
+        };
+        std::iter::once(first.to_vec())
+            .chain(cells.map(more))
+            .collect()
+    }
+
+    /// What holds for the whole ENI.
+    fn own_cells(&self) -> [String; 6] {
         let number = match (self.device_number, self.network_card) {
             (Some(device), Some(card)) if card > 0 => format!("{card}/{device}"),
             (Some(device), _) => device.to_string(),
@@ -159,33 +199,30 @@ impl EniReport {
             .eni
             .as_deref()
             .map_or_else(|| self.mac.to_string(), escape::line);
-        let table = self.table.map_or("-".to_owned(), |table| table.to_string());
-        let mut cells = self.cells().into_iter();
-        let [address, public, _] = cells.next().unwrap_or_default();
-        let first = [
+        let groups = self.membership.security_groups.as_ref();
+        [
             or_dash(&self.interface),
             eni,
             number,
-            table,
-            address,
-            public,
-            self.state.to_string(),
-        ];
-        let blank = String::new;
-        let more = |[address, public, state]: [String; 3]| {
-            [blank(), blank(), blank(), blank(), address, public, state]
-        };
-        std::iter::once(first).chain(cells.map(more)).collect()
+            self.table.map_or("-".to_owned(), |table| table.to_string()),
+            or_dash(&self.membership.subnet),
+            or_dash(&groups.map(|groups| groups.join(","))),
+        ]
     }
 
     /// Of each address, then of each prefix, what is its own.
-    fn cells(&self) -> Vec<[String; 3]> {
+    fn cells(&self) -> Vec<[String; 4]> {
         let of_address = |one: &AddressReport| {
             let state = Some(one.state).filter(|state| *state != self.whole);
             let state = state.map_or_else(String::new, |state| state.to_string());
-            [one.address.to_string(), listed(&one.public), state]
+            [
+                one.address.to_string(),
+                listed(&one.public),
+                state,
+                one.role.to_string(),
+            ]
         };
-        let of_prefix = |prefix: &String| [prefix.clone(), "-".to_owned(), String::new()];
+        let of_prefix = |prefix: &String| [prefix.as_str(), "-", "", "prefix"].map(str::to_owned);
         let addresses = self.addresses.iter().map(of_address);
         addresses
             .chain(self.prefixes.iter().map(of_prefix))
@@ -201,16 +238,14 @@ fn listed(public: &[Ipv4Addr]) -> String {
     }
 }
 
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: Vec<usize> = (0..N)
-        .map(|i| {
-            rows.iter()
-                .map(|row| row[i].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let line = |row: &[String; N]| {
+/// Columns as wide as their widest cell; a row that is shorter ends early, and what is too much of it is left out.
+fn aligned(rows: &[Vec<String>], columns: usize) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
         let cells: Vec<String> = row
             .iter()
             .zip(&widths)

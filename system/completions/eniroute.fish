@@ -66,6 +66,7 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -l imds -d 'Wher
 complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -l no-persist -d 'Leave the files alone: what is done is gone at the next boot'
 complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -l no-kernel -d 'Leave the kernel alone: only write the files'
+complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -l exit-code -d 'End with 5 where something would change'
 complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -l json -d 'Print one JSON document instead of text'
 complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand plan" -s q -l quiet -d 'Say only what went wrong'
@@ -76,11 +77,13 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand status" -l wait -d 'Wa
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -l root -d 'Look for files, and write them, below this folder' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand status" -l metrics -d 'Print OpenMetrics text, for node_exporter\'s textfile collector'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -l json -d 'Print one JSON document instead of text'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s q -l quiet -d 'Say only what went wrong'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s h -l help -d 'Print help'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l baseline -d 'Only what is new since this earlier output of `check --json`' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l root -d 'Look for files, and write them, below this folder' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r

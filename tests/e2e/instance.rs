@@ -113,7 +113,8 @@ impl Instance {
         serde_json::from_str(&self.must(&format!("{arguments} --json"))).unwrap()
     }
 
-    /// Every file and folder with inode and time of change: what any write would alter.
+    /// Every file and folder with inode and time of change: what any write would alter; without the mark of the last good
+    /// run, which has the time of that.
     pub fn disk_state(&self) -> Vec<(PathBuf, u64, SystemTime)> {
         let mut state = Vec::new();
         let mut folders = vec![self.root().to_owned()];
@@ -121,7 +122,9 @@ impl Instance {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 let meta = fs::symlink_metadata(&path).unwrap();
-                state.push((path.clone(), meta.ino(), meta.modified().unwrap()));
+                if !path.ends_with("run/eniroute/last-good-run") {
+                    state.push((path.clone(), meta.ino(), meta.modified().unwrap()));
+                }
                 if meta.is_dir() {
                     folders.push(path);
                 }

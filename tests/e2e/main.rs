@@ -54,6 +54,7 @@ mod service;
 mod settings;
 mod shadow;
 mod standing;
+mod status;
 mod steady;
 mod traffic;
 mod truth;

@@ -3,12 +3,16 @@
 mod destinations;
 mod lookups;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use nix::unistd::geteuid;
 
 use super::assess::Assessment;
 use super::findings;
 use super::host::Host;
-use crate::eni::Eni;
+use super::unproven;
+use crate::eni::{Details, Eni};
 use crate::error::{Error, Result};
 use crate::net::fib::Fib;
 use crate::net::{Dev, Mac, Neighbour, link_of_mac};
@@ -22,6 +26,12 @@ pub struct Inspection {
     pub assessment: Assessment,
     /// Why the metadata service said nothing; what needs it is then not judged.
     pub refusal: Option<Error>,
+    /// Which file tells what the ENIs are judged by, where the service does not.
+    pub basis: Option<&'static str>,
+    /// The subnet and the security groups of each ENI, as far as the service says.
+    pub details: BTreeMap<Mac, Details>,
+    /// This run may see all that root may.
+    pub is_root: bool,
     /// What a run itself finds.
     pub found: Vec<Finding>,
     /// Every rule and every route of every table.
@@ -40,13 +50,22 @@ impl Inspection {
     /// # Errors
     /// The kernel cannot be asked.
     pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
-        let found = findings::all(&assessment, None)?;
+        let mut found = findings::all(&assessment, None)?;
+        found.extend(unproven::finding(&host.disk));
+        let macs: Vec<Mac> = assessment.metadata.enis.iter().map(|eni| eni.mac).collect();
+        let details = match refusal {
+            None => host.details(&macs),
+            Some(_) => BTreeMap::new(),
+        };
         let (fib, answers) = lookups::ask(&assessment, &mut host.kernel)?;
         let neighbours = host.kernel.neighbours(&assessment.observed.links)?;
         let cost = lookups::cost(&fib, &mut host.kernel)?;
         Ok(Self {
             assessment,
             refusal,
+            basis: None,
+            is_root: geteuid().is_root(),
+            details,
             found,
             fib,
             answers,
