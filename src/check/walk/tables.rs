@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use super::Packet;
 use crate::net::RouteKind;
 use crate::net::fib::FibRoute;
@@ -22,22 +24,26 @@ pub fn is_refusal(kind: RouteKind) -> bool {
     matches!(kind, RouteKind::Other(number) if REFUSALS.contains(&number))
 }
 
+/// A table's routes by the length of their prefix, the longest first, and by prefix: an instance has thousands.
+type Table<'a> = BTreeMap<Reverse<u8>, BTreeMap<IpNet, Vec<&'a FibRoute>>>;
+
 /// Every table, each in the order in which the kernel looks.
 #[derive(Debug)]
-pub struct Tables<'a>(BTreeMap<(Family, u32), Vec<&'a FibRoute>>);
+pub struct Tables<'a>(BTreeMap<(Family, u32), Table<'a>>);
 
 impl<'a> Tables<'a> {
     /// Of the routes that the kernel lists.
     pub fn new(routes: &'a [FibRoute]) -> Self {
-        let mut tables: BTreeMap<_, Vec<&FibRoute>> = BTreeMap::new();
+        let mut tables: BTreeMap<_, Table> = BTreeMap::new();
         for listed in routes {
-            let key = (listed.route.family(), listed.route.table);
-            tables.entry(key).or_default().push(listed);
+            let (table, dst) = (listed.route.table, listed.route.dst);
+            let table = tables.entry((listed.route.family(), table)).or_default();
+            let of_length = table.entry(Reverse(dst.prefix_len())).or_default();
+            of_length.entry(dst).or_default().push(listed);
         }
-        for table in tables.values_mut() {
-            table.sort_by_key(|listed| {
-                (Reverse(listed.route.dst.prefix_len()), listed.route.metric)
-            });
+        let prefixes = tables.values_mut().flat_map(BTreeMap::values_mut);
+        for alike in prefixes.flat_map(BTreeMap::values_mut) {
+            alike.sort_by_key(|listed| listed.route.metric);
         }
         Self(tables)
     }
@@ -46,16 +52,12 @@ impl<'a> Tables<'a> {
     /// passed over.
     pub fn look_up(&self, table: u32, packet: &Packet) -> Option<&'a FibRoute> {
         let table = self.0.get(&(packet.family(), table))?;
-        let is_taken = |listed: &&&FibRoute| {
-            let FibRoute {
-                route,
-                is_partial,
-                is_dead,
-                ..
-            } = listed;
-            !is_partial && !is_dead && route.dst.contains(&packet.to) && is_by(listed, packet)
-        };
-        table.iter().find(is_taken).copied()
+        let is_taken =
+            |listed: &&&FibRoute| !listed.is_partial && !listed.is_dead && is_by(listed, packet);
+        table.iter().find_map(|(Reverse(length), prefixes)| {
+            let net = IpNet::new(packet.to, *length).ok()?.trunc();
+            prefixes.get(&net)?.iter().find(is_taken).copied()
+        })
     }
 }
 
