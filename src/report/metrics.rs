@@ -1,4 +1,4 @@
-//! A report as OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/), for node_exporter's textfile
+//! A report as OpenMetrics text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>), for node_exporter's textfile
 //! collector.
 
 use std::fmt::Write;

@@ -27,7 +27,7 @@ impl Default for Screen {
 }
 
 impl Screen {
-    /// Standard output, as far as it and the environment tell (`COLUMNS`, `NO_COLOR`: https://no-color.org, `TERM`).
+    /// Standard output, as far as it and the environment tell (`COLUMNS`, `NO_COLOR`: <https://no-color.org>, `TERM`).
     pub fn of_stdout() -> Self {
         let is_terminal = stdout().is_terminal();
         let told = var_os("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
