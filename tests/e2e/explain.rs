@@ -591,6 +591,21 @@ fn without_metadata_the_walk_is_shown_all_the_same_and_the_exit_code_says_so() {
 }
 
 #[test]
+fn the_readme_shows_what_check_says_of_an_address_that_ec2_does_not_know() {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/24", None);
+    let eni = EniSpec::new(a, "eth0").mac("06:4c:1d:0e:9a:33");
+    vpc.attach(eni.ipv4(["10.0.0.133"]));
+    let instance = Instance::with_netplan(vpc.guest());
+    instance.must("apply");
+    instance.host.ip("address add 10.0.0.51/24 dev eth0");
+    let said = instance.eniroute("check").stdout;
+    let (start, _) = said.match_indices("A2 error").next().unwrap();
+    let end = said[start..].find("`eniroute explain").unwrap();
+    assert_readme_has(&said[start..start + end]);
+}
+
+#[test]
 fn nobody_has_to_be_root_for_it() {
     let (_vpc, instance) = two_enis();
     instance.must("apply");
