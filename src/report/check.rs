@@ -2,7 +2,6 @@
 
 mod baseline;
 mod text;
-mod wrap;
 
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 
 use super::Report;
-use super::wrap::wrapped;
+use super::wrap::paragraph;
 use crate::code::Entry;
 use crate::net::MAIN;
 
@@ -109,13 +109,15 @@ impl Report {
     pub(super) fn explain_text(&self) -> String {
         match &self.explanation {
             None => String::new(),
-            Some(Explanation::Meaning(entry)) => meaning(entry),
-            Some(Explanation::Packet(packet)) => packet.text() + &self.remarks("note: "),
+            Some(Explanation::Meaning(entry)) => meaning(entry, self.screen.columns),
+            Some(Explanation::Packet(packet)) => {
+                packet.text(self.screen.columns) + &self.remarks("note: ")
+            }
         }
     }
 }
 
-fn meaning(entry: &Entry) -> String {
+fn meaning(entry: &Entry, columns: usize) -> String {
     let title = format!("{} ({}): {}", entry.code, entry.severity, entry.title);
     let parts = [
         ("symptom", entry.symptom),
@@ -124,25 +126,28 @@ fn meaning(entry: &Entry) -> String {
         ("see", entry.by_hand),
         ("do", entry.remedy),
     ];
-    let parts = parts.map(|(name, text)| wrapped(&format!("{name:<9}"), text));
-    format!("{}\n{}", wrapped("", &title), parts.join("\n"))
+    let parts = parts.map(|(name, text)| paragraph(&format!("{name:<9}"), text, columns));
+    format!("{}\n{}", paragraph("", &title, columns), parts.join("\n"))
 }
 
 impl PacketReport {
-    fn text(&self) -> String {
-        let ways = self.ways.iter().map(|way| format!("\n{}", way.text()));
-        wrapped("", &self.what) + &ways.collect::<String>()
+    fn text(&self, columns: usize) -> String {
+        let ways = self
+            .ways
+            .iter()
+            .map(|way| format!("\n{}", way.text(columns)));
+        paragraph("", &self.what, columns) + &ways.collect::<String>()
     }
 }
 
 impl WayReport {
-    fn text(&self) -> String {
-        let mut text = wrapped("", &self.title());
+    fn text(&self, columns: usize) -> String {
+        let mut text = paragraph("", &self.title(), columns);
         for step in &self.steps {
-            text += &line(&step.name(), &step.text());
+            text += &line(&step.name(), &step.text(), columns);
         }
         for (name, value) in self.facts() {
-            text += &line(name, &value);
+            text += &line(name, &value, columns);
         }
         text
     }
@@ -216,6 +221,6 @@ impl StepReport {
     }
 }
 
-fn line(name: &str, text: &str) -> String {
-    wrapped(&format!("  {name:<12}"), text)
+fn line(name: &str, text: &str, columns: usize) -> String {
+    paragraph(&format!("  {name:<12}"), text, columns)
 }

@@ -1,12 +1,52 @@
-//! Text for a terminal of 80 columns: wrapped between words, with what stands in backticks (a command) in one piece.
+//! Text in lines of a width.
 
-/// The columns of a terminal.
-const COLUMNS: usize = 80;
+/// Where the lines of a paragraph begin and end.
+#[derive(Clone, Copy)]
+pub(super) struct Margins<'a> {
+    /// What the first line begins with.
+    pub first: &'a str,
+    /// How far the others are indented.
+    pub indent: usize,
+    /// Characters in a line.
+    pub columns: usize,
+    /// What a line ends with that goes on in the next one.
+    pub goes_on: &'a str,
+}
 
-/// `text` behind `head`, which the lines after the first leave room for; a line end in `text` begins a new one.
-pub fn wrapped(head: &str, text: &str) -> String {
+/// A paragraph, broken between words; a word that is longer than a line has one of its own.
+pub(super) fn wrapped(text: &str, margins: Margins) -> String {
+    let last = margins.columns.saturating_sub(margins.goes_on.len());
+    let mut paragraph = margins.first.to_owned();
+    let (mut column, mut is_first) = (margins.first.chars().count(), true);
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        let gap = usize::from(!is_first);
+        if !is_first && column + gap + length > last {
+            paragraph += &format!(
+                "{}\n{:indent$}",
+                margins.goes_on,
+                "",
+                indent = margins.indent
+            );
+            column = margins.indent;
+        } else if !is_first {
+            paragraph.push(' ');
+            column += gap;
+        }
+        paragraph += word;
+        column += length;
+        is_first = false;
+    }
+    paragraph.trim_end().to_owned() + "\n"
+}
+
+/// `text` behind `head`, which the lines after the first leave room for; a line end in `text` begins a new one. What stands
+/// in backticks, a command, stays in one piece where it can.
+pub(super) fn paragraph(head: &str, text: &str, columns: usize) -> String {
     let room = head.chars().count();
-    let lines = text.lines().flat_map(|line| broken(line, COLUMNS - room));
+    let lines = text
+        .lines()
+        .flat_map(|line| broken(line, columns.saturating_sub(room)));
     let mut wrapped = String::new();
     for (n, line) in lines.enumerate() {
         let head = if n == 0 { head } else { &" ".repeat(room) };
@@ -36,23 +76,18 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// A command that is longer than a line, as a shell takes it: each line but the last ends with a backslash.
+/// A command that is longer than a line, as a shell takes it.
 fn continued(command: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in command.split(' ') {
-        match lines.last_mut() {
-            Some(last) if length(last) + length(word) + 3 <= width => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            Some(last) => {
-                last.push_str(" \\");
-                lines.push(word.to_owned());
-            }
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    let margins = Margins {
+        first: "",
+        indent: 0,
+        columns: width,
+        goes_on: " \\",
+    };
+    wrapped(command, margins)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The words of a line; those of a command stay together.
@@ -76,11 +111,46 @@ fn pieces(line: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn at(columns: usize, goes_on: &str) -> Margins<'_> {
+        Margins {
+            first: "do: ",
+            indent: 4,
+            columns,
+            goes_on,
+        }
+    }
+
+    #[test]
+    fn lines_break_between_words_and_the_next_ones_are_indented() {
+        assert_eq!(
+            wrapped("one two three", at(12, "")),
+            "do: one two\n    three\n"
+        );
+        assert_eq!(wrapped("one two", at(11, "")), "do: one two\n");
+        assert_eq!(wrapped("", at(11, "")), "do:\n");
+    }
+
+    #[test]
+    fn a_command_goes_on_behind_a_backslash_so_that_a_shell_reads_it_as_one() {
+        assert_eq!(
+            wrapped("one two three", at(12, " \\")),
+            "do: one \\\n    two \\\n    three\n"
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_longer_than_a_line_stays_whole() {
+        assert_eq!(
+            wrapped("a 2001:db8::1234 b", at(10, "")),
+            "do: a\n    2001:db8::1234\n    b\n"
+        );
+    }
+
     #[test]
     fn lines_end_at_80_columns_between_words_and_never_within_a_command_that_fits() {
         let words = "word ".repeat(20);
         let command = "`ip route get 8.8.8.8 from 10.0.1.20`";
-        let text = wrapped("head  ", &format!("{words}{command}"));
+        let text = paragraph("head  ", &format!("{words}{command}"), 80);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.iter().all(|line| length(line) <= 80), "{text}");
         assert!(lines[0].starts_with("head  word"), "{text}");
@@ -92,7 +162,7 @@ mod tests {
     #[test]
     fn a_longer_command_goes_on_behind_a_backslash_as_a_shell_takes_it() {
         let command = format!("`grep {}`: who", "/etc/sysctl.d ".repeat(9).trim());
-        let text = wrapped("    ", &command);
+        let text = paragraph("    ", &command, 80);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.iter().all(|line| length(line) <= 80), "{text}");
         assert!(

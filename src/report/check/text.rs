@@ -1,10 +1,10 @@
 //! The report of `check` as text: the worst first, one screen; of a host where all is well, a line for each ENI.
 
 use super::super::{Finding, Remedy, Report, Severity};
-use super::wrap::{Margins, wrapped};
 use super::{EniVerdict, Form};
 use crate::logger::escape;
 use crate::numbering::Owner;
+use crate::report::wrap::{Margins, wrapped};
 
 /// So many findings are all told in full; of more, the first of each kind.
 const FEW: usize = 4;
