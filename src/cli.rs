@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config;
 use crate::logger::escape;
+use crate::metadata::imds::Url;
 use crate::select::Selector;
 use crate::stacks::{self, Stack};
 
@@ -220,6 +221,12 @@ pub struct Check {
     /// Only what is new since this earlier output of `check --json`
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Send real packets: a request to the metadata service from each address, and a datagram to each subnet's router
+    #[arg(long)]
+    pub probe: bool,
+    /// With --probe: ask this service from each address, too, which answers with the address that it sees; nothing else is ever sent out of the VPC
+    #[arg(long, value_name = "URL", requires = "probe", value_parser = Url::parse)]
+    pub probe_url: Option<Url>,
 }
 
 const EXPLAIN_USAGE: &str = "\

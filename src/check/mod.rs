@@ -3,6 +3,7 @@
 
 mod addresses;
 pub mod explain;
+mod probes;
 mod rules;
 mod verdict;
 pub mod walk;
@@ -24,6 +25,7 @@ pub fn findings(inspection: &Inspection) -> Vec<Finding> {
         .filter(|found| found.code != Code::A2);
     let mut all = rules::findings(inspection, of_run);
     all.extend(of_groups);
+    all.extend(probes::findings(inspection, &all));
     all.sort_by_key(|finding| {
         let place = place(inspection, finding);
         (finding.severity, place, finding.address, finding.code)

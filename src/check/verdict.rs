@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::probes;
 use crate::net::{Dev, Mac};
 use crate::reconcile::Inspection;
 use crate::report::{EniVerdict, Verdict};
@@ -14,6 +15,7 @@ pub fn verdict(inspection: &Inspection) -> Verdict {
         proven: enis
             .map(|planned| of_eni(inspection, planned.eni.mac))
             .collect(),
+        probe: probes::reports(inspection),
         unseen: unseen(inspection),
         assumed: assumed(inspection),
     }

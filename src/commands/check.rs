@@ -6,6 +6,7 @@ use crate::check;
 use crate::cli::{Check, Common};
 use crate::error::{Error, Result};
 use crate::files::plain;
+use crate::reconcile::inspect::probes;
 use crate::reconcile::{Host, How, Inspection, Run, enis};
 use crate::report::{Baseline, Form, Report};
 
@@ -26,8 +27,14 @@ pub fn run(common: &Common, options: &Check) -> Result<Report> {
         mut report,
         ..
     } = run;
+    let probes = if options.probe {
+        probes::send(host, &assessment, options.probe_url.as_ref())
+    } else {
+        Vec::new()
+    };
     let mut inspection = Inspection::of(host, assessment, said.refusal)?;
     inspection.basis = said.basis;
+    inspection.probes = probes;
     let findings = check::findings(&inspection);
     report.verdict = Some(check::verdict(&inspection));
     report.enis = enis::all(&inspection.assessment, &findings);

@@ -3,6 +3,8 @@
 mod baseline;
 mod text;
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::{Finding, Severity};
@@ -17,6 +19,9 @@ pub struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
     pub proven: Vec<EniVerdict>,
+    /// What came of real packets; `--probe` only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub probe: Vec<ProbeReport>,
     /// What the kernel or the disk did not let this run see, each in a sentence.
     pub unseen: Vec<String>,
     /// What cannot be seen from inside the instance, each in a sentence.
@@ -33,6 +38,18 @@ pub struct EniVerdict {
     pub ways: usize,
     /// Those of them that lead out by the ENI itself.
     pub right: usize,
+}
+
+/// What came of the packets of one address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProbeReport {
+    pub mac: Mac,
+    pub address: IpAddr,
+    /// Whether the metadata service answered; `None`: it was not asked, or answers nobody of this family.
+    pub metadata: Option<bool>,
+    /// What the service of `--probe-url` saw; it may have answered nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_as: Option<Option<IpAddr>>,
 }
 
 /// How `check` is to be said, and what ends it with an error.

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::logger::escape;
 use crate::net::Mac;
 use crate::object::Change;
-pub use check::{Baseline, EniVerdict, Form, Verdict};
+pub use check::{Baseline, EniVerdict, Form, ProbeReport, Verdict};
 pub use explain::{Explanation, KernelReport, Outcome, PacketReport, StepReport, WayReport};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
 pub use metrics::{Gauges, metrics};

@@ -84,12 +84,14 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s q -l quiet 
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s h -l help -d 'Print help'
 complete -c eniroute -n "__fish_eniroute_using_subcommand status" -s V -l version -d 'Print version'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l baseline -d 'Only what is new since this earlier output of `check --json`' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l probe-url -d 'With --probe: ask this service from each address, too, which answers with the address that it sees; nothing else is ever sent out of the VPC' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l root -d 'Look for files, and write them, below this folder' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l brief -d 'One line a finding'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l strict -d 'Warnings end it with 3, too, as errors do'
+complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l probe -d 'Send real packets: a request to the metadata service from each address, and a datagram to each subnet\'s router'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -l json -d 'Print one JSON document instead of text'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand check" -s q -l quiet -d 'Say only what went wrong'

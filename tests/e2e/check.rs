@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod form;
+mod probe;
 mod rules;
 
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 
 mod client;
 mod endpoint;
+mod from;
 mod plain;
 mod retry;
 mod source;
@@ -21,6 +22,7 @@ use crate::metadata::{REQUESTS, Source};
 use crate::net::Dev;
 use client::{Client, Fault};
 pub use endpoint::Way;
+pub use from::{Question, Url, address_in, ask_from};
 pub use plain::{default_addresses, reach};
 use retry::Retry;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::endpoint::{Endpoint, Way};
+use super::from::Question;
 use super::transport::Knock;
 use super::{ANY_KEY, DEFAULT_URLS, Imds, insist};
 use crate::error::Result;
@@ -46,6 +47,14 @@ impl Imds {
             ways.insert(0, self.client.way.clone());
         }
         ways
+    }
+
+    /// What may be asked of it from any address: the one that this session uses first.
+    pub fn questions(&self) -> Vec<Question> {
+        let others = self.others.iter().map(|(way, _)| way);
+        let ways = std::iter::once(&self.client.way).chain(others);
+        ways.map(|way| Question::metadata(way.endpoint.address()))
+            .collect()
     }
 
     /// Where this service is, in each family that it has been asked for.

@@ -146,7 +146,7 @@ fn begin(fd: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
     }
 }
 
-fn connect(fd: &OwnedFd, to: SocketAddr) -> io::Result<()> {
+pub(super) fn connect(fd: &OwnedFd, to: SocketAddr) -> io::Result<()> {
     match begin(fd, to) {
         // Of a blocking socket: its SO_SNDTIMEO is over.
         Err(Errno::EINPROGRESS) => Err(ErrorKind::TimedOut.into()),
@@ -154,7 +154,7 @@ fn connect(fd: &OwnedFd, to: SocketAddr) -> io::Result<()> {
     }
 }
 
-fn time_val(duration: Duration) -> TimeVal {
+pub(super) fn time_val(duration: Duration) -> TimeVal {
     let micros = duration.subsec_micros().into();
     TimeVal::new(
         duration.as_secs().try_into().unwrap_or(i32::MAX.into()),

@@ -2,6 +2,7 @@
 
 mod destinations;
 mod lookups;
+pub mod probes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::plan::Planned;
 use crate::report::Finding;
 pub use destinations::{Destination, Question};
 pub use lookups::Answer;
+pub use probes::Probe;
 
 /// What is known of the host, for judging it.
 pub struct Inspection {
@@ -40,6 +42,8 @@ pub struct Inspection {
     pub answers: Vec<Answer>,
     /// Who was asked for on the links, and answers.
     pub neighbours: Vec<Neighbour>,
+    /// What came of real packets, where they were asked for.
+    pub probes: Vec<Probe>,
     /// What every new flow pays for passing the rules; `None`: they are few.
     pub cost: Option<Duration>,
 }
@@ -70,6 +74,7 @@ impl Inspection {
             fib,
             answers,
             neighbours,
+            probes: Vec::new(),
             cost,
         })
     }

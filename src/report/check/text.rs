@@ -1,8 +1,9 @@
 //! The report of `check` as text: the worst first, one screen; of a host where all is well, a line for each ENI.
 
 use super::super::{Finding, Remedy, Report, Severity};
-use super::{EniVerdict, Form};
+use super::{EniVerdict, Form, ProbeReport};
 use crate::logger::escape;
+use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::report::wrap::{Margins, wrapped};
 
@@ -159,9 +160,34 @@ impl Report {
         let told = verdicts.map(|verdict| {
             let eni = self.enis.iter().find(|eni| eni.mac == verdict.mac);
             let name = eni.map_or_else(|| verdict.mac.to_string(), |eni| eni.name());
-            self.plain(&format!("{name}: {}", words(verdict)))
+            self.plain(&format!(
+                "{name}: {}{}",
+                words(verdict),
+                self.probed(verdict.mac)
+            ))
         });
         told.collect()
+    }
+
+    /// How many addresses of an ENI have had answers, where real packets were sent.
+    fn probed(&self, mac: Mac) -> String {
+        let probes = self.verdict.iter().flat_map(|verdict| &verdict.probe);
+        let own: Vec<&ProbeReport> = probes.filter(|probe| probe.mac == mac).collect();
+        let asked = own.iter().filter(|probe| probe.metadata.is_some()).count();
+        let answered = own
+            .iter()
+            .filter(|probe| probe.metadata == Some(true))
+            .count();
+        let mut text = String::new();
+        if asked > 0 {
+            text += &format!("; the metadata service has answered {answered} of {asked}");
+        }
+        for probe in own {
+            if let Some(Some(seen)) = probe.seen_as {
+                text += &format!("; {} is seen outside as {seen}", probe.address);
+            }
+        }
+        text
     }
 
     /// What was not seen, and what cannot be.

@@ -12,7 +12,7 @@ use crate::vpc::{EniSpec, Fault, Vpc};
 /// The lines of a terminal in which a reader sees all at once.
 const SCREEN: usize = 50;
 
-fn report(instance: &Instance, arguments: &str) -> Value {
+pub fn report(instance: &Instance, arguments: &str) -> Value {
     let run = instance.eniroute(&format!("check --json {arguments}"));
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:#?}"))
 }
@@ -25,7 +25,7 @@ fn codes(report: &Value) -> Vec<&str> {
 }
 
 /// Asserts by Python's jsonschema that a report is what the schema says.
-fn validate(report: &Value) {
+pub fn validate(report: &Value) {
     let program = "import json, sys, jsonschema\n\
                    schema = json.load(open('docs/check.schema.json'))\n\
                    kind = jsonschema.Draft202012Validator\n\

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::net::Mac;
 use crate::report::{Code, Evidence, Screen, Verdict};
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
