@@ -342,6 +342,7 @@ fn foreign_route(dst: &str, via: Option<&str>, table: u32, metric: u32) -> Route
         next_hops: Vec::new(),
         src: None,
         metric,
+        mtu: None,
     }
 }
 

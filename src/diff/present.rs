@@ -80,6 +80,19 @@ impl<'a> Present<'a> {
             .find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
     }
 
+    /// What was made, as it is there now: a route with whatever MTU, or with several.
+    pub(super) fn standing(&self, made: &Object) -> Vec<Object> {
+        match made.route() {
+            Some(route) => {
+                let rivals = self.rivals(route).iter();
+                let standing = rivals.filter(|rival| rival.is_same_but_mtu(route));
+                standing.copied().cloned().map(Object::Route).collect()
+            }
+            None if self.index.has(made) => vec![made.clone()],
+            None => Vec::new(),
+        }
+    }
+
     /// It has to be made: nothing that is there serves as well.
     pub(super) fn lacks(&self, object: &Object) -> bool {
         match object.equal() {
@@ -129,11 +142,18 @@ impl<'a> Present<'a> {
     }
 
     fn route_addition(&self, new: &Route, scope: &Scope) -> Option<Change> {
-        if self.index.has_route(new) || self.foreign_rival(new, scope).is_some() {
+        if self.foreign_rival(new, scope).is_some() {
             return None;
         }
+        let mut others = self.rivals(new).iter().filter(|rival| **rival != new);
+        let old = if self.index.has_route(new) {
+            // networkd appends one with another MTU to ours (IPv4, `NLM_F_APPEND`).
+            Some(others.find(|rival| rival.is_same_but_mtu(new))?)
+        } else {
+            others.next()
+        };
         let new = new.clone();
-        Some(match self.rivals(&new).first().copied().cloned() {
+        Some(match old.copied().cloned() {
             Some(old) => Change::Replace { old, new },
             None => Change::Add(Object::Route(new)),
         })

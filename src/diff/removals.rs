@@ -16,14 +16,15 @@ pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> V
     // What had the place of a wanted one has been replaced already.
     let taken: BTreeSet<Place> = wanted.iter().map(Object::place).into_set();
     let is_unwanted = |(owner, object): &(Owner, &Object)| {
-        present.index.has(object)
-            && !present.is_leased(object)
+        !present.is_leased(object)
             && scope.removes(desired, *owner, object)
             && !taken.contains(&object.place())
             && !is_in_use(object, desired)
     };
     let unwanted = scope.made.iter().flat_map(last_first).filter(is_unwanted);
-    let unwanted: Vec<Object> = unwanted.map(|(_, object)| object.clone()).collect();
+    let unwanted: Vec<Object> = unwanted
+        .flat_map(|(_, object)| present.standing(object))
+        .collect();
     let is_free = |object: &&Object| !matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
     unwanted.iter().filter(is_free).cloned().collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ledger::Made;
-use crate::net::{MAIN, Mac};
+use crate::net::{MAIN, Mac, Route};
 use crate::numbering::Owner;
 use crate::object::Object;
 use crate::plan::Desired;
@@ -27,9 +27,16 @@ impl Scope {
         self.only.as_ref().is_none_or(|only| only.contains(&mac))
     }
 
-    /// It is ours.
+    /// It is ours, whatever MTU it has now.
     pub fn has_made(&self, object: &Object) -> bool {
-        self.made.iter().any(|made| made.objects.contains(object))
+        let has_route = |made: &Made, route: &Route| {
+            let mut routes = made.objects.iter().filter_map(Object::route);
+            routes.any(|made| made.is_same_but_mtu(route))
+        };
+        self.made.iter().any(|made| {
+            let is_there = || object.route().is_some_and(|route| has_route(made, route));
+            made.objects.contains(object) || is_there()
+        })
     }
 
     pub(super) fn removes(&self, desired: &Desired, owner: Owner, object: &Object) -> bool {

@@ -118,6 +118,12 @@ pub fn nested(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
     }
 }
 
+/// One attribute for [`nested`] to read; its value is a multiple of four bytes long, and needs no padding.
+pub fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).unwrap_or_default();
+    [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat()
+}
+
 /// The kernel's word for a family.
 pub fn af(family: Family) -> RtAddrFamily {
     match family {

@@ -9,7 +9,9 @@ use neli::rtnl::Rtmsg;
 use neli::types::Buffer;
 
 use super::Kernel;
-use super::attributes::{self, RTA_VIA, find, gateway, ip_of, ip_of_via, name, nested, value};
+use super::attributes::{
+    self, RTA_VIA, attribute, find, gateway, ip_of, ip_of_via, name, nested, value,
+};
 use super::refusal::Refusal;
 use crate::net::{Link, NextHop};
 
@@ -154,12 +156,6 @@ fn next_hop(hop: &NextHop, index: u32) -> Vec<u8> {
         &gateway,
     ]
     .concat()
-}
-
-/// The values here are multiples of four bytes long, and need no padding.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(4 + value.len()).unwrap_or_default();
-    [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat()
 }
 
 /// Which next hop object a route goes by, where the kernel tells nothing else of its ways (`nexthop_compat_mode` off).

@@ -8,7 +8,9 @@ use neli::consts::rtnl::{RtScope, RtTable, Rta, Rtm, RtmF, Rtn, Rtprot};
 use neli::rtnl::{Rtmsg, RtmsgBuilder};
 use nix::errno::Errno;
 
-use super::attributes::{af, attributes, family, index, ip, ip_value, number, number_value};
+use super::attributes::{
+    af, attribute, attributes, family, index, ip, ip_value, nested, number, number_value, value,
+};
 use super::nexthop::{self, Objects, is_multipath, ways};
 use super::refusal::Refusal;
 use super::{ABSENT, Kernel, Verb, instead, needless};
@@ -17,6 +19,8 @@ use crate::numbering::Number;
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
 pub(super) const ONLINK: u32 = 4;
+/// `RTAX_MTU`, in the nest of [`Rta::Metrics`].
+const MTU: u16 = 2;
 
 impl Kernel {
     /// Those of the main table and of ours. A kernel without IPv6 answers with another family's routes
@@ -59,20 +63,31 @@ impl Kernel {
 
     pub(super) fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
         let standing = self.standing_routes(route, links)?;
-        if !standing.iter().any(|present| is_same_way(route, present)) {
+        let mut same = standing.iter().filter(|other| is_same_way(route, other));
+        let exact = same.clone().find(|present| *present == route);
+        let Some(present) = exact.or_else(|| same.next()) else {
             return Ok(false);
-        }
+        };
         let is_in_the_way =
             |other: &&Route| would_delete(route, other) && !is_same_way(route, other);
         if let Some(other) = standing.iter().find(is_in_the_way) {
             return Err(instead(other));
         }
+        let deleted = Route {
+            mtu: present.mtu,
+            ..route.clone()
+        };
+        self.delete_route(&deleted, links)
+    }
+
+    fn delete_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
         let message = encode(route, &devices(links, route)?, Verb::Delete)?;
         let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
         needless(removed.map(|()| true), &ABSENT)
     }
 
-    /// Refuses to push out what is not `old`: it was changed after it was looked at.
+    /// Refuses to push out what is not `old`: it was changed after it was looked at. Where both stand, and differ in their
+    /// MTU, the old one goes.
     pub(super) fn replace_route(
         &mut self,
         old: &Route,
@@ -83,10 +98,14 @@ impl Kernel {
         if standing == std::slice::from_ref(new) {
             return Ok(false);
         }
-        if let Some(other) = standing.iter().find(|present| *present != old) {
+        let is_old = |present: &Route| present.is_same_but_mtu(old);
+        if let Some(other) = standing.iter().find(|present| !is_old(present)) {
             return Err(Refusal::because(format!(
                 "expected `{old}` alone in its place, found `{other}`; run again"
             )));
+        }
+        if standing.contains(new) {
+            return self.delete_route(old, links);
         }
         let message = encode(new, &devices(links, new)?, Verb::Make)?;
         self.socket
@@ -162,6 +181,7 @@ fn encode(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> 
             (Rta::Prefsrc, route.src.filter(|_| make).map(ip_value)),
             (Rta::Priority, Some(number_value(metric(route)))),
             (Rta::Table, Some(number_value(route.table))),
+            (Rta::Metrics, metrics(route, verb)),
         ])?);
     message.build().map_err(Refusal::because)
 }
@@ -245,7 +265,25 @@ pub(super) fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Opti
         next_hops: ways,
         src: ip(attributes, Rta::Prefsrc),
         metric: number(attributes, Rta::Priority).unwrap_or(0),
+        mtu: mtu(message),
     })
+}
+
+/// The MTU alone. IPv4 keeps routes apart that differ in it, and deletes the one that has it: 0 is none
+/// (`fib_metrics_match`).
+fn metrics(route: &Route, verb: Verb) -> Option<Vec<u8>> {
+    let mtu = match (verb, route.family()) {
+        (Verb::Make, _) => route.mtu,
+        (Verb::Delete, Family::Ipv4) => Some(route.mtu.unwrap_or(0)),
+        (Verb::Delete, Family::Ipv6) => None,
+    };
+    Some(attribute(MTU, &number_value(mtu?)))
+}
+
+/// A lock, and all other metrics, are left out: managers differ in them while the route is the same.
+fn mtu(message: &Rtmsg) -> Option<u32> {
+    let bytes = nested(value(message.rtattrs(), Rta::Metrics)?, MTU)?;
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
 fn destination(message: &Rtmsg) -> Option<IpNet> {

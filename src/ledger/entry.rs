@@ -127,7 +127,23 @@ impl Entry {
     pub(super) fn note(&mut self, object: &Object) {
         match object.sysctl() {
             Some(sysctl) => self.settings.note(sysctl),
-            None => drop(self.objects.insert(nameless(object))),
+            None => self.list(nameless(object)),
+        }
+    }
+
+    /// A route takes the place of the one with another MTU.
+    fn list(&mut self, object: Object) {
+        self.unlist(&object);
+        self.objects.insert(object);
+    }
+
+    /// A route with whatever MTU.
+    fn unlist(&mut self, object: &Object) {
+        self.objects.remove(object);
+        if let Some(route) = object.route() {
+            let is_it = |listed: &Route| listed.is_same_but_mtu(route);
+            self.objects
+                .retain(|listed| !listed.route().is_some_and(is_it));
         }
     }
 
@@ -137,7 +153,7 @@ impl Entry {
         }
         match object.sysctl() {
             Some(sysctl) => self.settings.forget(sysctl),
-            None => drop(self.objects.remove(&nameless(object))),
+            None => self.unlist(&nameless(object)),
         }
     }
 

@@ -204,3 +204,35 @@ fn the_file_is_the_same_for_every_version() {
     );
     assert_eq!(ledger.text(), WRITTEN);
 }
+
+#[test]
+fn a_route_is_listed_with_the_mtu_that_it_had_last_and_an_old_ledger_has_none() {
+    let mac = "02:00:00:00:00:01";
+    let old = format!(
+        r#"{{"version": 1, "enis": {{"{mac}": {{"id": "eni-1", "dev": "eth1", "table": 10001, "link_up": true,
+        "addresses": [], "routes": [{{"table": 10001, "dst": "0.0.0.0/0", "via": "10.0.0.1", "metric": 0}}]}}}}}}"#
+    );
+    let mut ledger = Ledger::parse(&old).unwrap();
+    let routes = |ledger: &Ledger| -> Vec<Option<u32>> {
+        let objects = ledger.enis[&mac.parse().unwrap()].objects.iter();
+        objects
+            .filter_map(Object::route)
+            .map(|route| route.mtu)
+            .collect()
+    };
+    assert_eq!(routes(&ledger), [None]);
+    let made = ledger
+        .enis
+        .values()
+        .next()
+        .unwrap()
+        .objects(Some(&"eth1".into()));
+    let mut route = made.iter().find_map(Object::route).unwrap().clone();
+    assert!(!ledger.text().contains("mtu"));
+    for mtu in [Some(1500), Some(1400), None, Some(1500)] {
+        route.mtu = mtu;
+        ledger.note(&Object::Route(route.clone()));
+        assert_eq!(routes(&ledger), [mtu]);
+        assert_eq!(Ledger::parse(&ledger.text()), Ok(ledger.clone()));
+    }
+}

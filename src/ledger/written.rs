@@ -118,6 +118,8 @@ struct MadeRoute {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     src: Option<IpAddr>,
     metric: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mtu: Option<u32>,
 }
 
 /// An ENI's number as its table: 0 where another ENI has that now.
@@ -164,6 +166,7 @@ impl MadeRoute {
             next_hops: Vec::new(),
             src: self.src,
             metric: self.metric,
+            mtu: self.mtu,
         }
     }
 }
@@ -178,6 +181,7 @@ impl From<&Route> for MadeRoute {
             via: route.via,
             src: route.src,
             metric: route.metric,
+            mtu: route.mtu,
         }
     }
 }

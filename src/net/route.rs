@@ -65,6 +65,9 @@ pub struct Route {
     pub src: Option<IpAddr>,
     /// `RTA_PRIORITY`; 0 is the kernel's default for IPv4, 1024 for IPv6.
     pub metric: u32,
+    /// The longest packet in bytes (`RTAX_MTU`, locked or not); `None`: the link's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
 }
 
 impl Route {
@@ -104,6 +107,15 @@ impl Route {
     /// What the kernel lets stand once per table: destination and metric.
     pub fn key(&self) -> (u32, IpNet, u32) {
         (self.table, self.dst, self.metric)
+    }
+
+    /// The same but for the MTU, which the kernel changes by itself: an IPv6 route's with the link's (`rt6_mtu_change`).
+    pub fn is_same_but_mtu(&self, other: &Self) -> bool {
+        let with_its = || Self {
+            mtu: other.mtu,
+            ..self.clone()
+        };
+        self.key() == other.key() && with_its() == *other
     }
 
     /// The `ip` command that makes it.
@@ -183,6 +195,9 @@ impl fmt::Display for Route {
         }
         if self.metric != 0 {
             write!(f, " metric {}", self.metric)?;
+        }
+        if let Some(mtu) = self.mtu {
+            write!(f, " mtu {mtu}")?;
         }
         if f.alternate() {
             write!(f, " proto static")?;

@@ -128,7 +128,8 @@ impl Host<'_> {
             route.metric != wanted.metric && dev.is_some_and(|dev| route.leaves_by(dev))
         };
         let mut theirs = self.in_main(wanted.dst);
-        !self.observed.routes.contains(wanted) && theirs.any(is_its)
+        let mut there = self.observed.routes.iter();
+        !there.any(|route| route.is_same_but_mtu(wanted)) && theirs.any(is_its)
     }
 
     /// The routes of main to there.

@@ -34,6 +34,7 @@ pub(super) fn route(table: u32, dst: IpNet, dev: &Dev) -> Route {
         next_hops: Vec::new(),
         src: None,
         metric: family(&dst).metric(),
+        mtu: None,
     }
 }
 
@@ -48,6 +49,7 @@ pub(super) fn throw(table: u32, dst: IpNet) -> Route {
         next_hops: Vec::new(),
         src: None,
         metric: family(&dst).metric(),
+        mtu: None,
     }
 }
 

@@ -181,7 +181,7 @@ fn all_owners() -> Vec<Owners> {
     ]
 }
 
-/// The plan for these ENIs, with the three bands of `main_routes_first` or without.
+/// The plan for these ENIs, with the three bands of `main_routes_first` or without; eth1 has an MTU of its own.
 fn desired(numbers: &[usize], main_routes_first: bool) -> Desired {
     let all = guest::desired().enis;
     let mut enis: Vec<Planned> = numbers.iter().map(|number| all[*number].clone()).collect();
@@ -195,6 +195,10 @@ fn desired(numbers: &[usize], main_routes_first: bool) -> Desired {
         };
         planned.rules = planned.rules.iter().flat_map(bands).collect();
     }
+    let routes = enis.iter_mut().flat_map(|planned| &mut planned.routes);
+    let its = routes.filter(|route| route.dev.as_deref() == Some("eth1"));
+    its.filter(|route| route.dst.prefix_len() == 0)
+        .for_each(|route| route.mtu = Some(1500));
     Desired {
         enis,
         ..Desired::default()
@@ -378,6 +382,7 @@ fn route(keys: &BTreeMap<&str, &str>, dev: &str) -> Object {
         words("src", get(["from", "PreferredSource"])),
         words("table", get(["table", "Table"])),
         words("metric", get(["metric", "Metric"])),
+        words("mtu", get(["mtu", "MTUBytes"])),
     ];
     Object::Route(guest::route(&words.concat()))
 }

@@ -225,6 +225,7 @@ pub fn route(words: &str) -> Route {
         next_hops: Vec::new(),
         src: value("src").map(|src| src.parse().unwrap()),
         metric: value("metric").map_or(metric, |metric| metric.parse().unwrap()),
+        mtu: value("mtu").map(|mtu| mtu.parse().unwrap()),
     }
 }
 

@@ -158,6 +158,7 @@ fn route(dst: &str, via: Option<&str>) -> Route {
         next_hops: Vec::new(),
         src: None,
         metric: if dst.contains(':') { 1024 } else { 0 },
+        mtu: None,
     }
 }
 

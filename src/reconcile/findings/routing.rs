@@ -257,6 +257,7 @@ mod tests {
             next_hops: Vec::new(),
             src: None,
             metric: 0,
+            mtu: None,
         };
         let owner = Mac([2, 0, 0, 0, 0, 1]);
         let found = conflict(&Conflict {

@@ -93,6 +93,7 @@ fn route_map(route: &Route) -> String {
         ("type", word(route.kind == RouteKind::Throw, "throw")),
         ("table", number(route.own_table())),
         ("metric", number(route.own_metric())),
+        ("mtu", number(route.mtu)),
         ("on-link", word(route.via.is_some(), "true")),
         ("from", ip(route.src)),
     ];

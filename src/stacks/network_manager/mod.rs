@@ -223,6 +223,7 @@ fn route_lines(number: u32, route: &Route) -> String {
         (route.table != crate::net::MAIN).then(|| format!("table={}", route.table)),
         route.src.map(|src| format!("src={src}")),
         route.via.map(|_| "onlink=true".to_owned()),
+        route.mtu.map(|mtu| format!("mtu={mtu}")),
         // Without a gateway NetworkManager would have it in scope link (253).
         (route.kind == RouteKind::Throw).then(|| "type=throw,scope=0".to_owned()),
     ];

@@ -71,7 +71,7 @@ pub fn rules(rules: &[Rule]) -> String {
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
-fn route_keys(route: &Route) -> [(&'static str, Option<String>); 8] {
+fn route_keys(route: &Route) -> [(&'static str, Option<String>); 9] {
     let word = |is_it: bool, word: &str| is_it.then(|| word.to_owned());
     let number = |number: Option<u32>| number.map(|number| number.to_string());
     let dst = Some(route.dst).filter(|dst| dst.prefix_len() > 0 || route.via.is_none());
@@ -84,6 +84,7 @@ fn route_keys(route: &Route) -> [(&'static str, Option<String>); 8] {
         ("PreferredSource", route.src.map(|src| src.to_string())),
         ("Table", number(route.own_table())),
         ("Metric", number(route.own_metric())),
+        ("MTUBytes", number(route.mtu)),
     ]
 }
 

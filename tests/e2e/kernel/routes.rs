@@ -36,6 +36,74 @@ fn routes_round_trip() {
     });
 }
 
+/// A lock and other metrics of others are no concern of ours.
+#[test]
+fn the_mtu_of_a_route_is_made_seen_and_replaced_and_its_text_is_ips() {
+    for (everything, via) in [("0.0.0.0/0", "10.0.0.1"), ("::/0", "fe80::1")] {
+        on_host(move |host| {
+            let plain = route(everything, Some(via));
+            let with = |mtu| Route {
+                mtu: Some(mtu),
+                ..plain.clone()
+            };
+            let ours = with(1500);
+            host.round_trip(Object::Route(ours.clone()), |seen| {
+                seen.routes.contains(&ours)
+            });
+            assert!(host.add(Object::Route(plain.clone())));
+            for (old, new) in [(&plain, &ours), (&ours, &with(1400)), (&with(1400), &plain)] {
+                assert!(host.replace(old, new).unwrap(), "{old} by {new}");
+                assert!(!host.replace(old, new).unwrap(), "{new} stands already");
+                assert_eq!(
+                    host.routes(10001),
+                    std::slice::from_ref(new),
+                    "{old} by {new}"
+                );
+            }
+            assert!(
+                host.remove(Object::Route(ours.clone())),
+                "it goes, whatever MTU it has"
+            );
+            for (change, there) in [
+                (Change::Add(Object::Route(ours.clone())), vec![ours.clone()]),
+                (Change::Remove(Object::Route(ours.clone())), vec![]),
+            ] {
+                ip(change.to_string().strip_prefix("ip ").unwrap());
+                assert_eq!(host.routes(10001), there, "{change}");
+            }
+            let flag = plain.family().flag();
+            ip(&format!(
+                "{flag} route add default via {via} dev eth1 onlink table 10001 advmss 1200 mtu lock 1500"
+            ));
+            assert_eq!(host.routes(10001), [ours]);
+        });
+    }
+}
+
+/// As networkd does, which asks the kernel to append.
+#[test]
+fn of_two_ipv4_routes_that_differ_in_their_mtu_the_one_that_is_meant_goes() {
+    on_host(|host| {
+        let plain = route("0.0.0.0/0", Some("10.0.0.1"));
+        let ours = Route {
+            mtu: Some(1500),
+            ..plain.clone()
+        };
+        for (first, second) in [(&plain, &ours), (&ours, &plain)] {
+            assert!(host.add(Object::Route(first.clone())));
+            let words = second.to_string().replace(" onlink", "");
+            ip(&format!("route append {words} onlink"));
+            assert_eq!(host.routes(10001), [first.clone(), second.clone()]);
+            assert!(host.replace(second, first).unwrap());
+            assert_eq!(host.routes(10001), std::slice::from_ref(first));
+            ip(&format!("route append {words} onlink"));
+            assert!(host.replace(first, second).unwrap());
+            assert_eq!(host.routes(10001), std::slice::from_ref(second));
+            assert!(host.remove(Object::Route(second.clone())));
+        }
+    });
+}
+
 #[test]
 fn ip_shows_our_routes_as_networkd_makes_them() {
     on_host(|host| {
