@@ -1,39 +1,48 @@
 //! `/etc/eniroute.toml` into types. An error names the key and the line. Reads the disk, never writes it.
 
-use std::fmt;
+mod value;
+
+use std::collections::BTreeMap;
 use std::io::ErrorKind::NotFound;
 use std::path::Path;
 
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use toml::Spanned;
 
 use crate::error::{Error, Result};
 use crate::files::plain;
+use value::{Mtu, Name};
 
 /// Where the configuration is looked for when `--config` does not say otherwise.
 pub const DEFAULT_PATH: &str = "/etc/eniroute.toml";
 
-/// What the administrator chose. Every key may be absent; an unknown key is an error, because a mistyped
-/// `exclude` must not be taken for consent.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What the administrator chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// A subnet route and a default route per ENI in the main table, with the ENI's number as their metric.
     pub main_route: bool,
     /// Specific routes of the main table (containers, VPN, peering) win over an ENI's default route.
     pub main_routes_first: bool,
     /// ENIs to leave alone, by any selector: eni-id, interface, MAC, device number, address.
-    #[serde(deserialize_with = "whole")]
     pub exclude: Vec<String>,
+    /// What is chosen for single ENIs, in the order of their selectors.
+    pub eni: Vec<EniConfig>,
+}
+
+/// What is chosen for one ENI: a table `[eni."SELECTOR"]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EniConfig {
+    /// Any selector, as in [`Config::exclude`].
+    pub selector: String,
+    /// The longest packet in bytes on its default routes.
+    pub mtu_internet: Option<u32>,
+    /// The file and the line where it stands.
+    pub place: String,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            main_route: true,
-            main_routes_first: false,
-            exclude: Vec::new(),
-        }
+        Written::default().into_config(&|_| String::new())
     }
 }
 
@@ -52,152 +61,71 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.unwrap_or_default().matches('\n').count() + 1;
-            let why = error.message().trim().replace('\n', " ");
-            Error::Usage(format!("{}:{line}: {why}", path.display()))
-        })
+        let place = |offset: usize| {
+            let before = text.get(..offset).unwrap_or("");
+            format!("{}:{}", path.display(), before.matches('\n').count() + 1)
+        };
+        match toml::from_str::<Written>(text) {
+            Ok(written) => Ok(written.into_config(&place)),
+            Err(error) => {
+                let place = place(error.span().map_or(0, |span| span.start));
+                let why = error.message().trim().replace('\n', " ");
+                Err(Error::Usage(format!("{place}: {why}")))
+            }
+        }
     }
 }
 
-/// An entry of `exclude`. With a byte replaced it would mean no ENI, and leave one unexcluded.
-struct Entry(String);
+/// The file as it stands. Every key may be absent; an unknown key is an error, because a mistyped `exclude` must not be
+/// taken for consent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    main_route: bool,
+    main_routes_first: bool,
+    exclude: Vec<Name>,
+    eni: BTreeMap<Name, Spanned<WrittenEni>>,
+}
 
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        value.deserialize_str(Whole)
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenEni {
+    mtu_internet: Option<Spanned<Mtu>>,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            main_route: true,
+            main_routes_first: false,
+            exclude: Vec::new(),
+            eni: BTreeMap::new(),
+        }
     }
 }
 
-/// Refuses while the value's place in the file is known.
-struct Whole;
-
-impl Visitor<'_> for Whole {
-    type Value = Entry;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Entry, E> {
-        let is_whole = !text.contains(char::REPLACEMENT_CHARACTER);
-        let why = "a value holds a byte that is not UTF-8; save the file as UTF-8";
-        is_whole
-            .then(|| Entry(text.to_owned()))
-            .ok_or_else(|| E::custom(why))
+impl Written {
+    /// `place` tells of an offset the file and the line.
+    fn into_config(self, place: &dyn Fn(usize) -> String) -> Config {
+        let eni = self.eni.into_iter();
+        Config {
+            main_route: self.main_route,
+            main_routes_first: self.main_routes_first,
+            exclude: self.exclude.into_iter().map(|name| name.0).collect(),
+            eni: eni.map(|(name, eni)| of_eni(name, &eni, place)).collect(),
+        }
     }
 }
 
-fn whole<'de, D: Deserializer<'de>>(values: D) -> Result<Vec<String>, D::Error> {
-    Ok(Vec::<Entry>::deserialize(values)?
-        .into_iter()
-        .map(|entry| entry.0)
-        .collect())
+fn of_eni(name: Name, eni: &Spanned<WrittenEni>, place: &dyn Fn(usize) -> String) -> EniConfig {
+    let mtu = eni.get_ref().mtu_internet.as_ref();
+    let span = mtu.map_or(eni.span(), Spanned::span);
+    EniConfig {
+        selector: name.0,
+        mtu_internet: mtu.map(|mtu| mtu.get_ref().0),
+        place: place(span.start),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config> {
-        Config::parse(Path::new("/etc/eniroute.toml"), text)
-    }
-
-    fn complaint(text: &str) -> String {
-        let error = parse(text).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        error.to_string()
-    }
-
-    #[test]
-    fn an_absent_or_empty_file_means_the_defaults() {
-        assert_eq!(parse("").unwrap(), Config::default());
-        assert_eq!(
-            Config::load(Path::new("/nonexistent/eniroute.toml"), false).unwrap(),
-            Config::default()
-        );
-        assert!(Config::default().main_route && !Config::default().main_routes_first);
-    }
-
-    #[test]
-    fn a_file_that_the_user_named_must_exist() {
-        let error = Config::load(Path::new("/nonexistent/eniroute.toml"), true).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("/nonexistent/eniroute.toml: "),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn every_key_is_read() {
-        let config = parse(
-            "main_route = false\nmain_routes_first = true\nexclude = [\"eni-0abc\", \"eth3\"]\n",
-        )
-        .unwrap();
-        assert!(!config.main_route && config.main_routes_first);
-        assert_eq!(config.exclude, ["eni-0abc", "eth3"]);
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let text = complaint("main_route = true\n\nexclud = [\"eth1\"]\n");
-        assert!(text.starts_with("/etc/eniroute.toml:3: "), "{text}");
-        assert!(
-            text.contains("exclud") && text.contains("main_routes_first"),
-            "{text}"
-        );
-    }
-
-    fn load(bytes: &[u8]) -> Result<Config> {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("eniroute.toml");
-        std::fs::write(&path, bytes).unwrap();
-        Config::load(&path, false)
-    }
-
-    #[test]
-    fn a_comment_in_another_encoding_is_no_mistake() {
-        let config = load(
-            b"# caf\xe9\nmain_route = false # gr\xfcn\nexclude = [\n  # \xff\n  \"eth1\",\n]\n",
-        )
-        .unwrap();
-        assert!(!config.main_route);
-        assert_eq!(config.exclude, ["eth1"]);
-    }
-
-    #[test]
-    fn a_key_or_value_with_a_byte_that_is_not_utf_8_is_named_with_its_line() {
-        for (bytes, line, words) in [
-            (
-                &b"# caf\xe9\nexclude = [\n  \"eth1\",\n  \"eth\xe9\",\n]\n"[..],
-                4,
-                "not UTF-8",
-            ),
-            (b"# caf\xe9\n\nexclude = [\"eth\xe9\"]\n", 3, "not UTF-8"),
-            (b"# caf\xe9\nexclud\xe9 = [\"eth1\"]\n", 2, "key"),
-            (b"# caf\xe9\nmain_route = tru\xe9\n", 2, ""),
-        ] {
-            let error = load(bytes).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                error.exit_code() == 2 && text.contains(&format!("eniroute.toml:{line}: ")),
-                "{text}"
-            );
-            assert!(text.contains(words), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_type_and_a_syntax_error_are_named_with_their_line() {
-        let text = complaint("exclude = []\nmain_route = \"yes\"\n");
-        assert!(
-            text.starts_with("/etc/eniroute.toml:2: ") && text.contains("boolean"),
-            "{text}"
-        );
-        let text = complaint("main_route = true\nexclude = [\n");
-        assert!(text.starts_with("/etc/eniroute.toml:"), "{text}");
-    }
-}
+mod tests;

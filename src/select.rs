@@ -1,4 +1,4 @@
-//! How a person names an ENI: on the command line (`--eni`) and in the configuration (`exclude`).
+//! How a person names an ENI: on the command line (`--eni`) and in the configuration (`exclude`, `[eni]`).
 
 use std::fmt;
 use std::net::IpAddr;

@@ -84,11 +84,13 @@ pub const M5: Entry = Entry {
 pub const M6: Entry = Entry {
     code: Code::M6,
     severity: Severity::Warning,
-    title: "An entry of the configuration's `exclude` means no ENI",
-    symptom: "exclude in /etc/eniroute.toml has no effect.",
-    consequence: "The entry keeps eniroute from nothing.",
+    title: "An entry of the configuration has no effect",
+    symptom: "exclude or [eni.\"...\"] in /etc/eniroute.toml has no effect.",
+    consequence: "eniroute configures the ENI as if the entry were not there.",
     cause: "No attached ENI has that interface name, altname, MAC, id, device number or address: a \
-        slip of the pen, another name after a reboot, or an ENI that was detached.",
+        slip of the pen, another name after a reboot, or an ENI that was detached. Or a table \
+        `[eni.\"...\"]` means the primary ENI, whose default route is not eniroute's.",
     by_hand: "`eniroute status`: names, ids and addresses",
-    remedy: "Correct the entry or delete it. The id (`eni-...`) lasts; a name may change.",
+    remedy: "Correct the entry or delete it. The id (`eni-...`) lasts; a name may change. The \
+        primary ENI's MTU belongs into the file of its own network stack.",
 };

@@ -112,7 +112,7 @@ pub enum Code {
     M4,
     /// The ENI belongs to another account, or to a service.
     M5,
-    /// An entry of the configuration's `exclude` means no ENI.
+    /// An entry of the configuration has no effect.
     M6,
     /// The source/destination check cannot be seen from inside.
     N1,

@@ -1,7 +1,7 @@
 //! What changes, what stays, and what is nobody's business.
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, EniConfig};
 use crate::eni::Eni;
 use crate::fuzz::model::applied;
 use crate::ledger::Made;
@@ -57,6 +57,7 @@ fn fresh() -> (Desired, Observed) {
         next_hops: Vec::new(),
         src: None,
         metric: 100,
+        mtu: None,
     };
     let links = vec![link(0), link(1)];
     let observed = Observed {
@@ -316,6 +317,7 @@ fn what_is_not_in_the_ledger_is_never_removed_whatever_its_numbers() {
         next_hops: Vec::new(),
         src: None,
         metric: 10001,
+        mtu: None,
     };
     observed.routes.push(foreign.clone());
     for table in [10001, 10007, 13200] {
@@ -356,6 +358,7 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
         next_hops: Vec::new(),
         src: None,
         metric: 10001,
+        mtu: None,
     };
     observed.routes.push(theirs.clone());
     let changes = shown(&diff(&desired, &observed, &everything()));
@@ -554,6 +557,7 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
         next_hops: Vec::new(),
         src: None,
         metric: 100,
+        mtu: None,
     };
     let secondary = Address::host(&"eth0".into(), "10.0.0.11".parse().unwrap());
     before.routes.push(default.clone());
@@ -613,6 +617,7 @@ fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_los
         next_hops: hops,
         src: None,
         metric: 512,
+        mtu: None,
     };
     let both = by(vec![hop("eth0"), hop("eth1")]);
     before.routes = vec![both.clone()];
@@ -744,4 +749,85 @@ fn a_setting_of_a_link_that_could_not_be_made_is_made_by_the_next_run_and_an_own
     assert_eq!(settings(&scope_of("1")), [wanted]);
     assert_eq!(settings(&scope_of("0")), [""; 0]);
     assert_eq!(settings(&everything()), [""; 0]);
+}
+
+/// The default of eth1's own table, where the rest of `observed` is as it was made.
+fn with_mtu(observed: &Observed, mtu: Option<u32>) -> Observed {
+    let mut observed = observed.clone();
+    let routes = observed.routes.iter_mut();
+    routes
+        .filter(|route| route.table == 10001 && route.via.is_some())
+        .for_each(|route| route.mtu = mtu);
+    observed
+}
+
+#[test]
+fn a_route_of_ours_with_another_mtu_is_replaced_and_goes_with_whichever_it_has() {
+    let (desired, observed) = fresh();
+    let made = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    let ours = having_made(&desired);
+    let changed = with_mtu(&made, Some(1400));
+    assert_eq!(
+        shown(&diff(&desired, &changed, &ours)),
+        ["ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 proto static"]
+    );
+    assert_eq!(conflicts(&desired, &changed, &ours), []);
+    let wish = Config {
+        eni: vec![EniConfig {
+            selector: "eth1".to_owned(),
+            mtu_internet: Some(1500),
+            place: String::new(),
+        }],
+        ..Config::default()
+    };
+    let enis = [eni(0, "10.0.0.10"), eni(1, "10.0.0.20 10.0.0.21")];
+    let wished = plan(&enis, &made, &wish);
+    let changes = diff(&wished, &made, &ours);
+    assert_eq!(
+        shown(&changes),
+        [
+            "ip -4 route replace default via 10.0.0.1 dev eth1 onlink table 10001 mtu 1500 proto static",
+            "ip -4 route replace default via 10.0.0.1 dev eth1 onlink metric 10001 mtu 1500 proto static",
+        ]
+    );
+    let done = applied(made.clone(), &changes);
+    assert_eq!(plan(&enis, &done, &wish), wished);
+    assert_eq!(diff(&wished, &done, &having_made(&wished)), []);
+
+    let nothing = Desired::default();
+    let removed = |observed: &Observed| shown(&diff(&nothing, observed, &ours));
+    let (plain, now) = (removed(&made), removed(&changed));
+    let others = |line: &&String| !line.contains("default via 10.0.0.1 dev eth1 onlink table");
+    assert_eq!(
+        plain.iter().filter(others).collect::<Vec<_>>(),
+        now.iter().filter(others).collect::<Vec<_>>()
+    );
+    let its = now.iter().find(|line| !others(line)).unwrap();
+    assert_eq!(
+        its,
+        "ip -4 route del default via 10.0.0.1 dev eth1 onlink table 10001 mtu 1400"
+    );
+}
+
+/// networkd appends to ours what it takes for the same route.
+#[test]
+fn a_second_route_that_differs_in_its_mtu_alone_goes() {
+    let (desired, observed) = fresh();
+    let mut made = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    let ours = having_made(&desired);
+    let is_one = |route: &&Route| route.table == 10001 && route.via.is_some();
+    let new = made.routes.iter().find(is_one).unwrap().clone();
+    let old = Route {
+        mtu: Some(1500),
+        ..new.clone()
+    };
+    made.routes.push(old.clone());
+    let change = Change::Replace { old, new };
+    assert_eq!(diff(&desired, &made, &ours), [change]);
+    assert_eq!(diff(&desired, &made, &everything()), [], "of others");
+    let gone = shown(&diff(&Desired::default(), &made, &ours));
+    let defaults = gone
+        .iter()
+        .filter(|line| line.contains("table 10001") && line.contains("default"));
+    assert_eq!(defaults.count(), 2, "{gone:#?}");
 }

@@ -3,6 +3,7 @@
 mod beside;
 mod cni;
 mod main_table;
+mod mtu;
 mod rename;
 mod routes;
 mod rules;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use beside::holders;
+pub use mtu::chosen;
 
 use crate::config::Config;
 use crate::eni::Eni;
@@ -193,7 +195,9 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
         config,
     };
     let planned = present.iter().map(|(eni, dev)| host.planned(eni, dev));
-    desired.enis = planned.collect();
+    desired.enis = planned
+        .map(|planned| planned.with_mtu(enis, observed, config))
+        .collect();
     desired
 }
 

@@ -2,6 +2,7 @@
 
 use super::routes::{route, router};
 use super::*;
+use crate::config::EniConfig;
 use crate::net::{Family, MAIN, Mac};
 
 /// An ENI on its interface: `eth<number>`, MAC ending in the number.
@@ -466,4 +467,84 @@ fn what_cannot_or_must_not_be_planned_is_skipped_with_its_reason() {
             "all that have an interface are there"
         );
     }
+}
+
+/// The destinations of those routes of an ENI's that have this MTU, each with its table.
+fn with_mtu(planned: &Planned, mtu: u32) -> Vec<String> {
+    let routes = planned.routes.iter().chain(&planned.left_to_owner);
+    routes
+        .filter(|route| route.mtu == Some(mtu))
+        .map(|route| format!("{} {}", route.dst, route.table))
+        .collect()
+}
+
+#[test]
+fn an_mtu_towards_the_internet_is_that_of_the_default_routes_of_its_eni() {
+    let mut enis = two_subnets();
+    enis[1] = with_ipv6(enis[1].clone(), "2001:db8:0:b::30", "2001:db8:0:b::/64");
+    let mut observed = host(&enis);
+    observed.links[1].altnames = vec!["ens6".into()];
+    let id = enis[1].id.clone();
+    let ip = enis[1].ipv4[0].to_string();
+    for name in [
+        "eth1",
+        "ens6",
+        &id,
+        "02:00:00:00:00:01",
+        "1",
+        &ip,
+        "2001:db8:0:b::30",
+    ] {
+        let table = |selector: &str| EniConfig {
+            selector: selector.to_owned(),
+            mtu_internet: Some(1500),
+            place: String::new(),
+        };
+        let config = Config {
+            eni: vec![table("eth9"), table("eth0"), table(name)],
+            main_routes_first: true,
+            ..Config::default()
+        };
+        let desired = plan(&enis, &observed, &config);
+        assert_eq!(
+            with_mtu(&desired.enis[0], 1500),
+            [""; 0],
+            "the primary's are not ours"
+        );
+        assert_eq!(
+            with_mtu(&desired.enis[1], 1500),
+            ["0.0.0.0/0 10001", "::/0 10001", "0.0.0.0/0 254"],
+            "{name}"
+        );
+    }
+}
+
+/// Its routes may have another MTU than is wanted now.
+#[test]
+fn a_default_of_ours_in_main_stays_ours_beside_a_later_lease_whatever_mtu_it_had() {
+    let enis = two_subnets();
+    let mut observed = host(&enis);
+    let routes = plan(&enis, &observed, &Config::default()).enis[1]
+        .routes
+        .clone();
+    let mut leased = routes.clone();
+    leased.iter_mut().for_each(|route| route.metric = 200);
+    observed.routes.extend(routes);
+    observed
+        .routes
+        .extend(leased.into_iter().filter(|route| route.table == MAIN));
+    let config = Config {
+        eni: vec![EniConfig {
+            selector: "eth1".to_owned(),
+            mtu_internet: Some(1500),
+            place: String::new(),
+        }],
+        ..Config::default()
+    };
+    let desired = plan(&enis, &observed, &config);
+    assert_eq!(
+        with_mtu(&desired.enis[1], 1500),
+        ["0.0.0.0/0 10001", "0.0.0.0/0 254"]
+    );
+    assert_eq!(desired.enis[1].left_to_owner, []);
 }

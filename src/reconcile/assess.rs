@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use log::info;
 
 use super::alone::{keeps_files, keeps_kernel, plan_for_owners};
+use super::choices::{demand_clear, idle};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
 use super::made::{brought_up_to_date, demand_same_primary, unlisted};
 use super::strays::{Stray, claim, strays};
 use crate::cli::Selected;
-use crate::config::Config;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::Result;
@@ -20,10 +20,9 @@ use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::net::{Link, Mac, Route};
+use crate::net::{Mac, Route};
 use crate::object::Observed;
-use crate::plan::{Desired, link_of, plan};
-use crate::select::Selector;
+use crate::plan::{Desired, plan};
 
 /// What is known before anything is changed.
 pub struct Assessment {
@@ -41,8 +40,8 @@ pub struct Assessment {
     pub unlisted: BTreeSet<Mac>,
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
-    /// Entries of the configuration's `exclude` that mean no ENI.
-    pub idle: Vec<Selector>,
+    /// What of the configuration has no effect, and why.
+    pub idle: Vec<String>,
     /// Routes that are not ours in the place of ours.
     pub conflicts: Vec<Conflict>,
     /// Addresses that EC2 has not assigned.
@@ -71,6 +70,7 @@ impl Assessment {
         observed.routes.extend(expected.iter().cloned());
         let desired = plan_for_owners(&metadata.enis, &mut observed, &host.config, &host.disk);
         observed.routes.truncate(count);
+        demand_clear(&host.config, &desired, &observed.links)?;
         log_decisions(&desired);
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
         let strays = strays(&host.disk, &metadata, &desired, &observed)?;
@@ -204,18 +204,6 @@ fn absent(routes: Vec<Route>, observed: &Observed) -> Vec<Route> {
     let there: BTreeSet<&Route> = observed.routes.iter().into_set();
     let routes = routes.into_iter();
     routes.filter(|route| !there.contains(route)).collect()
-}
-
-/// What of `exclude` means no ENI that the metadata lists.
-fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Selector> {
-    let excluded = config.exclude.iter().map(|text| Selector::new(text));
-    let means_one = |selector: &Selector| {
-        metadata
-            .enis
-            .iter()
-            .any(|eni| selector.matches(eni, link_of(eni, links)))
-    };
-    excluded.filter(|selector| !means_one(selector)).collect()
 }
 
 fn log_decisions(desired: &Desired) {

@@ -117,8 +117,10 @@ impl Host {
 
     /// Whether public addresses have to be read, because somebody has named an ENI by one.
     pub fn needs_public(&self, selected: &Selected) -> bool {
-        let mut excluded = self.config.exclude.iter();
-        excluded.any(|text| Selector::new(text).is_address())
+        let Config { exclude, eni, .. } = &self.config;
+        let tables = eni.iter().map(|table| &table.selector);
+        let mut named = exclude.iter().chain(tables);
+        named.any(|text| Selector::new(text).is_address())
             || selected.enis.iter().any(Selector::is_address)
     }
 }

@@ -4,6 +4,7 @@
 
 mod alone;
 pub mod assess;
+mod choices;
 mod chosen;
 pub mod converge;
 pub mod enis;

@@ -4,6 +4,7 @@ use crate::consumer::{furnish, power_cycle, run};
 use crate::draw::seeds;
 use crate::drawn::secondaries;
 use crate::instance::{Instance, changed, neighbours_reach};
+use crate::mtu::MTU;
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
 const INTERFACES: &str =
@@ -97,7 +98,7 @@ fn assert_same(before: &str, after: &str) {
 
 #[test]
 fn a_boot_from_the_files_alone_makes_what_apply_made() {
-    for config in ["", "main_routes_first = true\n"] {
+    for config in ["", "main_routes_first = true\n", MTU] {
         let mut guest = guest();
         guest.instance.write("etc/eniroute.toml", config);
         guest.instance.must("apply");

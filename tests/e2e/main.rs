@@ -35,6 +35,7 @@ mod late;
 mod lease;
 mod life;
 mod metadata;
+mod mtu;
 mod network_manager;
 mod network_scripts;
 mod networkd;

@@ -10,6 +10,7 @@ use crate::consumer::{eniroute, furnish, power_cycle, program, run};
 use crate::draw::seeds;
 use crate::drawn::secondaries;
 use crate::instance::{Instance, neighbours_reach};
+use crate::mtu::MTU;
 use crate::traffic::under_traffic;
 use crate::vpc::{Background, EniId, EniSpec, SubnetId, Vpc};
 
@@ -247,7 +248,7 @@ fn whatever_ec2_has_given_networkmanager_makes_of_the_keyfiles_what_apply_made()
 
 #[test]
 fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
-    for config in ["", "main_routes_first = true\n"] {
+    for config in ["", "main_routes_first = true\n", MTU] {
         let mut guest = guest();
         guest.instance.write("etc/eniroute.toml", config);
         guest.instance.eniroute("apply");

@@ -8,6 +8,7 @@ use std::{env, fs};
 
 use crate::consumer::{furnish_from, power_cycle, program, said};
 use crate::instance::{Instance, neighbours_reach};
+use crate::mtu::MTU;
 use crate::same_twice::{assert_same, state};
 use crate::vpc::{EniSpec, SubnetId, Vpc};
 
@@ -23,7 +24,7 @@ const FOREIGN: [&str; 2] = [
     "NAME=second\nDEVICE=eth1\nONBOOT=yes\nBOOTPROTO=dhcp\nPEERDNS=no\nIPV6INIT=yes\nIPV6_AUTOCONF=no\nDHCPV6C=yes\n",
 ];
 
-const CONFIGS: [&str; 2] = ["", "main_routes_first = true\n"];
+const CONFIGS: [&str; 3] = ["", "main_routes_first = true\n", MTU];
 
 const ADDRESSES: [&str; 10] = [
     "10.0.0.10",

@@ -3,6 +3,7 @@
 mod counts;
 mod dhcpv6;
 mod lab;
+mod mtu;
 mod newcomers;
 mod owners;
 mod ports;
