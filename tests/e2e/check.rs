@@ -49,6 +49,22 @@ fn of_a_good_host_it_says_a_line_for_each_eni_and_what_was_proven() {
 }
 
 #[test]
+fn a_link_that_its_owner_alone_brings_up_is_a_hint_while_it_is_up() {
+    let (_vpc, instance) = host();
+    let yaml = "network: {ethernets: {eth1: {activation-mode: manual}}}\n";
+    instance.write("etc/netplan/60-more.yaml", yaml);
+    let found = findings(&instance);
+    let is_it = |finding: &&Value| finding["code"] == "O6";
+    let finding = found.iter().find(is_it).unwrap();
+    assert_eq!(finding["severity"], "hint");
+    let what = finding["what"].as_str().unwrap();
+    assert!(
+        what.starts_with("eth1: ") && what.contains("`activation-mode: manual`"),
+        "{what}"
+    );
+}
+
+#[test]
 fn an_address_that_ec2_does_not_know_is_named_with_what_ec2_expects_and_both_remedies() {
     let (_vpc, instance) = host();
     instance.host.ip("address add 10.0.0.51/24 dev eth0");

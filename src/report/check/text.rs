@@ -1,6 +1,6 @@
 //! The report of `check` as text: the worst first, one screen; of a host where all is well, a line for each ENI.
 
-use super::super::{Finding, Remedy, Report, Severity};
+use super::super::{Code, Finding, Remedy, Report, Severity};
 use super::{EniVerdict, Form, ProbeReport};
 use crate::logger::escape;
 use crate::net::Mac;
@@ -203,8 +203,11 @@ impl Report {
             .unseen
             .iter()
             .map(|text| format!("not seen: {text}"));
-        let assumed = (!verdict.assumed.is_empty())
-            .then(|| format!("assumed: {}", verdict.assumed.join("; ")));
+        let assumed = || {
+            let all = verdict.assumed.join("; ");
+            format!("assumed: {all} (`eniroute explain {}`)", Code::M4)
+        };
+        let assumed = (!verdict.assumed.is_empty()).then(assumed);
         let all = basis.chain(unseen).chain(assumed);
         all.map(|text| self.plain(&text)).collect()
     }

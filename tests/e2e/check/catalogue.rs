@@ -93,6 +93,17 @@ const TESTS: &[(&str, &str, &str)] = &[
         GOOD,
     ),
     (
+        "O6",
+        "a_link_that_its_owner_alone_brings_up_is_a_hint_while_it_is_up",
+        GOOD,
+    ),
+    // It is always assumed, and never a finding.
+    (
+        "M4",
+        "what_cannot_be_seen_from_inside_is_said_once_and_is_no_fault",
+        GOOD,
+    ),
+    (
         "M6",
         "an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason",
         GOOD,

@@ -107,6 +107,11 @@ fn what_cannot_be_seen_from_inside_is_said_once_and_is_no_fault() {
     for unseen in ["network ACL", "route table", "source/destination check"] {
         assert!(said.contains(unseen), "{said}");
     }
+    let code = "M4";
+    assert!(
+        said.contains(&format!("`eniroute explain {code}`")),
+        "{said}"
+    );
     assert!(!said.contains("egress-only"), "no IPv6 here: {said}");
     let report = report(&instance, "");
     validate(&report);

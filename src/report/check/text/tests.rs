@@ -60,7 +60,7 @@ fn a_finding_is_told_with_what_is_what_should_be_what_comes_of_it_what_to_do_and
         "  should be: 10.0.0.133 alone, as EC2 has it\n",
         "  do:        ip address del 10.0.0.51/24 dev eth1 # look first\n",
         "  see:       ip address show dev eth1: 10.0.0.51/24\n",
-        "assumed: the security groups let it pass; so do the ACLs\n",
+        "assumed: the security groups let it pass; so do the ACLs (`eniroute explain M4`)\n",
     ] {
         assert!(text.contains(line), "{line}{text}");
     }
