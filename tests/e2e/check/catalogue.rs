@@ -110,6 +110,13 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Their tests come with the groups that find them.
+const PENDING: &[&str] = &[
+    "A3", "A4", "A5", "A6", "A7", "A8", "A9", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "F1", "F2",
+    "F3", "F4", "F5", "F6", "O1", "O2", "O3", "O4", "M1", "M2", "M3", "M5", "N1", "N2", "N3", "N7",
+    "P1", "P2", "P3", "P4", "P5",
+];
+
 #[test]
 fn each_code_has_a_test_that_provokes_it_and_one_that_shows_it_absent() {
     let sources = sources(Path::new("tests/e2e"));
@@ -126,7 +133,8 @@ fn each_code_has_a_test_that_provokes_it_and_one_that_shows_it_absent() {
         );
         source_of(&sources, absent);
     }
-    println!("codes without tests: {open:?}");
+    open.retain(|code| !PENDING.contains(&code.as_str()));
+    assert_eq!(open, [""; 0], "codes without tests");
 }
 
 /// The text of the file that has this test.
