@@ -241,11 +241,11 @@ impl Lab {
     }
 
     pub fn until(&self, what: &str, done: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !done() {
             assert!(
                 Instant::now() < deadline,
-                "not within 20 s: {what}\n{}\n{}",
+                "not within 60 s: {what}\n{}\n{}",
                 self.log(),
                 self.guest.dump()
             );
