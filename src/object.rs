@@ -4,10 +4,11 @@
 
 mod change;
 mod index;
+mod leases;
 mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,6 +18,7 @@ use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route, Rule, link};
 pub use change::Change;
 pub use index::Index;
+pub use leases::NOT_RENEWED;
 
 /// What eniroute makes or takes away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -295,20 +297,5 @@ impl Observed {
             .chain(routes)
             .chain(rules)
             .chain(sysctls)
-    }
-
-    /// A DHCPv6 client runs on this interface: it is bound to the link-local address there, or to none.
-    pub fn has_dhcpv6_client(&self, dev: &Dev) -> bool {
-        let on_dev = self.addresses.iter().filter(|up| up.dev == *dev);
-        let is_on_dev = |ip: IpAddr| on_dev.clone().any(|up| up.net.addr() == ip);
-        let mut clients = self.dhcpv6_clients.iter();
-        clients.any(|ip| ip.is_unspecified() || is_on_dev((*ip).into()))
-    }
-
-    /// This address is there, with an end.
-    pub fn is_expiring(&self, dev: &Dev, ip: IpAddr) -> bool {
-        self.expiring
-            .keys()
-            .any(|address| address.dev == *dev && address.net.addr() == ip)
     }
 }

@@ -3,6 +3,9 @@
 
 mod addresses;
 pub mod explain;
+mod links;
+mod metadata;
+mod performance;
 mod probes;
 mod rules;
 mod verdict;
@@ -10,22 +13,30 @@ pub mod walk;
 
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
-use crate::report::{Code, Finding};
+use crate::report::{Applicability, Finding};
 pub use verdict::verdict;
 
 /// Every finding: those of a run, and those of each group; the worst first, then by ENI as EC2 numbers
 /// them, then by address.
 pub fn findings(inspection: &Inspection) -> Vec<Finding> {
-    let groups = [addresses::findings];
+    let groups = [
+        addresses::findings,
+        links::findings,
+        metadata::findings,
+        performance::findings,
+    ];
     let of_groups = groups.iter().flat_map(|group| group(inspection));
-    // A run says in short what the group of addresses says with its evidence.
-    let of_run = inspection
-        .found
-        .iter()
-        .filter(|found| found.code != Code::A2);
-    let mut all = rules::findings(inspection, of_run);
+    let of_groups: Vec<Finding> = of_groups.collect();
+    let of_run = inspection.found.iter().cloned();
+    let of_run = of_run
+        .filter(|found| !addresses::is_superseded(found, &of_groups))
+        .map(|found| links::completed(inspection, metadata::completed(inspection, found)));
+    let of_run: Vec<Finding> = of_run.collect();
+    let mut all = rules::findings(inspection, of_run.iter());
     all.extend(of_groups);
     all.extend(probes::findings(inspection, &all));
+    all.iter_mut()
+        .for_each(|finding| locate(inspection, finding));
     all.sort_by_key(|finding| {
         let place = place(inspection, finding);
         (finding.severity, place, finding.address, finding.code)
@@ -40,4 +51,13 @@ fn place(inspection: &Inspection, finding: &Finding) -> Option<usize> {
     };
     let place = inspection.listed().position(|eni| eni.mac == mac);
     Some(place.unwrap_or(usize::MAX))
+}
+
+/// Whoever runs a command in AWS does so in this instance's region.
+fn locate(inspection: &Inspection, finding: &mut Finding) {
+    let region = inspection.instance.region.iter();
+    let region: String = region.map(|region| format!(" --region {region}")).collect();
+    let remedies = finding.remedies.iter_mut();
+    let in_aws = remedies.filter(|remedy| remedy.applicability == Applicability::Outside);
+    in_aws.for_each(|remedy| remedy.command += &region);
 }

@@ -32,7 +32,9 @@ pub const A2: Entry = Entry {
     cause: "EC2 answers ARP itself and knows only the addresses that it has assigned to an ENI; one \
         configured by hand in the guest exists for nobody else. The primary private address of \
         an ENI can never be changed. What can be assigned is a secondary private address, which \
-        the guest must then have as well.",
+        the guest must then have as well. An address of no subnet of the instance's ENIs is a \
+        warning only: a route table of the VPC may lead to it (an overlay address) where the \
+        ENI's source/destination check is off.",
     by_hand: "`ip -brief address`: what the host has\n\
         `eniroute status`: what EC2 has assigned\n\
         `tcpdump -ni eth0 arp`: questions for the router without an answer",

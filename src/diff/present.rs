@@ -9,10 +9,7 @@ use super::Scope;
 use crate::gather::Gather;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Link, Route};
-use crate::object::{Change, Equal, Index, Object, Observed};
-
-/// Nobody renews an IPv6 address that has so many seconds left: EC2's leases last for 450, and are renewed every 70.
-const NOT_RENEWED: u32 = 120;
+use crate::object::{Change, Equal, Index, NOT_RENEWED, Object, Observed};
 
 /// What the kernel holds, by what a wanted object has to be compared with.
 pub(super) struct Present<'a> {

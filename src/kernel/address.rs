@@ -118,7 +118,7 @@ fn encode(address: &Address, index: u32) -> Result<Ifaddrmsg, Refusal> {
     message.build().map_err(Refusal::because)
 }
 
-fn builder(family: RtAddrFamily, length: u8, index: u32) -> IfaddrmsgBuilder {
+pub(super) fn builder(family: RtAddrFamily, length: u8, index: u32) -> IfaddrmsgBuilder {
     IfaddrmsgBuilder::default()
         .ifa_family(family)
         .ifa_prefixlen(length)
@@ -142,7 +142,7 @@ pub(super) fn decode(message: &Ifaddrmsg, links: &[Link]) -> Option<Address> {
 
 /// In how many seconds an address ends (`struct ifa_cacheinfo`: preferred, valid, two times of day); `None` for one that
 /// stays.
-fn end(message: &Ifaddrmsg) -> Option<u32> {
+pub(super) fn end(message: &Ifaddrmsg) -> Option<u32> {
     let (_, rest) = value(message.rtattrs(), Ifa::Cacheinfo)?.split_first_chunk::<4>()?;
     let (valid, _) = rest.split_first_chunk::<4>()?;
     Some(u32::from_ne_bytes(*valid)).filter(|valid| *valid != FOR_EVER)

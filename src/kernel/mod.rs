@@ -7,8 +7,9 @@ mod attributes;
 mod changes;
 #[cfg(any(test, fuzzing))]
 pub mod datagram;
-mod dhcpv6;
+mod dhcp;
 mod dropped;
+mod ethtool;
 mod events;
 mod fib;
 mod frame;
@@ -21,6 +22,7 @@ mod route;
 mod rule;
 mod rule_words;
 mod socket;
+mod states;
 mod sysctl;
 pub mod word;
 
@@ -35,6 +37,8 @@ use crate::net::sysctl::Key;
 use crate::net::{Address, Family, Link, Route};
 use crate::object::{Change, Object, Observed};
 
+pub use dhcp::clients_v4;
+pub use ethtool::{Nic, nic};
 pub use events::changed_links;
 pub use lookup::Lookup;
 
@@ -86,7 +90,7 @@ impl Kernel {
         let mut observed = Observed {
             expiring: addresses.iter().filter_map(expiring).into_map(),
             addresses: addresses.into_iter().map(|(address, _)| address).collect(),
-            dhcpv6_clients: dhcpv6::clients(),
+            dhcpv6_clients: dhcp::clients_v6(),
             sysctls: self.sysctls(&links),
             links,
             ..Observed::default()

@@ -99,10 +99,11 @@ impl Kernel {
 fn members(group: &[u8]) -> Vec<(u32, u16)> {
     let (entries, _) = group.as_chunks::<8>();
     let weight = |low, high| u16::from_le_bytes([low, high]).saturating_add(1);
-    entries
-        .iter()
-        .map(|&[a, b, c, d, low, high, ..]| (u32::from_ne_bytes([a, b, c, d]), weight(low, high)))
-        .collect()
+    let entries = entries.iter();
+    let member = |&[a, b, c, d, low, high, ..]: &[u8; 8]| {
+        (u32::from_ne_bytes([a, b, c, d]), weight(low, high))
+    };
+    entries.map(member).collect()
 }
 
 fn number(attributes: &[u8], kind: u16) -> Option<u32> {

@@ -1,7 +1,7 @@
 //! The kernel's settings, which rtnetlink cannot write: they are files below /proc/sys. The calling thread's network
 //! namespace has those below net/.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::{fs, io};
 
@@ -19,17 +19,20 @@ impl Kernel {
         self.keys.extend(keys);
     }
 
+    /// The values of these settings that are there.
+    pub fn settings(&self, keys: impl IntoIterator<Item = Key>) -> BTreeMap<Key, String> {
+        keys.into_iter()
+            .filter_map(|key| read(&key).ok()?.map(|value| (key, value)))
+            .into_map()
+    }
+
     /// Those that are there. A link without IPv6 has none of that family.
     pub(super) fn sysctls(&self, links: &[Link]) -> BTreeMap<Key, String> {
         let of_links =
             nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
         let of_host = OF_HOST.iter().map(|name| Key::of_host(name));
         let all = of_links.chain(of_host).chain(self.keys.iter().cloned());
-        let keys = all.flat_map(|key| [key.of_new_links(), key]);
-        let keys: BTreeSet<Key> = keys.into_set();
-        keys.into_iter()
-            .filter_map(|key| read(&key).ok()?.map(|value| (key, value)))
-            .into_map()
+        self.settings(all.flat_map(|key| [key.of_new_links(), key]).into_set())
     }
 }
 

@@ -22,6 +22,11 @@ pub const MACS: &str = "network/interfaces/macs/";
 /// The folder of the public addresses.
 const ASSOCIATIONS: &str = "ipv4-associations";
 
+/// The path of a key of the ENI `mac`, as a message names it.
+pub fn key_of(mac: Mac, key: &str) -> String {
+    format!("{MACS}{mac}/{key}")
+}
+
 /// The keys that are there only while something of their kind is assigned to the ENI.
 const ASSIGNED: [&str; 4] = ["local-ipv4s", "ipv6s", "ipv4-prefix", "ipv6-prefix"];
 

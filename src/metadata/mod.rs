@@ -6,6 +6,7 @@ pub mod cache;
 mod details;
 mod each;
 pub mod imds;
+pub mod instance;
 mod judge;
 mod keys;
 pub mod record;
@@ -23,6 +24,7 @@ pub use details::details;
 use each::{CROWD, each};
 pub use judge::judge;
 use judge::{is_id, is_sound, overlapping};
+pub use keys::key_of;
 use keys::{MACS, Reader, lines};
 pub use still::{still_holds, still_holds_of};
 

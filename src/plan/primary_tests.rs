@@ -229,13 +229,20 @@ fn what_a_dhcpv6_client_brings_is_left_to_it_and_counts_as_lacking_until_then() 
         [own()],
         "another interface's"
     );
-    let leased = |observed: &mut Observed| {
-        observed.addresses.push(own());
-        observed.expiring.insert(own(), 450);
+    let leased = |left: u32| {
+        move |observed: &mut Observed| {
+            observed.addresses.push(own());
+            observed.expiring.insert(own(), left);
+        }
     };
     assert_eq!(
-        dual_stack(leased, &config).addresses,
+        dual_stack(leased(450), &config).addresses,
         [],
-        "a client brought it, and is gone"
+        "a client brought it, and may still be there"
+    );
+    assert_eq!(
+        dual_stack(leased(120), &config).addresses,
+        [own()],
+        "a client that is there would have renewed it"
     );
 }

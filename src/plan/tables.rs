@@ -65,7 +65,7 @@ impl Host<'_> {
     }
 
     /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and
-    /// none did when the address came.
+    /// none did when the address came, or the one that did has not renewed it in time.
     pub(super) fn unleased<'a>(
         &'a self,
         eni: &'a Eni,
@@ -79,7 +79,7 @@ impl Host<'_> {
         let ipv6 = eni.ipv6.iter().copied();
         let ipv6 = ipv6.filter(|_| !observed.has_dhcpv6_client(dev));
         let ipv6 = ipv6.filter(move |ip| !observed.is_starting || is_up(*ip));
-        ipv6.filter(|ip| !observed.is_expiring(dev, (*ip).into()))
+        ipv6.filter(|ip| !observed.is_leased(dev, *ip))
     }
 
     /// The primary ENI's table has no default: a neighbour in another ENI's subnet is answered by the way it came,

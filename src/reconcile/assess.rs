@@ -74,7 +74,7 @@ impl Assessment {
         log_decisions(&desired);
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
         let strays = strays(&host.disk, &metadata, &desired, &observed)?;
-        claim(&mut ledger, &strays);
+        claim(&mut ledger, &metadata, &strays);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
         let scope = Scope {

@@ -2,7 +2,9 @@
 //! for routes, changes nothing.
 
 mod alone;
+pub mod known_by;
 mod lacking;
+mod of_enis;
 mod routing;
 mod shadow;
 mod unassigned;
@@ -13,12 +15,10 @@ use super::assess::Assessment;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::metadata;
-use crate::net::link_of_mac;
-use crate::numbering::Owner;
-use crate::plan::Planned;
 use crate::report::{Code, Finding, Severity, State};
 use alone::{left_alone, manual};
 use lacking::{lacking, leased_note, missing_lease};
+use of_enis::{idle, incomplete, unlisted, without_ipv6};
 use routing::{conflicts, misrouted, rivals, unbound};
 use shadow::foreign;
 use unassigned::unassigned;
@@ -73,7 +73,7 @@ pub fn notes(assessment: &Assessment) -> Vec<String> {
         .chain(
             without_ipv6
                 .chain(unlisted(assessment))
-                .chain(unassigned(assessment))
+                .chain(unassigned::notes(assessment))
                 .map(|finding| finding.to_string()),
         )
         .chain(metadata::note_of_unread(assessment.metadata.unread))
@@ -115,38 +115,4 @@ pub fn notes_of_shadows(findings: &[Finding]) -> Vec<String> {
 /// Rules of others for addresses of ours, in words.
 pub fn notes_of_rivals(assessment: &Assessment) -> Vec<String> {
     rivals(assessment).iter().map(Finding::to_string).collect()
-}
-
-fn incomplete(assessment: &Assessment) -> Vec<Finding> {
-    let remedy = "eniroute refresh reads it again, each minute";
-    let late = assessment.metadata.incomplete.iter();
-    late.map(|late| Finding::new(Code::M2, Owner::Eni(late.mac), late.to_string(), remedy))
-        .collect()
-}
-
-fn without_ipv6(assessment: &Assessment, planned: &Planned) -> Option<Finding> {
-    let (dev, mac) = (&planned.dev, planned.eni.mac);
-    let wants = assessment
-        .metadata
-        .enis
-        .iter()
-        .any(|eni| eni.mac == mac && eni.has_ipv6());
-    let what = format!(
-        "IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl net.ipv6.conf.{dev}.disable_ipv6)"
-    );
-    (wants && !planned.eni.has_ipv6()).then(|| Finding::told(Code::L5, Owner::Eni(mac), what))
-}
-
-fn unlisted(assessment: &Assessment) -> impl Iterator<Item = Finding> {
-    let remedy = "nothing is taken away until one of them changes";
-    assessment.unlisted.iter().map(move |mac| {
-        let dev = link_of_mac(*mac, &assessment.observed.links).map_or("", |link| &link.name);
-        let what = format!("{dev} ({mac}) is there, but the metadata does not list its ENI");
-        Finding::new(Code::L2, Owner::Eni(*mac), what, remedy)
-    })
-}
-
-fn idle(assessment: &Assessment) -> impl Iterator<Item = Finding> {
-    let idle = assessment.idle.iter().cloned();
-    idle.map(|what| Finding::told(Code::M6, Owner::Host, what))
 }

@@ -2,6 +2,9 @@
 //! VPC, and whoever has the address now cannot be reached from this host. What a file of ours has brought is ours to take
 //! away, whatever the ledger knows; what the owner's file brings is reported, with the place.
 
+use std::net::IpAddr;
+
+use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::Disk;
 use crate::ledger::Ledger;
@@ -14,11 +17,23 @@ use crate::stacks::mention::{Mention, mentions};
 /// One such address.
 #[derive(Clone, Debug)]
 pub struct Stray {
-    /// The ENI's.
+    /// The ENI's on whose interface it is.
     pub mac: Mac,
     pub address: Address,
+    pub range: Range,
     /// The files that name it.
     by: Vec<Mention>,
+}
+
+/// Whose the address could be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// EC2 has assigned it to this other ENI of the instance.
+    Of(Mac),
+    /// It is in a subnet of this ENI or of another one of the instance, where EC2 assigns every address.
+    Subnet,
+    /// EC2 cannot assign it to any ENI of the instance; a route table of the VPC may lead to it all the same.
+    Elsewhere,
 }
 
 impl Stray {
@@ -34,7 +49,8 @@ impl Stray {
     }
 }
 
-/// The addresses in an ENI's subnets that are neither its own nor in a prefix of it. A lease goes by itself.
+/// The addresses on an ENI's interface that are neither its own nor in a prefix of it. A lease goes by itself, and a
+/// link-local address is nobody's.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -44,14 +60,14 @@ pub fn strays(
     desired: &Desired,
     observed: &Observed,
 ) -> Result<Vec<Stray>> {
-    let told = |planned: &&Planned| !metadata.recalled.contains(&planned.eni.mac);
     let mut found = Vec::new();
-    for planned in desired.enis.iter().filter(told) {
+    for planned in &desired.enis {
         let up = observed.addresses.iter();
         for address in up.filter(|address| is_stray(planned, address, observed)) {
             found.push(Stray {
                 mac: planned.eni.mac,
                 address: address.clone(),
+                range: range(metadata, address.net.addr()),
                 by: mentions(disk, address.net.addr())?,
             });
         }
@@ -62,15 +78,42 @@ pub fn strays(
 fn is_stray(planned: &Planned, address: &Address, observed: &Observed) -> bool {
     let (eni, ip) = (&planned.eni, address.net.addr());
     address.dev == planned.dev
-        && eni.subnets().any(|subnet| subnet.contains(&ip))
-        && !eni.addresses().any(|own| own == ip)
-        && !eni.prefixes().any(|prefix| prefix.contains(&ip))
+        && is_of_a_vpc(ip)
+        && !is_own(eni, ip)
         && !observed.expiring.contains_key(address)
 }
 
-/// Has the ledger know of those that files of ours have brought.
-pub fn claim(ledger: &mut Ledger, strays: &[Stray]) {
-    for stray in strays.iter().filter(|stray| stray.is_ours()) {
+fn is_own(eni: &Eni, ip: IpAddr) -> bool {
+    eni.addresses().any(|own| own == ip) || eni.prefixes().any(|prefix| prefix.contains(&ip))
+}
+
+fn is_of_a_vpc(ip: IpAddr) -> bool {
+    let is_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !(is_local || ip.is_multicast() || ip.is_loopback() || ip.is_unspecified())
+}
+
+fn range(metadata: &Metadata, ip: IpAddr) -> Range {
+    let mut enis = metadata.enis.iter();
+    let owner = enis.find(|eni| eni.addresses().any(|own| own == ip));
+    let mut subnets = metadata.enis.iter().flat_map(Eni::subnets);
+    match owner {
+        Some(eni) => Range::Of(eni.mac),
+        None if subnets.any(|subnet| subnet.contains(&ip)) => Range::Subnet,
+        None => Range::Elsewhere,
+    }
+}
+
+/// Has the ledger know of those that files of ours have brought, of ENIs whose addresses EC2 has told now.
+pub fn claim(ledger: &mut Ledger, metadata: &Metadata, strays: &[Stray]) {
+    let is_told = |stray: &&Stray| !metadata.recalled.contains(&stray.mac);
+    for stray in strays
+        .iter()
+        .filter(|stray| stray.is_ours())
+        .filter(is_told)
+    {
         if ledger.enis.contains_key(&stray.mac) {
             ledger.note(&Object::Address(stray.address.clone()));
         }

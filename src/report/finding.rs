@@ -200,6 +200,11 @@ impl Finding {
         Self { severity, ..self }
     }
 
+    /// Nothing is wrong, and nothing is to be done.
+    pub fn is_mere_hint(&self) -> bool {
+        self.severity == Severity::Hint && self.remedy.is_none() && self.remedies.is_empty()
+    }
+
     /// One more command that mends it.
     pub fn mended_by(mut self, remedy: Remedy) -> Self {
         self.remedies.push(remedy);

@@ -133,10 +133,8 @@ fn labels(eni: &EniReport) -> Vec<Label> {
 
 fn labels_of(eni: &EniReport, one: &AddressReport) -> Vec<Label> {
     let public: Vec<String> = one.public.iter().map(ToString::to_string).collect();
-    let own = [
-        ("address", one.address.to_string()),
-        ("public", public.join(",")),
-    ];
+    let address = ("address", one.address.to_string());
+    let own = [address, ("public", public.join(","))];
     labels(eni).into_iter().chain(own).collect()
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::marker::{self, OwnFile};
 use crate::error::Result;
 use crate::files::Disk;
+use crate::logger::escape;
 
 /// Where the stacks have their files, their own folders for additions included.
 const FOLDERS: [&str; 14] = [
@@ -31,8 +32,17 @@ pub struct Mention {
     pub path: PathBuf,
     /// From 1.
     pub line: usize,
+    /// The line itself, fit for a message.
+    pub text: String,
     /// The file is ours, and for whom.
     pub own: Option<OwnFile>,
+}
+
+impl Mention {
+    /// `FILE:LINE`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.path.display(), self.line)
+    }
 }
 
 /// Every file that names `ip`, by the first line that does. netplan's YAML comes before the units made of it.
@@ -59,10 +69,11 @@ fn mention(disk: &Disk, path: &Path, ip: IpAddr) -> Result<Option<Mention>> {
         return Ok(None);
     };
     let text = disk.read(path)?.unwrap_or_default();
-    let line = text.lines().position(|line| names(line, ip));
-    Ok(line.map(|line| Mention {
+    let line = text.lines().enumerate().find(|(_, line)| names(line, ip));
+    Ok(line.map(|(before, line)| Mention {
         path: path.to_owned(),
-        line: line + 1,
+        line: before + 1,
+        text: escape::line(line.trim()),
         own: marker::owner(path, &first),
     }))
 }

@@ -1,11 +1,15 @@
 //! `eniroute check`: what it says of a good host, and of broken ones.
 
+mod addresses;
 mod catalogue;
 mod form;
+mod links;
+mod metadata;
+mod performance;
 mod probe;
 mod rules;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::instance::Instance;
 use crate::vpc::{EniSpec, Vpc};
@@ -64,24 +68,51 @@ fn a_link_that_its_owner_alone_brings_up_is_a_hint_while_it_is_up() {
     );
 }
 
-#[test]
-fn an_address_that_ec2_does_not_know_is_named_with_what_ec2_expects_and_both_remedies() {
-    let (_vpc, instance) = host();
-    instance.host.ip("address add 10.0.0.51/24 dev eth0");
-    let [finding] = &findings(&instance)[..] else {
-        panic!("one finding: {:?}", findings(&instance));
-    };
-    assert_eq!(finding["code"], "A2");
-    assert_eq!(finding["address"], "10.0.0.51");
-    assert!(finding["expected"].as_str().unwrap().contains("10.0.0.133"));
-    let kinds: Vec<&Value> = finding["remedies"]
-        .as_array()
-        .unwrap()
+/// Those of one code.
+fn of_code(instance: &Instance, code: &str) -> Vec<Value> {
+    let mut found = findings(instance);
+    found.retain(|finding| finding["code"] == code);
+    found
+}
+
+/// The one of that code.
+fn one(instance: &Instance, code: &str) -> Value {
+    let mut found = of_code(instance, code);
+    assert_eq!(found.len(), 1, "{code}: {:?}", findings(instance));
+    found.remove(0)
+}
+
+/// The only one there is.
+fn only(instance: &Instance, code: &str) -> Value {
+    let found = findings(instance);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    one(instance, code)
+}
+
+/// Its command of this kind: `safe`, `review`, `outside`.
+fn remedy(finding: &Value, applicability: &str) -> String {
+    let remedies = finding["remedies"].as_array().unwrap();
+    let of_kind = remedies
         .iter()
-        .map(|remedy| &remedy["applicability"])
-        .collect();
-    assert_eq!(kinds, [&json!("outside"), &json!("review")]);
-    let take_off = finding["remedies"][1]["command"].as_str().unwrap();
-    instance.host.sh(take_off);
-    assert_eq!(findings(&instance), [] as [Value; 0]);
+        .find(|remedy| remedy["applicability"] == applicability);
+    let command =
+        of_kind.unwrap_or_else(|| panic!("{applicability}: {finding:#}"))["command"].as_str();
+    command.unwrap().to_owned()
+}
+
+/// What it is known from, as `SOURCE: TEXT`.
+fn evidence(finding: &Value) -> Vec<String> {
+    let evidence = finding["evidence"].as_array().unwrap();
+    let words = |one: &Value| format!("{}: {}", text(one, "source"), text(one, "text"));
+    evidence.iter().map(words).collect()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {key}: {value:#}"))
+}
+
+fn nothing(instance: &Instance) {
+    assert_eq!(findings(instance), [] as [Value; 0]);
 }

@@ -1,6 +1,8 @@
 //! The life of an ENI: attach, assign, detach, as EC2's API has it. Each step tells the port (what the
 //! VPC lets pass), the guest's link, and the metadata.
 
+use std::os::fd::OwnedFd;
+
 use super::Vpc;
 use super::dhcp;
 use super::eni::{EniId, EniSpec, GuestId, Subnet, parse, parse_net};
@@ -20,6 +22,8 @@ pub struct Eni {
     plugged: bool,
     /// Its metadata is.
     listed: bool,
+    /// Its DHCP client, while one runs.
+    client: Option<OwnedFd>,
 }
 
 impl Eni {
@@ -51,6 +55,7 @@ impl Vpc {
             port,
             plugged: false,
             listed: false,
+            client: None,
         });
         let id = EniId(n);
         self.port(id).guard();
@@ -68,6 +73,16 @@ impl Vpc {
         let lease = dhcp::lease(spec, &self.subnets[spec.subnet.0], metric);
         self.guest_of(spec.guest)
             .ip_batch(&lease.replace(" add ", " replace "));
+    }
+
+    /// The ENI that was attached first.
+    pub fn first_eni(&self) -> EniId {
+        EniId(0)
+    }
+
+    /// Its DHCP client ends, and the lease stays until its end.
+    pub fn abandon_lease(&mut self, eni: EniId) {
+        self.enis[eni.0].client = None;
     }
 
     /// Detaches an ENI: its link goes, and so does its metadata.
@@ -170,7 +185,11 @@ impl Vpc {
             ));
             router::wait_for_port(&self.router, &self.enis[id.0].port);
         }
+        let client = (spec.dhcp && !spec.machine)
+            .then(|| dhcp::client(&guest, spec))
+            .flatten();
         let eni = &mut self.enis[id.0];
+        eni.client = client;
         (eni.device_number, eni.plugged, eni.listed) = (device_number, true, true);
         self.publish();
     }

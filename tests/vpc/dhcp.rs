@@ -1,6 +1,17 @@
 //! What a DHCP client leaves behind on an interface, with the lifetimes that EC2 gives.
 
+use std::net::SocketAddrV4;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt,
+};
+
 use super::eni::{EniSpec, Subnet};
+use super::netns::Host;
+
+/// The port of DHCP clients (RFC 2131, 4.1).
+const PORT: u16 = 68;
 
 /// As `ip -batch` lines. Only the primary IPv4 address comes by DHCP; all IPv6 addresses do.
 pub fn lease(eni: &EniSpec, subnet: &Subnet, metric: u32) -> String {
@@ -28,4 +39,16 @@ pub fn lease(eni: &EniSpec, subnet: &Subnet, metric: u32) -> String {
         );
     }
     batch
+}
+
+/// The socket by which a DHCP client renews the lease of an ENI's IPv4 address: as long as it is open, one is there.
+pub fn client(guest: &Host, eni: &EniSpec) -> Option<OwnedFd> {
+    let own = SockaddrIn::from(SocketAddrV4::new(*eni.ipv4.first()?, PORT));
+    Some(guest.enter(|| {
+        let (family, kind) = (AddressFamily::Inet, SockType::Datagram);
+        let fd = socket(family, kind, SockFlag::SOCK_CLOEXEC, None).expect("a UDP socket");
+        setsockopt(&fd, sockopt::ReuseAddr, &true).expect("room for a real client");
+        bind(fd.as_raw_fd(), &own).expect("the port of DHCP clients");
+        fd
+    }))
 }

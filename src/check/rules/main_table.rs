@@ -40,10 +40,8 @@ fn of_main(inspection: &Inspection) -> impl Iterator<Item = &FibRoute> {
 }
 
 fn defaults(inspection: &Inspection, family: Family) -> Vec<&FibRoute> {
-    let routes = of_main(inspection);
-    let mut defaults: Vec<_> = routes
-        .filter(|listed| listed.route.dst == family.everything())
-        .collect();
+    let is_default = |listed: &&FibRoute| listed.route.dst == family.everything();
+    let mut defaults: Vec<_> = of_main(inspection).filter(is_default).collect();
     defaults.sort_by_key(|listed| listed.route.metric);
     defaults
 }

@@ -1,25 +1,44 @@
 //! ENIs that are left alone, and links that only their owners bring up: each with the reason.
 
+use crate::eni::Eni;
+use crate::metadata::key_of;
 use crate::numbering::Owner;
 use crate::plan::{Skipped, Why};
 use crate::reconcile::assess::Assessment;
-use crate::report::{Code, Finding};
+use crate::report::{Code, Evidence, Finding, Remedy};
 
 pub(super) fn left_alone(skipped: &Skipped) -> Finding {
-    let (code, remedy) = match skipped.why {
-        Why::NoLink => (
-            Code::L1,
-            Some("see whether its driver is loaded, and whether another network namespace has it"),
-        ),
-        Why::Excluded | Why::Enslaved(_) | Why::Declared(_) => (Code::O5, None),
-        Why::Cni(_) => (Code::O1, None),
+    let code = match skipped.why {
+        Why::NoLink => Code::L1,
+        Why::Excluded | Why::Enslaved(_) | Why::Declared(_) => Code::O5,
+        Why::Cni(_) => Code::O1,
     };
     let name = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
     let what = format!("{name} is left alone: {}", skipped.why);
-    Finding {
-        remedy: remedy.map(str::to_owned),
-        ..Finding::told(code, Owner::Eni(skipped.eni.mac), what)
+    let finding = Finding::told(code, Owner::Eni(skipped.eni.mac), what).about(name);
+    match skipped.why {
+        Why::NoLink => without_link(&skipped.eni, finding),
+        Why::Excluded | Why::Enslaved(_) | Why::Declared(_) | Why::Cni(_) => finding,
     }
+}
+
+fn without_link(eni: &Eni, finding: Finding) -> Finding {
+    let (mac, id) = (eni.mac, &eni.id);
+    let remedy = "see whether its driver is loaded, and whether another network namespace has it";
+    let finding = Finding {
+        remedy: Some(remedy.to_owned()),
+        ..finding
+    };
+    finding
+        .is_not(
+            format!("no interface here has {mac}"),
+            format!("an interface with the MAC of {id}"),
+        )
+        .mended_by(Remedy::outside(format!(
+            "aws ec2 describe-network-interfaces --network-interface-ids {id}"
+        )))
+        .known_from(Evidence::kernel("ip link", format!("none with {mac}")))
+        .known_from(Evidence::metadata(key_of(mac, "interface-id"), id))
 }
 
 /// A link that is down is as good as left alone.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::APPLY;
+use super::known_by::metadata_of;
 use crate::diff::missing;
 use crate::net::Dev;
 use crate::numbering::Owner;
@@ -29,13 +30,25 @@ fn absent(planned: &Planned, object: &Object) -> Finding {
     let command = Change::Add(object.clone());
     let remedy = format!("{APPLY} (it does `{command}`)");
     let finding = Finding::new(code, Owner::Eni(planned.eni.mac), what, remedy);
-    let finding = match object.subject() {
-        Some(ip) => finding.of_address(ip),
-        None => finding,
-    };
+    let finding = finding.mended_by(Remedy::safe(APPLY));
+    if let Some(address) = object.address() {
+        return of_address(finding, planned, address.net.addr());
+    }
+    let finding = finding.is_not("absent", format!("made by `{command}`"));
+    let subject = object.subject().into_iter();
+    subject.fold(finding, Finding::of_address)
+}
+
+/// What EC2 has, and the kernel has not.
+fn of_address(finding: Finding, planned: &Planned, ip: IpAddr) -> Finding {
+    let dev = &planned.dev;
     finding
-        .is_not("absent", format!("made by `{command}`"))
-        .mended_by(Remedy::safe(APPLY))
+        .of_address(ip)
+        .is_not(
+            format!("{dev} has no {ip} that stays"),
+            format!("{ip} on {dev}, as EC2 has it"),
+        )
+        .known_from(metadata_of(&planned.eni, ip))
 }
 
 /// What a DHCP client has to bring.
@@ -48,13 +61,9 @@ fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
         Some(finding) if own == Some(ip) => finding,
         _ => {
             let what = format!("{} lacks {ip}, which EC2 has assigned", planned.dev);
-            Finding::new(
-                Code::A1,
-                Owner::Eni(planned.eni.mac),
-                what,
-                who_brings_it(assessment, &planned.dev),
-            )
-            .of_address(ip)
+            let who = who_brings_it(assessment, &planned.dev);
+            let finding = Finding::new(Code::A1, Owner::Eni(planned.eni.mac), what, who);
+            of_address(finding, planned, ip)
         }
     });
     each.collect()
@@ -72,7 +81,7 @@ pub(super) fn missing_lease(assessment: &Assessment, planned: &Planned) -> Optio
         what,
         "nothing is added to it until then",
     );
-    Some(finding.of_address(ip.into()))
+    Some(of_address(finding, planned, ip.into()))
 }
 
 /// All the IPv6 addresses that a client has to bring, as one note.

@@ -159,12 +159,9 @@ fn preferred(primary: &Planned, other: &Dev, to: IpAddr) -> Finding {
 
 /// Rules not created by eniroute for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
 pub(super) fn rivals(assessment: &Assessment) -> Vec<Finding> {
-    assessment
-        .desired
-        .enis
-        .iter()
-        .flat_map(|planned| rivals_of(assessment, planned))
-        .collect()
+    let enis = assessment.desired.enis.iter();
+    let rivals = enis.flat_map(|planned| rivals_of(assessment, planned));
+    rivals.collect()
 }
 
 fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {

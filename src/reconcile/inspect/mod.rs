@@ -1,27 +1,39 @@
 //! What `check` and `explain` judge by: all that can be known of the host without changing it. Reads only.
 
+mod addresses;
+mod counters;
 mod destinations;
+pub mod links;
 mod lookups;
 pub mod probes;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 
 use super::assess::Assessment;
 use super::findings;
 use super::host::Host;
+pub use super::proof::outside;
 use super::unproven;
 use crate::eni::{Details, Eni};
 use crate::error::{Error, Result};
+use crate::metadata::instance::Instance;
 use crate::net::fib::Fib;
 use crate::net::{Dev, Mac, Neighbour, link_of_mac};
 use crate::plan::Planned;
+use crate::platform;
 use crate::report::Finding;
+pub use addresses::AddressFacts;
+pub use counters::{Counted, CounterFacts};
 pub use destinations::{Destination, Question};
+pub use links::LinkFacts;
 pub use lookups::Answer;
 pub use probes::Probe;
+
+/// How long the metadata service has for what no plan needs.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is known of the host, for judging it.
 pub struct Inspection {
@@ -46,6 +58,11 @@ pub struct Inspection {
     pub probes: Vec<Probe>,
     /// What every new flow pays for passing the rules; `None`: they are few.
     pub cost: Option<Duration>,
+    pub addresses: AddressFacts,
+    pub links: LinkFacts,
+    /// Which instance this is, and where.
+    pub instance: Instance,
+    pub counters: CounterFacts,
 }
 
 impl Inspection {
@@ -54,6 +71,8 @@ impl Inspection {
     /// # Errors
     /// The kernel cannot be asked.
     pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
+        let start = Instant::now();
+        let links = LinkFacts::of(host, &assessment)?;
         let mut found = findings::all(&assessment, None)?;
         found.extend(unproven::finding(&host.disk));
         let macs: Vec<Mac> = assessment.metadata.enis.iter().map(|eni| eni.mac).collect();
@@ -64,7 +83,14 @@ impl Inspection {
         let (fib, answers) = lookups::ask(&assessment, &mut host.kernel)?;
         let neighbours = host.kernel.neighbours(&assessment.observed.links)?;
         let cost = lookups::cost(&fib, &mut host.kernel)?;
+        let addresses = AddressFacts::of(host, &assessment)?;
+        let instance = instance(host, refusal.is_none());
+        let counters = CounterFacts::since(start, &links, &host.kernel);
         Ok(Self {
+            addresses,
+            links,
+            instance,
+            counters,
             assessment,
             refusal,
             basis: None,
@@ -93,4 +119,16 @@ impl Inspection {
     pub fn dev(&self, mac: Mac) -> Option<&Dev> {
         link_of_mac(mac, &self.assessment.observed.links).map(|link| &link.name)
     }
+}
+
+/// Without the service, what the firmware tells.
+fn instance(host: &mut Host, is_there: bool) -> Instance {
+    let service = host.imds.as_mut().filter(|_| is_there);
+    let read = service.map(|imds| {
+        imds.insist_for(PATIENCE);
+        Instance::read(imds)
+    });
+    let Instance { id, region } = read.unwrap_or_default();
+    let id = id.or_else(|| platform::instance(&host.disk));
+    Instance { id, region }
 }

@@ -51,8 +51,12 @@ impl Report {
         self.block(first) + &self.others(others)
     }
 
+    /// A hint about which nothing is to be done is one sentence: the JSON and `explain` have the rest.
     fn block(&self, finding: &Finding) -> String {
         let what = self.paragraph("", &format!("{}{}", self.heading(finding), finding.what));
+        if finding.is_mere_hint() {
+            return what;
+        }
         let consequence = Some(finding.code.entry().consequence.to_owned());
         let facts = [
             ("is:", &finding.is),
