@@ -14,7 +14,7 @@ fn netplan_a_set_name_that_waits_for_the_boot_keeps_its_owner() {
     let yaml = |matching: &str| {
         format!(
             "network:\n  version: 2\n  ethernets:\n    eth0: {{dhcp4: true}}\n    zlan:\n      match: {{{matching}}}\n      \
-             set-name: lan0\n      dhcp4: true\n      dhcp4-overrides: {{route-metric: 2000}}\n      routes: [{{to: 10.77.0.0/16, via: 10.0.0.1}}]\n"
+             set-name: lan0\n      dhcp4: true\n      dhcp4-overrides: {{route-metric: 2000}}\n      routes: [{{to: 10.77.0.0/16, via: 10.0.0.1, on-link: true}}]\n"
         )
     };
     for systemd in Systemd::ALL {
@@ -36,7 +36,7 @@ fn netplan_a_set_name_that_waits_for_the_boot_keeps_its_owner() {
 fn a_name_that_a_link_file_gives_at_the_boot_keeps_its_owner() {
     let unit = (
         "/etc/systemd/network/30-lan.network",
-        "[Match]\nName=lan0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nRouteMetric=2000\n[Route]\nDestination=10.77.0.0/16\nGateway=10.0.0.1\n",
+        "[Match]\nName=lan0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nRouteMetric=2000\n[Route]\nDestination=10.77.0.0/16\nGateway=10.0.0.1\nGatewayOnLink=yes\n",
     );
     for systemd in Systemd::ALL {
         for matching in ["MACAddress=06:00:00:00:00:01", "OriginalName=eth1"] {
