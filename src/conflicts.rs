@@ -9,6 +9,14 @@ use crate::files::{Disk, name};
 /// # Errors
 /// A file that should tell cannot be read.
 pub fn in_charge(disk: &Disk) -> Result<Option<String>> {
+    Ok(peers(disk)?.first().map(Peer::sentence))
+}
+
+/// Every tool that does so.
+///
+/// # Errors
+/// As [`in_charge`].
+pub fn peers(disk: &Disk) -> Result<Vec<Peer>> {
     let found = [
         amazon_ec2_net_utils(disk)?,
         nm_cloud_setup(disk)?,
@@ -16,21 +24,41 @@ pub fn in_charge(disk: &Disk) -> Result<Option<String>> {
         vpc_cni(disk),
         cilium(disk)?,
     ];
-    Ok(found.into_iter().flatten().next().map(|peer| {
-        format!(
-            "{} configures the ENIs of this host already ({} is there): {}",
-            peer.name,
-            peer.evidence,
-            peer.remedy()
-        )
-    }))
+    Ok(found.into_iter().flatten().collect())
 }
 
-struct Peer {
-    name: &'static str,
-    evidence: String,
-    /// Empty where there is none: a cluster cannot do without its CNI.
-    off: &'static str,
+/// Tools that configure ENIs, too, and that eniroute gets on with: cloud-init's rules (since 24.1) have no priority in its
+/// files, so eniroute's come first; systemd-imds has one file for any interface that nobody else has.
+///
+/// # Errors
+/// As [`in_charge`].
+pub fn neighbours(disk: &Disk) -> Result<Vec<Peer>> {
+    const YAML: &str = "/etc/netplan/50-cloud-init.yaml";
+    const UNIT: &str = "/run/systemd/network/85-imds-early.network";
+    let yaml = disk.read(YAML)?.unwrap_or_default();
+    let is_table = |line: &str| line.trim_start_matches([' ', '-']).starts_with("table: 10");
+    let line = yaml.lines().position(is_table);
+    let cloud_init = line.map(|line| Peer {
+        name: "cloud-init",
+        evidence: format!("{YAML}:{}", line + 1),
+        off: "",
+    });
+    let imds = disk.exists(UNIT).then(|| Peer {
+        name: "systemd-imds",
+        evidence: UNIT.to_owned(),
+        off: "systemctl mask systemd-imds-early-network.service",
+    });
+    Ok(cloud_init.into_iter().chain(imds).collect())
+}
+
+/// Another tool that configures ENIs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub name: &'static str,
+    /// What is there of it: a path, mostly.
+    pub evidence: String,
+    /// The command that turns it off. Empty where there is none: a cluster cannot do without its CNI.
+    pub off: &'static str,
 }
 
 impl Peer {
@@ -40,6 +68,16 @@ impl Peer {
             evidence,
             off,
         }
+    }
+
+    /// What it does, how it is known, and what to do about it.
+    pub fn sentence(&self) -> String {
+        format!(
+            "{} configures the ENIs of this host already ({} is there): {}",
+            self.name,
+            self.evidence,
+            self.remedy()
+        )
     }
 
     fn remedy(&self) -> String {

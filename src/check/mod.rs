@@ -3,8 +3,11 @@
 
 mod addresses;
 pub mod explain;
+mod files;
+mod forwarding;
 mod links;
 mod metadata;
+mod owners;
 mod performance;
 mod probes;
 mod rules;
@@ -24,6 +27,9 @@ pub fn findings(inspection: &Inspection) -> Vec<Finding> {
         links::findings,
         metadata::findings,
         performance::findings,
+        files::findings,
+        owners::findings,
+        forwarding::findings,
     ];
     let of_groups = groups.iter().flat_map(|group| group(inspection));
     let of_groups: Vec<Finding> = of_groups.collect();

@@ -51,7 +51,9 @@ fn unseen(inspection: &Inspection) -> Vec<String> {
     let told = "what only root may read: files of the network stack with secrets (netplan's YAML, NetworkManager's \
                 profiles), and the firewall; run it as root to have them judged";
     let unseen = (!inspection.is_root).then(|| told.to_owned());
-    unseen.into_iter().collect()
+    let firewall = inspection.owners.rulesets.unseen.iter();
+    let firewall = firewall.map(|why| format!("the rules of nftables: {why}"));
+    unseen.into_iter().chain(firewall).collect()
 }
 
 /// What decides in the VPC, and is told to nobody inside the instance. None of it is ever a fault.

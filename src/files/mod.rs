@@ -31,6 +31,17 @@ pub struct Stamp {
     pub changed: SystemTime,
 }
 
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// Permission bits, for example `0o600`.
+    pub mode: u32,
+    /// The number of its owner.
+    pub user: u32,
+    /// The number of its group.
+    pub group: u32,
+}
+
 /// What stands at a path itself: no link is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -157,6 +168,16 @@ impl Disk {
     pub fn modified(&self, path: impl AsRef<Path>) -> Option<SystemTime> {
         let meta = self.resolve(path.as_ref()).ok()??.metadata().ok()?;
         meta.modified().ok()
+    }
+
+    /// Who may read a file; `None` when it cannot be looked at.
+    pub fn rights(&self, path: impl AsRef<Path>) -> Option<Rights> {
+        let meta = self.resolve(path.as_ref()).ok()??.metadata().ok()?;
+        Some(Rights {
+            mode: meta.mode() & 0o7777,
+            user: meta.uid(),
+            group: meta.gid(),
+        })
     }
 
     /// Whether a file or folder is there. A link that leads nowhere, or out of the root, is not.

@@ -28,6 +28,9 @@ const INTERVAL: u16 = 10;
 /// How much of what a failed program said last is passed on, in bytes: the end says why.
 const WORDS: usize = 2000;
 
+/// The most that a program may have to say where all of it is wanted, in bytes: the rules of a large cluster's node.
+const OUTPUT: usize = 16 * 1024 * 1024;
+
 /// How much of it is read at once.
 const PIECE: usize = 16 * 1024;
 
@@ -58,10 +61,28 @@ pub fn run_in(
         .env("PATH", PATH)
         .env("LC_ALL", "C")
         .envs(environment.iter().copied());
-    let (ended, words) = try_run(&mut command, wait).map_err(|e| failed(e.to_string()))?;
+    let (ended, words) = try_run(&mut command, wait, WORDS).map_err(|e| failed(e.to_string()))?;
     ended
         .fault(words.trim(), wait)
         .map_or(Ok(()), |why| Err(failed(why)))
+}
+
+/// What `program` says on its standard output; it must succeed within `wait`.
+///
+/// # Errors
+/// As for [`run`]; it says more than 16 MiB.
+pub fn output(program: &str, args: &[&str], wait: Duration) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(args).env("PATH", PATH).env("LC_ALL", "C");
+    let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
+    let (ended, words) = try_run(&mut command, wait, OUTPUT).map_err(|e| failed(e.to_string()))?;
+    if words.len() >= OUTPUT {
+        return Err(failed(format!("said over {OUTPUT} bytes")));
+    }
+    match ended.fault("", wait) {
+        Some(why) => Err(failed(why)),
+        None => Ok(words),
+    }
 }
 
 /// How a program that failed has ended, and the end of what it said.
@@ -104,15 +125,15 @@ impl End {
     }
 }
 
-/// How it ended, and what it said last.
-fn try_run(command: &mut Command, wait: Duration) -> io::Result<(End, String)> {
+/// How it ended, and what it said last, so many bytes.
+fn try_run(command: &mut Command, wait: Duration, most: usize) -> io::Result<(End, String)> {
     let (said, writer) = io::pipe()?;
     fcntl(&said, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     // A signal ends us, and must not leave the program behind.
     let signals = signals::watch()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut group = Group::start(command)?;
-    let mut tail = Tail::default();
+    let mut tail = Tail::of(most);
     let deadline = Instant::now() + wait;
     let end = loop {
         if group.has_ended()? {
@@ -179,11 +200,14 @@ impl Drop for Group {
     }
 }
 
-/// The last words of a program.
-#[derive(Default)]
-struct Tail(Vec<u8>);
+/// The last words of a program, and how many bytes of them are kept.
+struct Tail(Vec<u8>, usize);
 
 impl Tail {
+    fn of(most: usize) -> Self {
+        Self(Vec::new(), most)
+    }
+
     /// Takes what is there, of one piece. Returns whether there was something.
     fn read(&mut self, mut said: &PipeReader) -> io::Result<bool> {
         let mut piece = [0; PIECE];
@@ -192,7 +216,7 @@ impl Tail {
             count => count?,
         };
         self.0.extend_from_slice(&piece[..count]);
-        let excess = self.0.len().saturating_sub(WORDS);
+        let excess = self.0.len().saturating_sub(self.1);
         self.0.drain(..excess);
         Ok(count > 0)
     }

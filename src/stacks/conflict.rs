@@ -39,7 +39,7 @@ fn list(lines: &[&str]) -> String {
 }
 
 /// The lines of `ours` that `theirs` has not, comments left out.
-fn lacking<'a>(ours: &'a str, theirs: &str) -> Vec<&'a str> {
+pub fn lacking<'a>(ours: &'a str, theirs: &str) -> Vec<&'a str> {
     let present: BTreeSet<_> = lines(theirs).map(meaning).into_set();
     lines(ours)
         .filter(|line| !present.contains(&meaning(line)))

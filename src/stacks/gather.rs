@@ -37,6 +37,10 @@ pub struct Rendered {
     pub complete: BTreeSet<Dev>,
     /// See [`Rendering::holds`].
     pub holds: BTreeSet<Object>,
+    /// What no file brings up at a boot: the boot service has to.
+    pub left: Vec<Object>,
+    /// Files of ours that are not written because something that is not ours stands at their path, and the note of it.
+    pub obstructed: Vec<(File, String)>,
     pub notes: Vec<String>,
     /// Files that cannot be written because another of ours is to stand at their path. All others are `wanted`.
     pub errors: Vec<Error>,
@@ -53,17 +57,19 @@ impl Rendered {
 
     /// Takes the files that can be written, and finds what is obsolete then. Returns those that something stands in the
     /// way of.
-    fn put(&mut self, files: Vec<File>, disk: &Disk, keep: &BTreeSet<Mac>) -> Result<Vec<File>> {
+    fn put(
+        &mut self,
+        files: Vec<File>,
+        disk: &Disk,
+        keep: &BTreeSet<Mac>,
+    ) -> Result<Vec<(File, String)>> {
         let mut left_out = Vec::new();
         let (single, doubles) = once_each(files);
         self.errors.extend(doubles.iter().map(doubled));
         for file in single {
             match obstacle(disk, &file, keep)? {
                 None => self.wanted.push(file),
-                Some(note) => {
-                    self.notes.push(note);
-                    left_out.push(file);
-                }
+                Some(note) => left_out.push((file, note)),
             }
         }
         self.obsolete = obsolete(disk, keep, &self.wanted)?;
@@ -72,7 +78,7 @@ impl Rendered {
     }
 
     /// A file of ours is not written, so its interface is its owner's still.
-    fn leave_out(&mut self, file: &File, desired: &Desired) {
+    fn leave_out(&mut self, file: File, note: String, desired: &Desired) {
         let line = file.text.lines().next().unwrap_or_default();
         let mac = marker::owner(&file.path, line).and_then(|own| own.mac());
         let is_its = |planned: &&Planned| Some(planned.eni.mac) == mac;
@@ -80,6 +86,8 @@ impl Rendered {
             self.definitions.remove(&planned.dev);
             self.complete.remove(&planned.dev);
         }
+        self.notes.push(note.clone());
+        self.obstructed.push((file, note));
     }
 }
 
@@ -114,19 +122,21 @@ fn named_only(
         rendered.notes.push(NO_FILES.to_owned());
     }
     if renderers.is_empty() {
+        rendered.left = left::objects(desired, &[]);
         return Ok(rendered);
     }
     let with_files = renderers.with_files(desired);
     let renderings = gather(desired, &renderers);
     rendered.notes.extend(left::notes(&with_files, &renderings));
+    rendered.left = left::objects(desired, &renderings);
     let renderings = renderings.into_iter();
     let files = renderings
         .flat_map(|rendering| rendered.take(rendering))
         .collect();
     let mut keep = keep.clone();
     keep.extend(without_files(desired, &with_files));
-    for file in rendered.put(files, target.disk, &keep)? {
-        rendered.leave_out(&file, desired);
+    for (file, note) in rendered.put(files, target.disk, &keep)? {
+        rendered.leave_out(file, note, desired);
     }
     Ok(rendered)
 }

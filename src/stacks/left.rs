@@ -19,7 +19,7 @@ pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
     let of = |planned: &Planned| {
         let name = format!("{} ({})", planned.dev, planned.eni.id);
         let why = reasons(planned, renderings);
-        (name, objects(planned, renderings), why)
+        (name, of_eni(planned, renderings), why)
     };
     let enis = desired.enis.iter().map(of);
     for (name, objects, why) in [host].into_iter().chain(enis) {
@@ -32,8 +32,16 @@ pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
     notes.iter().map(text).collect()
 }
 
+/// What files do not hold of `desired`.
+pub fn objects(desired: &Desired, renderings: &[Rendering]) -> Vec<Object> {
+    let enis = desired.enis.iter();
+    let all = enis.flat_map(|planned| of_eni(planned, renderings));
+    let all = desired.host.iter().cloned().chain(all);
+    all.filter(|object| !is_held(object, renderings)).collect()
+}
+
 /// Every object of an ENI. Where its whole definition is ours, no owner is left that keeps a route.
-fn objects(planned: &Planned, renderings: &[Rendering]) -> Vec<Object> {
+fn of_eni(planned: &Planned, renderings: &[Rendering]) -> Vec<Object> {
     let mut all = renderings.iter().flat_map(|rendering| &rendering.complete);
     match all.any(|dev| *dev == planned.dev) {
         true => planned.without_owner().objects().collect(),

@@ -2,6 +2,7 @@
 //! are not ours to write. Reads the disk by [`crate::files`] and writes nothing itself.
 
 mod assign;
+pub mod audit;
 pub mod command;
 mod conflict;
 mod declared;
@@ -23,12 +24,17 @@ pub mod rendering;
 pub mod stack;
 mod unnamed;
 
+use std::path::Path;
+
 use crate::error::Result;
 use crate::files::Disk;
+use crate::numbering::Owner;
 use crate::object::{Change, Observed};
 use crate::plan::Desired;
 
 pub use assign::Stacks;
+pub use audit::Audit;
+pub use conflict::lacking;
 pub use declared::declared;
 pub use gather::{Rendered, Target, render};
 pub use marker::OwnFile;
@@ -69,6 +75,11 @@ pub fn names() -> String {
 pub fn by_name(name: &str) -> Result<&'static Stack, String> {
     let found = all().find(|stack| stack.name == name);
     found.ok_or_else(|| format!("`{name}` is not a backend; the backends are {}", names()))
+}
+
+/// Whose a file of ours is, by the first line of its text; `None` where that does not say.
+pub fn owner_of(path: &Path, text: &str) -> Option<Owner> {
+    marker::owner(path, text.lines().next()?)?.owner
 }
 
 /// Every file of ours on the disk, of any backend, sorted by folder and name.

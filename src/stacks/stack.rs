@@ -10,6 +10,8 @@ use crate::files::{Disk, FileChange};
 use crate::net::{Dev, Link, Route};
 use crate::object::{Change, Observed};
 use crate::plan::{Desired, Planned};
+use crate::report;
+use crate::stacks::audit::Audit;
 use crate::stacks::marker::OwnFile;
 use crate::stacks::rendering::Renderer;
 
@@ -34,6 +36,9 @@ pub struct Stack {
     /// Makes ready to tell a running host of the files, and has them checked. Changes nothing. Errors: the files must not
     /// be put in place.
     pub prepare: for<'a> fn(&HandOver<'a>) -> Result<Box<dyn Prepared + 'a>>,
+    /// What keeps files of ours from counting at the next boot, and what is known of this version of it. Errors: a file
+    /// that cannot be read.
+    pub audit: for<'a> fn(&Audit<'a>) -> Result<Vec<report::Finding>>,
     /// What it has failed to take away in loading files of ours.
     pub leftovers: fn(&Before, &Desired, &Observed) -> Vec<Change>,
 }
@@ -49,6 +54,7 @@ impl Stack {
         witness: |_| Ok(Box::new(Silent)),
         read: |_, _| Ok(None),
         prepare: |_| Ok(Box::new(Silent)),
+        audit: |_| Ok(Vec::new()),
         leftovers: |_, _, _| Vec::new(),
     };
 }

@@ -2,16 +2,21 @@
 
 mod addresses;
 mod catalogue;
+mod cold_start;
+mod files;
 mod form;
+mod forwarding;
+mod fresh;
 mod links;
 mod metadata;
+mod owners;
 mod performance;
 mod probe;
 mod rules;
 
 use serde_json::Value;
 
-use crate::instance::Instance;
+use crate::instance::{Instance, Run};
 use crate::vpc::{EniSpec, Vpc};
 
 /// A host as in the report of an address that EC2 does not know: one ENI in one subnet, another in a second one.
@@ -30,9 +35,27 @@ fn host() -> (Vpc, Instance) {
 
 /// What it finds, whatever the exit code.
 fn findings(instance: &Instance) -> Vec<Value> {
-    let run = instance.eniroute("check --json");
+    findings_of(&instance.eniroute("check --json"))
+}
+
+/// What a run of `check --json` has found.
+fn findings_of(run: &Run) -> Vec<Value> {
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     report["findings"].as_array().unwrap().clone()
+}
+
+/// Those of a kind.
+fn with_code<'a>(findings: &'a [Value], code: &str) -> Vec<&'a Value> {
+    let found = findings.iter();
+    found.filter(|finding| finding["code"] == code).collect()
+}
+
+/// The only one of a kind.
+fn the_only<'a>(findings: &'a [Value], code: &str) -> &'a Value {
+    let [finding] = with_code(findings, code)[..] else {
+        panic!("one {code}: {findings:#?}");
+    };
+    finding
 }
 
 #[test]

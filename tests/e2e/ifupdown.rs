@@ -7,7 +7,7 @@ use crate::instance::{Instance, changed, neighbours_reach};
 use crate::mtu::MTU;
 use crate::vpc::{EniId, EniSpec, SubnetId, Vpc};
 
-const INTERFACES: &str =
+pub const INTERFACES: &str =
     "source-directory /etc/network/interfaces.d\nsource-directory /run/network/interfaces.d\n";
 
 /// The primary's owner; its lease is the VPC's.
@@ -24,15 +24,15 @@ const ADDRESSES: [&str; 8] = [
     "2001:db8:0:b::300",
 ];
 
-struct Guest {
+pub struct Guest {
     vpc: Vpc,
-    instance: Instance,
+    pub instance: Instance,
     subnets: [SubnetId; 2],
     eth2: EniId,
 }
 
 /// Three ENIs, two of them in one subnet, one with a delegated prefix.
-fn guest() -> Guest {
+pub fn guest() -> Guest {
     guest_of(|[a, b]| {
         let eth1 = EniSpec::new(a, "eth1")
             .ipv4(["10.0.0.20", "10.0.0.21"])

@@ -1,5 +1,6 @@
 //! ENIs that are left alone, and links that only their owners bring up: each with the reason.
 
+use crate::config::DEFAULT_PATH;
 use crate::eni::Eni;
 use crate::metadata::key_of;
 use crate::numbering::Owner;
@@ -16,9 +17,21 @@ pub(super) fn left_alone(skipped: &Skipped) -> Finding {
     let name = skipped.dev.as_deref().unwrap_or(&skipped.eni.id);
     let what = format!("{name} is left alone: {}", skipped.why);
     let finding = Finding::told(code, Owner::Eni(skipped.eni.mac), what).about(name);
-    match skipped.why {
-        Why::NoLink => without_link(&skipped.eni, finding),
-        Why::Excluded | Why::Enslaved(_) | Why::Declared(_) | Why::Cni(_) => finding,
+    match reason(&skipped.why, name) {
+        None => without_link(&skipped.eni, finding),
+        Some(evidence) => finding.known_from(evidence),
+    }
+}
+
+/// What it is known from, where it has an interface.
+fn reason(why: &Why, name: &str) -> Option<Evidence> {
+    let shown = || format!("ip -details link show dev {name}");
+    match why {
+        Why::NoLink => None,
+        Why::Excluded => Some(Evidence::file(DEFAULT_PATH, "exclude")),
+        Why::Enslaved(holder) => Some(Evidence::kernel(shown(), format!("master {holder}"))),
+        Why::Declared(declared) => Some(Evidence::file(declared.to_string(), "says so")),
+        Why::Cni(evidence) => Some(Evidence::kernel("ip rule", evidence)),
     }
 }
 

@@ -1,11 +1,15 @@
 //! What `check` and `explain` judge by: all that can be known of the host without changing it. Reads only.
 
 mod addresses;
+pub mod boot;
 mod counters;
 mod destinations;
+pub mod forwarding;
 pub mod links;
 mod lookups;
+mod owners;
 pub mod probes;
+pub mod rulesets;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,10 +30,12 @@ use crate::plan::Planned;
 use crate::platform;
 use crate::report::Finding;
 pub use addresses::AddressFacts;
+use boot::NextBoot;
 pub use counters::{Counted, CounterFacts};
 pub use destinations::{Destination, Question};
 pub use links::LinkFacts;
 pub use lookups::Answer;
+pub use owners::OwnerFacts;
 pub use probes::Probe;
 
 /// How long the metadata service has for what no plan needs.
@@ -63,6 +69,10 @@ pub struct Inspection {
     /// Which instance this is, and where.
     pub instance: Instance,
     pub counters: CounterFacts,
+    /// What the files alone would give.
+    pub boot: NextBoot,
+    /// Who else is at work.
+    pub owners: OwnerFacts,
 }
 
 impl Inspection {
@@ -70,7 +80,7 @@ impl Inspection {
     ///
     /// # Errors
     /// The kernel cannot be asked.
-    pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
+    pub fn of(host: &mut Host, mut assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
         let start = Instant::now();
         let links = LinkFacts::of(host, &assessment)?;
         let mut found = findings::all(&assessment, None)?;
@@ -86,7 +96,11 @@ impl Inspection {
         let addresses = AddressFacts::of(host, &assessment)?;
         let instance = instance(host, refusal.is_none());
         let counters = CounterFacts::since(start, &links, &host.kernel);
+        let is_root = geteuid().is_root();
+        let boot = NextBoot::of(host, &mut assessment, is_root)?;
         Ok(Self {
+            boot,
+            owners: OwnerFacts::of(&host.disk, &assessment, is_root)?,
             addresses,
             links,
             instance,
@@ -94,7 +108,7 @@ impl Inspection {
             assessment,
             refusal,
             basis: None,
-            is_root: geteuid().is_root(),
+            is_root,
             details,
             found,
             fib,

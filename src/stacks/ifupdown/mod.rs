@@ -2,6 +2,7 @@
 //! whole stanza where nobody else has one for the interface, else only what that one lacks. Pure once
 //! [`Ifupdown::read`] is done.
 
+mod audit;
 mod detect;
 mod interfaces;
 mod words;
@@ -31,6 +32,7 @@ pub static STACK: Stack = Stack {
     runs_host: |disk| Ok(Finding::by(disk, "/etc/network/interfaces")),
     witness: |host| Ok(Box::new(detect::Records(host))),
     read: |disk, links| Ok(Some(Box::new(Ifupdown::read(disk, links)?))),
+    audit: audit::findings,
     ..Stack::NONE
 };
 

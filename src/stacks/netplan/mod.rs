@@ -2,6 +2,7 @@
 //! its interface, and networkd drop-ins for what netplan cannot say and for the primary ENI. Pure once
 //! [`Netplan::read`] is done.
 
+mod audit;
 mod bounds;
 mod definition;
 pub mod detect;
@@ -42,6 +43,7 @@ pub static STACK: Stack = Stack {
     witness: |host| Ok(Box::new(detect::Yaml::read(host)?)),
     read: |disk, links| Ok(Some(Box::new(Netplan::read(disk, links)?))),
     prepare: |about| Ok(Box::new(handover::prepare(about)?)),
+    audit: audit::findings,
     ..Stack::NONE
 };
 

@@ -84,6 +84,14 @@ pub struct Foreign {
 impl Foreign {
     /// Reads every YAML file that netplan would read. Errors: a file that is not YAML, by file and line.
     pub fn read(disk: &Disk) -> Result<Self> {
+        Self::read_where(disk, &|text| !marker::is_own(text))
+    }
+
+    /// The same of those files that `is_meant` takes by their text. One of ours that is none is passed over.
+    ///
+    /// # Errors
+    /// As [`Foreign::read`].
+    pub fn read_where(disk: &Disk, is_meant: &dyn Fn(&str) -> bool) -> Result<Self> {
         let mut files = BTreeMap::new();
         for folder in ["/lib/netplan", "/etc/netplan", "/run/netplan"] {
             let yaml = disk.list_ending(folder, "yaml")?.into_iter();
@@ -92,8 +100,15 @@ impl Foreign {
         let mut foreign = Self::default();
         for path in files.values() {
             let text = disk.read(path)?.unwrap_or_default();
-            if !marker::is_own(&text) {
-                foreign.merge(path, &text)?;
+            if is_meant(&text) {
+                let merged = foreign.merge(path, &text);
+                merged.or_else(|error| {
+                    if marker::is_own(&text) {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
+                })?;
             }
         }
         Ok(foreign)

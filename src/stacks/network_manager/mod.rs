@@ -1,6 +1,7 @@
 //! NetworkManager: one keyfile per secondary ENI, a whole profile matched by MAC. A keyfile has no drop-ins, so an ENI
 //! that somebody else's profile names is left to that one. Pure once [`NetworkManager::read`] is done.
 
+mod audit;
 mod detect;
 mod ethernet;
 mod handover;
@@ -39,8 +40,12 @@ pub static STACK: Stack = Stack {
     witness: |host| Ok(Box::new(detect::Records(host))),
     read: |disk, links| Ok(Some(Box::new(NetworkManager::read(disk, links)?))),
     prepare: |about| Ok(Box::new(handover::Keyfiles(*about))),
+    audit: audit::findings,
     ..Stack::NONE
 };
+
+/// Above the default of 0, so that ours is taken where nobody has said otherwise.
+const PRIORITY: i32 = 100;
 
 /// Where packagers put the plugins, in a folder with the version's name; Debian has one more level.
 const PLUGINS: [&str; 2] = ["/usr/lib64", "/usr/lib"];
@@ -151,7 +156,7 @@ impl Renderer for NetworkManager {
 fn keyfile(planned: &Planned) -> File {
     let text = marker::marker(planned)
         + &format!(
-            "[connection]\nid=eniroute-{}\nuuid={}\ntype=ethernet\nautoconnect-priority=100\n\n[ethernet]\nmac-address={}\n",
+            "[connection]\nid=eniroute-{}\nuuid={}\ntype=ethernet\nautoconnect-priority={PRIORITY}\n\n[ethernet]\nmac-address={}\n",
             planned.eni.id,
             uuid(planned),
             planned.eni.mac

@@ -26,6 +26,10 @@ const MADE_UP: &str = "-999";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     pub path: PathBuf,
+    /// The highest of all is taken (`connection.autoconnect-priority`).
+    pub priority: i32,
+    /// NetworkManager takes it by itself.
+    is_automatic: bool,
     which: Which,
     /// What it says of its interface beside addresses and routes.
     pub declared: Option<Declared>,
@@ -52,6 +56,14 @@ impl Profile {
         }
     }
 
+    /// Whether NetworkManager may take it for this ENI's interface before one of this priority; profiles for any
+    /// interface count, too.
+    pub fn may_beat(&self, priority: i32, planned: &Planned) -> bool {
+        let is_for_any = matches!(&self.which, Which::Ethernet(one) if *one == Ethernet::default());
+        let is_its = is_for_any || self.names(planned, None);
+        self.is_automatic && self.priority >= priority && is_its
+    }
+
     fn parse(path: &Path, text: &str) -> Self {
         let get = |sections: &[&str], key: &str| value(text, sections, &[key]);
         let made_up = path.starts_with("/run")
@@ -60,7 +72,10 @@ impl Profile {
         let is_ethernet = get(&["connection"], "type").is_none_or(|kind| SECTIONS.contains(&kind));
         let which = || Which::Ethernet(Ethernet::parse(text));
         let is_meant = is_ethernet && !made_up;
+        let priority = get(&["connection"], "autoconnect-priority");
         Self {
+            priority: priority.map_or(0, |number| number.parse().unwrap_or(0)),
+            is_automatic: get(&["connection"], "autoconnect") != Some("false"),
             path: path.to_owned(),
             which: is_meant.then(which).unwrap_or(Which::Other),
             declared: declared(path, text),
@@ -93,6 +108,8 @@ pub fn read_all(disk: &Disk) -> Result<Vec<Profile>> {
         let ifcfg = Ifcfg::parse(&path, &text);
         profiles.push(Profile {
             path,
+            priority: 0,
+            is_automatic: true,
             declared: ifcfg.declared(),
             which: Which::Ifcfg(ifcfg),
         });

@@ -1,6 +1,7 @@
 //! network-scripts (ifup): ifcfg, route, route6, rule and rule6 files per ENI in the Amazon Linux look, and alias
 //! files where somebody else's ifcfg configures the device. Pure once [`NetworkScripts::read`] is done.
 
+mod audit;
 mod detect;
 pub(super) mod ifcfg;
 mod lines;
@@ -30,6 +31,7 @@ pub static STACK: Stack = Stack {
     program: "ifup",
     runs_host: detect::runs_host,
     read: |disk, links| Ok(Some(Box::new(NetworkScripts::read(disk, links)?))),
+    audit: audit::findings,
     ..Stack::NONE
 };
 
@@ -293,10 +295,8 @@ fn ipv4_alias(part: &Planned, name: &str, rendering: &mut Rendering) {
             "IPADDR={ip} PREFIX=32 NO_ALIASROUTING=yes ARPCHECK=no ARPUPDATE=no IPV6_SET_SYSCTLS=no"
         )
     };
-    let lines = part
-        .addresses
-        .iter()
-        .map(|address| words(address.net.addr()).replace(' ', "\n"));
+    let addresses = part.addresses.iter().map(|address| address.net.addr());
+    let lines = addresses.map(|ip| words(ip).replace(' ', "\n"));
     rendering.add(alias(part, name, &lines.collect::<Vec<_>>()), part);
 }
 

@@ -2,6 +2,7 @@
 //! in /run/systemd/netif/links (private to systemd, but the same since version 221).
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::error::Result;
 use crate::files::{Disk, Stamp, name};
@@ -41,6 +42,12 @@ pub fn unit_of(path: &Path) -> Option<&str> {
     let folder = folder.filter(|name| name.ends_with(".network.d"));
     let name = folder.unwrap_or_else(|| name(path)).trim_end_matches(".d");
     name.ends_with(".network").then_some(name)
+}
+
+/// When networkd has written its record of this link last.
+pub fn recorded(disk: &Disk, index: u32) -> Option<SystemTime> {
+    let stamp = disk.stamp(Path::new(LINKS).join(index.to_string()));
+    stamp.map(|stamp| stamp.changed)
 }
 
 /// The units that networkd runs the host's links by.

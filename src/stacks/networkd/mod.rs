@@ -1,8 +1,10 @@
 //! systemd-networkd without netplan: a complete .network file of ours for an ENI that nobody owns or that a
 //! catch-all owns, and a drop-in where a file specific to it owns it. Pure once [`Networkd::read`] is done.
 
+pub mod audit;
 pub mod daemon;
 pub mod detect;
+pub mod foreign;
 pub mod hold;
 pub mod leftover;
 pub mod matching;
@@ -40,6 +42,7 @@ pub static STACK: Stack = Stack {
     witness: |host| Ok(Box::new(detect::Records(host))),
     read: |disk, links| Ok(Some(Box::new(Networkd::read(disk, links)?))),
     prepare: |about| Ok(Box::new(reload::Reload::of(about))),
+    audit: audit::findings,
     leftovers: leftover::leftovers,
 };
 

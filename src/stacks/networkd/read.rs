@@ -30,6 +30,8 @@ pub const FOLDERS: [&str; 4] = [
 pub struct Unit {
     /// `20-dhcp.network`
     pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
     pub matching: Match,
     /// What it says beside addresses and routes.
     pub words: Words,
@@ -39,6 +41,14 @@ pub struct Unit {
 
 /// Every .network file that networkd would read, by name, ours left out.
 pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
+    units_where(disk, &|_, line| !marker::is_own(line))
+}
+
+/// Those of them that `is_meant` takes, by their path and their first line.
+pub fn units_where(
+    disk: &Disk,
+    is_meant: &dyn Fn(&Path, &str) -> bool,
+) -> Result<BTreeMap<String, Unit>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
         let files = disk.list_ending(folder, "network")?.into_iter();
@@ -46,7 +56,9 @@ pub fn units(disk: &Disk) -> Result<BTreeMap<String, Unit>> {
     }
     let mut units = BTreeMap::new();
     for (name, path) in paths {
-        if marker::is_foreign_file(disk, &path)? {
+        // A mask (a link to /dev/null) has no first line, or an empty one.
+        let line = disk.first_line(&path)?;
+        if line.is_some_and(|line| is_meant(&path, &line)) {
             let unit = unit(disk, name.clone(), &path)?;
             units.extend(Some((name, unit)).filter(|(_, unit)| !unit.is_refused));
         }
@@ -59,6 +71,7 @@ fn unit(disk: &Disk, name: String, path: &Path) -> Result<Unit> {
     let drop_ins = drop_ins(disk, &name)?;
     let mut unit = Unit {
         name,
+        path: path.to_owned(),
         ..Unit::default()
     };
     unit.merge(path, &disk.read(path)?.unwrap_or_default());

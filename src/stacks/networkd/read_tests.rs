@@ -204,6 +204,7 @@ fn folders_shadow_one_another_and_drop_ins_count_but_not_ours() {
     let units = units(&disk).unwrap();
     let mut expected = unit("[Match]\nName=run\n[Network]\nDHCP=ipv4\n");
     expected.name = "50-a.network".into();
+    expected.path = "/run/systemd/network/50-a.network".into();
     assert_eq!(units.get("50-a.network"), Some(&expected));
     assert!(
         !units.contains_key("10-eniroute-eth1.network") && !units.contains_key("90-off.network"),

@@ -2,7 +2,7 @@
 
 mod counts;
 mod dhcpv6;
-mod lab;
+pub mod lab;
 mod mtu;
 mod newcomers;
 mod owners;
@@ -20,14 +20,14 @@ use crate::drawn::secondaries;
 use crate::guest::CLOUD_INIT_24_1;
 
 const NOBODY: [std::net::IpAddr; 0] = [];
-const ETH: [&str; 3] = ["eth0", "eth1", "eth2"];
+pub const ETH: [&str; 3] = ["eth0", "eth1", "eth2"];
 
-type Files<'a> = &'a [(&'a str, &'a str)];
+pub type Files<'a> = &'a [(&'a str, &'a str)];
 
-const YAML: &str = "/etc/netplan/50-cloud-init.yaml";
+pub const YAML: &str = "/etc/netplan/50-cloud-init.yaml";
 
 /// cloud-init's file for the ENIs that were there at the first boot.
-const CLOUD_INIT_ETH0: &str = "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      \
+pub const CLOUD_INIT_ETH0: &str = "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      \
                                dhcp4-overrides: {route-metric: 100}\n      match: {macaddress: '06:00:00:00:00:00'}\n      \
                                set-name: eth0\n";
 const CLOUD_INIT_ETH1: &str = "    eth1:\n      dhcp4: true\n      dhcp4-overrides: {route-metric: 200}\n      \
@@ -36,7 +36,7 @@ const CLOUD_INIT_ETH1: &str = "    eth1:\n      dhcp4: true\n      dhcp4-overrid
 /// Debian's images.
 const ALL_ETH: &str = "network:\n  version: 2\n  ethernets:\n    all-eth:\n      match: {name: 'eth*'}\n      dhcp4: true\n";
 
-const NETWORKD_ETH0: Files = &[(
+pub const NETWORKD_ETH0: Files = &[(
     "/etc/systemd/network/20-eth0.network",
     "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nRouteMetric=100\n",
 )];
@@ -46,7 +46,7 @@ const NETWORKD_ALL: Files = &[(
 )];
 
 /// A host with three ENIs that networkd runs by `files`.
-fn three_enis(files: Files, configured: &[&str]) -> Lab {
+pub fn three_enis(files: Files, configured: &[&str]) -> Lab {
     let mut lab = Lab::new(files);
     lab.attach_eth1();
     lab.attach_eth2();
