@@ -115,6 +115,7 @@ fn a_keyfile_that_others_may_read_or_that_a_higher_priority_beats_does_not_count
     enable_service(&guest.instance);
     let _running = guest.network_manager();
     guest.apply("");
+    guest.instance.host.settle();
     let check = || findings_of(&eniroute(&guest.instance, "check --json"));
     let folder = guest.instance.root().join(network_manager::FOLDER);
     let names = fs::read_dir(folder)

@@ -61,6 +61,8 @@ fn a_fresh_host_of_networkmanager_has_no_finding() {
     enable_service(&guest.instance);
     let _running = guest.network_manager();
     guest.apply("");
+    // NetworkManager has the kernel look for duplicates, which takes a while.
+    guest.instance.host.settle();
     quiet(findings_of(&eniroute(&guest.instance, "check --json")), "");
 }
 
