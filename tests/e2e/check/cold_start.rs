@@ -53,10 +53,14 @@ fn edit(draw: &mut Draw, paths: &[PathBuf], foreign: &[Foreign]) -> Edit {
         }
         2 => {
             let lines: Vec<&str> = text.lines().collect();
-            // The primary's rules stand in each keyfile: one of them will do.
-            let is_twice = |line: &str| line.starts_with("routing-rule") && line.contains("10000");
+            // The primary's rules stand in each keyfile, of which one will do; and a keyfile for any interface may be
+            // taken for the right one by chance.
+            let is_no_matter = |line: &str| {
+                let is_twice = line.starts_with("routing-rule") && line.contains("10000");
+                is_twice || line.starts_with("mac-address")
+            };
             let is_bearing =
-                |line: &str| BEARING.iter().any(|word| line.contains(word)) && !is_twice(line);
+                |line: &str| BEARING.iter().any(|word| line.contains(word)) && !is_no_matter(line);
             let bearing: Vec<usize> = (0..lines.len())
                 .filter(|at| is_bearing(lines[*at]))
                 .collect();
@@ -173,6 +177,17 @@ fn steady(state: impl Fn() -> Vec<String>, quiet: Duration) -> Vec<String> {
     last.0
 }
 
+/// What of `applied` is not there after a start; who lacks something is given more time.
+fn lacking(applied: &[String], state: impl Fn() -> Vec<String>) -> Vec<String> {
+    let after = |quiet| {
+        let booted = steady(&state, Duration::from_secs(quiet));
+        let lost = applied.iter().filter(|line| !booted.contains(line));
+        lost.cloned().collect::<Vec<_>>()
+    };
+    let lost = after(2);
+    if lost.is_empty() { lost } else { after(6) }
+}
+
 const NETWORKD: [Foreign; 4] = [
     (
         "05-mine.network",
@@ -215,11 +230,7 @@ fn networkd(systemd: Systemd, files: Files, count: u64) {
         lab.power_off();
         // A drop-in that networkd may not read costs the whole unit: not even eth0 is configured then.
         lab.boot(&[]);
-        let booted = steady(|| lab.ours(), Duration::from_secs(3));
-        let lacking: Vec<String> = applied
-            .into_iter()
-            .filter(|line| !booted.contains(line))
-            .collect();
+        let lacking = lacking(&applied, || lab.ours());
         judge(seed, &edit, &said, &lacking);
         lab.guest.enter(|| {
             forget(folder);
@@ -318,11 +329,7 @@ fn networkmanager_lacks_something_at_a_start_if_and_only_if_check_says_so() {
             "nm-online --quiet --wait-for-startup --timeout=20",
         )
         .output();
-        let booted = steady(|| held(&guest), Duration::from_secs(2));
-        let lacking: Vec<String> = applied
-            .into_iter()
-            .filter(|line| !booted.contains(line))
-            .collect();
+        let lacking = lacking(&applied, || held(&guest));
         judge(seed, &edit, &said, &lacking);
         drop(running);
         forget(&folder);
