@@ -13,11 +13,13 @@ use eniroute::plan::Desired;
 use eniroute::stacks::{
     Rendered, Stack, Stacks, Target, netplan, network_manager, network_scripts, render,
 };
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
 use crate::guest;
+use crate::vpc::wait_for;
 
 const CLOUD_INIT_ETH0: &str = "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      match:\n        \
                                macaddress: 02:00:00:00:00:01\n      set-name: eth0\n";
@@ -511,19 +513,27 @@ fn a_full_disk_keeps_the_old_file_and_no_other() {
     );
 }
 
+/// Mounts the disk at `root` read-only. A program that another test's thread has forked holds our open files until it
+/// executes: so long the kernel says EBUSY.
+fn make_read_only(root: &Path) {
+    let none = None::<&str>;
+    wait_for("a disk that nobody writes to", || {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        match mount(none, root, none, flags, none) {
+            Err(Errno::EBUSY) => false,
+            done => {
+                done.unwrap();
+                true
+            }
+        }
+    });
+}
+
 #[test]
 fn a_read_only_disk_keeps_the_old_file_and_no_other() {
     let (root, disk) = small_disk("size=64k");
     disk.commit(&create("/etc/a.yaml", 0o600, "old\n")).unwrap();
-    let none = None::<&str>;
-    mount(
-        none,
-        root.path(),
-        none,
-        MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY,
-        none,
-    )
-    .unwrap();
+    make_read_only(root.path());
     assert_untouched(&root, &disk, "Read-only file system", "new\n");
     let delete = FileChange::Delete {
         path: "/etc/a.yaml".into(),
