@@ -1,5 +1,5 @@
 //! Whether systemd-networkd goes by our files: which .network file wins at a start from the files alone (the first, in
-//! the order of the names, whose [Match] holds), whether it may read ours, and whether it has loaded them. Shared with
+//! the order of the names, whose `[Match]` holds), whether it may read ours, and whether it has loaded them. Shared with
 //! netplan, whose definitions end as such files. Reads the disk only.
 
 use std::collections::{BTreeMap, BTreeSet};
