@@ -354,6 +354,7 @@ fn foreign_rule(priority: u32) -> Rule {
         table: 10001,
         suppress_prefixlength: None,
         mark: None,
+        iif: None,
         to: None,
         foreign: None,
     }

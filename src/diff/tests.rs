@@ -109,6 +109,7 @@ fn rule(text_from: &str, table: u32, priority: u32) -> Rule {
         table,
         suppress_prefixlength: None,
         mark: None,
+        iif: None,
         to: None,
         foreign: None,
     }

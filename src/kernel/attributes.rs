@@ -42,6 +42,11 @@ pub fn number_value(value: u32) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
 }
 
+/// The value of an attribute that is a name.
+pub fn name_value(name: &str) -> Vec<u8> {
+    [name.as_bytes(), &[0]].concat()
+}
+
 /// An address as an attribute's value.
 pub fn ip_value(ip: IpAddr) -> Vec<u8> {
     match ip {

@@ -9,7 +9,8 @@ use neli::rtnl::{Fibmsg, FibmsgBuilder};
 use nix::errno::Errno;
 
 use super::attributes::{
-    Attributes, af, attributes, family, ip, ip_value, number, number_value, value,
+    Attributes, af, attributes, family, ip, ip_value, name_value, number, number_value, text_of,
+    value,
 };
 use super::changes::Changes;
 use super::refusal::Refusal;
@@ -25,7 +26,7 @@ const GROUPS: [u32; 2] = [8, 19];
 const NOT_SUPPRESSING: u32 = u32::MAX;
 
 /// The attributes of the rules that eniroute writes.
-pub(super) const PLAIN: [Frattr; 8] = [
+pub(super) const PLAIN: [Frattr; 9] = [
     Frattr::Src,
     Frattr::Table,
     Frattr::Priority,
@@ -33,6 +34,7 @@ pub(super) const PLAIN: [Frattr; 8] = [
     Frattr::SuppressPrefixlen,
     Frattr::Fwmark,
     Frattr::Fwmask,
+    Frattr::Iifname,
     Frattr::Pad,
 ];
 
@@ -150,6 +152,7 @@ fn would_delete(asked: &Rule, present: &Rule) -> bool {
     (asked.priority, asked.table) == (present.priority, present.table)
         && (asked.from.is_none() || asked.from == present.from)
         && (asked.mark.is_none() || asked.mark == present.mark)
+        && (asked.iif.is_none() || asked.iif == present.iif)
         && (asked.suppress_prefixlength.is_none()
             || asked.suppress_prefixlength == present.suppress_prefixlength)
 }
@@ -167,6 +170,7 @@ fn encode(rule: &Rule, protocol: Option<u8>) -> Result<Fibmsg, Refusal> {
             (Frattr::Table, Some(number_value(rule.table))),
             (Frattr::Fwmark, value.map(number_value)),
             (Frattr::Fwmask, mask.map(number_value)),
+            (Frattr::Iifname, rule.iif.as_deref().map(name_value)),
             (Frattr::SuppressPrefixlen, suppress),
             (Frattr::Protocol, protocol.map(|protocol| vec![protocol])),
         ])?);
@@ -203,6 +207,7 @@ pub(super) fn decode(message: &Fibmsg) -> Option<Rule> {
             .unwrap_or_else(|| u8::from(*message.fib_table()).into()),
         suppress_prefixlength: suppressed(attributes, Frattr::SuppressPrefixlen),
         mark: mark(attributes),
+        iif: value(attributes, Frattr::Iifname).map(|name| text_of(name).into()),
         to: net(Frattr::Dst, *message.fib_dst_len()),
         foreign: None,
     };
@@ -233,7 +238,7 @@ pub(super) fn suppressed(attributes: &Attributes<Frattr>, kind: Frattr) -> Optio
     number(attributes, kind).filter(|number| *number != NOT_SUPPRESSING)
 }
 
-/// Anything but `from`, `fwmark`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
+/// Anything but `from`, `fwmark`, `iif`, `lookup`, `suppress_prefixlength`, `priority` and `protocol`: selectors that this program
 /// has never heard of count too.
 fn is_foreign(message: &Fibmsg) -> bool {
     let selective = *message.fib_dst_len() > 0

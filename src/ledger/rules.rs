@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::gather::Gather;
-use crate::net::{Family, Mark, Rule};
+use crate::net::{Dev, Family, Mark, Rule};
 
 /// Written as groups of what differs in `from` only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ struct Group {
     suppress_prefixlength: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<Mark>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iif: Option<Dev>,
     /// Everything is the prefix of length 0, which tells the family.
     from: BTreeSet<IpNet>,
 }
@@ -57,6 +59,7 @@ impl Group {
             table: self.table,
             suppress_prefixlength: self.suppress_prefixlength,
             mark: self.mark,
+            iif: self.iif.clone(),
             to: None,
             foreign: None,
         }
@@ -73,14 +76,16 @@ impl From<Rules> for Vec<Group> {
                 rule.table,
                 rule.suppress_prefixlength,
                 rule.mark,
+                rule.iif.as_ref(),
             );
             groups.entry(common).or_default().insert(from);
         }
-        let group = |((priority, table, suppress_prefixlength, mark), from)| Group {
+        let group = |((priority, table, suppress_prefixlength, mark, iif), from)| Group {
             priority,
             table,
             suppress_prefixlength,
             mark,
+            iif: Option::<&Dev>::cloned(iif),
             from,
         };
         groups.into_iter().map(group).collect()

@@ -1,8 +1,9 @@
 //! Whose disk it is, and what belongs to whom.
 
 use super::*;
-use crate::net::Rule;
 use crate::net::sysctl::{Key, Sysctl};
+use crate::net::{Family, Rule};
+use crate::numbering;
 
 const THEN: &str = "i-0000000000000000a";
 
@@ -94,6 +95,7 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
             table,
             suppress_prefixlength,
             mark: None,
+            iif: None,
             to: None,
             foreign: None,
         })
@@ -111,6 +113,12 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
     for everything in ["0.0.0.0/0", "::/0", "2001:db8::/80"] {
         entry.note(&rule(everything, 10001, 10001, None));
     }
+    let number = Number::new(1, 0);
+    let router = [Family::Ipv4, Family::Ipv6].into_iter().flat_map(|family| {
+        let arrived = numbering::arrived(number, &"eth1".into(), Number::new(2, 0), family);
+        arrived.into_iter().chain(numbering::marked(number, family))
+    });
+    router.for_each(|rule| entry.note(&Object::Rule(rule)));
     let ledger = Ledger {
         enis: [(Mac([2, 0, 0, 0, 0, 1]), entry.clone())].into(),
         ..Ledger::default()
@@ -118,11 +126,11 @@ fn a_ledger_is_read_as_it_was_written_and_says_what_rules_have_in_common_once() 
     let text = ledger.text();
     assert_eq!(Ledger::parse(&text).unwrap(), ledger);
     assert!(
-        text.len() < 3 * 50 * 16 + 600,
+        text.len() < 3 * 50 * 16 + 1100,
         "{} bytes: {text}",
         text.len()
     );
-    assert_eq!(entry.objects(None).len(), 153);
+    assert_eq!(entry.objects(None).len(), 159);
 }
 
 #[test]

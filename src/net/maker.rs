@@ -82,7 +82,8 @@ fn is_inverted(rule: &Rule) -> bool {
 }
 
 fn is_for_all(rule: &Rule) -> bool {
-    rule.foreign.is_none() && rule.from.is_none() && rule.mark.is_none()
+    let is_selective = rule.from.is_some() || rule.mark.is_some() || rule.iif.is_some();
+    rule.foreign.is_none() && !is_selective
 }
 
 fn has_mark(rule: &Rule, value: u32, mask: u32) -> bool {
@@ -102,6 +103,7 @@ mod tests {
             table,
             suppress_prefixlength: None,
             mark: None,
+            iif: None,
             to: None,
             foreign: None,
         }

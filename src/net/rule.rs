@@ -6,10 +6,13 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Family, MAIN, short};
+use super::{Dev, Family, MAIN, quoted, short};
 
 /// The protocol of what an administrator or a program of theirs has made (`RTPROT_STATIC`), eniroute's among it.
 pub const STATIC: u8 = 4;
+
+/// What the host itself sends came in by this interface, for a rule.
+pub const LOOPBACK: &str = "lo";
 
 /// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`](super::Route).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,12 +24,15 @@ pub struct Rule {
     pub table: u32,
     /// Ignore a result whose prefix is not longer than this (0: ignore the default route).
     pub suppress_prefixlength: Option<u32>,
-    /// The packet's mark; eniroute makes none of these yet.
+    /// The packet's mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// It came in by the interface of this name, which need not be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iif: Option<Dev>,
     /// What a foreign rule is `to`; eniroute writes none. Masked.
     pub to: Option<IpNet>,
-    /// It has a selector or an action that eniroute never writes (`to`, `iif`, `goto`, `not`, ...): all that
+    /// It has a selector or an action that eniroute never writes (`to`, `oif`, `goto`, `not`, ...): all that
     /// it says, in `ip`'s words, but for the priority.
     pub foreign: Option<Arc<str>>,
 }
@@ -52,6 +58,9 @@ impl fmt::Display for Rule {
         write!(f, "{} ", From(self.from))?;
         if let Some(mark) = self.mark {
             write!(f, "fwmark {mark} ")?;
+        }
+        if let Some(dev) = &self.iif {
+            write!(f, "iif {} ", quoted(dev))?;
         }
         write!(f, "{}", Lookup(self.table))?;
         if let Some(length) = self.suppress_prefixlength {

@@ -49,6 +49,7 @@ fn is_vpc_cni_host(rule: &Rule) -> bool {
         table: MAIN,
         suppress_prefixlength: None,
         mark,
+        iif: None,
         to: None,
         foreign: None,
     };
@@ -136,6 +137,7 @@ mod tests {
             table,
             suppress_prefixlength: None,
             mark: None,
+            iif: None,
             to,
             foreign,
         }

@@ -1,7 +1,7 @@
 //! An ENI's part under the name that its interface is going to have.
 
 use super::Planned;
-use crate::net::{Address, Dev, Route};
+use crate::net::{Address, Dev, Route, Rule};
 
 impl Planned {
     /// The same on an interface called `dev`: as its owner's file has it, which takes effect at the next boot.
@@ -14,10 +14,15 @@ impl Planned {
             dev: route.dev.as_ref().map(|_| dev.clone()),
             ..route.clone()
         };
+        let rule = |rule: &Rule| Rule {
+            iif: rule.iif.as_ref().map(|_| dev.clone()),
+            ..rule.clone()
+        };
         Self {
             dev: dev.clone(),
             addresses: self.addresses.iter().map(address).collect(),
             routes: self.routes.iter().map(route).collect(),
+            rules: self.rules.iter().map(rule).collect(),
             left_to_owner: self.left_to_owner.iter().map(route).collect(),
             ..self.clone()
         }

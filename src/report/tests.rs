@@ -36,6 +36,7 @@ fn changes() -> Vec<Change> {
         table: 10001,
         suppress_prefixlength: None,
         mark: None,
+        iif: None,
         to: None,
         foreign: None,
     };

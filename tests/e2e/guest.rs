@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use eniroute::eni::Eni;
-use eniroute::net::{Address, Dev, Family, Link, MAIN, Mac, Route, RouteKind, Rule};
+use eniroute::net::{Address, Dev, Family, Link, MAIN, Mac, Mark, Route, RouteKind, Rule};
 use eniroute::plan::{Desired, Planned};
 use ipnet::IpNet;
 
@@ -229,20 +229,26 @@ pub fn route(words: &str) -> Route {
     }
 }
 
-/// A rule from `ip rule add`'s words.
+/// A rule from `ip rule add`'s words; what is from all says so by the prefix of length 0 (`all`: IPv4).
 pub fn rule(words: &str) -> Rule {
     let value = |key: &str| words.split(' ').skip_while(|word| *word != key).nth(1);
-    let from = value("from").unwrap();
+    let from = value("from").unwrap().replace("all", "0.0.0.0/0");
     let from = from
         .parse::<IpNet>()
         .unwrap_or_else(|_| IpNet::from(from.parse::<IpAddr>().unwrap()));
+    let hex = |text: &str| u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+    let mark = value("fwmark").map(|mark| mark.split_once('/').unwrap());
     Rule {
         priority: value("priority").unwrap().parse().unwrap(),
         family: Family::of(from.addr()),
-        from: Some(from),
+        from: Some(from).filter(|from| from.prefix_len() > 0),
         table: value("lookup").unwrap().parse().unwrap(),
         suppress_prefixlength: value("suppress_prefixlength").map(|length| length.parse().unwrap()),
-        mark: None,
+        mark: mark.map(|(value, mask)| Mark {
+            value: hex(value),
+            mask: hex(mask),
+        }),
+        iif: value("iif").map(Into::into),
         to: None,
         foreign: None,
     }

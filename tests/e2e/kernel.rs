@@ -180,6 +180,7 @@ fn rule(from: Option<&str>) -> Rule {
         table: 10001,
         suppress_prefixlength: None,
         mark: None,
+        iif: None,
         to: None,
         foreign: None,
     }

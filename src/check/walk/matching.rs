@@ -7,10 +7,8 @@ use ipnet::IpNet;
 
 use super::Packet;
 use crate::net::fib::{PolicyRule, Selector};
+use crate::net::rule::LOOPBACK;
 use crate::net::{Dev, Mark};
-
-/// What the host itself sends came in by this interface, for a rule.
-const LOOPBACK: &str = "lo";
 
 /// Why a rule is not for a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]

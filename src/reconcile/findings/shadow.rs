@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::gather::Gather;
-use crate::net::rule::STATIC;
+use crate::net::rule::{LOOPBACK, STATIC};
 use crate::net::{Family, Rule, maker};
 use crate::numbering::Band;
 use crate::object::Object;
@@ -60,7 +60,8 @@ fn may_apply(rule: &Rule) -> bool {
     let words = rule.foreign.as_deref().unwrap_or_default();
     let is_inverted = words.starts_with("not ");
     let is_unmarked = rule.mark.is_none_or(|mark| mark.value & mark.mask == 0);
-    (is_inverted || is_unmarked) && (!words.contains(" iif ") || words.contains(" iif lo "))
+    let is_sent_here = rule.iif.as_deref().is_none_or(|dev| dev == LOOPBACK);
+    is_inverted || (is_unmarked && is_sent_here)
 }
 
 fn forbids(rule: &Rule) -> bool {

@@ -77,7 +77,7 @@ fn of_a_rule_that_stands_twice_ours_goes_first_and_then_the_other() {
 fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
     on_host(|host| {
         let ours = rule(Some("10.0.0.10/32"));
-        let words = "from 10.0.0.10 iif eth2 lookup 10001 priority 10001";
+        let words = "from 10.0.0.10 oif eth2 lookup 10001 priority 10001";
         ip(&format!("rule add {words} protocol static"));
         assert!(!host.remove(Object::Rule(ours.clone())));
         assert!(host.add(Object::Rule(ours.clone())));
@@ -92,7 +92,7 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
             "{refused}"
         );
         let theirs = Rule {
-            foreign: Some("from 10.0.0.10 iif eth2 lookup 10001".into()),
+            foreign: Some("from 10.0.0.10 oif eth2 lookup 10001".into()),
             ..ours.clone()
         };
         assert_eq!(host.rules(10001), [theirs, ours]);
@@ -104,6 +104,7 @@ fn a_rule_with_more_selectors_of_another_protocol_does_not_keep_ours() {
     for protocol in ["boot", "99"] {
         for more in [
             "iif eth2",
+            "oif eth2",
             "fwmark 0x1/0xff",
             "ipproto tcp",
             "to 10.9.0.0/16",
@@ -126,7 +127,7 @@ fn a_rule_with_more_selectors_of_another_protocol_does_not_keep_ours() {
 #[test]
 fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_for_it() {
     on_host(|_| {
-        let words = "to 10.9.0.0/16 lookup 10001,iif eth1 lookup 10001,oif eth1 lookup 10001,\
+        let words = "to 10.9.0.0/16 lookup 10001,oif eth1 lookup 10001,\
             iif eth1 oif eth2 fwmark 7 lookup 10001,to 10.9.0.0/16 fwmark 1 lookup 10001,\
             ipproto tcp lookup 10001,sport 80 lookup 10001,dport 80-90 lookup 10001,uidrange 0-10 lookup 10001,\
             not from 10.0.0.1 lookup 10001,tos 0x10 lookup 10001,suppress_ifgroup 7 lookup 10001,\
@@ -155,9 +156,10 @@ fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_
 
 /// Made by `ip`, told in our words, and made by us: `ip` shows the same each time.
 #[test]
-fn a_mark_is_a_selector_that_is_known_with_its_mask() {
+fn a_mark_with_its_mask_and_an_interface_there_or_not_are_selectors_that_are_known() {
     on_host(|host| {
-        let words = "fwmark 1 lookup 10001,fwmark 0x80/0x80 lookup main,fwmark 0/0xff lookup 10001,fwmark 0 lookup 10001,\
+        let words = "iif eth1 lookup 10001,iif eth1 lookup main suppress_prefixlength 0,iif gone0 lookup 10002,\
+            from 10.0.0.10 fwmark 0x1000000/0xff000000 iif eth1 lookup 10001,iif lo lookup 10001,fwmark 1 lookup 10001,fwmark 0x80/0x80 lookup main,fwmark 0/0xff lookup 10001,fwmark 0 lookup 10001,\
             from 10.0.0.10 fwmark 0x7/0xff suppress_prefixlength 0 lookup 10001";
         for words in words.split(',') {
             ip(&format!("rule add priority 10001 {}", words.trim()));
@@ -216,6 +218,26 @@ fn a_rule_of_another_mark_is_never_deleted_for_ours() {
         let other =
             "could delete `from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001` instead";
         assert!(refused.to_string().contains(other), "{refused}");
+    });
+}
+
+/// The kernel keeps a rule under the name that it was made with, whatever its interface is called later.
+#[test]
+fn a_rule_of_an_interface_that_was_renamed_goes_by_its_old_name_and_no_other_with_it() {
+    on_host(|host| {
+        let by = |dev: &str| Rule {
+            iif: Some(dev.into()),
+            ..rule(None)
+        };
+        assert!(host.add(Object::Rule(by("eth1"))));
+        ip("link set eth1 down");
+        ip("link set eth1 name lan1");
+        assert_eq!(host.rules(10001), [by("eth1")]);
+        assert!(ip("rule show priority 10001").contains("[detached]"));
+        assert!(host.add(Object::Rule(by("lan1"))));
+        assert!(!host.remove(Object::Rule(by("eth9"))));
+        assert!(host.remove(Object::Rule(by("eth1"))));
+        assert_eq!(host.rules(10001), [by("lan1")]);
     });
 }
 

@@ -1,0 +1,129 @@
+//! The rules that follow from an ENI's number: which look-up for which packets, at which priority.
+
+use ipnet::IpNet;
+
+use super::slot::Slot;
+use super::{BASE, Number};
+use crate::net::{Dev, Family, MAIN, Rule};
+
+/// What a rule looks up for an ENI's packets. The kernel asks in the order of priorities: the bands of all ENIs do not
+/// overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// The ENI's table, whatever it has.
+    Own,
+    /// The ENI's table but for its default route: in the place of [`Band::Own`] where main goes before that.
+    OwnSpecific,
+    /// Main but for its default routes, and the halves that stand for one.
+    Main,
+    /// The ENI's table once more, for its default route.
+    Default,
+    /// The ENI's table, for packets with its mark.
+    Marked,
+    /// Main but for its default routes, for packets that came in by the ENI.
+    ArrivedMain,
+    /// A table for packets that came in by the ENI: its own, or that of the ENI by which they go on.
+    Arrived,
+}
+
+impl Band {
+    /// Those of an ENI's addresses, for packets from there.
+    pub const SOURCES: [Self; 4] = [Self::Own, Self::OwnSpecific, Self::Main, Self::Default];
+
+    /// The priority of ENI 0's rules.
+    pub(super) const fn first(self) -> u32 {
+        match self {
+            Self::Own | Self::OwnSpecific | Self::Marked => BASE,
+            Self::Main | Self::ArrivedMain => BASE + 5_000,
+            Self::Default | Self::Arrived => BASE + 10_000,
+        }
+    }
+
+    /// What it ignores: prefixes that are not longer. In main, a VPN's pair of halves (`0.0.0.0/1`, `128.0.0.0/1`) stands
+    /// for a default, too: for what the host itself sends.
+    const fn suppressed(self) -> Option<u32> {
+        match self {
+            Self::Own | Self::Default | Self::Marked | Self::Arrived => None,
+            Self::OwnSpecific | Self::ArrivedMain => Some(0),
+            Self::Main => Some(1),
+        }
+    }
+
+    const fn table(self, number: Number) -> u32 {
+        match self {
+            Self::Main | Self::ArrivedMain => MAIN,
+            _ => number.table(),
+        }
+    }
+}
+
+/// The rule of a band of [`Band::SOURCES`] for the ENI `number`, for packets `from` there.
+pub fn rule(band: Band, number: Number, from: IpNet) -> Rule {
+    Rule {
+        from: Some(from),
+        ..for_all(band, number, Family::of(from.addr()))
+    }
+}
+
+/// The rule for packets with the mark of the ENI `number`; `None` where it has no slot.
+pub fn marked(number: Number, family: Family) -> Option<Rule> {
+    Some(Rule {
+        mark: Some(Slot::of(number)?.mark()),
+        ..for_all(Band::Marked, number, family)
+    })
+}
+
+/// The rules for packets that came in by `dev`, the interface of the ENI `number`: they go on as the table of `out` says,
+/// the ENI's own or another's.
+pub fn arrived(number: Number, dev: &Dev, out: Number, family: Family) -> [Rule; 2] {
+    let by_dev = |band| Rule {
+        iif: Some(dev.clone()),
+        ..for_all(band, number, family)
+    };
+    let onward = Rule {
+        table: out.table(),
+        ..by_dev(Band::Arrived)
+    };
+    [by_dev(Band::ArrivedMain), onward]
+}
+
+fn for_all(band: Band, number: Number, family: Family) -> Rule {
+    Rule {
+        priority: number.priority(band),
+        family,
+        from: None,
+        table: band.table(number),
+        suppress_prefixlength: band.suppressed(),
+        mark: None,
+        iif: None,
+        to: None,
+        foreign: None,
+    }
+}
+
+/// The ENI and the band that this rule is of, if it has the form of one of ours; whether it is one, the ledger tells.
+pub fn owner(of: &Rule) -> Option<(Number, Band)> {
+    match (of.from, &of.iif) {
+        (Some(from), _) => owner_of(of, &Band::SOURCES, |band, number| {
+            Some(rule(band, number, from))
+        }),
+        (None, Some(dev)) => owner_of(of, &[Band::ArrivedMain, Band::Arrived], |band, number| {
+            let out = Number::of_table(of.table).unwrap_or(number);
+            let [main, onward] = arrived(number, dev, out, of.family);
+            Some(if band == Band::Arrived { onward } else { main })
+        }),
+        (None, None) => owner_of(of, &[Band::Marked], |_, number| marked(number, of.family)),
+    }
+}
+
+fn owner_of(
+    of: &Rule,
+    bands: &[Band],
+    form: impl Fn(Band, Number) -> Option<Rule>,
+) -> Option<(Number, Band)> {
+    bands.iter().find_map(|band| {
+        let number = Number::of_table(of.priority.checked_sub(band.first())? + BASE)?;
+        let is_its = form(*band, number).is_some_and(|rule| rule == *of);
+        is_its.then_some((number, *band))
+    })
+}
