@@ -64,8 +64,8 @@ test-dist: root setup dist ## Check the packages for aarch64 and run their binar
 	$(CARGO) test --locked --test packages -- cross
 
 .PHONY: pages
-pages: ## Write the manual page, the completions and docs/troubleshooting.md anew, after a change of their texts
-	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test e2e pages::the_manual
+pages: root ## Write anew what pages show of the program: the manual page, the completions, docs/, README.md (root)
+	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test e2e -- --test-threads=1 pages:: explain::
 
 .PHONY: test-boot
 test-boot: root setup packages ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some

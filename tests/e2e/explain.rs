@@ -4,6 +4,7 @@ use eniroute::code::Code;
 use serde_json::{Value, json};
 
 use crate::instance::{Instance, Run};
+use crate::pages::shown::assert_shown;
 use crate::vpc::{EniSpec, Fault, Vpc};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
@@ -207,7 +208,8 @@ fn the_second_elastic_ip_is_explained_before_and_after_as_pings_have_it() {
     );
     let why = before["why"].as_str().unwrap();
     assert!(why.contains("172.31.41.29 is assigned to eth1"), "{why}");
-    assert_readme_has(&instance.must("explain 3.104.193.180"));
+    let text = instance.must("explain 3.104.193.180");
+    assert_shown("explain before", &text);
     instance.must("apply");
     let after = packet(&instance, "3.104.193.180");
     assert_eq!(vpc.inet().ping(&["3.104.193.180"]), NOBODY);
@@ -231,6 +233,7 @@ fn the_second_elastic_ip_is_explained_before_and_after_as_pings_have_it() {
         "{text}"
     );
     assert_fits_a_terminal(&text);
+    assert_shown("explain after", outcome(&text, 0));
     let unmapped = way(&instance, "172.31.41.30", 0);
     assert_eq!(
         (&unmapped["outcome"], &unmapped["public"]),
@@ -246,8 +249,8 @@ fn an_ipv6_address_behind_an_egress_only_gateway_is_not_called_broken() {
     assert_eq!(both["ways"][0]["outcome"], "passes");
     assert_eq!(both["ways"][1]["outcome"], "arrives");
     let text = instance.must("explain 2001:db8:0:a::29");
-    assert_readme_has(outcome(&text, 0));
-    assert_readme_has(outcome(&text, 1));
+    assert_shown("egress-only out", outcome(&text, 0));
+    assert_shown("egress-only in", outcome(&text, 1));
 }
 
 /// The lines of the outcome of one way.
@@ -255,26 +258,6 @@ fn outcome(text: &str, n: usize) -> &str {
     let (start, _) = text.match_indices("  outcome ").nth(n).unwrap();
     let end = text[start..].find("\n  kernel ").unwrap();
     &text[start..start + end]
-}
-
-/// README.md shows it as it is.
-fn assert_readme_has(text: &str) {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let shown: Vec<String> = text
-        .lines()
-        .map(|line| {
-            if line.is_empty() {
-                String::new()
-            } else {
-                format!("    {line}")
-            }
-        })
-        .collect();
-    let shown = shown.join("\n");
-    assert!(
-        readme.contains(shown.trim_end()),
-        "README.md lacks:\n{shown}"
-    );
 }
 
 #[test]
@@ -591,7 +574,7 @@ fn without_metadata_the_walk_is_shown_all_the_same_and_the_exit_code_says_so() {
 }
 
 #[test]
-fn the_readme_shows_what_check_says_of_an_address_that_ec2_does_not_know() {
+fn the_documentation_shows_what_check_says_of_an_address_that_ec2_does_not_know() {
     let mut vpc = Vpc::new();
     let a = vpc.subnet("10.0.0.0/24", None);
     let eni = EniSpec::new(a, "eth0").mac("06:4c:1d:0e:9a:33");
@@ -602,7 +585,7 @@ fn the_readme_shows_what_check_says_of_an_address_that_ec2_does_not_know() {
     let said = instance.eniroute("check").stdout;
     let (start, _) = said.match_indices("A2 error").next().unwrap();
     let end = said[start..].find("`eniroute explain").unwrap();
-    assert_readme_has(&said[start..start + end]);
+    assert_shown("check of an unknown address", &said[start..start + end]);
 }
 
 #[test]

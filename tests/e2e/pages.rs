@@ -1,6 +1,10 @@
-//! The manual page and the shell completions come from the program's own definition of its commands, and
-//! docs/troubleshooting.md from what it says of each code. They are committed, so that no package's build needs more than cargo; `make pages` writes them anew.
+//! The manual page and the shell completions come from the program's own definition of its commands,
+//! docs/troubleshooting.md from what it says of each code, and the outputs in the documentation from runs. They are
+//! committed, so that no package's build needs more than cargo; `make pages` writes them anew.
 
+mod commands;
+mod links;
+pub mod shown;
 mod troubleshooting;
 
 use std::fs;
