@@ -1,5 +1,6 @@
 //! `/etc/eniroute.toml` into types. An error names the key and the line. Reads the disk, never writes it.
 
+mod forwarding;
 mod value;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use toml::Spanned;
 
 use crate::error::{Error, Result};
 use crate::files::plain;
+pub use forwarding::{Forwarding, Path as ForwardingPath, Standby};
 use value::{Mtu, Name};
 
 /// Where the configuration is looked for when `--config` does not say otherwise.
@@ -27,6 +29,8 @@ pub struct Config {
     pub exclude: Vec<String>,
     /// What is chosen for single ENIs, in the order of their selectors.
     pub eni: Vec<EniConfig>,
+    /// What is passed on.
+    pub forwarding: Forwarding,
 }
 
 /// What is chosen for one ENI: a table `[eni."SELECTOR"]`.
@@ -42,7 +46,13 @@ pub struct EniConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        Written::default().into_config(&|_| String::new())
+        Self {
+            main_route: true,
+            main_routes_first: false,
+            exclude: Vec::new(),
+            eni: Vec::new(),
+            forwarding: Forwarding::default(),
+        }
     }
 }
 
@@ -66,7 +76,7 @@ impl Config {
             format!("{}:{}", path.display(), before.matches('\n').count() + 1)
         };
         match toml::from_str::<Written>(text) {
-            Ok(written) => Ok(written.into_config(&place)),
+            Ok(written) => written.into_config(&place),
             Err(error) => {
                 let place = place(error.span().map_or(0, |span| span.start));
                 let why = error.message().trim().replace('\n', " ");
@@ -85,7 +95,11 @@ struct Written {
     main_routes_first: bool,
     exclude: Vec<Name>,
     eni: BTreeMap<Name, Spanned<WrittenEni>>,
+    forwarding: forwarding::Written,
 }
+
+/// The file and the line of an offset.
+type Places<'a> = &'a dyn Fn(usize) -> String;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -95,29 +109,36 @@ struct WrittenEni {
 
 impl Default for Written {
     fn default() -> Self {
+        let Config {
+            main_route,
+            main_routes_first,
+            ..
+        } = Config::default();
         Self {
-            main_route: true,
-            main_routes_first: false,
+            main_route,
+            main_routes_first,
             exclude: Vec::new(),
             eni: BTreeMap::new(),
+            forwarding: forwarding::Written::default(),
         }
     }
 }
 
 impl Written {
-    /// `place` tells of an offset the file and the line.
-    fn into_config(self, place: &dyn Fn(usize) -> String) -> Config {
+    /// Errors: what each value alone does not show.
+    fn into_config(self, place: Places) -> Result<Config> {
         let eni = self.eni.into_iter();
-        Config {
+        Ok(Config {
             main_route: self.main_route,
             main_routes_first: self.main_routes_first,
             exclude: self.exclude.into_iter().map(|name| name.0).collect(),
             eni: eni.map(|(name, eni)| of_eni(name, &eni, place)).collect(),
-        }
+            forwarding: self.forwarding.into_forwarding(place)?,
+        })
     }
 }
 
-fn of_eni(name: Name, eni: &Spanned<WrittenEni>, place: &dyn Fn(usize) -> String) -> EniConfig {
+fn of_eni(name: Name, eni: &Spanned<WrittenEni>, place: Places) -> EniConfig {
     let mtu = eni.get_ref().mtu_internet.as_ref();
     let span = mtu.map_or(eni.span(), Spanned::span);
     EniConfig {

@@ -178,3 +178,86 @@ fn what_is_wrong_in_a_table_for_one_eni_is_named_with_its_line() {
         "{text}"
     );
 }
+
+const FORWARDING: &str = r#"
+[forwarding]
+enabled = true
+symmetric = false
+standby = ["10.0.0.50", "2001:db8::50", "eni-0abc"]
+
+[[forwarding.path]]
+in = "eth2"
+out = "eth1"
+[[forwarding.path]]
+in = "gwi-x1"
+out = "eni-0def"
+"#;
+
+#[test]
+fn forwarding_is_read_with_the_lines_of_its_paths() {
+    let forwarding = parse(FORWARDING).unwrap().forwarding;
+    assert!(forwarding.enabled && !forwarding.symmetric);
+    let paths = forwarding.paths.iter();
+    let ends: Vec<_> = paths
+        .map(|path| (&*path.input, &*path.output, &*path.place))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            ("eth2", "eth1", "/etc/eniroute.toml:7"),
+            ("gwi-x1", "eni-0def", "/etc/eniroute.toml:10")
+        ]
+    );
+    for ip in ["10.0.0.50", "2001:db8::50"] {
+        assert!(forwarding.is_standby(ip.parse().unwrap()), "{ip}");
+    }
+    assert!(!forwarding.is_standby("10.0.0.51".parse().unwrap()));
+    assert!(forwarding.awaits("eni-0abc") && !forwarding.awaits("eni-0def"));
+}
+
+#[test]
+fn nothing_is_forwarded_or_marked_unless_it_is_asked_for() {
+    for text in [
+        "",
+        "[forwarding]\n",
+        "[forwarding]\nstandby = [\"10.0.0.50\"]\n",
+    ] {
+        let config = parse(text).unwrap();
+        assert!(!config.forwards() && !config.marks(), "{text}");
+    }
+    let enabled = parse("[forwarding]\nenabled = true\n").unwrap();
+    assert!(enabled.forwards() && enabled.marks());
+    let asymmetric = parse("[forwarding]\nenabled = true\nsymmetric = false\n").unwrap();
+    assert!(asymmetric.forwards() && !asymmetric.marks());
+}
+
+#[test]
+fn a_mistake_in_forwarding_is_told_with_its_line() {
+    for (text, line, words) in [
+        ("[forwarding]\nenabeld = true\n", 2, "enabeld"),
+        ("[forwarding]\nenabled = 1\n", 2, "boolean"),
+        (
+            "[forwarding]\n\nstandby = [\"10.0.0.0/24\"]\n",
+            3,
+            "10.0.0.0/24",
+        ),
+        ("[forwarding]\nstandby = [\n  \"eth1\"]\n", 3, "eni-id"),
+        ("[forwarding]\nstandby = \"10.0.0.50\"\n", 2, "sequence"),
+        ("[[forwarding.path]]\nin = \"eth1\"\n", 1, "out"),
+        (
+            "[[forwarding.path]]\nin = \"a\"\nout = \"b\"\nvia = \"c\"\n",
+            4,
+            "via",
+        ),
+        ("[[forwarding.path]]\nin = 1\nout = \"b\"\n", 2, "string"),
+        (
+            "[[forwarding.path]]\nin = \"a\"\nout = \"b\"\n[[forwarding.path]]\nin = \"a\"\nout = \"c\"\n",
+            4,
+            "/etc/eniroute.toml:1",
+        ),
+    ] {
+        let said = complaint(text);
+        let start = format!("/etc/eniroute.toml:{line}: ");
+        assert!(said.starts_with(&start) && said.contains(words), "{said}");
+    }
+}
