@@ -5,11 +5,47 @@ use std::collections::BTreeSet;
 
 use crate::net::Mac;
 
-/// ENIs that have no interface here (EFA-only ones, those in another network namespace) and are read all the same. The
-/// largest instances have 64 ENIs in all (EC2 User Guide, "Maximum IP addresses per network interface").
-pub const WITHOUT_LINK: usize = 16;
+/// ENIs that have no interface here (EFA-only ones, those in another network namespace) and are read all the same, in
+/// outline. The largest instances have 64 ENIs in all (EC2 User Guide, "Maximum IP addresses per network interface").
+const WITHOUT_LINK: usize = 16;
 
-/// Values of one key of one ENI: addresses, or delegated prefixes. EC2's most is 64 of each family.
+/// How much of an ENI is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// It has an interface here: all that is configured.
+    Whole,
+    /// It has none, and nothing of it is configured: who it is, and which addresses and subnets it has. Nothing is waited
+    /// for, as an EFA-only ENI never has an address.
+    Outline,
+}
+
+impl Depth {
+    /// Of the ENI `mac`, where those with an interface are `present`; `None`: not known, so all have.
+    pub fn of(mac: Mac, present: Option<&BTreeSet<Mac>>) -> Self {
+        match present {
+            Some(present) if !present.contains(&mac) => Self::Outline,
+            _ => Self::Whole,
+        }
+    }
+
+    /// The most values of one key: addresses, or delegated prefixes. EC2's own most is 64 of each family.
+    pub fn values(self) -> usize {
+        match self {
+            Self::Whole => VALUES,
+            Self::Outline => 64,
+        }
+    }
+
+    /// Whether a key that the ENI may have is read.
+    pub fn reads(self, key: &str) -> bool {
+        self == Self::Whole || !(key.ends_with("-prefix") || PUBLIC.contains(&key))
+    }
+}
+
+/// The keys of public addresses, each of which may cost a request.
+const PUBLIC: [&str; 2] = ["ipv4-associations", "public-ipv4s"];
+
+/// Values of one key of one ENI that is read whole.
 pub const VALUES: usize = 1000;
 
 /// Requests of one run.

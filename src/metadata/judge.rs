@@ -70,10 +70,10 @@ pub fn is_sound(eni: &Eni) -> bool {
 }
 
 /// The ENIs whose ranges overlap without being the same: legal, if they are of different VPCs.
-pub fn overlapping(read: &[Eni]) -> BTreeSet<Mac> {
+pub fn overlapping<'a>(read: impl Iterator<Item = &'a Eni>) -> BTreeSet<Mac> {
     let mut taken = Taken::default();
     let mut found = BTreeSet::new();
-    for eni in read.iter().filter(|eni| own(eni).is_none()) {
+    for eni in read.filter(|eni| own(eni).is_none()) {
         let mut overlaps = taken.overlaps(eni);
         overlaps.retain(|overlap| overlap.mine != overlap.theirs);
         let others: Vec<Mac> = overlaps.iter().map(|overlap| overlap.owner.mac).collect();

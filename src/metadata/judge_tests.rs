@@ -318,7 +318,7 @@ fn subnets_overlap_only_in_different_vpcs() {
     for subnet in ["10.0.0.0/24", "10.0.0.0/16"] {
         let b = in_vpc(second.clone(), "vpc-b", subnet, "10.0.0.20");
         assert_eq!(
-            overlapping(&[a.clone(), b.clone()]),
+            overlapping([&a, &b].into_iter()),
             BTreeSet::from([a.mac, b.mac])
         );
         assert_eq!(refused([a.clone(), b.clone()]), [""; 0]);
@@ -375,11 +375,11 @@ fn subnets_overlap_only_in_different_vpcs() {
 
 #[test]
 fn the_vpc_is_asked_for_only_where_ranges_overlap() {
-    assert_eq!(overlapping(&three()), BTreeSet::new());
+    assert_eq!(overlapping(three().iter()), BTreeSet::new());
     let [first, second, mut third] = three();
     third.ipv4.push(first.ipv4[0]);
     assert_eq!(
-        overlapping(&[first, second, third]),
+        overlapping([&first, &second, &third].into_iter()),
         BTreeSet::new(),
         "an exact double is wrong in any case"
     );

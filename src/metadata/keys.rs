@@ -10,7 +10,7 @@ use std::str::FromStr;
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::Source;
-use super::bounds::VALUES;
+use super::bounds::Depth;
 use super::judge::is_id;
 use crate::eni::Eni;
 use crate::error::{Error, Result};
@@ -39,15 +39,22 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 pub struct Reader<'a, S> {
     source: &'a mut S,
     mac: Mac,
+    depth: Depth,
     keys: BTreeSet<String>,
 }
 
 impl<'a, S: Source> Reader<'a, S> {
-    /// Of the ENI `mac`.
+    /// Of the ENI `mac`, of which all is read.
     pub fn new(source: &'a mut S, mac: Mac) -> Self {
+        Self::to(Depth::Whole, source, mac)
+    }
+
+    /// Of the ENI `mac`, of which so much is read.
+    pub fn to(depth: Depth, source: &'a mut S, mac: Mac) -> Self {
         Self {
             source,
             mac,
+            depth,
             keys: BTreeSet::new(),
         }
     }
@@ -81,7 +88,9 @@ impl<'a, S: Source> Reader<'a, S> {
         if public {
             eni.public = self.public(&eni.ipv4)?;
         }
-        self.demand_complete(&eni)?;
+        if self.depth == Depth::Whole {
+            self.demand_complete(&eni)?;
+        }
         Ok(eni)
     }
 
@@ -98,7 +107,7 @@ impl<'a, S: Source> Reader<'a, S> {
         let others = ASSIGNED.into_iter().filter(is_other);
         let others: Vec<&str> = std::iter::once("").chain(others).collect();
         let in_turn = others[usize::try_from(turn).unwrap_or_default() % others.len()];
-        Ok(self.says(first, known)? && self.says(in_turn, known)?)
+        Ok((!known.has(first) || self.says(first, known)?) && self.says(in_turn, known)?)
     }
 
     /// Whether one key still has the value that was read. Of what is never asked again, the answer is no.
@@ -108,7 +117,10 @@ impl<'a, S: Source> Reader<'a, S> {
         };
         let listed = |key: &&str| lines(&text).any(|line| line.trim_end_matches('/') == *key);
         Ok(match key {
-            "" => ASSIGNED.iter().all(|key| listed(key) == known.has(key)),
+            "" => {
+                let mut read = ASSIGNED.iter().filter(|key| self.depth.reads(key));
+                read.all(|key| listed(key) == known.has(key))
+            }
             "local-ipv4s" => self.is_list(key, &text, &known.ipv4),
             "ipv6s" => self.is_list(key, &text, &known.ipv6),
             "ipv4-prefix" => self.is_list(key, &text, &known.ipv4_prefixes),
@@ -234,11 +246,10 @@ impl<'a, S: Source> Reader<'a, S> {
     /// Each value once, in their order.
     fn parse<T: FromStr<Err: Display> + PartialEq>(&self, key: &str, text: &str) -> Result<Vec<T>> {
         let count = lines(text).count();
-        if count > VALUES {
-            return Err(self.wrong(
-                key,
-                format!("{count} values, and eniroute takes {VALUES} at most: is this EC2?"),
-            ));
+        let most = self.depth.values();
+        if count > most {
+            let why = format!("{count} values, and eniroute takes {most} at most: is this EC2?");
+            return Err(self.wrong(key, why));
         }
         let mut values = Vec::new();
         for line in lines(text) {

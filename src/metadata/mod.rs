@@ -19,6 +19,7 @@ use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::gather::Gather;
 use crate::net::Mac;
+use bounds::Depth;
 pub use bounds::{REQUESTS, note as note_of_unread};
 pub use details::details;
 use each::{CROWD, each};
@@ -110,7 +111,7 @@ impl Reading {
         Self::begin(source, public, None)
     }
 
-    /// The same, but of the ENIs that have no interface among `present` only a few are read.
+    /// The same, but of the ENIs that have no interface among `present` only a few are read, and those in outline.
     ///
     /// # Errors
     /// As [`Reading::start`].
@@ -157,8 +158,9 @@ impl Reading {
     /// As [`Reading::start`].
     pub fn go_on(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<bool> {
         let before = self.metadata();
-        if !wanted.iter().all(|mac| self.is_listed(*mac)) {
-            self.look_for_new_ones(source, wanted)?;
+        self.expect(wanted);
+        if !wanted.iter().all(|mac| self.is_read(*mac)) {
+            self.look_for_new_ones(source)?;
         }
         for Incomplete { mac, key, .. } in before.incomplete {
             let now = (key.clone(), Reader::new(source, mac).get(&key)?);
@@ -171,8 +173,17 @@ impl Reading {
         Ok(self.metadata().enis != before.enis)
     }
 
-    fn is_listed(&self, mac: Mac) -> bool {
+    fn is_read(&self, mac: Mac) -> bool {
         self.found.iter().any(|(known, _)| *known == mac)
+    }
+
+    /// These have an interface by now: what was read of them in outline is forgotten.
+    fn expect(&mut self, wanted: &[Mac]) {
+        if let Some(present) = &mut self.present {
+            let new: Vec<&Mac> = wanted.iter().filter(|mac| !present.contains(mac)).collect();
+            self.found.retain(|(mac, _)| !new.contains(&mac));
+            present.extend(new);
+        }
     }
 
     fn read_again(&mut self, source: &mut impl Source, mac: Mac) -> Result<()> {
@@ -186,16 +197,27 @@ impl Reading {
 
     /// What is known now.
     pub fn metadata(&self) -> Metadata {
+        let (primary, unread) = (self.primary, self.unread);
+        let found = self.found.clone();
+        Self::judged(primary, unread, found)
+    }
+
+    /// What is known in the end.
+    pub fn into_metadata(self) -> Metadata {
+        Self::judged(self.primary, self.unread, self.found)
+    }
+
+    fn judged(primary: Mac, unread: usize, found: Vec<(Mac, Found)>) -> Metadata {
         let (mut read, mut incomplete) = (Vec::new(), Vec::new());
-        for (_, found) in self.found.clone() {
+        for (_, found) in found {
             match found {
                 Ok(eni) => read.push(eni),
                 Err(why) => incomplete.push(why),
             }
         }
         let mut metadata = Metadata {
-            primary: Some(self.primary),
-            unread: self.unread,
+            primary: Some(primary),
+            unread,
             ..judge(read, &BTreeSet::new())
         };
         metadata.incomplete.splice(0..0, incomplete);
@@ -203,18 +225,16 @@ impl Reading {
     }
 
     fn one(&self, source: &mut impl Source, mac: Mac) -> Result<Eni> {
-        Reader::new(source, mac).eni(self.primary, self.public)
+        let depth = Depth::of(mac, self.present.as_ref());
+        Reader::to(depth, source, mac).eni(self.primary, self.public)
     }
 
-    fn look_for_new_ones(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<()> {
-        if let Some(present) = &mut self.present {
-            present.extend(wanted);
-        }
+    fn look_for_new_ones(&mut self, source: &mut impl Source) -> Result<()> {
         let (macs, unread) = bounds::chosen(list(source)?, self.present.as_ref());
         self.unread = unread;
         self.found.retain(|(mac, _)| macs.contains(mac));
         for mac in macs {
-            if !self.is_listed(mac) {
+            if !self.is_read(mac) {
                 let read = outcome(self.one(source, mac))?;
                 self.found.push((mac, read));
             }
@@ -224,11 +244,8 @@ impl Reading {
 
     /// Asks for the VPCs of those ENIs whose ranges overlap: two VPCs may have the same.
     fn tell_apart(&mut self, source: &mut impl Source) -> Result<()> {
-        let read = self
-            .found
-            .iter()
-            .filter_map(|(_, found)| found.as_ref().ok());
-        let overlapping = overlapping(&read.cloned().collect::<Vec<_>>());
+        let found = self.found.iter();
+        let overlapping = overlapping(found.filter_map(|(_, found)| found.as_ref().ok()));
         let found = self.found.iter_mut();
         let found = found.filter_map(|(_, found)| found.as_mut().ok());
         for eni in found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac)) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::bounds::Depth;
 use super::keys::Reader;
 use super::{Incomplete, Source, bounds, judge, list};
 use crate::eni::Eni;
@@ -32,6 +33,9 @@ pub fn still_holds_of(
     turn: u64,
     present: Option<&BTreeSet<Mac>>,
 ) -> Result<bool> {
+    let primary = known.iter().filter(|eni| eni.primary).map(|eni| eni.mac);
+    let present = present.map(|present| present.iter().copied().chain(primary).into_set());
+    let present: Option<&BTreeSet<Mac>> = present.as_ref();
     let (macs, _) = bounds::chosen(list(source)?, present);
     let macs: BTreeSet<Mac> = macs.into_iter().into_set();
     if macs != known.iter().map(|eni| eni.mac).into_set() {
@@ -41,13 +45,14 @@ pub fn still_holds_of(
     if !judged.refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
         return Ok(false);
     }
+    let depth = |eni: &Eni| Depth::of(eni.mac, present);
     for (eni, Incomplete { key, .. }) in judged.refused.iter().zip(&judged.incomplete) {
-        if !Reader::new(source, eni.mac).says(key, eni)? {
+        if !Reader::to(depth(eni), source, eni.mac).says(key, eni)? {
             return Ok(false);
         }
     }
     for eni in judged.enis {
-        if !Reader::new(source, eni.mac).still_says(&eni, turn)? {
+        if !Reader::to(depth(&eni), source, eni.mac).still_says(&eni, turn)? {
             return Ok(false);
         }
     }

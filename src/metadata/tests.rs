@@ -510,6 +510,112 @@ fn an_eni_that_is_listed_twice_is_one() {
     assert_eq!(fake.read().enis.len(), 2);
 }
 
+/// 400 listed ENIs with as many values as EC2 ever has, all but one of them without an interface here.
+#[test]
+fn an_eni_without_an_interface_is_read_in_outline() {
+    let mut fake = Fake::s1();
+    let others: Vec<String> = (0..400)
+        .map(|n| format!("02:00:00:00:{:02x}:{:02x}", n / 256, n % 256))
+        .collect();
+    for (n, mac) in others.iter().enumerate() {
+        let address = |i| format!("10.{}.{}.{}", n / 250, n % 250, 10 + i);
+        let addresses: Vec<String> = (0..64).map(address).collect();
+        fake.eni(
+            mac,
+            u32::try_from(n % 90).unwrap() + 2,
+            &addresses.join("\n"),
+        );
+        fake.key(mac, "network-card", &(n / 90).to_string());
+        let subnet = format!("10.{}.{}.0/24", n / 250, n % 250);
+        fake.key(mac, "subnet-ipv4-cidr-block", &subnet);
+        fake.key(
+            mac,
+            "ipv4-prefix",
+            &format!("10.{}.{}.96/28", n / 250, n % 250),
+        );
+        fake.key(mac, "ipv4-associations/", "");
+        let public: Vec<String> = (0..64)
+            .map(|i| format!("54.{}.{}.{i}", n / 250, n % 250))
+            .collect();
+        fake.set(
+            &format!("{MACS}{mac}/ipv4-associations/"),
+            &public.join("\n"),
+        );
+    }
+    fake.set(
+        MACS,
+        &format!("{PRIMARY}/\n{SECOND}/\n{}/", others.join("/\n")),
+    );
+    let present: BTreeSet<Mac> = [SECOND.parse().unwrap()].into();
+    let metadata = Reading::of_present(&mut fake, true, present.clone())
+        .unwrap()
+        .into_metadata();
+    assert_eq!(
+        (metadata.enis.len(), metadata.unread),
+        (2 + 16, 400 - 16),
+        "{:?}",
+        metadata.incomplete
+    );
+    let outline = &metadata.enis[2];
+    assert_eq!(
+        (
+            outline.ipv4.len(),
+            outline.prefixes().count(),
+            outline.public.len()
+        ),
+        (64, 0, 0)
+    );
+    assert!(
+        fake.asked.len() <= 2 + 2 * 10 + 16 * 6,
+        "{}",
+        fake.asked.len()
+    );
+    for turn in 0..4 {
+        fake.asked.clear();
+        assert!(still_holds_of(&mut fake, &metadata.enis, turn, Some(&present)).unwrap());
+        assert!(fake.asked.len() <= 1 + 2 * 18, "{}", fake.asked.len());
+    }
+    // One of them gets its interface.
+    let mut reading = Reading::of_present(&mut fake, true, present).unwrap();
+    assert!(reading.go_on(&mut fake, &[outline.mac]).unwrap());
+    let metadata = reading.into_metadata();
+    let whole = metadata
+        .enis
+        .iter()
+        .find(|eni| eni.mac == outline.mac)
+        .unwrap();
+    assert_eq!((whole.prefixes().count(), whole.public.len()), (1, 0));
+}
+
+/// An EFA-only ENI has neither an interface nor an address.
+#[test]
+fn an_eni_without_interface_and_addresses_is_not_waited_for() {
+    const EFA: &str = "02:00:00:00:00:01";
+    let mut fake = Fake::s1();
+    fake.eni(EFA, 7, "");
+    for key in ["local-ipv4s", "subnet-ipv4-cidr-block"] {
+        fake.drop_key(EFA, key);
+    }
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{EFA}/"));
+    let present: BTreeSet<Mac> = [SECOND.parse().unwrap()].into();
+    let metadata = Reading::of_present(&mut fake, false, present.clone())
+        .unwrap()
+        .into_metadata();
+    assert_eq!(
+        (metadata.enis.len(), &metadata.incomplete[..]),
+        (3, &[][..])
+    );
+    for turn in 0..4 {
+        assert!(still_holds_of(&mut fake, &metadata.enis, turn, Some(&present)).unwrap());
+    }
+    let all = Reading::start(&mut fake, false).unwrap().into_metadata();
+    assert_eq!(
+        all.incomplete.len(),
+        1,
+        "with an interface it would be late"
+    );
+}
+
 /// 400 listed ENIs, most of them without an interface here.
 #[test]
 fn of_many_enis_those_with_an_interface_are_read_and_a_few_others() {

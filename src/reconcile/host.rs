@@ -85,7 +85,7 @@ impl Host {
     /// # Errors
     /// As [`Reading::start`].
     pub fn metadata(&mut self, public: bool) -> Result<Metadata> {
-        Ok(self.read(public)?.metadata())
+        Ok(self.read(public)?.into_metadata())
     }
 
     /// The same as a reading that may go on.
@@ -97,9 +97,13 @@ impl Host {
         Reading::of_present(self.imds()?, public, present)
     }
 
-    /// The subnet, the security groups and the like of these ENIs; nothing where the service fails.
+    /// The subnet, the security groups and the like of those of these ENIs that have an interface here; nothing where the
+    /// service fails.
     pub fn details(&mut self, macs: &[Mac]) -> BTreeMap<Mac, Details> {
-        let read = self.imds().and_then(|imds| details(imds, macs));
+        let read = self.present().and_then(|present| {
+            let here = macs.iter().copied().filter(|mac| present.contains(mac));
+            details(self.imds()?, &here.collect::<Vec<_>>())
+        });
         read.unwrap_or_else(|error| {
             info!("{error}; the subnets and security groups of the ENIs are not known");
             BTreeMap::new()

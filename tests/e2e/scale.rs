@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::instance::Instance;
-use crate::vpc::{EniSpec, SubnetId, Vpc};
+use crate::instance::{Instance, Run};
+use crate::units::confined;
+use crate::vpc::{EniSpec, Fault, Imds, SubnetId, Vpc};
 
 const ENIS: usize = 15;
 const ADDRESSES: usize = 50;
@@ -144,4 +145,78 @@ fn a_further_network_card_has_tables_of_its_own() {
                 .contains("10201:\tfrom 10.1.0.30 lookup 10201")
         );
     }
+}
+
+/// ENIs that EC2 lists and that have no interface here, with as many values as an ENI ever has.
+fn list_others(imds: &Imds, count: usize) {
+    const MACS: &str = "network/interfaces/macs";
+    let macs: Vec<String> = (0..count)
+        .map(|n| format!("02:00:00:00:{:02x}:{:02x}", n / 256, n % 256))
+        .collect();
+    for (n, mac) in macs.iter().enumerate() {
+        let (second, third) = (100 + n / 250, n % 250);
+        let each =
+            |value: &dyn Fn(usize) -> String| (0..64).map(value).collect::<Vec<_>>().join("\n");
+        let keys = [
+            ("interface-id", format!("eni-0{n:016x}")),
+            ("device-number", (10 + n % 80).to_string()),
+            ("network-card", (n / 80).to_string()),
+            (
+                "local-ipv4s",
+                each(&|i| format!("10.{second}.{third}.{}", 10 + i)),
+            ),
+            (
+                "subnet-ipv4-cidr-block",
+                format!("10.{second}.{third}.0/24"),
+            ),
+            (
+                "ipv6s",
+                each(&|i| format!("2001:db8:1:{n:x}::{:x}", 256 + i)),
+            ),
+            ("subnet-ipv6-cidr-blocks", format!("2001:db8:1:{n:x}::/64")),
+            (
+                "ipv6-prefix",
+                each(&|i| format!("2001:db8:1:{n:x}:{:x}::/80", 1 + i)),
+            ),
+            ("public-ipv4s", each(&|i| format!("198.51.100.{i}"))),
+            ("ipv4-associations", each(&|i| format!("198.51.100.{i}"))),
+        ];
+        let listing: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+        imds.fault(Fault::value(&format!("{MACS}/{mac}"), &listing.join("\n")));
+        for (key, value) in keys {
+            imds.fault(Fault::value(&format!("{mac}/{key}"), &value));
+        }
+    }
+    let own = imds.text_of(&format!("/latest/meta-data/{MACS}/")).unwrap();
+    let list = format!("{}/\n{own}", macs.join("/\n"));
+    imds.fault(Fault::value(MACS, &list));
+}
+
+#[test]
+fn four_hundred_listed_enis_cost_no_more_memory_and_requests_than_those_that_are_here() {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", None);
+    let b = vpc.subnet("10.1.0.0/20", None);
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
+    vpc.attach(EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]));
+    let instance = Instance::with_netplan(vpc.guest());
+    list_others(vpc.imds(), 400);
+    for command in ["apply", "status", "refresh", "check"] {
+        vpc.imds().clear_log();
+        let bounded = vec!["prlimit".to_owned(), "--as=32000000".to_owned()];
+        let words: Vec<String> = bounded.into_iter().chain(confined()).collect();
+        let run = instance.host.command(&words[0]).args(&words[1..]);
+        let root = instance.root().display().to_string();
+        let run = run.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command]);
+        let run = Run::of(run.output());
+        assert!([0, 3].contains(&run.code), "{run:?}");
+        let requests = vpc.imds().log().len();
+        assert!(requests < 3 + 2 * 20 + 16 * 9, "{command}: {requests}");
+    }
+    assert!(
+        vpc.neighbour(a)
+            .ping(&["10.0.0.10", "10.1.0.30"])
+            .is_empty()
+    );
+    assert!(instance.must("status").contains("384 more ENIs"));
 }

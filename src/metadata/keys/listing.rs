@@ -24,9 +24,12 @@ impl<S: Source> Reader<'_, S> {
     /// Which keys the ENI has: its listing says so. An emulator that lists the keys of no ENI, the `primary` one neither, is
     /// asked for each by its name; EC2 lists the primary's long before it has published all of another one.
     pub(super) fn learn_keys(&mut self, primary: Mac) -> Result<()> {
+        let depth = self.depth;
         if let Some(listing) = self.get("")? {
             self.keys = lines(&listing)
-                .map(|key| key.trim_end_matches('/').to_owned())
+                .map(|key| key.trim_end_matches('/'))
+                .filter(|key| depth.reads(key))
+                .map(str::to_owned)
                 .into_set();
             return Ok(());
         }
@@ -35,7 +38,7 @@ impl<S: Source> Reader<'_, S> {
         if lists_others || self.get("interface-id")?.is_none() {
             return Err(self.late(""));
         }
-        for key in KEYS {
+        for key in KEYS.into_iter().filter(|key| depth.reads(key)) {
             let slash = if key == ASSOCIATIONS { "/" } else { "" };
             if self.get(&format!("{key}{slash}"))?.is_some() {
                 self.keys.insert(key.to_owned());
