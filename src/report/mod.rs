@@ -82,9 +82,9 @@ pub enum Voice {
     /// All of it.
     #[default]
     Full,
-    /// This alone, without the end of the line.
+    /// This line alone, without its end.
     Line(String),
-    /// This alone, as it is.
+    /// These lines alone.
     Text(String),
     /// Nothing.
     Silent,
@@ -232,15 +232,9 @@ impl Report {
         if self.changes_anything() {
             return self;
         }
-        let news: Vec<String> = self
-            .news
-            .iter()
-            .map(|note| format!("note: {note}"))
-            .collect();
-        let voice = if news.is_empty() {
-            Voice::Silent
-        } else {
-            Voice::Line(news.join("\n"))
+        let voice = match remarks(&self.news, "note: ") {
+            news if news.is_empty() => Voice::Silent,
+            news => Voice::Text(news),
         };
         Self { voice, ..self }
     }
@@ -250,9 +244,8 @@ impl Report {
         if self.notes.is_empty() || self.changes_anything() {
             return self.silent_unless_changed();
         }
-        let notes = self.remarks("note: ");
         Self {
-            voice: Voice::Line(notes.trim_end().to_owned()),
+            voice: Voice::Text(self.remarks("note: ")),
             ..self
         }
     }
@@ -290,9 +283,18 @@ impl Report {
     }
 }
 
+/// One line each, whatever is in it.
+fn remarks(notes: &[String], lead: &str) -> String {
+    let line = |note: &String| format!("{lead}{}\n", escape::line(note));
+    notes.iter().map(line).collect()
+}
+
 fn commands<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(changes.iter().map(Change::to_string))
 }
 
+#[cfg(test)]
+#[path = "shown_tests.rs"]
+mod shown;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::check::coloured;
-use super::{AddressReport, EniReport, Report, State, Voice};
+use super::{AddressReport, EniReport, Report, State, Voice, remarks};
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
@@ -39,7 +39,7 @@ impl Report {
     fn raw(&self) -> String {
         match (&self.voice, self.command) {
             (Voice::Silent, _) => String::new(),
-            (Voice::Line(line), _) => format!("{line}\n"),
+            (Voice::Line(line), _) => escape::line(line) + "\n",
             (Voice::Text(text), _) => text.clone(),
             (Voice::Full, "status") => self.table(),
             (Voice::Full, "check") => self.check_text(),
@@ -92,7 +92,7 @@ impl Report {
             let _ = writeln!(text, "files ({backend}): {} changed", self.files.len());
         }
         for file in &self.files {
-            let _ = writeln!(text, "  {} {}", file.action, file.path);
+            let _ = writeln!(text, "  {} {}", file.action, escape::line(&file.path));
         }
         text + &self.exceptions("") + &self.remarks("note: ")
     }
@@ -122,17 +122,14 @@ impl Report {
         let told = self.enis.iter().filter(|eni| eni.state != State::Ok);
         told.map(|eni| {
             let reason = eni.reason.as_ref().filter(|why| !self.notes.contains(why));
-            let reason = reason.map_or_else(String::new, |why| format!(" ({why})"));
+            let reason = reason.map_or_else(String::new, |why| format!(" ({})", escape::line(why)));
             format!("{lead}{}: {}{reason}\n", eni.name(), eni.state)
         })
         .collect()
     }
 
     pub(super) fn remarks(&self, lead: &str) -> String {
-        self.notes
-            .iter()
-            .map(|note| format!("{lead}{}\n", escape::line(note)))
-            .collect()
+        remarks(&self.notes, lead)
     }
 
     /// `3 addresses, 7 routes, 2 rules set; 1 rule removed`

@@ -118,9 +118,9 @@ fn an_interface_whose_name_a_shell_or_yaml_would_obey_gets_no_files_and_works() 
 }
 
 /// A terminal obeys these: ESC, a bell, the CSI of C1, an override of direction.
-const ACTIVE: &str = "\x1b[31m\x07\u{9b}2J\u{202e}";
+pub const ACTIVE: &str = "\x1b[31m\x07\u{9b}2J\u{202e}";
 
-fn assert_quiet(field: &str, run: &Run) {
+pub fn assert_quiet(field: &str, run: &Run) {
     let is_active = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
     for said in [&run.stdout, &run.stderr] {
         assert!(!said.contains(is_active), "{field}: {said:?}");

@@ -54,6 +54,7 @@ mod scale;
 mod service;
 mod settings;
 mod shadow;
+mod shown;
 mod standing;
 mod status;
 mod steady;
