@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use beside::holders;
-pub use mtu::chosen;
+pub use mtu::{IPV6_LEAST, chosen};
 
 use crate::config::Config;
 use crate::eni::Eni;

@@ -4,9 +4,12 @@
 use super::{Planned, link_of};
 use crate::config::{Config, EniConfig};
 use crate::eni::Eni;
-use crate::net::{Link, Route, RouteKind};
+use crate::net::{Family, Link, Route, RouteKind};
 use crate::object::Observed;
 use crate::select::Selector;
+
+/// The shortest packet that IPv6 asks of every link (RFC 8200, 5): the kernel takes no smaller MTU for its routes.
+pub const IPV6_LEAST: u32 = 1280;
 
 /// Those tables of the configuration that mean `eni`, carried by `link`: one, where it is clear.
 pub fn chosen<'a>(
@@ -19,7 +22,8 @@ pub fn chosen<'a>(
 }
 
 impl Planned {
-    /// The same with the MTU that `config` gives its default routes; the primary ENI's are not ours. `enis` have all
+    /// The same with the MTU that `config` gives its default routes, as far as their family takes it; the primary ENI's
+    /// are not ours. `enis` have all
     /// addresses, those of a link without IPv6, too.
     pub(super) fn with_mtu(mut self, enis: &[Eni], observed: &Observed, config: &Config) -> Self {
         let listed = enis.iter().filter(|eni| eni.mac == self.eni.mac);
@@ -29,7 +33,10 @@ impl Planned {
             |route: &&mut Route| route.kind == RouteKind::Unicast && route.dst.prefix_len() == 0;
         let routes = self.routes.iter_mut().chain(&mut self.left_to_owner);
         let ours = routes.filter(|_| !self.eni.primary);
-        ours.filter(is_default).for_each(|route| route.mtu = mtu);
+        ours.filter(is_default).for_each(|route| {
+            let takes = |mtu: &u32| route.family() == Family::Ipv4 || *mtu >= IPV6_LEAST;
+            route.mtu = mtu.filter(takes);
+        });
         self
     }
 }

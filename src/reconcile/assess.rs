@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use log::info;
 
 use super::alone::{keeps_files, keeps_kernel, plan_for_owners};
-use super::choices::{demand_clear, idle};
+use super::choices::{Idle, demand_clear, idle};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
@@ -40,8 +40,8 @@ pub struct Assessment {
     pub unlisted: BTreeSet<Mac>,
     /// ENIs whose files stay as they are.
     pub keep: BTreeSet<Mac>,
-    /// What of the configuration has no effect, and why.
-    pub idle: Vec<String>,
+    /// What of the configuration has no effect.
+    pub idle: Vec<Idle>,
     /// Routes that are not ours in the place of ours.
     pub conflicts: Vec<Conflict>,
     /// Addresses that EC2 has not assigned.
@@ -72,8 +72,8 @@ impl Assessment {
         observed.routes.truncate(count);
         demand_clear(&host.config, &desired, &observed.links)?;
         log_decisions(&desired);
-        let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed)?;
-        let strays = strays(&host.disk, &metadata, &desired, &observed)?;
+        let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
+        let strays = strays(&host.disk, &metadata, &desired, &observed);
         claim(&mut ledger, &metadata, &strays);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
@@ -108,7 +108,7 @@ impl Assessment {
         let Host { disk, config, .. } = host;
         // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
         let remembered = plan(&Memory::load(disk).enis, &observed, config);
-        let ledger = brought_up_to_date(ledger, disk, &remembered, &observed)?;
+        let ledger = brought_up_to_date(ledger, disk, &remembered, &observed);
         let chosen = choose_made(&selected.enis, &ledger, &observed.links)?;
         let scope = Scope {
             only: chosen.clone(),

@@ -5,16 +5,16 @@ use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::net::Link;
-use crate::plan::{Desired, Planned, chosen, link_of};
+use crate::plan::{Desired, IPV6_LEAST, Planned, chosen, link_of};
 use crate::select::Selector;
 
-/// The shortest packet that IPv6 asks of every link (RFC 8200, 5).
-const IPV6_LEAST: u32 = 1280;
+/// What says it.
+const FILE: &str = "/etc/eniroute.toml";
 
 /// Refuses a choice that cannot be followed, before anything is changed.
 ///
 /// # Errors
-/// [`Error::Usage`]: two tables mean one ENI; an MTU is too small for an ENI's IPv6.
+/// [`Error::Usage`]: two tables mean one ENI.
 pub(super) fn demand_clear(config: &Config, desired: &Desired, links: &[Link]) -> Result<()> {
     let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
     let mut refusals = secondaries.filter_map(|planned| refusal(config, planned, links));
@@ -23,20 +23,9 @@ pub(super) fn demand_clear(config: &Config, desired: &Desired, links: &[Link]) -
 
 fn refusal(config: &Config, planned: &Planned, links: &[Link]) -> Option<Error> {
     let link = link_of(&planned.eni, links);
-    let tables: Vec<&EniConfig> = chosen(config, &planned.eni, link).collect();
-    let [table, others @ ..] = &tables[..] else {
-        return None;
-    };
-    if let Some(other) = others.first() {
-        return Some(ambiguous(planned, table, other));
-    }
-    let small = table.mtu_internet.filter(|mtu| *mtu < IPV6_LEAST);
-    let small = small.filter(|_| planned.eni.has_ipv6());
-    small.map(|mtu| too_small(planned, table, mtu))
-}
-
-fn ambiguous(planned: &Planned, first: &EniConfig, second: &EniConfig) -> Error {
-    Error::Usage(format!(
+    let mut tables = chosen(config, &planned.eni, link);
+    let (first, second) = (tables.next()?, tables.next()?);
+    Some(Error::Usage(format!(
         "{}: {} means {} ({}), as {} ({}) does; keep one of them",
         second.place,
         name(second),
@@ -44,49 +33,83 @@ fn ambiguous(planned: &Planned, first: &EniConfig, second: &EniConfig) -> Error 
         planned.eni.id,
         name(first),
         first.place,
-    ))
+    )))
 }
 
-fn too_small(planned: &Planned, table: &EniConfig, mtu: u32) -> Error {
-    Error::Usage(format!(
-        "{}: mtu_internet is {mtu} for {} ({}), which has IPv6: it must be at least {IPV6_LEAST}",
-        table.place, planned.dev, planned.eni.id
-    ))
+/// An entry of the configuration without effect, in whole or in part.
+pub struct Idle {
+    /// As the file has it.
+    pub entry: String,
+    /// A sentence.
+    pub what: String,
+    /// The file, with the line where that is known.
+    pub place: String,
+    pub is: String,
+    pub expected: String,
 }
 
-/// What of the configuration has no effect, and why, in words.
-pub(super) fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<String> {
+/// What of the configuration has no effect.
+pub(super) fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<Idle> {
     let meant = |text: &str| {
         let selector = Selector::new(text);
         let mut enis = metadata.enis.iter();
         enis.find(|eni| selector.matches(eni, link_of(eni, links)))
     };
-    let none = |entry: &str, text: &str| {
-        let selector = Selector::new(text);
-        format!("{entry} in the configuration: no ENI is `{selector}`")
-    };
     let excluded = config.exclude.iter();
     let excluded = excluded.filter(|text| meant(text).is_none());
-    let chosen = config.eni.iter().filter_map(|table| {
-        let entry = format!("`{}`", name(table));
-        match meant(&table.selector) {
-            Some(eni) => primary(&entry, eni),
-            None => Some(none(&entry, &table.selector)),
-        }
-    });
-    excluded
-        .map(|text| none("`exclude`", text))
-        .chain(chosen)
-        .collect()
+    let excluded = excluded.map(|text| none(metadata, "`exclude`", text, FILE));
+    let chosen = config
+        .eni
+        .iter()
+        .filter_map(|table| match meant(&table.selector) {
+            Some(eni) if eni.primary => Some(primary(table, eni)),
+            Some(eni) => too_small(table, eni),
+            None => {
+                let entry = format!("`{}`", name(table));
+                Some(none(metadata, &entry, &table.selector, &table.place))
+            }
+        });
+    excluded.chain(chosen).collect()
 }
 
-fn primary(entry: &str, eni: &Eni) -> Option<String> {
+fn none(metadata: &Metadata, entry: &str, text: &str, place: &str) -> Idle {
+    let selector = Selector::new(text);
+    let known = metadata.enis.iter().map(|eni| eni.id.as_str());
+    Idle {
+        entry: text.to_owned(),
+        what: format!("{entry} in the configuration: no ENI is `{selector}`"),
+        place: place.to_owned(),
+        is: "an entry that means no ENI".to_owned(),
+        expected: format!("one of {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn primary(table: &EniConfig, eni: &Eni) -> Idle {
+    let (name, id) = (name(table), &eni.id);
     let why = "the primary ENI, whose default route is not eniroute's";
-    eni.primary.then(|| {
-        format!(
-            "{entry} in the configuration has no effect: {} is {why}",
+    Idle {
+        what: format!("`{name}` in the configuration has no effect: {id} is {why}"),
+        entry: name,
+        place: table.place.clone(),
+        is: format!("{id}, the primary ENI"),
+        expected: "another ENI".to_owned(),
+    }
+}
+
+/// EC2 may give an ENI IPv6 at any time, which must fail no run.
+fn too_small(table: &EniConfig, eni: &Eni) -> Option<Idle> {
+    let mtu = table.mtu_internet.filter(|mtu| *mtu < IPV6_LEAST)?;
+    let name = name(table);
+    eni.has_ipv6().then(|| Idle {
+        what: format!(
+            "`{name}` in the configuration has no effect on the IPv6 of {}: mtu_internet is {mtu}, and IPv6 needs \
+             {IPV6_LEAST}, so its IPv6 default routes keep the MTU of the interface",
             eni.id
-        )
+        ),
+        entry: name,
+        place: table.place.clone(),
+        is: format!("mtu_internet = {mtu}"),
+        expected: format!("{IPV6_LEAST} at least, for IPv6"),
     })
 }
 

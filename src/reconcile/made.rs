@@ -19,13 +19,13 @@ pub(super) fn brought_up_to_date(
     disk: &Disk,
     desired: &Desired,
     observed: &Observed,
-) -> Result<Ledger> {
+) -> Ledger {
     ledger.bring_up_to_date(observed);
     let is_new = |planned: &Planned| !ledger.enis.contains_key(&planned.eni.mac);
     if desired.enis.iter().any(is_new) {
-        ledger.restore(&wanted(desired), observed, &configured(disk, desired)?);
+        ledger.restore(&wanted(desired), observed, &configured(disk, desired));
     }
-    Ok(ledger)
+    ledger
 }
 
 /// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
@@ -54,8 +54,8 @@ fn lasting(planned: &Planned) -> Vec<Object> {
 
 /// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
 /// primary's rules stand in the others' files, too.
-fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
-    let mut macs: BTreeSet<Mac> = stacks::own_files(disk)?
+fn configured(disk: &Disk, desired: &Desired) -> BTreeSet<Mac> {
+    let mut macs: BTreeSet<Mac> = stacks::readable_own_files(disk)
         .into_iter()
         .filter_map(|file| file.mac())
         .into_set();
@@ -65,7 +65,7 @@ fn configured(disk: &Disk, desired: &Desired) -> Result<BTreeSet<Mac>> {
         .find(|planned| planned.eni.primary && !macs.is_empty());
     macs.extend(primary.map(|planned| planned.eni.mac));
     macs.extend(Memory::load(disk).enis.iter().map(|eni| eni.mac));
-    Ok(macs)
+    macs
 }
 
 /// An instance keeps its primary ENI for life. Who takes another one for it would treat the real one as any other.

@@ -5,14 +5,13 @@
 use std::net::IpAddr;
 
 use crate::eni::Eni;
-use crate::error::Result;
 use crate::files::Disk;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::net::{Address, Mac};
 use crate::object::{Object, Observed};
 use crate::plan::{Desired, Planned};
-use crate::stacks::mention::{Mention, mentions};
+use crate::stacks::mention::{Mention, Texts};
 
 /// One such address.
 #[derive(Clone, Debug)]
@@ -51,28 +50,29 @@ impl Stray {
 
 /// The addresses on an ENI's interface that are neither its own nor in a prefix of it. A lease goes by itself, and a
 /// link-local address is nobody's.
-///
-/// # Errors
-/// A file that cannot be read.
 pub fn strays(
     disk: &Disk,
     metadata: &Metadata,
     desired: &Desired,
     observed: &Observed,
-) -> Result<Vec<Stray>> {
-    let mut found = Vec::new();
-    for planned in &desired.enis {
+) -> Vec<Stray> {
+    let strays = desired.enis.iter().flat_map(|planned| {
         let up = observed.addresses.iter();
-        for address in up.filter(|address| is_stray(planned, address, observed)) {
-            found.push(Stray {
-                mac: planned.eni.mac,
-                address: address.clone(),
-                range: range(metadata, address.net.addr()),
-                by: mentions(disk, address.net.addr())?,
-            });
-        }
+        let strays = up.filter(|address| is_stray(planned, address, observed));
+        strays.map(|address| (planned.eni.mac, address))
+    });
+    let strays: Vec<(Mac, &Address)> = strays.collect();
+    if strays.is_empty() {
+        return Vec::new();
     }
-    Ok(found)
+    let texts = Texts::read(disk);
+    let found = strays.into_iter().map(|(mac, address)| Stray {
+        mac,
+        address: address.clone(),
+        range: range(metadata, address.net.addr()),
+        by: texts.mentions(address.net.addr()),
+    });
+    found.collect()
 }
 
 fn is_stray(planned: &Planned, address: &Address, observed: &Observed) -> bool {

@@ -12,6 +12,9 @@ use crate::plan::Planned;
 const WRITTEN_BY: &str = "# Written by eniroute";
 const FOR_HOST: &str = " for this host";
 
+/// What is in a folder.
+type List<'a> = dyn Fn(&Path) -> Result<Vec<PathBuf>> + 'a;
+
 /// A file of ours on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnFile {
@@ -92,21 +95,28 @@ pub(super) fn owner(path: &Path, first_line: &str) -> Option<OwnFile> {
 
 /// Every file of ours in these folders and their drop-ins, sorted by folder and name.
 pub(super) fn own_files(disk: &Disk, folders: &[&str]) -> Result<Vec<OwnFile>> {
+    let own = files(&|folder| disk.list(folder), folders)?.into_iter();
+    let own = own
+        .map(|path| own_file(disk, &path))
+        .filter_map(Result::transpose);
+    own.collect()
+}
+
+/// Everything in these folders and their drop-ins, as `list` has it, sorted by folder and name.
+pub(super) fn files(list: &List, folders: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in folders {
-        for path in disk.list(folder)? {
-            found.extend(own_file(disk, &path)?);
-            if path.extension().is_some_and(|extension| extension == "d") {
-                for path in disk.list(&path)? {
-                    found.extend(own_file(disk, &path)?);
-                }
-            }
+        for path in list(Path::new(folder))? {
+            let has_drop_ins = path.extension().is_some_and(|ending| ending == "d");
+            let drop_ins = has_drop_ins.then(|| list(&path)).transpose()?;
+            found.push(path);
+            found.extend(drop_ins.into_iter().flatten());
         }
     }
     Ok(found)
 }
 
-fn own_file(disk: &Disk, path: &Path) -> Result<Option<OwnFile>> {
+pub(super) fn own_file(disk: &Disk, path: &Path) -> Result<Option<OwnFile>> {
     Ok(match disk.standing(path)? {
         Standing::Plain(line) => owner(path, &line),
         // Whoever made a link made it for a reason, wherever it leads.

@@ -4,27 +4,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::marker::{self, OwnFile};
-use crate::error::Result;
+use super::{passed_over, readable_files, reads};
 use crate::files::Disk;
 use crate::logger::escape;
-
-/// Where the stacks have their files, their own folders for additions included.
-const FOLDERS: [&str; 14] = [
-    "/etc/netplan",
-    "/run/netplan",
-    "/lib/netplan",
-    "/etc/systemd/network",
-    "/run/systemd/network",
-    "/usr/lib/systemd/network",
-    "/etc/NetworkManager/system-connections",
-    "/run/NetworkManager/system-connections",
-    "/usr/lib/NetworkManager/system-connections",
-    "/etc/sysconfig/network-scripts",
-    "/etc/network",
-    "/etc/network/interfaces.d",
-    "/run/network/interfaces.d",
-    "/etc/dhcpcd.d",
-];
 
 /// A line that names an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,37 +27,42 @@ impl Mention {
     }
 }
 
-/// Every file that names `ip`, by the first line that does. netplan's YAML comes before the units made of it.
-///
-/// # Errors
-/// A folder or a file that cannot be read.
-pub fn mentions(disk: &Disk, ip: IpAddr) -> Result<Vec<Mention>> {
-    let mut found = Vec::new();
-    for folder in FOLDERS {
-        for path in disk.list(folder)? {
-            if path.extension().is_some_and(|extension| extension == "d") {
-                for path in disk.list(&path)? {
-                    found.extend(mention(disk, &path, ip)?);
-                }
-            }
-            found.extend(mention(disk, &path, ip)?);
-        }
-    }
-    Ok(found)
+/// The texts of all files by which links are configured, of any stack, that can be read.
+pub struct Texts {
+    files: Vec<(PathBuf, String)>,
 }
 
-fn mention(disk: &Disk, path: &Path, ip: IpAddr) -> Result<Option<Mention>> {
-    let Some(first) = disk.first_line(path)? else {
-        return Ok(None);
-    };
-    let text = disk.read(path)?.unwrap_or_default();
-    let line = text.lines().enumerate().find(|(_, line)| names(line, ip));
-    Ok(line.map(|(before, line)| Mention {
+impl Texts {
+    /// Reads them. A run must not depend on a file of somebody else's that it may not read.
+    pub fn read(disk: &Disk) -> Self {
+        let text = |path: PathBuf| {
+            disk.first_line(&path)
+                .and_then(|first| first.map_or(Ok(None), |_| disk.read(&path)))
+                .unwrap_or_else(passed_over)
+                .map(|text| (path, text))
+        };
+        Self {
+            files: readable_files(disk, &reads()).filter_map(text).collect(),
+        }
+    }
+
+    /// Every file that names `ip`, by the first line that does.
+    pub fn mentions(&self, ip: IpAddr) -> Vec<Mention> {
+        let files = self.files.iter();
+        files
+            .filter_map(|(path, text)| mention(path, text, ip))
+            .collect()
+    }
+}
+
+fn mention(path: &Path, text: &str, ip: IpAddr) -> Option<Mention> {
+    let (before, line) = text.lines().enumerate().find(|(_, line)| names(line, ip))?;
+    Some(Mention {
         path: path.to_owned(),
         line: before + 1,
         text: escape::line(line.trim()),
-        own: marker::owner(path, &first),
-    }))
+        own: marker::owner(path, text.lines().next()?),
+    })
 }
 
 /// Whether it says `ip` as a word, with a prefix length or without; a comment says nothing.

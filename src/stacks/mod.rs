@@ -24,9 +24,12 @@ pub mod rendering;
 pub mod stack;
 mod unnamed;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use log::info;
+
+use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::numbering::Owner;
 use crate::object::{Change, Observed};
@@ -90,15 +93,45 @@ pub fn own_files(disk: &Disk) -> Result<Vec<OwnFile>> {
     marker::own_files(disk, &folders())
 }
 
+/// The same of those that can be read.
+pub fn readable_own_files(disk: &Disk) -> Vec<OwnFile> {
+    let own = |path: PathBuf| marker::own_file(disk, &path).unwrap_or_else(passed_over);
+    readable_files(disk, &folders()).filter_map(own).collect()
+}
+
 /// Where files of ours may lie, whatever the stack; each once.
 pub fn folders() -> Vec<&'static str> {
-    let mut folders: Vec<&str> = vec![host::FOLDER];
-    for folder in STACKS.iter().flat_map(|stack| stack.folders) {
-        if !folders.contains(folder) {
-            folders.push(folder);
-        }
-    }
-    folders
+    each_once([host::FOLDER].iter().chain(of_all(|stack| stack.folders)))
+}
+
+/// Where all files lie by which links are configured, whatever the stack; each once, netplan's YAML before the units that
+/// are made of it.
+fn reads() -> Vec<&'static str> {
+    each_once(of_all(|stack| stack.reads))
+}
+
+fn of_all(
+    folders: fn(&Stack) -> &'static [&'static str],
+) -> impl Iterator<Item = &'static &'static str> {
+    STACKS.iter().flat_map(move |stack| folders(stack))
+}
+
+fn each_once<'a>(all: impl Iterator<Item = &'a &'static str>) -> Vec<&'static str> {
+    let mut seen = BTreeSet::new();
+    all.copied().filter(|folder| seen.insert(*folder)).collect()
+}
+
+/// Everything in these folders and their drop-ins, as far as they can be read.
+fn readable_files(disk: &Disk, folders: &[&str]) -> impl Iterator<Item = PathBuf> + use<> {
+    let list = |folder: &Path| Ok(disk.list(folder).unwrap_or_else(passed_over));
+    let files = marker::files(&list, folders);
+    files.unwrap_or_default().into_iter()
+}
+
+/// What cannot be read is somebody else's, and may be secret.
+fn passed_over<T: Default>(error: Error) -> T {
+    info!("{error}; it is passed over");
+    T::default()
 }
 
 /// Makes ready to tell each stack of the files, and has them checked; none where they are for another root, or there are

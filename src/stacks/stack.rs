@@ -21,6 +21,9 @@ pub struct Stack {
     pub name: &'static str,
     /// Where files of ours for it may lie.
     pub folders: &'static [&'static str],
+    /// Where the files lie that it configures links by, whosever they are. Drop-ins stand in folders there with the ending
+    /// `.d`.
+    pub reads: &'static [&'static str],
     /// The program that configures links by its files.
     pub program: &'static str,
     /// Loading a file of the primary ENI's would take its lease, so that it waits for the program's next start: the
@@ -48,6 +51,7 @@ impl Stack {
     pub const NONE: Self = Self {
         name: "none",
         folders: &[],
+        reads: &[],
         program: "",
         primary_last: false,
         runs_host: |_| Ok(Finding::no("nothing is looked for")),

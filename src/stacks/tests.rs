@@ -52,6 +52,17 @@ const CLOUD_INIT: (&str, &str) = (
 );
 
 #[test]
+fn whatever_files_of_ours_may_do_is_looked_for_where_a_stack_reads() {
+    let reads = reads();
+    for stack in STACKS {
+        for folder in stack.folders {
+            assert!(reads.contains(folder), "{stack}: {folder}");
+        }
+        assert!(!stack.reads.is_empty(), "{stack}");
+    }
+}
+
+#[test]
 fn a_backend_reads_back_from_its_name() {
     for stack in all() {
         assert_eq!(by_name(stack.name), Ok(stack));

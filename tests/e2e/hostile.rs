@@ -229,21 +229,49 @@ fn ipv6_that_is_switched_off_is_left_off_and_costs_ipv4_nothing() {
 fn status_needs_no_root_after_an_apply_either() {
     let (_vpc, instance, _) = two_enis();
     instance.must("apply");
-    let copy = std::path::Path::new("/run").join(format!("eniroute-status-{}", std::process::id()));
-    std::fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
-    let root = instance.root().display().to_string();
-    instance.host.sh(&format!("chmod 755 {root}"));
-    let command = instance
-        .host
-        .command("setpriv")
-        .args(["--reuid=65534", "--clear-groups", "--"]);
-    let out = command
-        .arg(copy.display())
-        .args(["--root", &root, "status"])
-        .output();
-    std::fs::remove_file(copy).unwrap();
-    assert_eq!(String::from_utf8(out.stderr).unwrap(), "");
-    assert_eq!(out.status.code(), Some(0));
+    let run = instance.eniroute_as("65534", "status");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+/// The units have no power over modes, and whoever is not root has even less.
+#[test]
+fn a_file_of_somebody_elses_that_cannot_be_read_costs_no_run_its_kernel_part() {
+    for path in ["etc/network/secret", "etc/netplan/90-secret.yaml"] {
+        let (vpc, instance, _) = two_enis();
+        let is_of_the_stack = path.contains("netplan");
+        instance.write(path, "10.0.0.51");
+        let path = instance.root().join(path);
+        let path = path.display();
+        instance
+            .host
+            .sh(&format!("chmod 600 {path}; chown 65534 {path}"));
+        instance.host.ip("address add 10.0.0.51/20 dev eth0");
+        let run = instance.eniroute("apply");
+        assert_eq!(run.code, i32::from(is_of_the_stack), "{run:#?}");
+        assert_eq!(
+            run.stderr.contains("90-secret"),
+            is_of_the_stack,
+            "{run:#?}"
+        );
+        assert!(run.stdout.contains("10.0.0.51"), "{run:#?}");
+        let dead = vpc.inet().ping(&["203.0.113.10", "203.0.113.30"]);
+        assert!(dead.is_empty(), "{dead:?}: {run:#?}");
+        let run = instance.eniroute("status --json");
+        assert!(run.code == 0 && run.stdout.contains("\"A2\""), "{run:#?}");
+        for (user, command, code) in [("65534", "status", 0), ("65534", "check", 3)] {
+            let run = instance.eniroute_as(user, command);
+            assert_eq!((run.code, run.stderr.as_str()), (code, ""), "{run:#?}");
+            assert!(
+                run.stdout.contains("10.0.0.51") || command == "status",
+                "{run:#?}"
+            );
+        }
+        let said = instance.eniroute("status -v").stderr;
+        assert!(
+            said.contains("secret") && said.contains("passed over"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

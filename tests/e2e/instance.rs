@@ -98,6 +98,18 @@ impl Instance {
         Run::of(command.args(arguments.split_whitespace()).output())
     }
 
+    /// `eniroute ARGUMENTS` as a user with this number, by a copy of the program that anybody may run.
+    pub fn eniroute_as(&self, user: &str, arguments: &str) -> Run {
+        let copy = self.root().join("eniroute");
+        fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
+        let root = self.root().display().to_string();
+        self.host.sh(&format!("chmod 755 {root}"));
+        let command = self.host.command("setpriv");
+        let command = command.args([&format!("--reuid={user}"), "--clear-groups", "--"]);
+        let command = command.arg(copy.display()).args(["--root", &root]);
+        Run::of(command.args(arguments.split_whitespace()).output())
+    }
+
     /// `eniroute ARGUMENTS`, which must succeed and have nothing to complain of; its standard output.
     pub fn must(&self, arguments: &str) -> String {
         let run = self.eniroute(arguments);

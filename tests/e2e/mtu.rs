@@ -162,11 +162,6 @@ fn what_cannot_be_followed_is_refused_with_its_line_and_nothing_is_changed() {
         ),
         ("[eni.eth1]\nmtu = 1500\n", 2, &["`mtu`", "mtu_internet"]),
         (
-            "\n[eni.eth1]\nmtu_internet = 1279\n",
-            3,
-            &["1279", "eth1", "IPv6", "1280"],
-        ),
-        (
             "[eni.eth1]\nmtu_internet = 1500\n[eni.1]\nmtu_internet = 1400\n",
             2,
             &["[eni.\"1\"]", "[eni.\"eth1\"]", "keep one"],
@@ -186,6 +181,50 @@ fn what_cannot_be_followed_is_refused_with_its_line_and_nothing_is_changed() {
         assert_eq!(instance.host.dump(), before);
         assert!(!instance.has("var/lib/eniroute"));
     }
+}
+
+/// IPv6 takes no less than 1280 bytes. EC2 may give an ENI an IPv6 address at any time, and a boot must not fail by it.
+#[test]
+fn an_mtu_that_ipv6_does_not_take_is_for_ipv4_alone_and_noted() {
+    let (mut vpc, instance, _) = two_enis();
+    instance.write(CONFIG, "\n[eni.eth1]\nmtu_internet = 1279\n");
+    let said = instance.must("apply --backend none");
+    for words in ["[eni.\"eth1\"]", "1279", "1280", "IPv6"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let mtus = TO_INTERNET.map(|way| mtu_of(&instance, way));
+    assert_eq!(
+        mtus,
+        [Some("1279".to_owned()), Some("1279".to_owned()), None]
+    );
+    assert!(
+        instance
+            .must("apply --backend none")
+            .contains("nothing to do")
+    );
+    let found = instance.json("status");
+    let [finding] = &found["findings"].as_array().unwrap()[..] else {
+        panic!("{found:#}")
+    };
+    assert_eq!(
+        (&finding["code"], &finding["severity"]),
+        (&"M6".into(), &"warning".into())
+    );
+    let evidence = finding["evidence"][0]["source"].as_str().unwrap();
+    assert!(evidence.ends_with("etc/eniroute.toml:3"), "{evidence}");
+
+    let c = vpc.subnet("10.2.0.0/20", Some("2001:db8:0:c::/64"));
+    let late = vpc.attach(EniSpec::new(c, "eth2").ipv4(["10.2.0.20"]));
+    instance.write(CONFIG, "[eni.eth2]\nmtu_internet = 1200\n");
+    assert!(!instance.must("apply --backend none").contains("1200"));
+    vpc.assign(late, "2001:db8:0:c::20");
+    instance.must("refresh");
+    let said = instance.must("apply --backend none");
+    assert!(
+        said.contains("nothing to do") && said.contains("mtu_internet is 1200"),
+        "{said}"
+    );
+    assert!(vpc.inet().ping(&["2001:db8:0:c::20"]).is_empty());
 }
 
 #[test]

@@ -2,14 +2,12 @@
 
 use crate::net::state::LinkState;
 use crate::numbering::Owner;
-use crate::plan::Planned;
+use crate::plan::{IPV6_LEAST, Planned};
 use crate::reconcile::Inspection;
 use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 
 /// What a VPC carries (EC2 User Guide, "Network MTU for your EC2 instance").
 const LARGEST: u32 = 9001;
-/// The least that IPv6 takes (RFC 8200, 5).
-const LEAST_OF_IPV6: u32 = 1280;
 /// The driver of the NICs that take all of it; a Xen NIC and a veth may have less.
 const ENA: &str = "ena";
 
@@ -37,8 +35,8 @@ fn outside_bounds(planned: &Planned, state: &LinkState) -> Option<Finding> {
             format!("{dev} has an MTU of {mtu}, and a VPC carries {LARGEST} bytes at most"),
             Severity::Warning,
         ),
-        mtu if mtu < LEAST_OF_IPV6 && planned.eni.has_ipv6() => (
-            format!("{dev} has an MTU of {mtu}, and IPv6 needs {LEAST_OF_IPV6}"),
+        mtu if mtu < IPV6_LEAST && planned.eni.has_ipv6() => (
+            format!("{dev} has an MTU of {mtu}, and IPv6 needs {IPV6_LEAST}"),
             Severity::Error,
         ),
         _ => return None,

@@ -76,16 +76,13 @@ pub(super) fn unlisted(assessment: &Assessment) -> impl Iterator<Item = Finding>
     })
 }
 
-/// Entries of the configuration that mean no ENI.
+/// Entries of the configuration without effect.
 pub(super) fn idle(assessment: &Assessment) -> impl Iterator<Item = Finding> {
-    assessment.idle.iter().map(|what| {
-        let known = assessment.metadata.enis.iter().map(|eni| eni.id.as_str());
-        Finding::told(Code::M6, Owner::Host, what.clone())
-            .is_not(
-                "an entry that means no ENI",
-                format!("one of {}", known.collect::<Vec<_>>().join(", ")),
-            )
+    assessment.idle.iter().map(|idle| {
+        Finding::told(Code::M6, Owner::Host, idle.what.clone())
+            .about(&idle.entry)
+            .is_not(&idle.is, &idle.expected)
             .mended_by(Remedy::review("eniroute status"))
-            .known_from(Evidence::file("/etc/eniroute.toml", what))
+            .known_from(Evidence::file(&idle.place, &idle.what))
     })
 }

@@ -16,8 +16,9 @@ use crate::reconcile::assess::Assessment;
 use crate::reconcile::host::Host;
 use crate::reconcile::outlook;
 use crate::report::Finding;
+use crate::stacks::mention::Texts;
 use crate::stacks::networkd::foreign::Deletes;
-use crate::stacks::{Audit, OwnFile, Rendered, Stacks, mention, own_files};
+use crate::stacks::{Audit, OwnFile, Rendered, Stacks, own_files};
 
 /// Where systemd keeps the links that start a unit at a boot.
 const WANTS: [&str; 3] = [
@@ -97,7 +98,7 @@ impl NextBoot {
             own: texts(disk, own)?,
             flaws,
             left: rendered.left,
-            unwritten: unwritten(disk, assessment)?,
+            unwritten: unwritten(disk, assessment),
             is_served: is_served(disk)?,
             deletes: Deletes::read(disk, &assessment.observed.links)?,
         })
@@ -145,21 +146,24 @@ fn is_served(disk: &Disk) -> Result<bool> {
     Ok(units.concat().iter().any(|unit| unit.ends_with(SERVICE)))
 }
 
-fn unwritten(disk: &Disk, assessment: &Assessment) -> Result<Vec<Object>> {
+fn unwritten(disk: &Disk, assessment: &Assessment) -> Vec<Object> {
     let plans = [Some(&assessment.desired), assessment.later.as_ref()];
     let planned: BTreeSet<Object> = plans
         .into_iter()
         .flatten()
         .flat_map(Desired::objects)
         .into_set();
-    let mut found = Vec::new();
-    for (object, ip) in assessment.observed.objects().filter_map(of_our_tables) {
-        let is_ours = planned.contains(&object) || assessment.scope.has_made(&object);
-        if !is_ours && mention::mentions(disk, ip)?.is_empty() {
-            found.push(object);
-        }
+    let objects = assessment.observed.objects().filter_map(of_our_tables);
+    let is_ours = |object: &Object| planned.contains(object) || assessment.scope.has_made(object);
+    let theirs: Vec<(Object, IpAddr)> = objects.filter(|(object, _)| !is_ours(object)).collect();
+    if theirs.is_empty() {
+        return Vec::new();
     }
-    Ok(found)
+    let texts = Texts::read(disk);
+    let unnamed = theirs
+        .into_iter()
+        .filter(|(_, ip)| texts.mentions(*ip).is_empty());
+    unnamed.map(|(object, _)| object).collect()
 }
 
 /// Routes and rules of the tables that are an ENI's, with the address by which a file would name them.

@@ -28,6 +28,7 @@ const FOLDER: &str = "/etc/network/interfaces.d";
 pub static STACK: Stack = Stack {
     name: "ifupdown",
     folders: &[FOLDER],
+    reads: &["/etc/network", FOLDER, "/run/network/interfaces.d"],
     program: "ifup",
     runs_host: |disk| Ok(Finding::by(disk, "/etc/network/interfaces")),
     witness: |host| Ok(Box::new(detect::Records(host))),

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::read::FOLDERS;
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, FileChange, TEMPORARY_FOLDER, name};
+
 use crate::stacks::{command, marker};
 
 const YAML: &str = "/etc/netplan";
-const FOLDERS: [&str; 3] = ["/lib/netplan", YAML, "/run/netplan"];
 const UNITS: &str = "/run/systemd/network";
 
 /// netplan since 1.0 has systemd reload all units after `generate`, with `--root-dir` too. Its generator would rewrite

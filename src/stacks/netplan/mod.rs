@@ -37,6 +37,7 @@ pub static STACK: Stack = Stack {
         "/etc/netplan",
         networkd::unit::FOLDER,
     ],
+    reads: &read::FOLDERS,
     program: networkd::PROGRAM,
     primary_last: true,
     runs_host: detect::runs_host,

@@ -16,6 +16,9 @@ use crate::net::{Declared, Mac, Word};
 use crate::stacks::marker;
 use crate::stacks::networkd::matching::Match;
 
+/// netplan's folders, the one that shadows all others last.
+pub const FOLDERS: [&str; 3] = ["/lib/netplan", "/etc/netplan", "/run/netplan"];
+
 /// One `ethernets:` definition, merged over all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
@@ -93,7 +96,7 @@ impl Foreign {
     /// As [`Foreign::read`].
     pub fn read_where(disk: &Disk, is_meant: &dyn Fn(&str) -> bool) -> Result<Self> {
         let mut files = BTreeMap::new();
-        for folder in ["/lib/netplan", "/etc/netplan", "/run/netplan"] {
+        for folder in FOLDERS {
             let yaml = disk.list_ending(folder, "yaml")?.into_iter();
             files.extend(yaml.filter_map(|path| Some((path.file_name()?.to_owned(), path))));
         }

@@ -35,6 +35,7 @@ pub const RUNNING: &str = "/run/NetworkManager";
 pub static STACK: Stack = Stack {
     name: "network-manager",
     folders: &[FOLDER],
+    reads: &profile::FOLDERS,
     program: PROGRAM,
     runs_host: |disk| Ok(Finding::by(disk, RUNNING)),
     witness: |host| Ok(Box::new(detect::Records(host))),

@@ -12,7 +12,8 @@ use crate::stacks::network_manager::ethernet::{Ethernet, SECTIONS};
 use crate::stacks::network_manager::keyfile::{is_false, value};
 use crate::stacks::network_scripts::ifcfg::{Ifcfg, is_ifcfg};
 
-const FOLDERS: [&str; 3] = [
+/// Where keyfiles lie.
+pub const FOLDERS: [&str; 3] = [
     "/etc/NetworkManager/system-connections",
     "/run/NetworkManager/system-connections",
     "/usr/lib/NetworkManager/system-connections",

@@ -28,6 +28,7 @@ const FOLDER: &str = "/etc/sysconfig/network-scripts";
 pub static STACK: Stack = Stack {
     name: "network-scripts",
     folders: &[FOLDER],
+    reads: &[FOLDER],
     program: "ifup",
     runs_host: detect::runs_host,
     read: |disk, links| Ok(Some(Box::new(NetworkScripts::read(disk, links)?))),

@@ -36,6 +36,7 @@ pub const PROGRAM: &str = "systemd-networkd";
 pub static STACK: Stack = Stack {
     name: "networkd",
     folders: &[hold::FOLDER, unit::FOLDER],
+    reads: &read::FOLDERS,
     program: PROGRAM,
     primary_last: true,
     runs_host: |disk| Ok(Finding::by(disk, detect::STATE)),
