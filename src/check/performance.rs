@@ -44,10 +44,12 @@ const AVAILABLE: &str = "conntrack_allowance_available";
 
 /// Every finding of the group.
 pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
-    let counters = &inspection.counters;
+    let nics = &inspection.counters.nics;
+    let table = inspection.owners.forwarding.conntrack.as_ref();
+    let tracked = table.map(|table| table.count);
     let of_eni = |mac: Mac, dev: &Dev| {
-        let counted = counters.nics.get(dev);
-        counted.map(|counted| judge((mac, dev), counted, counters.tracked))
+        let counted = nics.get(dev);
+        counted.map(|counted| judge((mac, dev), counted, tracked))
     };
     inspection
         .enis()
@@ -103,8 +105,7 @@ fn nearly_full(
     counted: &Counted,
     tracked: Option<u64>,
 ) -> Option<Finding> {
-    let last = counted.after.as_ref().unwrap_or(&counted.before);
-    let left = *last.counters.get(AVAILABLE)?;
+    let left = *counted.last().counters.get(AVAILABLE)?;
     let used = tracked?;
     let is_low = left.saturating_mul(9) < used;
     let what = format!("EC2 tracks about {used} connections of {dev}, and takes {left} more");

@@ -1,11 +1,14 @@
 //! `eniroute status`: each ENI, its private and public addresses, and whether all is well.
 
+use crate::check;
 use crate::cli::{Common, Status};
 use crate::error::{Error, Result};
+use crate::metadata::cache;
 use crate::net::Mac;
 use crate::numbering::Owner;
-use crate::reconcile::{Host, How, Run, enis, findings, gauges, unproven};
-use crate::report::{Report, Voice, metrics};
+use crate::reconcile::assess::Assessment;
+use crate::reconcile::{Host, How, Inspection, Run, enis, findings, unproven};
+use crate::report::{Gauges, Report, Voice, metrics};
 
 /// Asks the metadata service and the kernel; changes nothing, and needs no root.
 ///
@@ -24,6 +27,9 @@ pub fn run(common: &Common, options: &Status) -> Result<Report> {
     let mut host = Host::open(common)?;
     let metadata = host.metadata(true)?;
     let mut run = Run::of(&mut host, &how, metadata)?;
+    if options.metrics {
+        return measured(run);
+    }
     run.note(unproven::finding(&run.host.disk));
     let findings = findings::all(&run.assessment, Some(&mut run.host.kernel))?;
     run.report_enis(findings);
@@ -36,22 +42,48 @@ pub fn run(common: &Common, options: &Status) -> Result<Report> {
         mut report,
         ..
     } = run;
-    report.enis.retain(|eni| assessment.is_meant(eni.mac));
-    report.findings.retain(|finding| match finding.owner {
-        Owner::Eni(mac) => assessment.is_meant(mac),
-        Owner::Host => true,
-    });
+    keep_meant(&mut report, &assessment);
     if common.verbose > 0 {
         let macs: Vec<Mac> = report.enis.iter().map(|eni| eni.mac).collect();
         report.is_wide = true;
         enis::detail(&mut report.enis, &host.details(&macs));
     }
-    if options.metrics {
-        let text = metrics(&report, &gauges::read(&host.disk));
-        report.voice = Voice::Text(text);
-    }
     match options.address {
         Some(address) => report.about(address),
         None => Ok(report),
     }
+}
+
+/// The ENIs and findings that the run is about.
+fn keep_meant(report: &mut Report, assessment: &Assessment) {
+    report.enis.retain(|eni| assessment.is_meant(eni.mac));
+    report.findings.retain(|finding| match finding.owner {
+        Owner::Eni(mac) => assessment.is_meant(mac),
+        Owner::Host => true,
+    });
+}
+
+/// All that `check` finds, in numbers.
+fn measured(run: Run) -> Result<Report> {
+    let Run {
+        host,
+        assessment,
+        mut report,
+        ..
+    } = run;
+    let inspection = Inspection::of(host, assessment, None)?;
+    report.findings = check::findings(&inspection);
+    report.enis = enis::all(&inspection.assessment, &report.findings);
+    keep_meant(&mut report, &inspection.assessment);
+    let nics = inspection.counters.nics.iter();
+    let table = inspection.owners.forwarding.conntrack.as_ref();
+    let gauges = Gauges {
+        last_good_run: host.disk.modified(cache::GOOD),
+        conntrack: table.map(|table| (table.count, table.most)),
+        nics: nics
+            .map(|(dev, counted)| (dev.to_string(), counted.last().counters.clone()))
+            .collect(),
+    };
+    report.voice = Voice::Text(metrics(&report, &gauges));
+    Ok(report)
 }

@@ -11,7 +11,6 @@ pub mod enis;
 pub mod executor;
 pub mod files;
 pub mod findings;
-pub mod gauges;
 pub mod host;
 pub mod how;
 pub mod inspect;

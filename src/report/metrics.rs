@@ -1,7 +1,8 @@
 //! A report as OpenMetrics text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>), for node_exporter's textfile
 //! collector.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{AddressReport, AddressState, Code, EniReport, Report, State};
@@ -14,7 +15,14 @@ pub struct Gauges {
     pub last_good_run: Option<SystemTime>,
     /// How many connections the kernel tracks, and the most that it would.
     pub conntrack: Option<(u64, u64)>,
+    /// What the NICs' drivers count, by interface and name.
+    pub nics: BTreeMap<String, BTreeMap<String, u64>>,
 }
+
+/// How the names of the counters of EC2's limits end.
+const EXCEEDED: &str = "_allowance_exceeded";
+/// How many more connections EC2 would track.
+const AVAILABLE: &str = "conntrack_allowance_available";
 
 /// The text of one metric family after the other.
 #[derive(Default)]
@@ -23,12 +31,16 @@ struct Families(String);
 /// Name and value.
 type Label = (&'static str, String);
 
+/// Whose it is, its name in the driver, and its value.
+type Counter = (Vec<Label>, String, u64);
+
 /// All of it, with the mark of its end.
 pub fn metrics(report: &Report, gauges: &Gauges) -> String {
     let mut families = Families::default();
     families.enis(&report.enis);
     families.addresses(&report.enis);
     families.findings(report);
+    families.limits(&report.enis, gauges);
     families.host(gauges);
     families.0 + "# EOF\n"
 }
@@ -71,7 +83,7 @@ impl Families {
     fn findings(&mut self, report: &Report) {
         self.begin(
             "eniroute_findings",
-            "Findings of this code; `eniroute explain CODE` says what it is",
+            "Findings of this code that `eniroute check` has; as root alone it sees files and the firewall",
         );
         for code in Code::all() {
             let found = report
@@ -83,6 +95,49 @@ impl Families {
                 &[("code", code.to_string())],
                 found.count(),
             );
+        }
+    }
+
+    /// EC2's limits, of drivers that count them.
+    fn limits(&mut self, enis: &[EniReport], gauges: &Gauges) {
+        let of_eni = |eni: &EniReport| {
+            let dev = eni.interface.as_ref();
+            let counters = dev.and_then(|dev| gauges.nics.get(dev));
+            let (own, counters) = (labels(eni), counters.into_iter().flatten());
+            let counters = counters.map(|(name, value)| (own.clone(), name.clone(), *value));
+            counters.collect::<Vec<_>>()
+        };
+        let counters: Vec<Counter> = enis.iter().flat_map(of_eni).collect();
+        self.exceeded(&counters);
+        self.available(&counters);
+    }
+
+    fn exceeded(&mut self, counters: &[Counter]) {
+        let limit = |name: &str| name.strip_suffix(EXCEEDED).map(str::to_owned);
+        let counters = counters.iter();
+        let limits = counters.filter_map(|(own, name, value)| Some((own, limit(name)?, value)));
+        let mut limits = limits.peekable();
+        let name = "eniroute_allowance_exceeded";
+        if limits.peek().is_some() {
+            let help =
+                "Packets that EC2 held back or dropped for this limit since the driver started";
+            self.begin_as("counter", name, help);
+        }
+        for (own, limit, value) in limits {
+            let labels = [&own[..], &[("limit", limit)]].concat();
+            self.sample(&format!("{name}_total"), &labels, value);
+        }
+    }
+
+    fn available(&mut self, counters: &[Counter]) {
+        let counters = counters.iter();
+        let mut left = counters.filter(|(_, name, _)| name == AVAILABLE).peekable();
+        let name = "eniroute_conntrack_allowance_available";
+        if left.peek().is_some() {
+            self.begin(name, "How many more connections EC2 would track");
+        }
+        for (own, _, value) in left {
+            self.sample(name, own, value);
         }
     }
 
@@ -107,10 +162,14 @@ impl Families {
     }
 
     fn begin(&mut self, name: &str, help: &str) {
-        let _ = writeln!(self.0, "# TYPE {name} gauge\n# HELP {name} {help}");
+        self.begin_as("gauge", name, help);
     }
 
-    fn sample(&mut self, name: &str, labels: &[Label], value: impl std::fmt::Display) {
+    fn begin_as(&mut self, kind: &str, name: &str, help: &str) {
+        let _ = writeln!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[Label], value: impl Display) {
         let labels: Vec<String> = labels
             .iter()
             .map(|(name, value)| format!("{name}=\"{}\"", quoted(value)))

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use eniroute::report::{AddressState, EniReport, Gauges, Membership, Report, State, metrics};
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
@@ -178,9 +179,16 @@ fn public_addresses_cost_no_request_where_an_eni_has_one_private_address_and_els
     );
 }
 
-/// The samples of `status --metrics`, as the Prometheus client reads them: name, labels, value.
-fn samples(instance: &Instance) -> Vec<(String, Value, f64)> {
-    let text = instance.must("status --metrics");
+/// Name, labels, value.
+type Sample = (String, Value, f64);
+
+/// The samples of `status --metrics`.
+fn samples(instance: &Instance) -> Vec<Sample> {
+    parsed(&instance.must("status --metrics"))
+}
+
+/// As the Prometheus client reads them.
+fn parsed(text: &str) -> Vec<Sample> {
     assert!(text.ends_with("\n# EOF\n"), "{text}");
     let program = "import json, sys\n\
                    from prometheus_client.openmetrics.parser import text_string_to_metric_families as read\n\
@@ -204,7 +212,7 @@ fn samples(instance: &Instance) -> Vec<(String, Value, f64)> {
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
-fn value(samples: &[(String, Value, f64)], name: &str, label: (&str, &str)) -> f64 {
+fn value(samples: &[Sample], name: &str, label: (&str, &str)) -> f64 {
     let found = samples.iter().find(|(named, labels, _)| {
         named == name && (label.0.is_empty() || labels[label.0] == label.1)
     });
@@ -222,7 +230,7 @@ fn metrics_tell_each_addresss_state_the_findings_the_last_good_run_and_connectio
         value(&good, "eniroute_address_up", ("public", "203.0.113.21")),
         1.0
     );
-    assert_eq!(value(&good, "eniroute_findings", ("code", "R2")), 0.0);
+    assert_eq!(value(&good, "eniroute_findings", ("code", "R1")), 0.0);
     instance.host.ip("rule del from 10.0.0.21 lookup 10001");
     let bad = samples(&instance);
     assert_eq!(value(&bad, "eniroute_eni_up", ("interface", "eth1")), 0.0);
@@ -234,20 +242,73 @@ fn metrics_tell_each_addresss_state_the_findings_the_last_good_run_and_connectio
         value(&bad, "eniroute_address_up", ("address", "10.0.0.20")),
         1.0
     );
-    assert_eq!(value(&bad, "eniroute_address_state", ("state", "R2")), 1.0);
-    assert_eq!(value(&bad, "eniroute_findings", ("code", "R2")), 1.0);
-    let limit = "/proc/sys/net/netfilter/nf_conntrack_max";
-    if let Ok(limit) = instance
-        .host
-        .sh(&format!("cat {limit} || true"))
-        .trim()
-        .parse::<f64>()
-    {
-        assert_eq!(value(&bad, "eniroute_conntrack_limit", ("", "")), limit);
-        assert!(value(&bad, "eniroute_conntrack_entries", ("", "")) <= limit);
-    }
+    assert_eq!(value(&bad, "eniroute_address_state", ("state", "R1")), 1.0);
+    assert_eq!(value(&bad, "eniroute_findings", ("code", "R1")), 1.0);
+    let table = "proc/sys/net/netfilter/nf_conntrack_";
+    instance.write(&format!("{table}max"), "262144\n");
+    instance.write(&format!("{table}count"), "1234\n");
+    std::fs::remove_file(instance.root().join("etc/netplan/60-eniroute-eth1.yaml")).unwrap();
+    let bad = samples(&instance);
+    assert_eq!(value(&bad, "eniroute_conntrack_limit", ("", "")), 262_144.0);
+    assert_eq!(value(&bad, "eniroute_conntrack_entries", ("", "")), 1234.0);
+    assert_eq!(
+        value(&bad, "eniroute_findings", ("code", "F1")),
+        1.0,
+        "all that `check` finds"
+    );
     let run = instance.eniroute("status --metrics --json");
     assert_eq!(run.code, 2, "{run:#?}");
+}
+
+/// No NIC of a test has EC2's counters.
+#[test]
+fn metrics_tell_ec2_s_limits_as_far_as_a_driver_counts_them() {
+    let (_vpc, instance) = two_enis();
+    let names = |samples: &[Sample]| {
+        let names = samples.iter().map(|(name, ..)| name.clone());
+        names.filter(|name| name.contains("allowance")).count()
+    };
+    assert_eq!(names(&samples(&instance)), 0);
+    let counters = [
+        ("bw_in_allowance_exceeded", 7),
+        ("conntrack_allowance_available", 136_812),
+        ("conntrack_allowance_exceeded", 0),
+        ("tx_timeout", 3),
+    ];
+    let counters = counters.map(|(name, value)| (name.to_owned(), value));
+    let gauges = Gauges {
+        nics: [("eth1".to_owned(), counters.into())].into(),
+        ..Gauges::default()
+    };
+    let report = Report {
+        enis: vec![eth1()],
+        ..Report::default()
+    };
+    let samples = parsed(&metrics(&report, &gauges));
+    assert_eq!(names(&samples), 3);
+    let exceeded = "eniroute_allowance_exceeded_total";
+    assert_eq!(value(&samples, exceeded, ("limit", "bw_in")), 7.0);
+    assert_eq!(value(&samples, exceeded, ("limit", "conntrack")), 0.0);
+    let available = "eniroute_conntrack_allowance_available";
+    assert_eq!(value(&samples, available, ("interface", "eth1")), 136_812.0);
+}
+
+fn eth1() -> EniReport {
+    EniReport {
+        interface: Some("eth1".to_owned()),
+        eni: Some("eni-0123456789abcdef0".to_owned()),
+        mac: "02:00:00:00:00:01".parse().unwrap(),
+        primary: false,
+        device_number: Some(1),
+        network_card: Some(0),
+        table: Some(10_001),
+        addresses: Vec::new(),
+        prefixes: Vec::new(),
+        membership: Membership::default(),
+        whole: AddressState::default(),
+        state: State::Ok,
+        reason: None,
+    }
 }
 
 #[test]

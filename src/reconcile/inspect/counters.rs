@@ -6,22 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::links::LinkFacts;
 use crate::gather::Gather;
-use crate::kernel::{self, Kernel, Nic};
+use crate::kernel::{self, Nic};
 use crate::net::Dev;
-use crate::net::sysctl::Key;
 
 /// Between the two readings.
 const APART: Duration = Duration::from_secs(1);
-
-/// How many connections the host's own tracking knows.
-const TRACKED: &str = "net/netfilter/nf_conntrack_count";
 
 /// What the NICs' drivers count of EC2's limits.
 #[derive(Clone, Debug, Default)]
 pub struct CounterFacts {
     pub nics: BTreeMap<Dev, Counted>,
-    /// Connections that the host itself tracks; `None`: it tracks none.
-    pub tracked: Option<u64>,
 }
 
 /// One NIC, read twice.
@@ -32,11 +26,16 @@ pub struct Counted {
     pub after: Option<Nic>,
 }
 
+impl Counted {
+    /// The latest reading.
+    pub fn last(&self) -> &Nic {
+        self.after.as_ref().unwrap_or(&self.before)
+    }
+}
+
 impl CounterFacts {
     /// Reads them anew, at least a second after `start`, where there is anything to compare.
-    pub(super) fn since(start: Instant, links: &LinkFacts, kernel: &Kernel) -> Self {
-        let key = Key::of_host(TRACKED);
-        let tracked = kernel.settings([key.clone()]).remove(&key);
+    pub(super) fn since(start: Instant, links: &LinkFacts) -> Self {
         if links.nics.values().any(has_limits) {
             thread::sleep(APART.saturating_sub(start.elapsed()));
         }
@@ -47,7 +46,6 @@ impl CounterFacts {
         };
         Self {
             nics: links.nics.iter().map(counted).into_map(),
-            tracked: tracked.and_then(|text| text.parse().ok()),
         }
     }
 }

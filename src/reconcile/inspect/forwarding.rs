@@ -106,6 +106,7 @@ impl Forwarding {
 }
 
 impl Conntrack {
+    /// Reads it; `None`: the host tracks no connections.
     fn read(disk: &Disk) -> Result<Option<Self>> {
         let value = |key: &str| {
             let text = disk.read(format!("{CONNTRACK}{key}"))?;

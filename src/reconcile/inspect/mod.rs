@@ -95,7 +95,7 @@ impl Inspection {
         let cost = lookups::cost(&fib, &mut host.kernel)?;
         let addresses = AddressFacts::of(host, &assessment)?;
         let instance = instance(host, refusal.is_none());
-        let counters = CounterFacts::since(start, &links, &host.kernel);
+        let counters = CounterFacts::since(start, &links);
         let is_root = geteuid().is_root();
         let boot = NextBoot::of(host, &mut assessment, is_root)?;
         Ok(Self {
