@@ -8,6 +8,7 @@ mod changes;
 #[cfg(any(test, fuzzing))]
 pub mod datagram;
 mod dhcp;
+mod dhcp_idle;
 mod dropped;
 mod ethtool;
 mod events;
@@ -38,6 +39,7 @@ use crate::net::{Address, Family, Link, Route};
 use crate::object::{Change, Object, Observed};
 
 pub use dhcp::clients_v4;
+pub use dhcp_idle::idle_clients;
 pub use ethtool::{Nic, nic};
 pub use events::changed_links;
 pub use lookup::Lookup;

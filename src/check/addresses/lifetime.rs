@@ -42,13 +42,13 @@ fn is_kept(planned: &Planned, state: &AddressState) -> bool {
 fn ending(planned: &Planned, state: &AddressState, left: u32) -> Finding {
     let (net, dev) = (state.address.net, &planned.dev);
     let ip = net.addr();
-    let (client, file) = if ip.is_ipv4() {
+    let (client, nobody) = if ip.is_ipv4() {
         (
             "DHCP",
-            "port 68, and no lease of systemd-networkd or NetworkManager",
+            "no socket on port 68, no udhcpc, and no lease of systemd-networkd or NetworkManager",
         )
     } else {
-        ("DHCPv6", "port 546")
+        ("DHCPv6", "no socket on port 546")
     };
     let what =
         format!("{net} on {dev} goes in {left} s, and no {client} client is there to renew it");
@@ -76,8 +76,5 @@ fn ending(planned: &Planned, state: &AddressState, left: u32) -> Finding {
             format!("ip address show dev {dev} to {ip}"),
             format!("valid_lft {left}sec"),
         ))
-        .known_from(Evidence::kernel(
-            "ss -lun",
-            format!("no socket on {file} for {dev}"),
-        ))
+        .known_from(Evidence::kernel("ss -lunp", format!("{nobody} for {dev}")))
 }

@@ -18,6 +18,8 @@ pub struct AddressFacts {
     pub states: Vec<AddressState>,
     /// Where sockets on the port of DHCP clients (68) are bound; `0.0.0.0` is everywhere.
     pub clients: BTreeSet<Ipv4Addr>,
+    /// Interfaces whose client has no such socket while a lease lasts.
+    pub idle_clients: BTreeSet<Dev>,
     /// Leases that a network manager keeps for a link.
     pub leases: BTreeSet<(Dev, Ipv4Addr)>,
     /// The way of an IPv4 packet to the Internet from a socket that is bound to no address.
@@ -33,6 +35,7 @@ impl AddressFacts {
         Ok(Self {
             states: host.kernel.address_states(links)?,
             clients: kernel::clients_v4(),
+            idle_clients: kernel::idle_clients(links),
             leases: own.flat_map(|link| leases(&host.disk, link)).into_set(),
             unbound: unbound(&mut host.kernel)?,
         })
@@ -49,6 +52,7 @@ impl AddressFacts {
         };
         let mut clients = self.clients.iter();
         clients.any(|bound| bound.is_unspecified() || is_on_dev(bound))
+            || self.idle_clients.contains(&address.dev)
             || self.leases.contains(&(address.dev.clone(), ip))
     }
 }
