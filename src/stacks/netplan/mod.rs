@@ -150,6 +150,23 @@ impl Netplan {
         newcomers.file(&catch_all)
     }
 
+    /// All of the ENI's own, also what the owner has already, for the owner may change its mind: cloud-init writes a file
+    /// without secondary ENIs at a boot at which the metadata service does not answer. networkd takes an address that is
+    /// there with another prefix length, or by DHCP, for another one.
+    fn secondary(&self, planned: &Planned, place: &Place, rendering: &mut Rendering) {
+        let unit = unit_of(&place.id);
+        if place.owner.is_some() {
+            rendering.leave_to_owner(planned);
+            let made = self.units.get(&unit);
+            let spared = made.map(|made| made.gateways.spare(planned, rendering));
+            add(spared.as_ref().unwrap_or(planned), place, rendering);
+        } else {
+            rendering.complete(planned);
+            add(&planned.without_owner(), place, rendering);
+        }
+        rendering.definitions.insert(planned.dev.clone(), unit);
+    }
+
     /// Where an ENI's part goes, or the reason why it has no place in netplan's files.
     fn place<'a>(&'a self, planned: &'a Planned) -> Result<Place<'a>, String> {
         let winner = match self.owner(planned) {
@@ -211,7 +228,7 @@ impl Renderer for Netplan {
             add(&rules(planned), host, &mut rendering);
         }
         for (planned, place) in secondaries {
-            secondary(planned, place, &mut rendering);
+            self.secondary(planned, place, &mut rendering);
         }
         rendering.files.extend(self.newcomers(share, &rendering));
         rendering
@@ -233,21 +250,6 @@ impl Renderer for Netplan {
 /// is gone (an image started elsewhere), be a definition without DHCP, and lock everybody out.
 fn primary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
     unit::add_to(planned, &unit_of(&place.id), rendering);
-}
-
-/// All of the ENI's own, also what the owner has already, for the owner may change its mind: cloud-init writes a file
-/// without secondary ENIs at a boot at which the metadata service does not answer. networkd takes an address that is
-/// there with another prefix length, or by DHCP, for another one.
-fn secondary(planned: &Planned, place: &Place, rendering: &mut Rendering) {
-    if place.owner.is_some() {
-        rendering.leave_to_owner(planned);
-        add(planned, place, rendering);
-    } else {
-        rendering.complete(planned);
-        add(&planned.without_owner(), place, rendering);
-    }
-    let unit = unit_of(&place.id);
-    rendering.definitions.insert(planned.dev.clone(), unit);
 }
 
 /// Adds an ENI's part in `place`: as YAML what netplan takes there, and all the rest as one drop-in of its unit. The

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod daemon;
 pub mod detect;
 pub mod foreign;
+mod gateways;
 pub mod hold;
 pub mod leftover;
 pub mod matching;
@@ -149,9 +150,10 @@ impl Networkd {
             let unit = place.unit.clone();
             rendering.definitions.insert(planned.dev.clone(), unit);
         }
-        if place.owner.is_some() {
+        if let Some(owner) = place.owner {
             rendering.leave_to_owner(planned);
-            unit::add_to(planned, &place.unit, rendering);
+            let spared = owner.gateways.spare(planned, rendering);
+            unit::add_to(&spared, &place.unit, rendering);
         } else {
             let whole = planned.without_owner();
             let text =

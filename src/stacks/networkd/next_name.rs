@@ -65,6 +65,7 @@ impl LinkFile {
             section,
             key,
             value,
+            ..
         } in assignments(text)?
         {
             match (section.as_str(), key.as_str()) {

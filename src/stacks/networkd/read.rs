@@ -12,6 +12,7 @@ use crate::files::Disk;
 use crate::gather::Gather;
 use crate::net::Mac;
 use crate::stacks::marker;
+use crate::stacks::networkd::gateways::Gateways;
 use crate::stacks::networkd::matching::Match;
 use crate::stacks::networkd::nic::Nic;
 use crate::stacks::networkd::syntax::assignments;
@@ -35,6 +36,7 @@ pub struct Unit {
     pub matching: Match,
     /// What it says beside addresses and routes.
     pub words: Words,
+    pub gateways: Gateways,
     /// networkd refuses the whole of it.
     pub is_refused: bool,
 }
@@ -118,6 +120,7 @@ impl Unit {
             self.is_refused = true;
             return;
         };
+        self.gateways.take(&all);
         for line in &all {
             if line.section == "Match" {
                 self.matching.assign(&line.key, &line.value);

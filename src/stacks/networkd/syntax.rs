@@ -7,21 +7,25 @@ const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     pub section: String,
+    /// Which section of the file it is, of those of any name: several may have one.
+    pub number: usize,
     pub key: String,
     pub value: String,
 }
 
 /// The assignments of a file, in their order; `None` for one that systemd refuses, as a section's name has no end.
 pub fn assignments(text: &str) -> Option<Vec<Assignment>> {
-    let (mut found, mut section) = (Vec::new(), String::new());
+    let (mut found, mut section, mut number) = (Vec::new(), String::new(), 0);
     for line in lines(text.trim_start_matches('\u{feff}')) {
         let line = line.trim_matches(BLANK);
         if let Some(name) = line.strip_prefix('[') {
             section = name.strip_suffix(']')?.to_owned();
+            number += 1;
         } else if let Some((key, value)) = line.split_once('=') {
             let [key, value] = [key, value].map(|part| part.trim_matches(BLANK).to_owned());
             found.push(Assignment {
                 section: section.clone(),
+                number,
                 key,
                 value,
             });

@@ -68,10 +68,14 @@ fn port(holder: &str) -> Option<Word> {
     Some(Word::Port(holder.into()))
 }
 
-fn unmanaged(value: &str) -> Option<Word> {
+/// systemd's words for it (systemd.syntax(7)).
+pub fn is_yes(value: &str) -> bool {
     let yes = ["1", "yes", "y", "true", "t", "on"];
-    let is_yes = yes.iter().any(|word| value.eq_ignore_ascii_case(word));
-    is_yes.then_some(Word::LeftAlone)
+    yes.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+fn unmanaged(value: &str) -> Option<Word> {
+    is_yes(value).then_some(Word::LeftAlone)
 }
 
 /// By `up`, `always-up` and `bound` it comes up without anybody's doing.

@@ -5,6 +5,7 @@ mod dhcpv6;
 pub mod lab;
 mod mtu;
 mod newcomers;
+mod owner_s_gateway;
 mod owners;
 mod ports;
 mod reload;
