@@ -29,6 +29,38 @@ build: ## Build the static binary: target/release/eniroute
 	@mkdir -p $(TARGET)/release
 	@install -m 755 $(RELEASE)/eniroute $(TARGET)/release/eniroute
 
+# Where the files go, for packages and by hand alike: `make install PREFIX=/usr/local`. Packages set what their release has
+# elsewhere. BINARY=FILE installs one that is built already.
+DESTDIR ?=
+PREFIX ?= /usr
+BINARY ?= $(RELEASE)/eniroute
+sbindir ?= $(PREFIX)/sbin
+sysconfdir ?= /etc
+unitdir ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/systemd/system,$(sysconfdir)/systemd/system)
+rulesdir ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/udev/rules.d,$(sysconfdir)/udev/rules.d)
+mandir ?= $(PREFIX)/share/man
+bashdir ?= $(PREFIX)/share/bash-completion/completions
+zshdir ?= $(PREFIX)/share/zsh/site-functions
+fishdir ?= $(PREFIX)/share/fish/vendor_completions.d
+docdir ?= $(PREFIX)/share/doc/eniroute
+
+.PHONY: install
+install: ## Install the binary, units, udev rule, man pages, completions and docs: DESTDIR= PREFIX=/usr
+	@test -e "$(BINARY)" || { echo "$(BINARY) is not there: make build" >&2; exit 1; }
+	install -D -m 755 "$(BINARY)" "$(DESTDIR)$(sbindir)/eniroute"
+	install -d "$(DESTDIR)$(unitdir)" "$(DESTDIR)$(rulesdir)"
+	install -m 644 system/*.service system/*.timer system/*.socket "$(DESTDIR)$(unitdir)/"
+	install -m 644 system/99-eniroute.rules "$(DESTDIR)$(rulesdir)/"
+	sed -i 's|/usr/sbin/eniroute|$(sbindir)/eniroute|' "$(DESTDIR)$(unitdir)"/eniroute*
+	install -D -m 644 system/eniroute.toml "$(DESTDIR)$(sysconfdir)/eniroute.toml.example"
+	install -D -m 644 -t "$(DESTDIR)$(mandir)/man8" system/eniroute.8
+	install -D -m 644 -t "$(DESTDIR)$(bashdir)" system/completions/eniroute
+	install -D -m 644 -t "$(DESTDIR)$(zshdir)" system/completions/_eniroute
+	install -D -m 644 -t "$(DESTDIR)$(fishdir)" system/completions/eniroute.fish
+	install -D -m 644 -t "$(DESTDIR)$(docdir)" README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE
+	install -D -m 644 -t "$(DESTDIR)$(docdir)/docs" docs/*.md docs/*.json
+	install -D -m 644 -t "$(DESTDIR)$(docdir)/docs/images" docs/images/*
+
 .PHONY: demo
 demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
 	@$(CARGO) build --release --locked --quiet --example demo
