@@ -20,6 +20,7 @@ mod drawn;
 mod explain;
 mod figures;
 mod findings;
+mod fleet;
 #[allow(dead_code)] // the unit tests use the rest
 mod guest;
 mod hardened;
