@@ -96,6 +96,8 @@ fn guest_of(secondaries: impl FnOnce([SubnetId; 2]) -> [EniSpec; 2]) -> Guest {
 impl Guest {
     /// NetworkManager with its bus, once it answers.
     pub fn network_manager(&self) -> [Background; 2] {
+        // An earlier bus's would be taken for this one's, and NetworkManager does not try again.
+        run(&self.instance, "rm -f /run/dbus/system_bus_socket");
         let bus = program(
             &self.instance,
             "dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile",

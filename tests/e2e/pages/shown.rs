@@ -27,7 +27,15 @@ pub fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root.join("docs")).unwrap();
     let mut pages: Vec<PathBuf> = docs.map(|entry| entry.unwrap().path()).collect();
     pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md", "contrib/README.md"].map(|name| root.join(name)));
+    pages.extend(
+        [
+            "README.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "contrib/README.md",
+        ]
+        .map(|name| root.join(name)),
+    );
     pages.sort();
     pages
 }
