@@ -5,6 +5,7 @@
 mod change;
 mod index;
 mod leases;
+mod stage;
 mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route, Rule, link};
 pub use change::Change;
 pub use index::Index;
 pub use leases::NOT_RENEWED;
+pub use stage::Stage;
 
 /// What eniroute makes or takes away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

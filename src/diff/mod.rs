@@ -19,8 +19,8 @@ use present::Present;
 use removals::removals;
 pub use scope::Scope;
 
-/// What has to change. First everything that is added, the host's and then ENI by ENI, addresses before routes before rules; then what
-/// is taken away, the other way round. Applying the result and asking again gives nothing.
+/// What has to change. First everything that is added, the host's and then ENI by ENI, addresses before routes before rules, and
+/// by [`Object::stage`]; then what is taken away, the other way round. Applying the result and asking again gives nothing.
 pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change> {
     let present = Present::new(observed);
     let enis = desired.enis.iter();
@@ -29,8 +29,11 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
     let objects = in_scope.flat_map(|planned| due(planned, observed));
     let objects = desired.host.iter().cloned().chain(objects);
     let added = objects.filter_map(|object| present.addition(object, scope));
+    let mut changes: Vec<Change> = added.collect();
+    changes.sort_by_key(Change::stage);
     let removed = removals(desired, &present, scope).into_iter();
-    added.chain(removed.map(Change::Remove)).collect()
+    changes.extend(removed.map(Change::Remove));
+    changes
 }
 
 /// What of each ENI is not in the kernel.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::Scope;
 use crate::gather::Gather;
-use crate::net::sysctl::{Key, Sysctl};
+use crate::net::sysctl::{Key, ROUTER, Sysctl};
 use crate::net::{Address, Dev, Link, Route};
 use crate::object::{Change, Equal, Index, NOT_RENEWED, Object, Observed};
 
@@ -102,13 +102,13 @@ impl<'a> Present<'a> {
 
     fn lacks_value(&self, sysctl: &Sysctl) -> bool {
         let present = self.observed.sysctls.get(&sysctl.key);
-        present.is_some_and(|value| *value != sysctl.value) && !self.is_owners_choice(&sysctl.key)
+        present.is_some_and(|value| *value != sysctl.value) && !self.is_owners_choice(sysctl)
     }
 
     /// A link that is up has an owner, which may want router advertisements; where IPv6 is off, there are none.
-    fn is_owners_choice(&self, key: &Key) -> bool {
+    fn is_owners_choice(&self, Sysctl { key, value, .. }: &Sysctl) -> bool {
         let is_ours = |link: &Link| key.dev.as_ref() == Some(&link.name) && link.ipv6 && !link.up;
-        key.is_accept_ra() && !self.observed.links.iter().any(is_ours)
+        key.is_accept_ra() && value == "0" && !self.observed.links.iter().any(is_ours)
     }
 
     /// A setting that could not be made: the value that is there is ours to change, by the ledger.
@@ -121,6 +121,15 @@ impl<'a> Present<'a> {
                 let mut ours = made.objects.iter().filter(is_of_key);
                 ours.any(|made| self.index.has(made))
             })
+    }
+
+    /// Somebody has made the whole host a router, which the ENIs' links are then, too.
+    pub(super) fn is_router(&self, object: &Object) -> bool {
+        let of_links = object
+            .sysctl()
+            .is_some_and(|sysctl| sysctl.key.is_forwarding());
+        let router = self.observed.sysctls.get(&Key::of_host(ROUTER));
+        of_links && object.dev().is_some() && router.is_some_and(|value| value == "1")
     }
 
     /// An address that has an end by now is a DHCP client's: what we add has none.

@@ -17,6 +17,7 @@ pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> V
     let taken: BTreeSet<Place> = wanted.iter().map(Object::place).into_set();
     let is_unwanted = |(owner, object): &(Owner, &Object)| {
         !present.is_leased(object)
+            && !present.is_router(object)
             && scope.removes(desired, *owner, object)
             && !taken.contains(&object.place())
             && !is_in_use(object, desired)
@@ -26,7 +27,9 @@ pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> V
         .flat_map(|(_, object)| present.standing(object))
         .collect();
     let is_free = |object: &&Object| !matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
-    unwanted.iter().filter(is_free).cloned().collect()
+    let mut unwanted: Vec<Object> = unwanted.iter().filter(is_free).cloned().collect();
+    unwanted.sort_by_key(Object::undoing);
+    unwanted
 }
 
 fn last_first(made: &Made) -> impl Iterator<Item = (Owner, &Object)> {
@@ -38,7 +41,7 @@ fn last_first(made: &Made) -> impl Iterator<Item = (Owner, &Object)> {
 fn is_in_use(object: &Object, desired: &Desired) -> bool {
     let is_needed = |eni: &Eni| match object.address() {
         Some(address) => eni.addresses().any(|ip| ip == address.net.addr()),
-        None => eni.primary && !object.is_lasting(),
+        None => eni.primary && matches!(object, Object::LinkUp(_)),
     };
     let is_on = |planned: &&Planned| object.dev() == Some(&planned.dev);
     let mut enis = desired.enis.iter().filter(is_on);

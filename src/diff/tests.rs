@@ -832,3 +832,94 @@ fn a_second_route_that_differs_in_its_mtu_alone_goes() {
         .filter(|line| line.contains("table 10001") && line.contains("default"));
     assert_eq!(defaults.count(), 2, "{gone:#?}");
 }
+
+/// A router of `fresh`'s ENIs, with the settings that a new host has.
+fn router() -> (Desired, Observed) {
+    let (_, mut observed) = fresh();
+    let names = [
+        crate::net::sysctl::FORWARDING,
+        crate::net::sysctl::SEND_REDIRECTS,
+    ];
+    for dev in ["eth0", "eth1"] {
+        let keys = names.map(|name| Key::of_link(name, &dev.into()));
+        let values = keys.into_iter().zip(["0".to_owned(), "1".to_owned()]);
+        observed.sysctls.extend(values);
+    }
+    let errors = Key::of_host(crate::net::sysctl::INBOUND_ERRORS);
+    observed.sysctls.insert(errors, "0".to_owned());
+    let mut config = Config::default();
+    config.forwarding.enabled = true;
+    let enis = [eni(0, "10.0.0.10"), eni(1, "10.0.0.20 10.0.0.21")];
+    (plan(&enis, &observed, &config), observed)
+}
+
+#[test]
+fn forwarding_comes_after_all_else_and_goes_before_it_and_the_host_s_settings_go_last() {
+    let (desired, observed) = router();
+    let changes = diff(&desired, &observed, &everything());
+    let made = shown(&changes);
+    let last = made.len() - 2;
+    assert_eq!(
+        made[last..],
+        ["eth0", "eth1"].map(|dev| format!("sysctl -qw net/ipv4/conf/{dev}/forwarding=1"))
+    );
+    assert_eq!(
+        made[0],
+        "sysctl -qw net/ipv4/icmp_errors_use_inbound_ifaddr=1"
+    );
+    let then = applied(observed.clone(), &changes);
+    assert_eq!(diff(&desired, &then, &everything()), []);
+    let mut scope = having_made(&desired);
+    scope.made.insert(
+        0,
+        Made {
+            owner: Owner::Host,
+            objects: desired.host.iter().cloned().collect(),
+        },
+    );
+    let gone = shown(&diff(&Desired::default(), &then, &scope));
+    assert!(
+        gone[..2].iter().all(|line| line.contains("/forwarding=")),
+        "{gone:?}"
+    );
+    assert!(
+        gone.last()
+            .unwrap()
+            .contains("icmp_errors_use_inbound_ifaddr"),
+        "{gone:?}"
+    );
+}
+
+#[test]
+fn what_is_no_router_any_more_has_its_settings_put_back_the_primary_s_too() {
+    let (desired, observed) = router();
+    let then = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    let (plain, _) = fresh();
+    let back = shown(&diff(&plain, &then, &having_made(&desired)));
+    for dev in ["eth0", "eth1"] {
+        for name in ["forwarding", "send_redirects"] {
+            let key = format!("net/ipv4/conf/{dev}/{name}=");
+            assert!(
+                back.iter().any(|line| line.contains(&key)),
+                "{key}: {back:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_link_goes_on_passing_packets_where_somebody_has_made_the_whole_host_a_router_meanwhile() {
+    let (desired, observed) = router();
+    let mut then = applied(observed.clone(), &diff(&desired, &observed, &everything()));
+    let key = Key::of_host(crate::net::sysctl::ROUTER);
+    then.sysctls.insert(key, "1".to_owned());
+    let gone = shown(&diff(&Desired::default(), &then, &having_made(&desired)));
+    assert!(
+        !gone.iter().any(|line| line.contains("/forwarding=")),
+        "{gone:?}"
+    );
+    assert!(
+        gone.iter().any(|line| line.contains("/send_redirects=")),
+        "{gone:?}"
+    );
+}

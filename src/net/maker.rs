@@ -62,6 +62,15 @@ pub fn maker(rule: &Rule, protocol: u8) -> String {
     }
 }
 
+/// Who has surely made `rule`, if that is a program that has the upper bytes of marks for itself.
+pub fn marker(rule: &Rule, protocol: u8) -> Option<&'static str> {
+    match (rule.table, protocol) {
+        (2_004 | 2_005, _) => Some("Cilium"),
+        (_, 80) => Some("Calico"),
+        _ => None,
+    }
+}
+
 /// As iproute2 calls it.
 fn protocol_name(protocol: u8) -> String {
     match protocol {

@@ -10,11 +10,55 @@ use super::{Dev, quoted};
 /// Whether a link takes routes from router advertisements, as [`Key::name`] has it.
 pub const ACCEPT_RA: &str = "net/ipv6/conf/*/accept_ra";
 
-/// The settings of a link that eniroute may change.
-pub const OF_LINKS: [&str; 1] = [ACCEPT_RA];
+/// Whether a packet of IPv4 that came in by a link is passed on.
+pub const FORWARDING: &str = "net/ipv4/conf/*/forwarding";
 
-/// The settings of the host that eniroute may change: none.
-pub const OF_HOST: [&str; 0] = [];
+/// The same of IPv6, in spite of the host's own switch: Linux 6.17 and later.
+pub const FORCE_FORWARDING: &str = "net/ipv6/conf/*/force_forwarding";
+
+/// How the source of a packet is checked against the way back (RFC 3704): 0 not at all, 1 strictly, 2 loosely. The greater
+/// of a link's and of [`ALL_RP_FILTER`] counts.
+pub const RP_FILTER: &str = "net/ipv4/conf/*/rp_filter";
+
+/// Whether senders are told of a shorter way. The greater of a link's and the host's counts.
+pub const SEND_REDIRECTS: &str = "net/ipv4/conf/*/send_redirects";
+
+/// See [`RP_FILTER`].
+pub const ALL_RP_FILTER: &str = "net/ipv4/conf/all/rp_filter";
+
+/// [`SEND_REDIRECTS`] of all links, and of those that come.
+pub const HOST_REDIRECTS: [&str; 2] = [
+    "net/ipv4/conf/all/send_redirects",
+    "net/ipv4/conf/default/send_redirects",
+];
+
+/// The host's ICMP errors are from the address of the link that the packet came in by.
+pub const INBOUND_ERRORS: &str = "net/ipv4/icmp_errors_use_inbound_ifaddr";
+
+/// The host is a router of IPv4: all links are, and those that come.
+pub const ROUTER: &str = "net/ipv4/ip_forward";
+
+/// The host is a router of IPv6, on all links.
+pub const ROUTER_IPV6: &str = "net/ipv6/conf/all/forwarding";
+
+/// The settings of a link that eniroute may change.
+pub const OF_LINKS: [&str; 5] = [
+    ACCEPT_RA,
+    FORWARDING,
+    FORCE_FORWARDING,
+    RP_FILTER,
+    SEND_REDIRECTS,
+];
+
+/// The settings of the host that eniroute may change, or goes by.
+pub const OF_HOST: [&str; 6] = [
+    HOST_REDIRECTS[0],
+    HOST_REDIRECTS[1],
+    INBOUND_ERRORS,
+    ALL_RP_FILTER,
+    ROUTER,
+    ROUTER_IPV6,
+];
 
 /// The link whose settings a new link gets.
 const DEFAULT: &str = "default";
@@ -53,6 +97,11 @@ impl Key {
     /// It says whether a link takes routes from router advertisements.
     pub fn is_accept_ra(&self) -> bool {
         *self.name == *ACCEPT_RA
+    }
+
+    /// With it the host passes packets on: last of all that is made, and first of all that goes.
+    pub fn is_forwarding(&self) -> bool {
+        [FORWARDING, FORCE_FORWARDING, ROUTER_IPV6].contains(&&*self.name)
     }
 
     /// Where the value lies that a new link gets; for the host's own settings, the same.

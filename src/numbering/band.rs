@@ -20,6 +20,8 @@ pub enum Band {
     Default,
     /// The ENI's table, for packets with its mark.
     Marked,
+    /// Main, for packets with its mark: of an ENI whose own table has no default.
+    MarkedMain,
     /// Main but for its default routes, for packets that came in by the ENI.
     ArrivedMain,
     /// A table for packets that came in by the ENI: its own, or that of the ENI by which they go on.
@@ -34,7 +36,7 @@ impl Band {
     pub(super) const fn first(self) -> u32 {
         match self {
             Self::Own | Self::OwnSpecific | Self::Marked => BASE,
-            Self::Main | Self::ArrivedMain => BASE + 5_000,
+            Self::Main | Self::MarkedMain | Self::ArrivedMain => BASE + 5_000,
             Self::Default | Self::Arrived => BASE + 10_000,
         }
     }
@@ -43,7 +45,7 @@ impl Band {
     /// for a default, too: for what the host itself sends.
     const fn suppressed(self) -> Option<u32> {
         match self {
-            Self::Own | Self::Default | Self::Marked | Self::Arrived => None,
+            Self::Own | Self::Default | Self::Marked | Self::MarkedMain | Self::Arrived => None,
             Self::OwnSpecific | Self::ArrivedMain => Some(0),
             Self::Main => Some(1),
         }
@@ -51,8 +53,10 @@ impl Band {
 
     const fn table(self, number: Number) -> u32 {
         match self {
-            Self::Main | Self::ArrivedMain => MAIN,
-            _ => number.table(),
+            Self::Main | Self::MarkedMain | Self::ArrivedMain => MAIN,
+            Self::Own | Self::OwnSpecific | Self::Default | Self::Marked | Self::Arrived => {
+                number.table()
+            }
         }
     }
 }
@@ -65,23 +69,26 @@ pub fn rule(band: Band, number: Number, from: IpNet) -> Rule {
     }
 }
 
-/// The rule for packets with the mark of the ENI `number`; `None` where it has no slot.
-pub fn marked(number: Number, family: Family) -> Option<Rule> {
-    Some(Rule {
-        mark: Some(Slot::of(number)?.mark()),
-        ..for_all(Band::Marked, number, family)
-    })
+/// The rules for packets with the mark of the ENI `number`: its table, then main, for the ENI whose table has no default;
+/// `None` where it has no slot.
+pub fn marked(number: Number, family: Family) -> Option<[Rule; 2]> {
+    let mark = Slot::of(number)?.mark();
+    let of_mark = |band| Rule {
+        mark: Some(mark),
+        ..for_all(band, number, family)
+    };
+    Some([Band::Marked, Band::MarkedMain].map(of_mark))
 }
 
-/// The rules for packets that came in by `dev`, the interface of the ENI `number`: they go on as the table of `out` says,
-/// the ENI's own or another's.
-pub fn arrived(number: Number, dev: &Dev, out: Number, family: Family) -> [Rule; 2] {
+/// The rules for packets that came in by `dev`, at the priorities of the ENI `number`: main's specific routes, then
+/// `table`, which is an ENI's, or main once more.
+pub fn arrived(number: Number, dev: &Dev, table: u32, family: Family) -> [Rule; 2] {
     let by_dev = |band| Rule {
         iif: Some(dev.clone()),
         ..for_all(band, number, family)
     };
     let onward = Rule {
-        table: out.table(),
+        table,
         ..by_dev(Band::Arrived)
     };
     [by_dev(Band::ArrivedMain), onward]
@@ -108,11 +115,19 @@ pub fn owner(of: &Rule) -> Option<(Number, Band)> {
             Some(rule(band, number, from))
         }),
         (None, Some(dev)) => owner_of(of, &[Band::ArrivedMain, Band::Arrived], |band, number| {
-            let out = Number::of_table(of.table).unwrap_or(number);
-            let [main, onward] = arrived(number, dev, out, of.family);
-            Some(if band == Band::Arrived { onward } else { main })
+            let [main, onward] = arrived(number, dev, of.table, of.family);
+            let is_told = of.table == MAIN || Number::of_table(of.table).is_some();
+            let onward = Some(onward).filter(|_| is_told);
+            if band == Band::Arrived {
+                onward
+            } else {
+                Some(main)
+            }
         }),
-        (None, None) => owner_of(of, &[Band::Marked], |_, number| marked(number, of.family)),
+        (None, None) => owner_of(of, &[Band::Marked, Band::MarkedMain], |band, number| {
+            let [own, main] = marked(number, of.family)?;
+            Some(if band == Band::Marked { own } else { main })
+        }),
     }
 }
 

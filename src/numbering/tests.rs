@@ -144,12 +144,13 @@ fn each_eni_has_a_slot_of_its_own_that_its_place_alone_tells() {
 
 #[test]
 fn the_rules_of_a_router_are_known_by_their_form_whatever_their_interface_and_their_way_out() {
-    let (eth1, out) = ("eth1".into(), Number::new(2, 0));
+    let (eth1, out) = ("eth1".into(), Number::new(2, 0).table());
     for family in [Family::Ipv4, Family::Ipv6] {
         for number in [Number::new(0, 0), Number::new(1, 0), Number::new(1, 31)] {
-            let mark = marked(number, family).unwrap();
-            assert_eq!(owner(&mark), Some((number, Band::Marked)), "{mark}");
-            for out in [number, out] {
+            let [own, main] = marked(number, family).unwrap();
+            assert_eq!(owner(&own), Some((number, Band::Marked)), "{own}");
+            assert_eq!(owner(&main), Some((number, Band::MarkedMain)), "{main}");
+            for out in [number.table(), out, MAIN] {
                 let [main, onward] = arrived(number, &eth1, out, family);
                 assert_eq!(owner(&main), Some((number, Band::ArrivedMain)), "{main}");
                 assert_eq!(owner(&onward), Some((number, Band::Arrived)), "{onward}");
@@ -158,11 +159,13 @@ fn the_rules_of_a_router_are_known_by_their_form_whatever_their_interface_and_th
     }
     let number = Number::new(1, 0);
     let [main, onward] = arrived(number, &eth1, out, Family::Ipv4);
-    let words = [marked(number, Family::Ipv4).unwrap(), main, onward].map(|rule| rule.to_string());
+    let [own, marked_main] = marked(number, Family::Ipv4).unwrap();
+    let words = [own, marked_main, main, onward].map(|rule| rule.to_string());
     assert_eq!(
         words,
         [
             "from all fwmark 0x2000000/0xff000000 lookup 10001 priority 10001",
+            "from all fwmark 0x2000000/0xff000000 lookup main priority 15001",
             "from all iif eth1 lookup main suppress_prefixlength 0 priority 15001",
             "from all iif eth1 lookup 10002 priority 20001",
         ]
@@ -172,8 +175,8 @@ fn the_rules_of_a_router_are_known_by_their_form_whatever_their_interface_and_th
 #[test]
 fn a_router_s_rule_that_differs_in_anything_is_no_eni_s() {
     let number = Number::new(1, 0);
-    let mark = marked(number, Family::Ipv4).unwrap();
-    let [main, onward] = arrived(number, &"eth1".into(), number, Family::Ipv4);
+    let [mark, _] = marked(number, Family::Ipv4).unwrap();
+    let [main, onward] = arrived(number, &"eth1".into(), number.table(), Family::Ipv4);
     let wide = Mark {
         value: 0x0200_0000,
         mask: u32::MAX,
@@ -196,10 +199,6 @@ fn a_router_s_rule_that_differs_in_anything_is_no_eni_s() {
         Rule {
             suppress_prefixlength: Some(1),
             ..main
-        },
-        Rule {
-            table: MAIN,
-            ..onward.clone()
         },
         Rule {
             table: 13_200,

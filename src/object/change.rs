@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Object};
+use super::{Kind, Object, Stage};
 use crate::net::sysctl::Key;
 use crate::net::{Dev, Route};
 
@@ -38,6 +38,14 @@ impl Change {
         match self {
             Self::Add(object) | Self::Remove(object) => object.sysctl().map(|sysctl| &sysctl.key),
             Self::Replace { .. } => None,
+        }
+    }
+
+    /// See [`Object::stage`].
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.stage(),
+            Self::Replace { .. } => Stage::Ways,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod beside;
 mod cni;
+mod forwarding;
 mod main_table;
 mod mtu;
 mod rename;
@@ -13,6 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use beside::holders;
+pub use forwarding::{End, end};
 pub use mtu::{IPV6_LEAST, chosen};
 
 use crate::config::Config;
@@ -61,6 +63,8 @@ pub struct Planned {
     /// Routes in main that the interface's owner, a DHCP client, keeps itself at present.
     pub left_to_owner: Vec<Route>,
     pub rules: Vec<Rule>,
+    /// Settings of the link beside [`Planned::link`]: those of a host that forwards.
+    pub settings: Vec<Sysctl>,
     /// Its owner alone brings the link up: neither we nor our files do.
     pub manual: Option<Declared>,
 }
@@ -68,17 +72,27 @@ pub struct Planned {
 impl Planned {
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        // Before it is up: a default route of this ENI in main would carry what the primary one sends.
-        let accept_ra = Object::Sysctl(Sysctl::new(Key::accept_ra(&self.dev), "0"));
-        let up = Object::LinkUp(self.dev.clone());
-        let up = Some(up).filter(|_| self.manual.is_none());
-        let link = Some(accept_ra).into_iter().chain(up);
-        let link = link.filter(|_| !self.eni.primary);
+        let settings = self.settings.iter().cloned().map(Object::Sysctl);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
         let routes = self.routes.iter().cloned().map(Object::Route);
-        link.chain(addresses)
+        settings
+            .chain(self.link())
+            .chain(addresses)
             .chain(routes)
             .chain(self.rules.iter().cloned().map(Object::Rule))
+    }
+
+    /// The state and the setting of the link that make it a secondary ENI's, whatever else the host is for. A definition of
+    /// the link that is ours has them.
+    pub fn link(&self) -> impl Iterator<Item = Object> {
+        // Before it is up: a default route of this ENI in main would carry what the primary one sends.
+        let accept_ra = Sysctl::new(Key::accept_ra(&self.dev), "0");
+        let has_other = self.settings.iter().any(|one| one.key == accept_ra.key);
+        let accept_ra = Some(accept_ra).filter(|_| !has_other);
+        let up = Object::LinkUp(self.dev.clone());
+        let up = Some(up).filter(|_| self.manual.is_none());
+        let link = accept_ra.map(Object::Sysctl).into_iter().chain(up);
+        link.filter(|_| !self.eni.primary)
     }
 
     /// The same where no owner is left that would keep any route: as a whole definition of ours has it.
@@ -198,6 +212,7 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     desired.enis = planned
         .map(|planned| planned.with_mtu(enis, observed, config))
         .collect();
+    desired.host = host.settings().map(Object::Sysctl).collect();
     desired
 }
 
@@ -232,6 +247,8 @@ pub fn link_of<'a>(eni: &Eni, links: &'a [Link]) -> Option<&'a Link> {
     link_of_mac(eni.mac, links)
 }
 
+#[cfg(test)]
+mod forwarding_tests;
 #[cfg(test)]
 mod primary_tests;
 #[cfg(test)]

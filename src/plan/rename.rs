@@ -1,6 +1,7 @@
 //! An ENI's part under the name that its interface is going to have.
 
 use super::Planned;
+use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Route, Rule};
 
 impl Planned {
@@ -15,16 +16,27 @@ impl Planned {
             ..route.clone()
         };
         let rule = |rule: &Rule| Rule {
-            iif: rule.iif.as_ref().map(|_| dev.clone()),
+            iif: rule.iif.as_ref().map(|iif| self.renamed(iif, dev)),
             ..rule.clone()
+        };
+        let setting = |sysctl: &Sysctl| Sysctl {
+            key: Key::of_link(&sysctl.key.name, dev),
+            ..sysctl.clone()
         };
         Self {
             dev: dev.clone(),
             addresses: self.addresses.iter().map(address).collect(),
             routes: self.routes.iter().map(route).collect(),
             rules: self.rules.iter().map(rule).collect(),
+            settings: self.settings.iter().map(setting).collect(),
             left_to_owner: self.left_to_owner.iter().map(route).collect(),
             ..self.clone()
         }
+    }
+
+    /// A rule may be of a tunnel, which keeps its name.
+    fn renamed(&self, iif: &Dev, dev: &Dev) -> Dev {
+        let new = if *iif == self.dev { dev } else { iif };
+        new.clone()
     }
 }

@@ -11,8 +11,11 @@ use crate::numbering::{self, Band};
 impl Host<'_> {
     pub(super) fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
         let sources = eni.addresses().map(IpNet::from).chain(eni.prefixes());
+        let standby = self.standby(eni, dev).map(IpNet::from);
         sources
+            .chain(standby)
             .flat_map(|from| self.bands(eni, dev, from))
+            .chain(self.passing_rules(eni, dev))
             .collect()
     }
 

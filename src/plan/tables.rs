@@ -43,6 +43,7 @@ impl Host<'_> {
             routes: [table, main].concat(),
             left_to_owner,
             rules,
+            settings: self.settings_of(eni, dev),
             manual: self.manual(eni, dev),
         }
     }

@@ -70,10 +70,11 @@ impl Assessment {
         observed.routes.extend(expected.iter().cloned());
         let desired = plan_for_owners(&metadata.enis, &mut observed, &host.config, &host.disk);
         observed.routes.truncate(count);
-        demand_clear(&host.config, &desired, &observed.links)?;
+        demand_clear(&host.config, &desired, &observed)?;
         log_decisions(&desired);
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
-        let strays = strays(&host.disk, &metadata, &desired, &observed);
+        let mut strays = strays(&host.disk, &metadata, &desired, &observed);
+        strays.retain(|stray| !host.config.forwarding.is_standby(stray.address.net.addr()));
         claim(&mut ledger, &metadata, &strays);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let unlisted = unlisted(&ledger, &metadata, &observed.links);

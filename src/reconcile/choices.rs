@@ -1,10 +1,13 @@
 //! What the configuration says of single ENIs, held against the ENIs that there are. Pure.
 
+mod passing;
+
 use crate::config::{Config, EniConfig};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::net::Link;
+use crate::object::Observed;
 use crate::plan::{Desired, IPV6_LEAST, Planned, chosen, link_of};
 use crate::select::Selector;
 
@@ -14,11 +17,12 @@ const FILE: &str = "/etc/eniroute.toml";
 /// Refuses a choice that cannot be followed, before anything is changed.
 ///
 /// # Errors
-/// [`Error::Usage`]: two tables mean one ENI.
-pub(super) fn demand_clear(config: &Config, desired: &Desired, links: &[Link]) -> Result<()> {
+/// [`Error::Usage`]: two tables mean one ENI; as [`passing::demand_clear`].
+pub(super) fn demand_clear(config: &Config, desired: &Desired, observed: &Observed) -> Result<()> {
     let secondaries = desired.enis.iter().filter(|planned| !planned.eni.primary);
-    let mut refusals = secondaries.filter_map(|planned| refusal(config, planned, links));
-    refusals.next().map_or(Ok(()), Err)
+    let mut refusals = secondaries.filter_map(|planned| refusal(config, planned, &observed.links));
+    refusals.next().map_or(Ok(()), Err)?;
+    passing::demand_clear(config, desired, observed)
 }
 
 fn refusal(config: &Config, planned: &Planned, links: &[Link]) -> Option<Error> {
@@ -69,7 +73,8 @@ pub(super) fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<
                 Some(none(metadata, &entry, &table.selector, &table.place))
             }
         });
-    excluded.chain(chosen).collect()
+    let passing = passing::idle(config, metadata, links);
+    excluded.chain(chosen).chain(passing).collect()
 }
 
 fn none(metadata: &Metadata, entry: &str, text: &str, place: &str) -> Idle {

@@ -25,6 +25,11 @@ impl Run<'_> {
         });
         if !self.assessment.scope.complete {
             changes.files.retain(only_grows);
+        } else if !self.assessment.is_about_all() {
+            // It has lines of the other ENIs' links, too.
+            let is_host_s = |change: &FileChange| stacks::is_of_host(change.path());
+            let stays = |change: &FileChange| !is_host_s(change) || only_grows(change);
+            changes.files.retain(stays);
         }
         changes
     }

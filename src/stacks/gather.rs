@@ -152,7 +152,7 @@ fn without_files(desired: &Desired, with_files: &Desired) -> impl Iterator<Item 
 fn gather(desired: &Desired, renderers: &Renderers) -> Vec<Rendering> {
     let (desired, limits) = assign::for_the_boot(desired, renderers);
     let mut renderings = renderers.render(&assign::divide(&desired, renderers));
-    renderings.push(host::render(&desired.host));
+    renderings.push(host::render(&desired));
     let nothing = Rendering::default();
     renderings.push(Rendering { limits, ..nothing });
     renderings

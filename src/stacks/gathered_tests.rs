@@ -181,7 +181,7 @@ fn all_owners() -> Vec<Owners> {
     ]
 }
 
-/// The plan for these ENIs, with the three bands of `main_routes_first` or without; eth1 has an MTU of its own.
+/// The plan for these ENIs, with the three bands of `main_routes_first` and a router's rules or without; eth1 has an MTU of its own.
 fn desired(numbers: &[usize], main_routes_first: bool) -> Desired {
     let all = guest::desired().enis;
     let mut enis: Vec<Planned> = numbers.iter().map(|number| all[*number].clone()).collect();
@@ -194,6 +194,8 @@ fn desired(numbers: &[usize], main_routes_first: bool) -> Desired {
             guest::bands(&from, rule.table)
         };
         planned.rules = planned.rules.iter().flat_map(bands).collect();
+        let passing = guest::passing(planned.eni.device_number);
+        planned.rules.extend(passing);
     }
     let routes = enis.iter_mut().flat_map(|planned| &mut planned.routes);
     let its = routes.filter(|route| route.dev.as_deref() == Some("eth1"));
@@ -343,6 +345,8 @@ fn objects(file: &File) -> Vec<Object> {
     let (first, text) = file.text.split_once('\n').unwrap();
     let dev = first.rsplit(' ').next().unwrap();
     let mut found = link(text);
+    let is_rule6 = file.path.to_string_lossy().contains("/rule6-");
+    let all = if is_rule6 { "::/0" } else { "all" };
     found.extend(match file.path.extension().and_then(|e| e.to_str()) {
         Some("yaml") => yaml(text, dev),
         Some("network" | "conf") => sections(text, dev),
@@ -350,7 +354,7 @@ fn objects(file: &File) -> Vec<Object> {
         _ => text
             .lines()
             .filter(|line| !line.trim().starts_with("down"))
-            .flat_map(|line| command(line, dev))
+            .flat_map(|line| command(line, dev, all))
             .collect(),
     });
     found
@@ -398,6 +402,11 @@ fn rule(keys: &BTreeMap<&str, &str>) -> Object {
         .get("SuppressPrefixLength")
         .map(|n| format!(" suppress_prefixlength {n}"))
         .unwrap_or_default();
+    let more = [("FirewallMark", "fwmark"), ("IncomingInterface", "iif")];
+    let more = more
+        .iter()
+        .filter_map(|(key, word)| Some(format!(" {word} {}", keys.get(key)?)));
+    let suppress = suppress + &more.collect::<String>();
     let [from, table, priority] = [
         ["from", "From"],
         ["table", "Table"],
@@ -520,8 +529,9 @@ fn keyfile(text: &str, dev: &str) -> Vec<Object> {
     found
 }
 
-/// A line of ifupdown's or network-scripts' files: an `ip` command, its words alone, or an address.
-fn command(line: &str, dev: &str) -> Vec<Object> {
+/// A line of ifupdown's or network-scripts' files: an `ip` command, its words alone, or an address. `all` is where a rule
+/// is from that is from anywhere.
+fn command(line: &str, dev: &str, all: &str) -> Vec<Object> {
     let line = line
         .replace(" onlink", "")
         .replace(" lookup main", " lookup 254")
@@ -543,7 +553,8 @@ fn command(line: &str, dev: &str) -> Vec<Object> {
         return vec![Object::Route(guest::route(&words))];
     }
     if let Some(words) = words(" rule add ") {
-        return vec![Object::Rule(guest::rule(&words))];
+        let all = if line.contains(" -6 ") { "::/0" } else { "all" };
+        return vec![Object::Rule(guest::rule(&words.replace("all", all)))];
     }
     if let Some((_, list)) = line
         .split_once('=')
@@ -559,7 +570,7 @@ fn command(line: &str, dev: &str) -> Vec<Object> {
             .collect();
     }
     match line.split(' ').next() {
-        Some("from") => vec![Object::Rule(guest::rule(&line))],
+        Some("from") => vec![Object::Rule(guest::rule(&line.replace("all", all)))],
         Some(_) if line.contains(" table ") || line.contains(" metric ") => {
             vec![Object::Route(guest::route(&line))]
         }

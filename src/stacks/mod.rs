@@ -99,6 +99,11 @@ pub fn readable_own_files(disk: &Disk) -> Vec<OwnFile> {
     readable_files(disk, &folders()).filter_map(own).collect()
 }
 
+/// The file at this path has the host's settings, and those of all links.
+pub fn is_of_host(path: &Path) -> bool {
+    host::is_its(path)
+}
+
 /// Where files of ours may lie, whatever the stack; each once.
 pub fn folders() -> Vec<&'static str> {
     each_once([host::FOLDER].iter().chain(of_all(|stack| stack.folders)))

@@ -99,14 +99,14 @@ impl Rendering {
         self.hold_link(planned);
     }
 
-    /// The files bring the link of this ENI up, with its settings.
+    /// The files bring the link of this ENI up, with its setting.
     pub fn hold_link(&mut self, planned: &Planned) {
-        self.holds.extend(link(planned));
+        self.holds.extend(planned.link());
     }
 
     /// The definition of this ENI's interface is its owner's, who brings the link up.
     pub fn leave_to_owner(&mut self, planned: &Planned) {
-        self.owned.extend(link(planned));
+        self.owned.extend(planned.link());
     }
 
     /// Renders an ENI under the name that its owner's file gives the interface at the next boot: what is held is held for
@@ -143,11 +143,6 @@ impl Rendering {
     pub fn limit(&mut self, planned: &Planned, why: String) {
         self.limits.push((planned.dev.clone(), why));
     }
-}
-
-/// The state and the settings of the link.
-fn link(planned: &Planned) -> impl Iterator<Item = Object> {
-    planned.objects().filter(|object| !object.is_lasting())
 }
 
 /// The part of an ENI that `keep` takes of its addresses, routes and rules.

@@ -146,6 +146,27 @@ pub fn bands(ip: &str, table: u32) -> [Rule; 3] {
     .map(|words| rule(&words))
 }
 
+/// A router's rules of an ENI, in both families.
+pub fn passing(number: u32) -> Vec<Rule> {
+    let (table, slot) = (10_000 + number, number + 1);
+    let all = ["0.0.0.0/0", "::/0"].into_iter().flat_map(|all| {
+        [
+            format!(
+                "from {all} fwmark 0x{slot:x}000000/0xff000000 lookup {table} priority {table}"
+            ),
+            format!(
+                "from {all} iif eth{number} lookup {MAIN} suppress_prefixlength 0 priority {}",
+                table + 5000
+            ),
+            format!(
+                "from {all} iif eth{number} lookup {table} priority {}",
+                table + 10_000
+            ),
+        ]
+    });
+    all.map(|words| rule(&words)).collect()
+}
+
 fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String]) -> Planned {
     let dev: Dev = format!("eth{number}").into();
     let all: Vec<IpAddr> = all.split(' ').map(|ip| ip.parse().unwrap()).collect();
@@ -195,6 +216,7 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
         routes,
         left_to_owner: Vec::new(),
         rules,
+        settings: Vec::new(),
         manual: None,
     }
 }

@@ -1,5 +1,6 @@
 //! The files for ifupdown, read by Debian's own ifup and ifdown in a guest of the fake VPC.
 
+use crate::appliance::ONE_ARM;
 use crate::consumer::{furnish, power_cycle, run};
 use crate::draw::seeds;
 use crate::drawn::secondaries;
@@ -98,7 +99,7 @@ fn assert_same(before: &str, after: &str) {
 
 #[test]
 fn a_boot_from_the_files_alone_makes_what_apply_made() {
-    for config in ["", "main_routes_first = true\n", MTU] {
+    for config in ["", "main_routes_first = true\n", MTU, ONE_ARM] {
         let mut guest = guest();
         guest.instance.write("etc/eniroute.toml", config);
         guest.instance.must("apply");

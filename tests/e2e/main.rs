@@ -4,6 +4,7 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod appliance;
 mod assigned;
 mod by_nic;
 mod check;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
+use crate::appliance::ONE_ARM;
 use crate::consumer::{eniroute, furnish, power_cycle, program, run};
 use crate::draw::seeds;
 use crate::drawn::secondaries;
@@ -250,7 +251,7 @@ fn whatever_ec2_has_given_networkmanager_makes_of_the_keyfiles_what_apply_made()
 
 #[test]
 fn a_boot_from_the_keyfiles_alone_makes_what_apply_made() {
-    for config in ["", "main_routes_first = true\n", MTU] {
+    for config in ["", "main_routes_first = true\n", MTU, ONE_ARM] {
         let mut guest = guest();
         guest.instance.write("etc/eniroute.toml", config);
         guest.instance.eniroute("apply");

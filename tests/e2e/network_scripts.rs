@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::appliance::ONE_ARM;
 use crate::consumer::{furnish_from, power_cycle, program, said};
 use crate::instance::{Instance, neighbours_reach};
 use crate::mtu::MTU;
@@ -24,7 +25,7 @@ const FOREIGN: [&str; 2] = [
     "NAME=second\nDEVICE=eth1\nONBOOT=yes\nBOOTPROTO=dhcp\nPEERDNS=no\nIPV6INIT=yes\nIPV6_AUTOCONF=no\nDHCPV6C=yes\n",
 ];
 
-const CONFIGS: [&str; 3] = ["", "main_routes_first = true\n", MTU];
+const CONFIGS: [&str; 4] = ["", "main_routes_first = true\n", MTU, ONE_ARM];
 
 const ADDRESSES: [&str; 10] = [
     "10.0.0.10",

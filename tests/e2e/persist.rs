@@ -385,6 +385,7 @@ fn the_kernel_takes_every_line_of_the_network_scripts_in_its_order() {
     let tree = Tree::new("unused.yaml", "");
     let mut eth1 = guest::eth1();
     eth1.rules.extend(guest::bands("10.0.0.22", 10001));
+    eth1.rules.extend(guest::passing(1));
     tree.render_for(
         &network_scripts::STACK,
         &Desired {
@@ -426,6 +427,15 @@ fn the_kernel_takes_every_line_of_the_network_scripts_in_its_order() {
         rules.contains(&"15001:\tfrom 10.0.0.22 lookup main suppress_prefixlength 1".to_owned()),
         "{rules:#?}"
     );
+    for rules in [rules, run("ip", "-6 rule show")] {
+        for line in [
+            "10001:\tfrom all fwmark 0x2000000/0xff000000 lookup 10001",
+            "15001:\tfrom all iif eth1 lookup main suppress_prefixlength 0",
+            "20001:\tfrom all iif eth1 lookup 10001",
+        ] {
+            assert!(rules.contains(&line.to_owned()), "{line}: {rules:#?}");
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,13 @@
-//! What belongs to no ENI and to no stack: settings of the host's, which systemd-sysctl and `sysctl --system` set at a
-//! boot. Pure.
+//! What belongs to no ENI's files and to no stack: settings of the host's and of a router's links, which systemd-sysctl and
+//! `sysctl --system` set at a boot, and udev for a link that comes. Pure.
+
+use std::path::Path;
 
 use crate::files::File;
 use crate::gather::Gather;
+use crate::net::sysctl::Sysctl;
 use crate::object::Object;
+use crate::plan::Desired;
 use crate::stacks::marker;
 use crate::stacks::rendering::Rendering;
 
@@ -13,11 +17,14 @@ pub const FOLDER: &str = "/etc/sysctl.d";
 /// They are read by name, from all folders, and the last one wins: behind a distribution's 99-sysctl.conf.
 const SETTINGS: &str = "/etc/sysctl.d/99-zz-eniroute.conf";
 
-/// The file that brings the settings among `objects` up at a boot; none where there is nothing to bring.
-pub fn render(objects: &[Object]) -> Rendering {
-    let settings = objects.iter().filter(|object| object.sysctl().is_some());
-    let holds = settings.cloned().into_set();
-    let lines: String = objects.iter().filter_map(line).collect();
+/// The file that brings these settings up at a boot; none where there is nothing to bring.
+pub fn render(desired: &Desired) -> Rendering {
+    let of_enis = desired.enis.iter().flat_map(|planned| &planned.settings);
+    let of_enis = of_enis.cloned().map(Object::Sysctl);
+    let objects = desired.host.iter().cloned().chain(of_enis);
+    let settings: Vec<Object> = objects.filter(|object| object.sysctl().is_some()).collect();
+    let lines: String = settings.iter().filter_map(line).collect();
+    let holds = settings.into_iter().into_set();
     let file = || File::readable(SETTINGS, marker::host_marker() + &lines);
     Rendering {
         files: (!lines.is_empty()).then(file).into_iter().collect(),
@@ -26,9 +33,14 @@ pub fn render(objects: &[Object]) -> Rendering {
     }
 }
 
-/// A key with a slash first is taken as it is: a dot in it is a dot.
+/// It is this file: no ENI's.
+pub fn is_its(path: &Path) -> bool {
+    path == Path::new(SETTINGS)
+}
+
+/// A key with a slash first is taken as it is: a dot in it is a dot. With a `-`, none is missed: a link comes and goes.
 fn line(object: &Object) -> Option<String> {
-    object
-        .sysctl()
-        .map(|sysctl| format!("{} = {}\n", sysctl.key, sysctl.value))
+    let Sysctl { key, value, .. } = object.sysctl()?;
+    let mark = if key.dev.is_some() { "-" } else { "" };
+    Some(format!("{mark}{key} = {value}\n"))
 }

@@ -80,9 +80,10 @@ impl Place<'_> {
         self.owner.is_none_or(|owner| !owner.has_routes)
     }
 
-    /// Whether an object can be said in YAML here. netplan has no key for `suppress_prefixlength`.
+    /// Whether an object can be said in YAML here. netplan has no keys for `suppress_prefixlength` and `iif`, and none for
+    /// the mask of a mark.
     fn takes(&self, object: &Object) -> bool {
-        let is_plain = |rule: &Rule| rule.suppress_prefixlength.is_none();
+        let is_plain = |rule: &Rule| rule.suppress_prefixlength.is_none() && rule.from.is_some();
         match (object.route(), object.rule()) {
             (None, None) => object.address().is_some() || !object.is_lasting(),
             (_, rule) => self.takes_routes() && rule.is_none_or(is_plain),

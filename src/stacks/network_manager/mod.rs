@@ -243,14 +243,17 @@ fn route_lines(number: u32, route: &Route) -> String {
 
 fn rule_words(rule: &Rule) -> String {
     let from = rule.from.unwrap_or_else(|| rule.family.everything());
+    let mark = rule.mark.map(|mark| format!(" fwmark {mark}"));
+    let iif = rule.iif.as_ref().map(|dev| format!(" iif {dev}"));
     let suppress = rule
         .suppress_prefixlength
         .map(|length| format!(" suppress_prefixlength {length}"));
+    let more = [mark, iif, suppress].into_iter().flatten();
     format!(
         "priority {} from {from} table {}{}",
         rule.priority,
         rule.table,
-        suppress.unwrap_or_default()
+        more.collect::<String>()
     )
 }
 

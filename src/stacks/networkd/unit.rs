@@ -88,9 +88,11 @@ fn route_keys(route: &Route) -> [(&'static str, Option<String>); 9] {
     ]
 }
 
-fn rule_keys(rule: &Rule) -> [(&'static str, Option<String>); 4] {
+fn rule_keys(rule: &Rule) -> [(&'static str, Option<String>); 6] {
     [
         ("From", Some(from(rule))),
+        ("FirewallMark", rule.mark.map(|mark| mark.to_string())),
+        ("IncomingInterface", rule.iif.as_deref().map(str::to_owned)),
         ("Table", Some(rule.table.to_string())),
         ("Priority", Some(rule.priority.to_string())),
         (

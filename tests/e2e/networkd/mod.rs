@@ -230,6 +230,37 @@ fn netplan_same_thing_twice_with_rules_that_netplan_cannot_say() {
 }
 
 #[test]
+fn netplan_same_thing_twice_with_a_router_s_rules() {
+    let files = [(YAML, CLOUD_INIT_ETH0), (CONFIG, ROUTER)];
+    let lab = assert_same_thing_twice(&files, &["eth0"], |_| false);
+    assert_router_s(&lab);
+}
+
+#[test]
+fn networkd_same_thing_twice_with_a_router_s_rules() {
+    let files = [NETWORKD_ETH0, &[(CONFIG, ROUTER)][..]].concat();
+    let lab = assert_same_thing_twice(&files, &["eth0"], |_| false);
+    assert_router_s(&lab);
+}
+
+/// A router: rules for marks with a mask, and for what comes in by an ENI.
+const ROUTER: &str = "[forwarding]\nenabled = true\n[[forwarding.path]]\nin = \"eth1\"\nout = \"eth2\"\n";
+
+fn assert_router_s(lab: &Lab) {
+    let rules = lab.rules();
+    for line in [
+        "10000:\tfrom all fwmark 0x1000000/0xff000000 lookup 10000",
+        "15000:\tfrom all fwmark 0x1000000/0xff000000 lookup main",
+        "10001:\tfrom all fwmark 0x2000000/0xff000000 lookup 10001",
+        "15001:\tfrom all iif eth1 lookup main suppress_prefixlength 0",
+        "20001:\tfrom all iif eth1 lookup 10002",
+        "20002:\tfrom all iif eth2 lookup 10002",
+    ] {
+        assert!(rules.contains(line), "{line}: {rules}");
+    }
+}
+
+#[test]
 fn networkd_same_thing_twice_beside_a_file_of_the_primary_s() {
     assert_same_thing_twice(NETWORKD_ETH0, &["eth0"], |_| false);
 }
