@@ -164,8 +164,12 @@ impl Host<'_> {
         own == Some("2") || own.max(all) == Some("1")
     }
 
-    /// A router's link takes routes from router advertisements only if told so expressly.
+    /// Where the host is made a router, a link takes routes from router advertisements only if told so expressly, and loses
+    /// those that it has. A link's own switch changes nothing there (tried on Linux 6.18).
     fn takes_routes(&self, eni: &Eni, dev: &Dev) -> bool {
+        if !self.needs_router() {
+            return false;
+        }
         let now = value(self.observed, Key::accept_ra(dev));
         let is_up = |link: &Link| link.name == *dev && link.up;
         let has_owner = eni.primary || self.observed.links.iter().any(is_up);

@@ -257,6 +257,17 @@ fn a_router_goes_on_taking_routes_from_router_advertisements_where_the_kernel_di
         let desired = plan(&enis, &with_settings(host(&enis), &of), &router(&[]));
         let wanted = "net/ipv6/conf/eth0/accept_ra=2".to_owned();
         assert_eq!(settings(&desired, 0).contains(&wanted), is_told, "{value}");
+        let force = ["eth0", "eth1"].map(|dev| (FORCE_FORWARDING, dev, "0"));
+        let with_force = [&of[..], &force].concat();
+        let new = plan(
+            &enis,
+            &with_settings(host(&enis), &with_force),
+            &router(&[]),
+        );
+        assert!(
+            !settings(&new, 0).contains(&wanted),
+            "the host is no router"
+        );
         let own = Sysctl::new(Key::accept_ra(&"eth1".into()), "0");
         let objects: Vec<Object> = desired.enis[1].objects().collect();
         assert!(

@@ -20,9 +20,13 @@ fn without_forwarding_nothing_passes_and_nothing_of_it_is_there() {
     assert_eq!(scene.client.ping(&INTERNET).len(), 2);
     let host = &scene.appliance.host;
     let rules = host.ip("-4 rule") + &host.ip("-6 rule");
-    assert!(!rules.contains("fwmark") && !rules.contains("iif"), "{rules}");
+    assert!(
+        !rules.contains("fwmark") && !rules.contains("iif"),
+        "{rules}"
+    );
     assert_eq!(host.sh("nft list ruleset"), "");
-    let on = "cat /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding | sort -u";
+    let on =
+        "cat /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding | sort -u";
     assert_eq!(host.sh(on), "0\n");
     assert!(!scene.appliance.has("etc/sysctl.d/99-zz-eniroute.conf"));
 }
@@ -34,7 +38,10 @@ fn a_one_armed_appliance_passes_both_families_from_either_side_by_that_arm_alone
     scene.assert_passes();
     let after = scene.sent();
     let sent = [0, 1, 2].map(|dev| after[dev] - before[dev]);
-    assert!(sent[0] < OWN && sent[2] < OWN && sent[1] > 2 * OWN, "{sent:?}");
+    assert!(
+        sent[0] < OWN && sent[2] < OWN && sent[1] > 2 * OWN,
+        "{sent:?}"
+    );
 }
 
 #[test]
@@ -56,7 +63,13 @@ fn a_path_may_lead_to_the_primary_or_come_from_it() {
         let mut scene = Scene::new(&config);
         let primary = scene.vpc.first_eni();
         scene.vpc.check_source(primary, false);
-        let by = |name| if name == "eth0" { primary } else { scene.arms[0] };
+        let by = |name| {
+            if name == "eth0" {
+                primary
+            } else {
+                scene.arms[0]
+            }
+        };
         scene.route(by(output), by(input));
         scene.appliance.must("apply");
         scene.appliance.host.settle();
@@ -65,18 +78,26 @@ fn a_path_may_lead_to_the_primary_or_come_from_it() {
         udp(&scene.client, INTERNET[0], &inet, INTERNET[0], 10);
         let out = usize::from(output == "eth1");
         let after = scene.sent();
-        assert!(after[out] > before[out], "{input} {output}: {before:?} {after:?}");
+        assert!(
+            after[out] > before[out],
+            "{input} {output}: {before:?} {after:?}"
+        );
     }
 }
 
 #[test]
 fn an_icmp_error_of_the_appliance_is_from_the_eni_that_the_packet_came_by() {
     let scene = Scene::applied(ONE_ARM, [0, 0]);
-    for (target, source) in [(INTERNET[0], "10.0.1.20"), (INTERNET[1], "2001:db8:0:b::20")] {
+    for (target, source) in [
+        (INTERNET[0], "10.0.1.20"),
+        (INTERNET[1], "2001:db8:0:b::20"),
+    ] {
         // The VPC's router is the first hop, the appliance the second.
         let hops = (1..=4).map(|ttl| {
             let out = scene.client.command("ping");
-            let out = out.args(["-c1", "-W1", "-t", &ttl.to_string(), target]).output();
+            let out = out
+                .args(["-c1", "-W1", "-t", &ttl.to_string(), target])
+                .output();
             String::from_utf8_lossy(&out.stdout).into_owned()
         });
         let hops = hops.collect::<String>();
@@ -95,7 +116,11 @@ fn flows_that_begin_while_eniroute_applies_or_removes_leave_by_no_wrong_eni() {
          while True:\n  s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('{}', 9)); time.sleep(0.001)\n",
         INTERNET[0]
     );
-    let _flows = scene.client.command("python3").args(["-c", &flows]).background();
+    let _flows = scene
+        .client
+        .command("python3")
+        .args(["-c", &flows])
+        .background();
     for _ in 0..3 {
         scene.appliance.must("apply");
         udp(&scene.client, INTERNET[0], &inet, INTERNET[0], 10);

@@ -94,7 +94,11 @@ impl Scene {
         ] {
             let dump = || self.appliance.host.dump();
             assert!(inet.ping(&[inward]).is_empty(), "{inward}: {}", dump());
-            assert!(self.client.ping(&[outward]).is_empty(), "{outward}: {}", dump());
+            assert!(
+                self.client.ping(&[outward]).is_empty(),
+                "{outward}: {}",
+                dump()
+            );
             tcp(&inet, inward, &self.client, at);
             tcp(&self.client, outward, &inet, outward);
             for size in [10, 4_000] {
@@ -171,7 +175,9 @@ pub fn udp(from: &Host, address: &str, to: &Host, at: &str, size: usize) {
     let mouth = from.enter(|| UdpSocket::bind(bound(wildcard)).unwrap());
     let target = SocketAddr::new(address.parse().unwrap(), ear.local_addr().unwrap().port());
     for socket in [&ear, &mouth] {
-        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
     }
     let (said, mut heard) = (vec![7; size], vec![0; size + 1]);
     let exchange = |heard: &mut Vec<u8>| {

@@ -12,16 +12,22 @@ fn settings(host: &Host) -> BTreeMap<String, String> {
     let names = "net/ipv4/conf/*/send_redirects net/ipv4/conf/*/rp_filter net/ipv4/conf/*/forwarding net/ipv4/ip_forward \
         net/ipv4/icmp_errors_use_inbound_ifaddr net/ipv4/conf/*/accept_redirects net/ipv6/conf/*/forwarding \
         net/ipv6/conf/*/force_forwarding net/ipv6/conf/*/accept_ra";
-    let read = host.sh(&format!("cd /proc/sys; grep -H . $(ls -d {names} 2>/dev/null)"));
+    let read = host.sh(&format!(
+        "cd /proc/sys; grep -H . $(ls -d {names} 2>/dev/null)"
+    ));
     let lines = read.lines().filter_map(|line| line.split_once(':'));
-    lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    lines
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// What differs, as `KEY=VALUE` of the second.
 fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
     let differs = |(key, value): &(&String, &String)| before.get(*key) != Some(*value);
     let differing = after.iter().filter(differs);
-    differing.map(|(key, value)| format!("{key}={value}")).collect()
+    differing
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect()
 }
 
 /// With eth1's checks strict, so that there is something to change.
@@ -57,10 +63,24 @@ fn a_router_s_settings_are_made_and_put_back_and_ip_forward_is_left_alone() {
     ] {
         assert!(made.contains(&line.to_owned()), "{line}: {made:#?}");
     }
-    for name in ["ip_forward", "all/forwarding", "default/forwarding", "eth2/rp_filter"] {
-        assert!(!made.iter().any(|line| line.contains(&format!("ipv4/{name}")) || line.contains(&format!("conf/{name}"))), "{name}: {made:#?}");
+    for name in [
+        "ip_forward",
+        "all/forwarding",
+        "default/forwarding",
+        "eth2/rp_filter",
+    ] {
+        assert!(
+            !made
+                .iter()
+                .any(|line| line.contains(&format!("ipv4/{name}"))
+                    || line.contains(&format!("conf/{name}"))),
+            "{name}: {made:#?}"
+        );
     }
-    assert_eq!(scene.appliance.json("apply")["kernel"], serde_json::json!([]));
+    assert_eq!(
+        scene.appliance.json("apply")["kernel"],
+        serde_json::json!([])
+    );
     scene.appliance.must("remove");
     assert_eq!(changed(&before, &settings(host)), [""; 0]);
     assert!(!scene.appliance.has(FILE));
@@ -75,7 +95,10 @@ fn what_somebody_has_set_since_is_theirs_and_the_rest_is_put_back() {
     host.sysctl("net.ipv4.conf.eth1.rp_filter", 0);
     host.sysctl("net.ipv4.conf.all.send_redirects", 1);
     scene.appliance.must("remove");
-    assert_eq!(changed(&before, &settings(host)), ["net/ipv4/conf/eth1/rp_filter=0"]);
+    assert_eq!(
+        changed(&before, &settings(host)),
+        ["net/ipv4/conf/eth1/rp_filter=0"]
+    );
 }
 
 #[test]
@@ -125,7 +148,10 @@ fn a_run_about_one_eni_keeps_the_lines_of_the_others() {
     let scene = scene(ONE_ARM);
     scene.appliance.must("apply");
     let file = scene.appliance.read(FILE);
-    assert!(file.contains("-net/ipv4/conf/eth2/forwarding = 1"), "{file}");
+    assert!(
+        file.contains("-net/ipv4/conf/eth2/forwarding = 1"),
+        "{file}"
+    );
     scene.appliance.must("apply --eni eth1");
     assert_eq!(scene.appliance.read(FILE), file);
 }

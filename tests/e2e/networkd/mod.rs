@@ -244,7 +244,8 @@ fn networkd_same_thing_twice_with_a_router_s_rules() {
 }
 
 /// A router: rules for marks with a mask, and for what comes in by an ENI.
-const ROUTER: &str = "[forwarding]\nenabled = true\n[[forwarding.path]]\nin = \"eth1\"\nout = \"eth2\"\n";
+const ROUTER: &str =
+    "[forwarding]\nenabled = true\n[[forwarding.path]]\nin = \"eth1\"\nout = \"eth2\"\n";
 
 fn assert_router_s(lab: &Lab) {
     let rules = lab.rules();
