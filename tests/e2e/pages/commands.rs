@@ -60,7 +60,9 @@ fn every_command_is_in_the_readme_or_in_operation_md() {
 fn every_key_of_the_configuration_is_in_its_page_its_example_and_the_manual_page() {
     let mut keys = keys_of("nobody = 1\n");
     keys.extend(keys_of("[eni.\"eth1\"]\nnobody = 1\n"));
-    assert!(keys.len() > 4, "{keys:?}");
+    keys.extend(keys_of("[forwarding]\nnobody = 1\n"));
+    keys.extend(keys_of("[[forwarding.path]]\nnobody = 1\n"));
+    assert!(keys.len() > 9, "{keys:?}");
     for place in [
         "docs/configuration.md",
         "system/eniroute.toml",
