@@ -18,11 +18,13 @@ const USUAL: u64 = 60;
 
 /// Every finding of the group that a run itself does not make.
 pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
-    let silent = inspection.refusal.as_ref();
-    let silent = silent.map(|refusal| silent_service(inspection, refusal));
+    let of_service = match &inspection.refusal {
+        Some(refusal) => Some(silent_service(inspection, refusal)),
+        None => lock(inspection).map(locked_service),
+    };
     let of_enis = ambiguous(inspection).into_iter();
     let of_enis = of_enis.chain(of_others(inspection));
-    silent.into_iter().chain(of_enis).collect()
+    of_service.into_iter().chain(of_enis).collect()
 }
 
 /// M2 is no fault in the first minute of an interface; without one, an ENI without addresses is one for EFA alone.
@@ -51,6 +53,18 @@ pub(super) fn completed(inspection: &Inspection, found: Finding) -> Finding {
     }
 }
 
+/// M1: eniroute's own socket is bound to an interface, as most programs' are not.
+fn locked_service(lock: String) -> Finding {
+    let what = "the metadata service is locked away for every program that binds its socket to no interface, as eniroute \
+                does";
+    let remedy =
+        "find out who has locked it, and whether that is meant: systemd-imdsd then asks for others";
+    let finding = Finding::new(Code::M1, Owner::Host, what.to_owned(), remedy)
+        .rated(Severity::Warning)
+        .is_not(&lock, "a way to the service");
+    known_by_lock(finding, lock)
+}
+
 /// M1.
 fn silent_service(inspection: &Inspection, refusal: &Error) -> Finding {
     let (url, why) = match refusal {
@@ -71,13 +85,14 @@ fn silent_service(inspection: &Inspection, refusal: &Error) -> Finding {
         .into_iter()
         .map(Remedy::outside)
         .fold(finding, Finding::mended_by);
-    locked.into_iter().fold(finding, |finding, lock| {
-        finding
-            .mended_by(Remedy::review(format!(
-                "ip rule; ip route show table all {SERVICE}"
-            )))
-            .known_from(Evidence::kernel(format!("ip route get {SERVICE}"), lock))
-    })
+    locked.into_iter().fold(finding, known_by_lock)
+}
+
+fn known_by_lock(finding: Finding, lock: String) -> Finding {
+    let look = format!("ip rule; ip route show table all {SERVICE}");
+    finding
+        .mended_by(Remedy::review(look))
+        .known_from(Evidence::kernel(format!("ip route get {SERVICE}"), lock))
 }
 
 /// The route or rule that keeps the host from the service: systemd-imdsd has one while it is locked (systemd 261).

@@ -59,7 +59,8 @@ pub const L4: Entry = Entry {
     consequence: "Packets larger than the way takes are dropped, and connections stall with them.",
     cause: "Inside a VPC packets may have 9001 bytes; to the Internet and by VPN 1500 or fewer. \
         Where the ICMP message that says so is filtered, or the ENIs differ, the sender never \
-        learns it.",
+        learns it. A host that forwards between ways of different MTU passes on what both ends \
+        have agreed on, unless it clamps the MSS.",
     by_hand: "`ip link show`: the mtu of each ENI\n\
         `ping -M do -s 1472 ADDRESS`: whether 1500 bytes pass\n\
         `tracepath ADDRESS`: where the MTU drops",

@@ -120,7 +120,8 @@ pub const R7: Entry = Entry {
         does not know them.",
     cause: "The rule for the address leads to the ENI's own table, whose default route takes all. \
         The routes of docker0, of a VPN or of a peering are in main, which is not asked any \
-        more.",
+        more. The network of a bridge or tunnel of the host's own is a hint: only who talks from a \
+        secondary ENI's address with a container there misses it.",
     by_hand: "`ip route get 172.17.0.2 from 10.0.1.20`: by the ENI, not by docker0",
     remedy: "`main_routes_first = true` in `/etc/eniroute.toml`, then `eniroute apply`: main's \
         specific routes then come before an ENI's default route.",

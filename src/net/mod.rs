@@ -11,6 +11,7 @@ mod name;
 mod neighbour;
 mod route;
 pub mod rule;
+pub mod sources;
 pub mod state;
 pub mod sysctl;
 

@@ -79,7 +79,10 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     assert_eq!(instance.host.dump(), dump);
     assert_eq!(instance.disk_state(), disk);
 
+    vpc.imds().clear_log();
     let (said, trace) = traced(&instance, "check");
+    let requests = vpc.imds().log().len();
+    assert!(requests <= 5 + (7 + 4) * ENIS, "{requests} requests");
     let proven = said
         .lines()
         .filter(|line| line.contains("all by their own ENI"));
@@ -90,6 +93,7 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
         asked < 3 * 2 * ENIS * ADDRESSES / 2,
         "{asked} questions for 7,500 ways"
     );
+    instance.must("check --strict");
 
     let (_, trace) = traced(&instance, "remove");
     assert!(trace.matches("RTM_DELRULE").count() >= 750);

@@ -54,7 +54,8 @@ fn of_enis(inspection: &Inspection) -> Vec<(&Planned, &AddressState)> {
 /// A4: the kernel does not use the address, or prefers another one.
 fn unsound(planned: &Planned, state: &AddressState) -> Option<Finding> {
     let (net, dev) = (state.address.net, &planned.dev);
-    let replace = format!("ip address replace {net} dev {dev} nodad");
+    // An address that is there keeps both flags, whatever is said of it.
+    let replace = format!("ip address del {net} dev {dev} && ip address add {net} dev {dev} nodad");
     let prefer = format!("ip address change {net} dev {dev} preferred_lft forever");
     let (how, why, remedy) = match state {
         AddressState {

@@ -1,5 +1,6 @@
 //! Links (L): whether each ENI's interface is there, up, and takes what comes.
 
+mod clamp;
 mod filter;
 mod mtu;
 
@@ -20,6 +21,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         .filter_map(|planned| down(inspection, planned));
     down.chain(strangers(inspection))
         .chain(mtu::findings(inspection))
+        .chain(clamp::finding(inspection))
         .chain(without_ipv6_later(inspection))
         .chain(filter::findings(inspection))
         .chain(shared_subnet(inspection))

@@ -7,13 +7,16 @@ use super::maker;
 use super::refusals::evidence;
 use super::ways::RA;
 use crate::check::walk::{End, Packet, Walker};
-use crate::net::fib::FibRoute;
+use crate::net::fib::{FibRoute, Protocol};
 use crate::net::{Dev, Family, MAIN, RouteKind};
 use crate::numbering::Owner;
 use crate::plan::Planned;
 use crate::reconcile::Inspection;
 use crate::reconcile::findings::APPLY;
-use crate::report::{Code, Evidence, Finding, Remedy};
+use crate::report::{Code, Evidence, Finding, Remedy, Severity};
+
+/// `RTPROT_KERNEL`: it came with an address.
+const KERNEL: Protocol = Protocol(2);
 
 /// So many routes are named.
 const NAMED: usize = 3;
@@ -139,7 +142,14 @@ fn unreached(planned: &Planned, missed: &[&FibRoute]) -> Finding {
         missed.len()
     );
     let remedy = "set `main_routes_first = true` in /etc/eniroute.toml, then eniroute apply, if hosts behind these routes talk to those addresses";
-    let finding = Finding::new(Code::R7, Owner::Eni(planned.eni.mac), what, remedy);
+    // The network of a bridge or a tunnel of this host itself is a container engine's more often than not.
+    let is_local = missed.iter().all(|listed| listed.protocol == KERNEL);
+    let severity = if is_local {
+        Severity::Hint
+    } else {
+        Severity::Warning
+    };
+    let finding = Finding::new(Code::R7, Owner::Eni(planned.eni.mac), what, remedy).rated(severity);
     let finding = finding.is_not("leaves by the ENI", format!("leaves by {named}"));
     missed.iter().take(NAMED).fold(finding, |finding, listed| {
         finding.known_from(evidence(listed))

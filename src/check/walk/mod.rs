@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::net::fib::{Action, Fib, FibRoute, PolicyRule};
+use crate::net::sources::BySource;
 use crate::net::{Dev, Family, RouteKind};
 pub use matching::Reason;
 use tables::Tables;
@@ -139,7 +140,7 @@ impl<'a> End<'a> {
 /// A [`Fib`] made ready for many walks.
 #[derive(Debug)]
 pub struct Walker<'a> {
-    rules: BTreeMap<Family, Vec<&'a PolicyRule>>,
+    rules: BTreeMap<Family, BySource<'a>>,
     tables: Tables<'a>,
 }
 
@@ -150,7 +151,7 @@ pub struct Candidates<'a>(Vec<(usize, &'a PolicyRule)>);
 impl<'a> Walker<'a> {
     /// Over what `fib` holds.
     pub fn new(fib: &'a Fib) -> Self {
-        let mut rules: BTreeMap<Family, Vec<_>> = BTreeMap::new();
+        let mut rules: BTreeMap<Family, BySource> = BTreeMap::new();
         for rule in &fib.rules {
             rules.entry(rule.family()).or_default().push(rule);
         }
@@ -162,14 +163,15 @@ impl<'a> Walker<'a> {
 
     /// The walk past every rule.
     pub fn walk(&self, packet: &Packet) -> Walk<'a> {
-        let rules = self.rules_of(packet.family()).iter().copied();
+        let rules = self.rules.get(&packet.family());
+        let rules = rules.into_iter().flat_map(BySource::all).copied();
         self.walk_by(packet, &Candidates(rules.enumerate().collect()))
     }
 
     /// The rules that may be for packets of `family` from this source: a walk by them ends as one past all.
     pub fn candidates(&self, family: Family, from: Option<IpAddr>) -> Candidates<'a> {
-        let rules = self.rules_of(family).iter().copied().enumerate();
-        Candidates(rules.filter(|(_, rule)| rule.may_be_from(from)).collect())
+        let rules = self.rules.get(&family);
+        Candidates(rules.map(|rules| rules.of(from)).unwrap_or_default())
     }
 
     /// The walk past these rules only.
@@ -191,15 +193,10 @@ impl<'a> Walker<'a> {
         Walk { steps, end }
     }
 
-    fn rules_of(&self, family: Family) -> &[&'a PolicyRule] {
-        self.rules.get(&family).map_or(&[], Vec::as_slice)
-    }
-
     /// Where among the candidates the walk goes on that jumps to the first rule of a priority.
     fn place_of(&self, family: Family, target: u32, candidates: &Candidates) -> usize {
-        let mut rules = self.rules_of(family).iter();
-        let place = rules.position(|rule| rule.rule.priority == target);
-        let place = place.unwrap_or(usize::MAX);
+        let rules = self.rules.get(&family);
+        let place = rules.map_or(usize::MAX, |rules| rules.first_from(target));
         candidates.0.partition_point(|(at, _)| *at < place)
     }
 
@@ -222,8 +219,9 @@ impl<'a> Walker<'a> {
 
     /// A `goto` leads forward, to a rule that is there; the kernel passes over one that does not.
     fn has_target(&self, rule: &PolicyRule, target: u32) -> bool {
-        let mut rules = self.rules_of(rule.family()).iter();
-        target > rule.rule.priority && rules.any(|other| other.rule.priority == target)
+        let rules = self.rules.get(&rule.family());
+        let first = rules.and_then(|rules| rules.all().get(rules.first_from(target)));
+        target > rule.rule.priority && first.is_some_and(|first| first.rule.priority == target)
     }
 
     fn look_up(&self, rule: &'a PolicyRule, packet: &Packet) -> (Outcome<'a>, Option<End<'a>>) {

@@ -14,6 +14,7 @@ use super::destinations::{Question, questions};
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::net::fib::{Fib, PolicyRule};
+use crate::net::sources::BySource;
 use crate::net::{Dev, Family, Link};
 use crate::reconcile::assess::Assessment;
 use crate::reconcile::proof::OUTSIDE_IPV4;
@@ -87,7 +88,7 @@ fn timed(kernel: &mut Kernel, to: IpAddr) -> Result<Duration> {
 struct Asker<'a> {
     kernel: &'a mut Kernel,
     links: &'a [Link],
-    rules: BTreeMap<Family, Vec<&'a PolicyRule>>,
+    rules: BTreeMap<Family, BySource<'a>>,
     /// What the addresses of each class have in common.
     classes: Vec<Vec<Asked>>,
     known: BTreeMap<(usize, IpAddr), Vec<Dev>>,
@@ -95,7 +96,7 @@ struct Asker<'a> {
 
 impl<'a> Asker<'a> {
     fn new(kernel: &'a mut Kernel, links: &'a [Link], fib: &'a Fib) -> Self {
-        let mut rules: BTreeMap<Family, Vec<&PolicyRule>> = BTreeMap::new();
+        let mut rules: BTreeMap<Family, BySource> = BTreeMap::new();
         for rule in &fib.rules {
             rules.entry(rule.family()).or_default().push(rule);
         }
@@ -137,9 +138,9 @@ impl<'a> Asker<'a> {
     }
 
     fn class(&mut self, from: IpAddr) -> usize {
-        let rules = self.rules.get(&Family::of(from)).into_iter().flatten();
-        let own = rules.filter(|rule| rule.may_be_from(Some(from)));
-        let class: Vec<Asked> = own.map(|rule| Asked::of(rule, from)).collect();
+        let rules = self.rules.get(&Family::of(from)).into_iter();
+        let own = rules.flat_map(|rules| rules.of(Some(from)));
+        let class: Vec<Asked> = own.map(|(_, rule)| Asked::of(rule, from)).collect();
         let known = self.classes.iter().position(|known| *known == class);
         known.unwrap_or_else(|| {
             self.classes.push(class);

@@ -10,6 +10,7 @@ mod lookups;
 mod owners;
 pub mod probes;
 pub mod rulesets;
+mod told;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -37,9 +38,7 @@ pub use links::LinkFacts;
 pub use lookups::Answer;
 pub use owners::OwnerFacts;
 pub use probes::Probe;
-
-/// How long the metadata service has for what no plan needs.
-const PATIENCE: Duration = Duration::from_secs(2);
+use told::Told;
 
 /// What is known of the host, for judging it.
 pub struct Inspection {
@@ -80,21 +79,33 @@ impl Inspection {
     ///
     /// # Errors
     /// The kernel cannot be asked.
-    pub fn of(host: &mut Host, mut assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
+    pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
+        let enis = assessment.metadata.enis.iter();
+        let macs = enis.filter(|_| refusal.is_none()).map(|eni| eni.mac);
+        if refusal.is_some() {
+            host.imds = None;
+        }
+        let (told, seen) = Told::beside(host, macs.collect(), |host| Self::look(host, assessment))?;
+        let Told { details, instance } = told;
+        let id = instance.id.or_else(|| platform::instance(&host.disk));
+        Ok(Self {
+            refusal,
+            details,
+            instance: Instance { id, ..instance },
+            ..seen
+        })
+    }
+
+    /// At all but what the metadata service says.
+    fn look(host: &mut Host, mut assessment: Assessment) -> Result<Self> {
         let start = Instant::now();
         let links = LinkFacts::of(host, &assessment)?;
         let mut found = findings::all(&assessment, None)?;
         found.extend(unproven::finding(&host.disk));
-        let macs: Vec<Mac> = assessment.metadata.enis.iter().map(|eni| eni.mac).collect();
-        let details = match refusal {
-            None => host.details(&macs),
-            Some(_) => BTreeMap::new(),
-        };
         let (fib, answers) = lookups::ask(&assessment, &mut host.kernel)?;
         let neighbours = host.kernel.neighbours(&assessment.observed.links)?;
         let cost = lookups::cost(&fib, &mut host.kernel)?;
         let addresses = AddressFacts::of(host, &assessment)?;
-        let instance = instance(host, refusal.is_none());
         let counters = CounterFacts::since(start, &links);
         let is_root = geteuid().is_root();
         let boot = NextBoot::of(host, &mut assessment, is_root)?;
@@ -103,13 +114,13 @@ impl Inspection {
             owners: OwnerFacts::of(&host.disk, &assessment, is_root)?,
             addresses,
             links,
-            instance,
+            instance: Instance::default(),
             counters,
             assessment,
-            refusal,
+            refusal: None,
             basis: None,
             is_root,
-            details,
+            details: BTreeMap::new(),
             found,
             fib,
             answers,
@@ -133,16 +144,4 @@ impl Inspection {
     pub fn dev(&self, mac: Mac) -> Option<&Dev> {
         link_of_mac(mac, &self.assessment.observed.links).map(|link| &link.name)
     }
-}
-
-/// Without the service, what the firmware tells.
-fn instance(host: &mut Host, is_there: bool) -> Instance {
-    let service = host.imds.as_mut().filter(|_| is_there);
-    let read = service.map(|imds| {
-        imds.insist_for(PATIENCE);
-        Instance::read(imds)
-    });
-    let Instance { id, region } = read.unwrap_or_default();
-    let id = id.or_else(|| platform::instance(&host.disk));
-    Instance { id, region }
 }

@@ -87,22 +87,22 @@ fn losers(
     units_of: &dyn Fn(&Path) -> Vec<String>,
 ) -> Vec<Finding> {
     let names: BTreeSet<&String> = winners.values().map(|unit| &unit.name).into_set();
-    let counts = |path: &Path| units_of(path).iter().any(|unit| names.contains(unit));
-    let files = || {
-        audit
-            .files("/etc")
-            .filter(|(own, _)| !units_of(&own.path).is_empty())
+    let counts = |units: &[String]| units.iter().any(|unit| names.contains(unit));
+    let files = audit.files("/etc");
+    let files = files.map(|(own, planned)| (own, planned, units_of(&own.path)));
+    let files: Vec<_> = files.filter(|(.., units)| !units.is_empty()).collect();
+    let others_count = |planned| {
+        let mut files = files.iter();
+        files.any(|(_, of, units)| *of == planned && counts(units))
     };
-    let others_count = |planned| files().any(|(own, of)| of == planned && counts(&own.path));
-    let lost = files().filter(|(own, planned)| {
-        !counts(&own.path) && (is_wanted(audit, &own.path) || !others_count(*planned))
+    let lost = files.iter().filter(|(own, planned, units)| {
+        !counts(units) && (is_wanted(audit, &own.path) || !others_count(*planned))
     });
-    lost.map(|(own, planned)| {
-        let units = units_of(&own.path);
+    lost.map(|(own, planned, units)| {
         // The primary's rules stand in another ENI's unit.
-        let mut beside = files().filter(|(other, _)| units_of(&other.path) == units);
-        let of_unit = beside.find(|(_, of)| !of.eni.primary);
-        let dev = &of_unit.map_or(planned, |(_, of)| of).dev;
+        let mut beside = files.iter().filter(|(.., other)| other == units);
+        let of_unit = beside.find(|(_, of, _)| !of.eni.primary);
+        let dev = &of_unit.map_or(planned, |(_, of, _)| of).dev;
         let winner = winners.get(dev).map(|unit| unit.path.display().to_string());
         let now = format!("{dev} by {}", winner.as_deref().unwrap_or("no file"));
         let why = format!("systemd-networkd would configure {now}");

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{evidence, findings, host, nothing, of_code, one, only, remedy, text};
 use crate::instance::Instance;
-use crate::vpc::{EniSpec, INTERNET, SubnetId, Vpc};
+use crate::vpc::{EniSpec, INTERNET, SubnetId, Vpc, wait_for};
 
 /// One ENI, as in the report of a machine that vanished from the network.
 fn lone() -> (Vpc, Instance, SubnetId) {
@@ -173,7 +173,7 @@ fn an_address_that_the_host_lacks_is_one_of_apply_s() {
 
 #[test]
 fn an_address_that_the_kernel_does_not_use_is_a_warning_with_its_flag() {
-    let (_vpc, instance) = dual(false);
+    let (vpc, instance) = dual(false);
     instance
         .host
         .ip("address change 10.0.1.20/32 dev eth1 preferred_lft 0");
@@ -192,6 +192,43 @@ fn an_address_that_the_kernel_does_not_use_is_a_warning_with_its_flag() {
     );
     let finding = one(&instance, "A4");
     assert_eq!(text(&finding, "is"), "tentative");
+    answer_as_another_host(&vpc, &instance);
+    wait_for("dadfailed", || {
+        instance
+            .host
+            .ip("-6 address show dev eth1")
+            .contains("dadfailed")
+    });
+    let finding = one(&instance, "A4");
+    assert_eq!(
+        (text(&finding, "severity"), text(&finding, "is")),
+        ("warning", "dadfailed")
+    );
+    instance.host.sysctl("net.ipv6.conf.eth1.dad_transmits", 1);
+    instance.host.sh(&remedy(&finding, "review"));
+    nothing(&instance);
+}
+
+/// A neighbour advertisement for 2001:db8:1:2::20, put on the wire of eth1: no guest of the VPC may send it.
+fn answer_as_another_host(vpc: &Vpc, instance: &Instance) {
+    let port = instance.host.sh("cat /sys/class/net/eth1/iflink");
+    let port = port.trim();
+    let program = format!(
+        "import socket, struct\n\
+         own = socket.inet_pton(socket.AF_INET6, '2001:db8:1:2::20')\n\
+         every = socket.inet_pton(socket.AF_INET6, 'ff02::1')\n\
+         body = struct.pack('!BBHI', 136, 0, 0, 0x20000000) + own + bytes([2, 1, 2, 0, 0, 0, 0, 0x99])\n\
+         words = own + every + struct.pack('!II', len(body), 58) + body\n\
+         total = sum(struct.unpack('!%dH' % (len(words) // 2), words))\n\
+         total = (total & 0xffff) + (total >> 16)\n\
+         check = ~((total & 0xffff) + (total >> 16)) & 0xffff\n\
+         body = body[:2] + struct.pack('!H', check) + body[4:]\n\
+         head = struct.pack('!IHBB', 0x60000000, len(body), 58, 255) + own + every\n\
+         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n\
+         wire.bind((socket.if_indextoname({port}), 0))\n\
+         wire.send(bytes.fromhex('333300000001020000000099' '86dd') + head + body)\n"
+    );
+    vpc.router().command("python3").args(["-c", &program]).run();
 }
 
 #[test]
@@ -213,6 +250,34 @@ fn a_lease_that_nobody_renews_is_an_error_and_one_with_a_client_or_a_manager_is_
     );
     nothing(&instance);
     instance.write(&lease, "ADDRESS=10.0.0.132\n");
+    // It has no socket at all between two renewals, and is known by its process.
+    for (program, dev, renews) in [("udhcpc", "eth0", true), ("udhcpc", "eth7", false)] {
+        let client = instance.host.command("busybox");
+        let client = client.args([program, "-f", "-i", dev, "-s", "/bin/true", "-O", "mtu"]);
+        let client = client.background();
+        let expected = usize::from(!renews);
+        wait_for(dev, || {
+            of_code(&instance, "A5").len() == expected || client.log().contains("not found")
+        });
+        assert_eq!(
+            of_code(&instance, "A5").len(),
+            expected,
+            "{dev}: {}",
+            client.log()
+        );
+    }
+    // dhcpcd and others take what arrives by a packet socket.
+    let program = "import socket, time\n\
+                   wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x800))\n\
+                   wire.bind(('eth0', 0x800))\n\
+                   time.sleep(60)\n";
+    let client = instance
+        .host
+        .command("python3")
+        .args(["-c", program])
+        .background();
+    wait_for("a packet socket", || of_code(&instance, "A5").is_empty());
+    drop(client);
     instance.host.sh(&remedy(&one(&instance, "A5"), "review"));
     nothing(&instance);
 }

@@ -102,6 +102,41 @@ fn an_mtu_that_differs_is_a_warning_in_one_subnet_a_hint_elsewhere_and_too_large
 }
 
 #[test]
+fn a_host_that_forwards_between_ways_of_different_mtu_hears_of_the_mss_until_it_is_clamped() {
+    let (_vpc, instance, _) = pair(false);
+    let _container = instance.host.container("docker0", "172.17.0.2/16");
+    instance.host.ip("link set docker0 mtu 9001");
+    let clamp = || {
+        let found = of_code(&instance, "L4").into_iter();
+        found
+            .filter(|finding| finding["object"] == "forwarding")
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(clamp(), [] as [Value; 0], "all ways have one MTU");
+    instance.host.ip("link set docker0 mtu 1500");
+    let [finding] = &clamp()[..] else {
+        panic!("one: {:?}", clamp())
+    };
+    assert_eq!(
+        text(finding, "severity"),
+        "hint",
+        "an ordinary host with containers"
+    );
+    let what = text(finding, "what");
+    assert!(what.contains("docker0 mtu 1500"), "{what}");
+    instance.write("etc/sysctl.d/60-router.conf", "net.ipv4.ip_forward = 1\n");
+    assert_eq!(text(&clamp()[0], "severity"), "warning");
+    instance.host.sh(&remedy(&clamp()[0], "review"));
+    assert_eq!(clamp(), [] as [Value; 0]);
+    instance.host.sh("nft flush ruleset");
+    let iptables = "iptables-nft -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
+    instance.host.sh(iptables);
+    assert_eq!(clamp(), [] as [Value; 0]);
+    instance.host.sh("nft flush ruleset");
+    assert_eq!(clamp().len(), 1);
+}
+
+#[test]
 fn ipv6_that_is_off_is_an_error_where_it_is_assigned_and_a_warning_for_what_comes() {
     let (_vpc, instance, _) = pair(false);
     instance

@@ -63,6 +63,39 @@ fn a_service_that_does_not_answer_may_be_too_many_hops_away_or_locked_away_by_a_
     );
 }
 
+/// eniroute itself gets through, by a socket that is bound to the interface.
+#[test]
+fn a_service_that_a_route_or_a_rule_locks_away_from_others_is_a_warning_although_eniroute_reaches_it()
+ {
+    let (_vpc, instance) = host();
+    let spare = "to 169.254.169.254 oif eth0 lookup main pref 99";
+    instance.host.ip(&format!("rule add {spare}"));
+    for dev in ["all", "eth0"] {
+        let key = format!("net.ipv4.conf.{dev}.rp_filter");
+        instance.host.sysctl(&key, 0);
+    }
+    for (lock, words) in [
+        (
+            "route add prohibit 169.254.169.254",
+            "refused by a route to 169.254.169.254/32",
+        ),
+        (
+            "rule add to 169.254.169.254 prohibit pref 100",
+            "refused by the rule",
+        ),
+    ] {
+        instance.host.ip(lock);
+        let curl = "curl -s -m 1 http://169.254.169.254/ || echo refused";
+        assert_eq!(instance.host.sh(curl).trim(), "refused");
+        let finding = one(&instance, "M1");
+        assert_eq!(text(&finding, "severity"), "warning", "{lock}: {finding:#}");
+        assert!(text(&finding, "is").contains(words), "{finding:#}");
+        assert_eq!(instance.eniroute("check").code, 0);
+        instance.host.ip(&lock.replace("add", "del"));
+        nothing(&instance);
+    }
+}
+
 #[test]
 fn an_eni_that_is_not_all_told_is_a_warning_and_a_hint_in_its_first_minute() {
     let (vpc, instance) = host();

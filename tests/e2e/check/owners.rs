@@ -79,6 +79,34 @@ fn a_firewall_that_may_drop_is_a_hint_by_family_and_one_that_drops_all_a_warning
     assert_eq!(findings(&instance), [] as [Value; 0]);
 }
 
+/// nft does not see its rules, and whether one drops what matters nobody can say.
+#[test]
+fn a_firewall_of_the_older_iptables_is_a_hint_with_the_command_that_shows_it() {
+    let (_vpc, instance) = host();
+    assert_eq!(with_code(&findings(&instance), "O2"), NONE);
+    instance
+        .host
+        .sh("iptables-legacy -A INPUT -p tcp --dport 25 -j DROP");
+    let found = findings(&instance);
+    let finding = the_only(&found, "O2");
+    assert_eq!(
+        (&finding["severity"], &finding["object"]),
+        (&json!("hint"), &json!("iptables-legacy"))
+    );
+    let shown = instance
+        .host
+        .sh(finding["remedies"][0]["command"].as_str().unwrap());
+    assert!(shown.contains("--dport 25 -j DROP"), "{shown}");
+    assert!(
+        finding["what"].as_str().unwrap().contains("IPv4"),
+        "{finding:#}"
+    );
+    instance
+        .host
+        .sh("ip6tables-legacy -A INPUT -p tcp --dport 25 -j DROP");
+    assert_eq!(with_code(&findings(&instance), "O2").len(), 2);
+}
+
 #[test]
 fn forwarded_packets_that_may_be_dropped_matter_only_where_the_host_forwards() {
     let (_vpc, instance) = host();

@@ -242,6 +242,13 @@ fn a_containers_network_that_a_secondary_eni_does_not_reach_is_told_unless_mains
         text(&hidden["remedy"]).contains("main_routes_first"),
         "{hidden:#?}"
     );
+    assert_eq!(
+        hidden["severity"], "hint",
+        "an ordinary host with containers"
+    );
+    assert_eq!(instance.eniroute("check --strict").code, 0);
+    host.ip("route add 192.168.99.0/24 via 172.17.0.9 dev docker0");
+    assert_eq!(the(&instance, "R7")["severity"], "warning");
     instance.write("etc/eniroute.toml", "main_routes_first = true\n");
     instance.must("apply");
     assert_eq!(of_code(&instance, "R7"), [] as [Value; 0]);

@@ -1,0 +1,66 @@
+//! What the metadata service says beside what plans need. It is asked while the host is looked at.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use log::info;
+
+use crate::eni::Details;
+use crate::error::Result;
+use crate::metadata::details;
+use crate::metadata::imds::Imds;
+use crate::metadata::instance::Instance;
+use crate::net::Mac;
+use crate::reconcile::host::Host;
+
+/// How long the service has.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// As far as it says.
+#[derive(Default)]
+pub struct Told {
+    pub details: BTreeMap<Mac, Details>,
+    pub instance: Instance,
+}
+
+impl Told {
+    /// Asks for those of `macs` that have an interface here, and meanwhile looks.
+    ///
+    /// # Errors
+    /// What `look` has met with; the kernel cannot be asked for the NICs.
+    pub fn beside<T>(
+        host: &mut Host,
+        macs: Vec<Mac>,
+        look: impl FnOnce(&mut Host) -> Result<T>,
+    ) -> Result<(Self, T)> {
+        let present = host.present()?;
+        let here: Vec<Mac> = macs
+            .into_iter()
+            .filter(|mac| present.contains(mac))
+            .collect();
+        let service = host.imds.take();
+        thread::scope(|scope| {
+            let asking = scope.spawn(move || Self::ask(service, &here));
+            let seen = look(host);
+            let told = asking.join().unwrap_or_default();
+            Ok((told, seen?))
+        })
+    }
+
+    fn ask(service: Option<Imds>, macs: &[Mac]) -> Self {
+        let Some(mut imds) = service else {
+            return Self::default();
+        };
+        imds.insist_for(PATIENCE);
+        let details = details(&mut imds, macs).unwrap_or_else(|error| {
+            info!("{error}; the subnets and security groups of the ENIs are not known");
+            BTreeMap::new()
+        });
+        imds.insist_for(PATIENCE);
+        Self {
+            details,
+            instance: Instance::read(&mut imds),
+        }
+    }
+}
