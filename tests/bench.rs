@@ -8,6 +8,8 @@
 mod floor;
 #[path = "bench/life.rs"]
 mod life;
+#[path = "bench/looking.rs"]
+mod looking;
 mod vpc;
 
 use std::path::Path;
@@ -62,7 +64,8 @@ fn main() {
     ];
     rows.extend(CASES.map(|case| Bench::new(case).row()));
     println!("{}", aligned(&rows));
-    print!("{}", aligned(&life::rows()));
+    println!("{}", aligned(&life::rows()));
+    print!("{}", aligned(&looking::rows()));
 }
 
 /// What is measured: the binary that is shipped.

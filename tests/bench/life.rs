@@ -217,7 +217,7 @@ fn now() -> f64 {
 }
 
 /// A disk by whose look the network stack is netplan; none runs.
-fn make_disk(root: &Path) {
+pub fn make_disk(root: &Path) {
     for folder in ["etc/netplan", "run", "usr/sbin"] {
         fs::create_dir_all(root.join(folder)).expect(folder);
     }
