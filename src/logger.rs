@@ -3,6 +3,7 @@
 //! neither fails a run nor keeps it waiting.
 
 pub mod escape;
+pub mod journal;
 
 use std::io::{Write, stderr};
 use std::os::fd::AsFd;
@@ -33,7 +34,7 @@ struct Logger {
 
 /// Writes log lines of this `level` and above from now on, and a panic in one line, too.
 pub fn start(level: LevelFilter) {
-    let journal = is_read_by_the_journal();
+    let journal = journal::reads(stderr().as_fd());
     panic::set_hook(Box::new(move |info| tell_panic(info, journal)));
     let logger = Logger {
         filter: SimpleLogger::new().with_level(level),
@@ -93,16 +94,6 @@ impl Log for Logger {
     }
 
     fn flush(&self) {}
-}
-
-/// Whether stderr is a stream to the journal: systemd then names its device and inode in the environment
-/// (systemd.exec(5), `JOURNAL_STREAM`).
-fn is_read_by_the_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
-        return false;
-    };
-    let stat = nix::sys::stat::fstat(stderr().as_fd());
-    stat.is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 /// sd-daemon(3): each line with its syslog priority.

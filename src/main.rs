@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use eniroute::cli::{Cli, Common};
 use eniroute::error::Result;
-use eniroute::logger::{self, escape};
+use eniroute::logger::{self, escape, journal};
 use eniroute::report::{Report, Screen};
 use log::{LevelFilter, error};
 
@@ -29,9 +29,32 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     };
+    let text = document(&cli.common, &outcome, code);
+    let text = if cli.common.json {
+        text
+    } else {
+        remaining(&outcome, text)
+    };
     // A reader that has gone away (`eniroute status | head -1`) is no failure of the run.
-    let _ = io::stdout().write_all(document(&cli.common, &outcome, code).as_bytes());
+    let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::from(code)
+}
+
+/// What of the text is left for stdout where that is the journal: what tells a finding becomes an entry with fields.
+fn remaining(outcome: &Result<Report>, text: String) -> String {
+    match outcome {
+        Ok(report) if journal::reads_stdout() => {
+            let is_left = |line: &&str| !is_sent(report, line);
+            text.split_inclusive('\n').filter(is_left).collect()
+        }
+        _ => text,
+    }
+}
+
+fn is_sent(report: &Report, line: &str) -> bool {
+    report
+        .entry(line.trim_end())
+        .is_some_and(|fields| journal::send(&fields).is_ok())
 }
 
 /// What belongs on stdout.

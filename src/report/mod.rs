@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod finding;
+mod journal;
 mod metrics;
 mod place;
 mod screen;
@@ -23,6 +24,7 @@ use crate::object::Change;
 pub use check::{Baseline, EniVerdict, Form, ProbeReport, Verdict};
 pub use explain::{Explanation, KernelReport, Outcome, PacketReport, StepReport, WayReport};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
+pub use journal::Fields;
 pub use metrics::{Gauges, metrics};
 pub use screen::Screen;
 pub use state::{AddressState, State};

@@ -31,6 +31,7 @@ mod ifupdown;
 mod imds;
 mod input;
 mod instance;
+mod journal;
 mod judged;
 mod kernel;
 mod late;
