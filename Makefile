@@ -54,6 +54,7 @@ install: ## Install the binary, units, udev rule, man pages, completions and doc
 	sed -i 's|/usr/sbin/eniroute|$(sbindir)/eniroute|' "$(DESTDIR)$(unitdir)"/eniroute*
 	install -D -m 644 system/eniroute.toml "$(DESTDIR)$(sysconfdir)/eniroute.toml.example"
 	install -D -m 644 -t "$(DESTDIR)$(mandir)/man8" system/eniroute.8
+	install -D -m 644 -t "$(DESTDIR)$(mandir)/man5" system/eniroute.toml.5
 	install -D -m 644 -t "$(DESTDIR)$(bashdir)" system/completions/eniroute
 	install -D -m 644 -t "$(DESTDIR)$(zshdir)" system/completions/_eniroute
 	install -D -m 644 -t "$(DESTDIR)$(fishdir)" system/completions/eniroute.fish

@@ -3,6 +3,7 @@
 //! committed, so that no package's build needs more than cargo; `make pages` writes them anew.
 
 mod commands;
+mod configuration;
 mod links;
 pub mod shown;
 mod troubleshooting;
@@ -24,6 +25,7 @@ fn the_manual_page_the_completions_and_the_troubleshooting_are_up_to_date() {
     let pages = [
         ("eniroute.8", manual()),
         ("completions/eniroute", completions(Shell::Bash)),
+        ("eniroute.toml.5", configuration()),
         ("../docs/troubleshooting.md", troubleshooting::page()),
     ]
     .into_iter();
@@ -47,15 +49,16 @@ fn the_manual_page_the_completions_and_the_troubleshooting_are_up_to_date() {
 }
 
 #[test]
-fn man_and_mandoc_find_nothing_wrong_with_the_manual_page() {
-    let page = system("eniroute.8");
-    let page = page.to_str().unwrap();
-    assert_silent(Command::new("mandoc").args(["-T", "lint", "-W", "warning", page]));
-    assert_silent(Command::new("sh").args([
-        "-c",
-        "man --warnings --local-file \"$0\" > /dev/null",
-        page,
-    ]));
+fn man_and_mandoc_find_nothing_wrong_with_the_manual_pages() {
+    for page in ["eniroute.8", "eniroute.toml.5"].map(system) {
+        let page = page.to_str().unwrap();
+        assert_silent(Command::new("mandoc").args(["-T", "lint", "-W", "warning", page]));
+        assert_silent(Command::new("sh").args([
+            "-c",
+            "man --warnings --local-file \"$0\" > /dev/null",
+            page,
+        ]));
+    }
 }
 
 #[test]
@@ -137,6 +140,11 @@ fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "eniroute", &mut text);
     String::from_utf8(text).unwrap()
+}
+
+fn configuration() -> String {
+    let page = system("../docs/configuration.md");
+    configuration::manual(&fs::read_to_string(page).unwrap())
 }
 
 /// The hand-written page, with what the program says of itself in the place of `@...@`.

@@ -66,7 +66,7 @@ fn every_key_of_the_configuration_is_in_its_page_its_example_and_the_manual_page
     for place in [
         "docs/configuration.md",
         "system/eniroute.toml",
-        "system/eniroute.8.in",
+        "system/eniroute.toml.5",
     ] {
         let text = read(place);
         for key in &keys {
