@@ -34,8 +34,25 @@ pub fn manual(markdown: &str) -> String {
             ""
         });
     }
-    let page = page.trim_end_matches(".PP\n");
-    format!("{page}.SH SEE ALSO\n.BR eniroute (8)\n")
+    page.push_str(".SH SEE ALSO\n.BR eniroute (8)\n");
+    without_empty_paragraphs(&page)
+}
+
+fn without_empty_paragraphs(page: &str) -> String {
+    let lines: Vec<&str> = page.lines().collect();
+    let is_empty = |n: usize| {
+        let starts = |line: Option<&&str>| {
+            line.is_some_and(|line| {
+                [".SH", ".PP", ".TP"]
+                    .iter()
+                    .any(|one| line.starts_with(one))
+            })
+        };
+        let before = n.checked_sub(1).and_then(|before| lines.get(before));
+        lines[n] == ".PP" && (starts(before) || starts(lines.get(n + 1)))
+    };
+    let kept = (0..lines.len()).filter(|n| !is_empty(*n));
+    kept.map(|n| format!("{}\n", lines[n])).collect()
 }
 
 /// A line outside of code.
