@@ -5,6 +5,7 @@
 mod address;
 mod attributes;
 mod changes;
+mod conntrack;
 #[cfg(any(test, fuzzing))]
 pub mod datagram;
 mod dhcp;

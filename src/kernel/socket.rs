@@ -51,7 +51,12 @@ impl Socket {
     /// # Errors
     /// The process has too many files open, or is forbidden `AF_NETLINK`.
     pub fn open() -> io::Result<Self> {
-        let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
+        Self::of(NlFamily::Route)
+    }
+
+    /// The same for another part of the kernel, which may have none (`EPROTONOSUPPORT`).
+    pub fn of(family: NlFamily) -> io::Result<Self> {
+        let socket = NlSocket::connect(family, None, Groups::empty())?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         // Linux before 4.12 knows no extended acknowledgement and before 4.20 no strict checking (which leaves
         // out cached routes): errors then come without words, and the decoder skips what is cached.
@@ -110,6 +115,25 @@ impl Socket {
     {
         let request = self.request(kind, NlmF::DUMP, payload)?;
         settled(|| self.dump_once(&request))
+    }
+
+    /// Hands each row of a list to `take`, whatever changes it meanwhile: it may be too long to be kept, and never of one
+    /// moment.
+    pub fn each<P: Size + ToBytes>(
+        &mut self,
+        kind: Rtm,
+        payload: P,
+        mut take: impl FnMut(Buffer),
+    ) -> Result<(), Refusal> {
+        let request = self.request(kind, NlmF::DUMP, payload)?;
+        self.send(&request)?;
+        self.answers(*request.nl_seq(), |answer| {
+            let row = decode(&answer)?;
+            let done = row.is_none();
+            row.into_iter().for_each(&mut take);
+            Ok(done)
+        })?;
+        Ok(())
     }
 
     /// `None` when it has to be repeated. It is read to its end in any case: a socket has one dump at a time.

@@ -4,6 +4,7 @@
 mod address;
 mod declared;
 pub mod fib;
+mod flows;
 pub mod link;
 mod mac;
 pub mod maker;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use address::{Address, Family, short};
 pub use declared::{Declared, Word};
+pub use flows::{Flow, Flows};
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
 pub use name::{is_plain, quoted};

@@ -1,6 +1,7 @@
 //! The one door to the kernel: changes are written down ahead, made, proven, recorded and saved, or taken back; what an
 //! earlier run left half done is settled. What to change is decided elsewhere, and nobody else changes the kernel.
 
+mod flows;
 mod interrupted;
 mod stretch;
 
@@ -98,6 +99,7 @@ impl<'a> Executor<'a> {
         assessment.ledger = ledger;
         record(&mut assessment.ledger, &done, &mark.changes);
         self.end(&assessment.ledger);
+        self.end_flows(&done);
         self.report.kernel.extend(done);
         Ok(())
     }

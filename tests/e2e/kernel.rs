@@ -1,6 +1,7 @@
 //! `eniroute::kernel` against the real kernel, with `ip` as the second opinion: what we make `ip` must show,
 //! and what `ip` makes we must see. Each test has a network namespace of its own, and needs root.
 
+mod conntrack;
 mod routes;
 mod rules;
 mod walk;
@@ -55,6 +56,14 @@ fn ip(arguments: &str) -> String {
         .unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "ip {arguments}: {complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same of a line for a shell.
+fn run(line: &str) -> String {
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{line}: {complaint}");
     String::from_utf8(output.stdout).unwrap()
 }
 
