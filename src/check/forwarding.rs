@@ -1,6 +1,6 @@
 //! NAT and forwarding (N): what a host that forwards has to know, and the connection table.
 
-use crate::net::{Dev, quoted};
+use crate::net::{Dev, quoted, sysctl};
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
 use crate::reconcile::inspect::forwarding::Conntrack;
@@ -52,6 +52,11 @@ fn checked(inspection: &Inspection) -> Option<Finding> {
         .filter(|switch| switch.is_on);
     let finding = on.fold(finding, |finding, switch| {
         finding.known_from(Evidence::kernel(format!("sysctl {}", switch.key), "1"))
+    });
+    let by_links = inspection.owners.forwarding.passing.iter();
+    let finding = by_links.fold(finding, |finding, dev| {
+        let key = sysctl::FORWARDING.replace('*', dev);
+        finding.known_from(Evidence::kernel(format!("sysctl {}", quoted(&key)), "1"))
     });
     let commands = ids.iter().map(|id| {
         format!("aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check")

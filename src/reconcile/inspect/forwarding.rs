@@ -6,6 +6,7 @@ use std::str::SplitWhitespace;
 
 use crate::error::Result;
 use crate::files::{Disk, name, plain};
+use crate::net::sysctl;
 use crate::net::{Dev, Family};
 use crate::plan::Planned;
 
@@ -24,6 +25,9 @@ pub const SWITCHES: [(Family, &str); 2] = [
     (Family::Ipv6, "net/ipv6/conf/all/forwarding"),
 ];
 
+/// The settings that do so for one interface.
+const OF_LINK: [&str; 2] = [sysctl::FORWARDING, sysctl::FORCE_FORWARDING];
+
 /// What Nitro names the instance's type by.
 const TYPE: &str = "/sys/class/dmi/id/product_name";
 
@@ -34,6 +38,8 @@ const STATISTICS: &str = "/proc/net/stat/nf_conntrack";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forwarding {
     pub switches: Vec<Switch>,
+    /// ENIs' interfaces that pass packets on by a setting of their own, whatever the switches say.
+    pub passing: Vec<Dev>,
     /// Interfaces that send redirects, by the greater of `all` and their own.
     pub redirects: Vec<Dev>,
     pub conntrack: Option<Conntrack>,
@@ -73,7 +79,7 @@ impl Forwarding {
         let switches = SWITCHES.map(|(family, key)| Switch {
             family,
             key,
-            is_on: number(&format!("/proc/sys/{key}")).is_some_and(|value| value > 0),
+            is_on: is_set(key),
             winner: winner(&files, key),
         });
         let sends = |dev: &str| number(&format!("/proc/sys/net/ipv4/conf/{dev}/send_redirects"));
@@ -81,8 +87,13 @@ impl Forwarding {
             .iter()
             .map(|planned| &planned.dev)
             .filter(|dev| sends("all").max(sends(dev)) > Some(0));
+        let passes = |dev: &&Dev| OF_LINK.iter().any(|key| is_set(&key.replace('*', dev)));
+        let has_switch = switches.iter().any(|switch| switch.is_on);
+        let devs = enis.iter().map(|planned| &planned.dev);
+        let passing = devs.filter(|dev| !has_switch && passes(dev));
         let product = disk.read(TYPE)?.unwrap_or_default();
         Ok(Self {
+            passing: passing.cloned().collect(),
             switches: switches.into(),
             redirects: redirects.cloned().collect(),
             conntrack: Conntrack::read(disk)?,
@@ -92,16 +103,16 @@ impl Forwarding {
 
     /// The host forwards packets of a family.
     pub fn is_on(&self) -> bool {
-        self.switches.iter().any(|switch| switch.is_on)
+        !self.passing.is_empty() || self.switches.iter().any(|switch| switch.is_on)
     }
 
-    /// Somebody's file asks for it.
+    /// Somebody's file asks for it, or interfaces were chosen for it.
     pub fn is_meant(&self) -> bool {
         let mut winners = self
             .switches
             .iter()
             .filter_map(|switch| switch.winner.as_ref());
-        winners.any(|(_, _, value)| value != "0")
+        !self.passing.is_empty() || winners.any(|(_, _, value)| value != "0")
     }
 }
 
@@ -133,6 +144,10 @@ fn total(statistics: &str, column: &str) -> u64 {
     let place = head.and_then(|mut head| head.position(|name| name == column));
     let value = |mut line: SplitWhitespace| u64::from_str_radix(line.nth(place?)?, 16).ok();
     lines.filter_map(value).sum()
+}
+
+fn is_set(key: &str) -> bool {
+    number(&format!("/proc/sys/{key}")).is_some_and(|value| value > 0)
 }
 
 fn number(path: &str) -> Option<u64> {

@@ -155,3 +155,20 @@ fn a_run_about_one_eni_keeps_the_lines_of_the_others() {
     scene.appliance.must("apply --eni eth1");
     assert_eq!(scene.appliance.read(FILE), file);
 }
+
+#[test]
+fn check_knows_a_host_that_forwards_by_its_links_alone_and_finds_nothing_else_wrong_with_it() {
+    for (config, forwards) in [("", false), (ONE_ARM, true)] {
+        let scene = scene(config);
+        scene.appliance.must("apply");
+        let said = scene.appliance.eniroute("check --json").stdout;
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let findings = report["findings"].as_array().unwrap().clone();
+        let has = |code: &str| findings.iter().any(|finding| finding["code"] == code);
+        assert_eq!(has("N1"), forwards, "{said}");
+        assert!(
+            !has("N7") && !has("O4") && !has("R9") && !has("L6"),
+            "{said}"
+        );
+    }
+}
