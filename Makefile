@@ -67,6 +67,11 @@ demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
 	@$(CARGO) build --release --locked --quiet --example demo
 	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute
 
+.PHONY: demo-broken
+demo-broken: root setup build ## Watch a host break in five ways, what check says of each, and how it is mended (root)
+	@$(CARGO) build --release --locked --quiet --example demo
+	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute broken
+
 .PHONY: lint
 lint: ## Check format, lints and scripts
 	$(CARGO) fmt --check
