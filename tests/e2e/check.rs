@@ -12,6 +12,7 @@ mod metadata;
 mod owners;
 mod performance;
 mod probe;
+mod profiles;
 mod rules;
 
 use serde_json::Value;

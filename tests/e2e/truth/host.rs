@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::container;
 use super::state::State;
 use crate::instance::Instance;
 use crate::vpc::{EniId, EniSpec, Host, SubnetId, Vpc, wait_for};
@@ -39,6 +40,8 @@ pub struct Stand {
     pub enis: Vec<Nic>,
     /// Of the ENIs, and one that none is in.
     pub subnets: Vec<SubnetId>,
+    /// Behind a bridge of the host's own.
+    pub container: Option<Host>,
     good: [Good; 2],
 }
 
@@ -70,7 +73,8 @@ pub fn public(ip: IpAddr) -> IpAddr {
 }
 
 impl Stand {
-    pub fn new((enis, subnets): (usize, usize)) -> Self {
+    pub fn new(shape: usize) -> Self {
+        let (enis, subnets) = SHAPES[shape];
         let mut vpc = Vpc::new();
         let guest = vpc.guest();
         for of in ["all", "default"] {
@@ -88,12 +92,14 @@ impl Stand {
         make_permanent(&guest, &enis[0]);
         instance.must("apply");
         keep_metadata(&guest, enis[0].addresses[0][0]);
+        let container = container::of_shape(shape, &guest);
         let good = [0, 1].map(|v6| Good::of(&guest, v6));
         let mut stand = Self {
             vpc,
             instance,
             enis,
             subnets: all,
+            container,
             good,
         };
         stand.mend();
@@ -153,7 +159,10 @@ impl Stand {
             );
         }
         for (v6, family) in FAMILIES.iter().enumerate() {
-            force(host, family, &self.good[v6].commands(&self.enis));
+            let container = self.container.as_ref().filter(|_| v6 == 0);
+            let flush = container::flush(container);
+            let lines = self.good[v6].commands(&self.enis);
+            force(host, family, &[flush, lines].concat());
         }
         let router = self.vpc.router();
         for eni in &self.enis {

@@ -4,6 +4,7 @@
 //! A state is made again by its number: `ENIROUTE_STATE=NUMBER cargo test --test e2e -- truth`.
 
 mod answers;
+mod container;
 mod dice;
 mod host;
 mod state;
@@ -42,7 +43,7 @@ pub struct Truth {
 impl Truth {
     /// In the VPC of states with this number.
     pub fn of_number(number: u64) -> Self {
-        let mut stand = Stand::new(SHAPES[shape_of(number)]);
+        let mut stand = Stand::new(shape_of(number));
         let pingers = Pingers::new(&mut stand);
         let mut truth = Self {
             stand,
@@ -62,7 +63,7 @@ impl Truth {
     pub fn run(&mut self, number: u64) {
         self.stand.mend();
         let mut dice = Dice::of(number);
-        let state = State::random(&mut dice, &self.stand.enis);
+        let state = State::random(&mut dice, &self.stand.enis, self.stand.container.is_some());
         self.stand.break_by(&state);
         let name = format!("ENIROUTE_STATE={number}\n{state}");
         let said = self.judge(&name);

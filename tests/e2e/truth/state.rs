@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::container;
 use super::dice::Dice;
 use super::host::{Nic, ranges};
 
@@ -30,12 +31,13 @@ struct Breaker<'a> {
     dice: &'a mut Dice,
     enis: &'a [Nic],
     v6: usize,
+    has_container: bool,
     lines: Vec<String>,
 }
 
 impl State {
     /// One to four faults, in one family or both.
-    pub fn random(dice: &mut Dice, enis: &[Nic]) -> Self {
+    pub fn random(dice: &mut Dice, enis: &[Nic], has_container: bool) -> Self {
         let mut state = Self {
             lines: [Vec::new(), Vec::new()],
             settings: Vec::new(),
@@ -46,6 +48,7 @@ impl State {
                 dice,
                 enis,
                 v6,
+                has_container,
                 lines: Vec::new(),
             };
             breaker.break_one();
@@ -64,7 +67,7 @@ impl State {
 
 impl Breaker<'_> {
     fn break_one(&mut self) {
-        match self.dice.roll(16) {
+        match self.dice.roll(17) {
             0 => self.rule_gone(),
             1 => self.rule_behind(),
             2 => self.rule_to_another_table(),
@@ -77,6 +80,7 @@ impl Breaker<'_> {
             12 => self.default_in_main(),
             13 => drop(self.address_gone()),
             14 => self.address_elsewhere(),
+            15 if self.has_container && self.v6 == 0 => self.container(),
             _ => self.link_down_or_strange_address(),
         }
     }
@@ -193,7 +197,16 @@ impl Breaker<'_> {
             0 if to != "default" => format!("to {to}"),
             _ => String::new(),
         };
+        // The kernel's IPv6 echo replies, and they alone, are bound to the interface that was asked.
+        let bound = ["oif eth1", ""][self.v6];
+        let of_container = if self.has_container {
+            container::SELECTOR
+        } else {
+            ""
+        };
         let selector = *self.dice.one_of(&[
+            bound,
+            of_container,
             "",
             "",
             "",
@@ -220,6 +233,13 @@ impl Breaker<'_> {
         if table == "100" {
             self.route_in("100");
         }
+    }
+
+    fn container(&mut self) {
+        let (subnet, to) = (self.some_subnet(), self.destination());
+        let table = self.table();
+        let line = container::fault(self.dice, &subnet, &to, &table);
+        self.add(line);
     }
 
     fn default_gone_or_wrong(&mut self) {
