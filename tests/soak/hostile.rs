@@ -1,7 +1,7 @@
 //! Values that no EC2 would give for any key of the instances here, whatever else is true.
 
 /// By kind; a sample has one of each.
-const VALUES: [(&str, &[&str]); 7] = [
+const VALUES: [(&str, &[&str]); 13] = [
     (
         "text",
         &[
@@ -139,14 +139,174 @@ const VALUES: [(&str, &[&str]); 7] = [
             "eni-0$(id)",
         ],
     ),
+    // Each stack's own syntax, and that of what reads it.
+    (
+        "syntax",
+        &[
+            "10.1.0.30]\n      routes: [{to: 0.0.0.0/0, via: 10.1.0.9}",
+            "10.1.0.30\"\n  bridges: {br0: {interfaces: [eth0]}}",
+            "!!binary 10.1.0.30",
+            "*anchor",
+            "&a 10.1.0.30",
+            "|\n  10.1.0.30",
+            "? 10.1.0.30\n: 10.1.0.31",
+            "10.1.0.30 # comment",
+            "10.1.0.30/32\n[ipv4]\nmethod=disabled",
+            "10.1.0.30\n[Link]\nUnmanaged=yes",
+            "Address=10.1.0.30/32",
+            "10.1.0.30\n    up id > /tmp/x",
+            "10.1.0.30 \\\n  dev eth0",
+            "%i",
+            "%%",
+            "${IFS}",
+            "'; id; '",
+            "\"; id; \"",
+            "10.1.0.30;10.1.0.31",
+            "10.1.0.30|id",
+            "10.1.0.30 table 10000",
+            "10.1.0.30 dev eth0",
+            "local 10.1.0.30",
+            "default",
+            "all",
+            "any",
+            "!",
+            "~",
+        ],
+    ),
+    (
+        "encoding",
+        &[
+            "\u{feff}10.1.0.30",
+            "10.1.0.30\u{feff}",
+            "10.1.0\u{200b}.30",
+            "10.1.0\u{2024}30",
+            "10。1。0。30",
+            "１０.１.０.３０",
+            "10.1.0.3\u{660}",
+            "10.1.0.30\u{a0}",
+            "\u{a0}",
+            "\u{2003}",
+            "\u{85}",
+            "e\u{301}ni-0",
+            "еni-0",
+            "\u{1f600}",
+            "\u{e0041}\u{e0042}",
+            "\u{2066}10.1.0.30\u{2069}",
+            "\u{fffd}",
+            "\u{10ffff}",
+        ],
+    ),
+    // What a folder may list, and a MAC's folder in place of a key.
+    (
+        "listing",
+        &[
+            ".",
+            "..",
+            "../",
+            "/",
+            "//",
+            "./local-ipv4s",
+            "local-ipv4s/../mac",
+            "LOCAL-IPV4S\nDEVICE-NUMBER",
+            "local-ipv4s local-ipv6s device-number",
+            "local-ipv4s,device-number",
+            "local-ipv4s//",
+            "mac\nmac/",
+            "device-number\ninterface-id",
+            "http://169.254.169.254/latest/meta-data/mac",
+            "?list",
+            "#",
+        ],
+    ),
+    (
+        "type",
+        &[
+            "[]",
+            "{}",
+            "[\"10.1.0.30\"]",
+            "\"10.1.0.30\"",
+            "{\"Code\": \"Success\"}",
+            "<?xml version=\"1.0\"?><Error/>",
+            "MTAuMS4wLjMw",
+            "2026-11-26T12:00:00Z",
+            "i-0123456789abcdef0",
+            "arn:aws:ec2:eu-west-1:123456789012:network-interface/eni-0",
+            "ip-10-1-0-30.ec2.internal",
+            "Not Found",
+            "Service Unavailable",
+            "nil",
+            "NaN",
+            "Infinity",
+            "-",
+            "*",
+        ],
+    ),
+    (
+        "ipv6",
+        &[
+            "2001:db8:0:b::1",
+            "2001:db8:0:b::3",
+            "2001:db8:0:b:ffff:ffff:ffff:ffff",
+            "2001:db8:0:c::300",
+            "[2001:db8:0:b::300]",
+            "2001:db8:0:b::300/64",
+            "2001:db8:0:b:::300",
+            "2001:db8:0:b::g",
+            "2001:db8:0:b::10.1.0.30",
+            "::10.1.0.30",
+            "64:ff9b::10.1.0.30",
+            "2002:a01:1e::1",
+            "fec0::1",
+            "ff05::2",
+            "4000::1",
+            "2001:db8:0:b::300,2001:db8:0:b::301",
+        ],
+    ),
+    (
+        "id",
+        &[
+            "ENI-0123456789abcdef0",
+            "eni_0123456789abcdef0",
+            "eni-0 123",
+            "eni-0/123",
+            "eni-0.123",
+            "eni-é",
+            "eni-\t",
+            "eni-0123456789abcdef0/",
+            "eni-0\neni-1",
+            " eni-",
+            "subnet-0123456789abcdef0",
+            "-eni-0",
+        ],
+    ),
 ];
+
+/// Values that are too long, or too many.
+fn long() -> [String; 8] {
+    let many = |count: usize, one: &dyn Fn(usize) -> String| {
+        (0..count).map(one).collect::<Vec<_>>().join("\n")
+    };
+    [
+        "x".repeat(60_000),
+        "1".repeat(10_000),
+        " ".repeat(60_000),
+        "\n".repeat(60_000),
+        format!("eni-{}", "0".repeat(5_000)),
+        many(1_100, &|n| format!("10.1.{}.{}", 1 + n / 250, n % 250)),
+        many(1_100, &|n| format!("2001:db8:0:b::{:x}", 0x1000 + n)),
+        many(2_000, &|n| {
+            format!("06:00:00:01:{:02x}:{:02x}/x", n / 256, n % 256)
+        }),
+    ]
+}
 
 /// `text.0`, `text.1` and so on.
 pub fn kinds() -> Vec<String> {
     let names = |(kind, values): &(&str, &[&str])| -> Vec<String> {
         (0..values.len()).map(|n| format!("{kind}.{n}")).collect()
     };
-    VALUES.iter().flat_map(names).collect()
+    let long = (0..long().len()).map(|n| format!("long.{n}"));
+    VALUES.iter().flat_map(names).chain(long).collect()
 }
 
 /// The value of a kind with its number.
@@ -154,6 +314,10 @@ pub fn value(name: &str) -> String {
     let (kind, number) = name
         .split_once('.')
         .unwrap_or_else(|| panic!("{name} is no kind of fault"));
+    let number: usize = number.parse().unwrap();
+    if kind == "long" {
+        return long()[number].clone();
+    }
     let (_, values) = VALUES.iter().find(|(known, _)| *known == kind).unwrap();
-    values[number.parse::<usize>().unwrap()].to_owned()
+    values[number].to_owned()
 }

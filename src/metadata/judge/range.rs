@@ -41,9 +41,15 @@ pub(super) fn own(eni: &Eni) -> Option<Finding> {
     named().or_else(placed).or_else(subnets).or_else(claims)
 }
 
+/// The longest id that is taken: AWS's have 21 characters.
+const LONGEST_ID: usize = 64;
+
 /// It goes into file names and texts, so nothing but letters, digits and hyphens is let through.
 pub fn is_id(text: &str) -> bool {
-    text.starts_with("eni-") && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    let own = text.strip_prefix("eni-");
+    let is_word =
+        |own: &str| !own.is_empty() && own.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    own.is_some_and(is_word) && text.len() <= LONGEST_ID
 }
 
 /// Only the primary ENI is device 0 of card 0; a card has up to 100 devices here, and an instance up to 32 cards.
