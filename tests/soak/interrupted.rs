@@ -73,6 +73,7 @@ impl Interrupted {
 
     /// The state in which the command is run: the VPC has something new for `refresh`.
     fn prepare(&mut self) {
+        self.twin.renew();
         if self.command == "apply" {
             return;
         }

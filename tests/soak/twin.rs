@@ -142,6 +142,11 @@ impl Twin {
         );
     }
 
+    /// What the primary's DHCP client does all the while, for whom a scene takes longer than a lease.
+    pub fn renew(&self) {
+        self.vpc.renew(self.vpc.first_eni());
+    }
+
     /// No temporary file, and nothing that waits for its proof.
     pub fn assert_tidy(&self, when: &str) {
         let left = temporaries(&self.instance);
