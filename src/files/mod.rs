@@ -240,4 +240,6 @@ fn refused(why: &str) -> io::Error {
 }
 
 #[cfg(test)]
+pub mod scratch;
+#[cfg(test)]
 mod tests;

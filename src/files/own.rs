@@ -5,11 +5,44 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use super::commit::sync_folder;
-use super::{Disk, plain};
+use super::{Disk, File, plain};
 use crate::error::{Error, Result};
 
 impl Disk {
+    /// Writes a file, if it differs from what is there.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn put(&self, file: File) -> Result<()> {
+        self.make(&[file], &[])
+    }
+
+    /// Writes `value` as JSON, readable for all: it tells no secret, and `status` needs no root.
+    ///
+    /// # Errors
+    /// As [`Disk::put`].
+    pub fn write_own(&self, path: &str, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(value).map(|text| text + "\n");
+        self.put(File::readable(path, text.unwrap_or_default()))
+    }
+
+    /// Deletes those that are there.
+    ///
+    /// # Errors
+    /// As [`Disk::put`].
+    pub fn delete_own(&self, paths: &[&str]) -> Result<()> {
+        let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+        self.make(&[], &paths)
+    }
+
+    fn make(&self, wanted: &[File], obsolete: &[PathBuf]) -> Result<()> {
+        let changes = self.plan(wanted, obsolete)?;
+        changes.iter().try_for_each(|change| self.commit(change))
+    }
+
     /// Gives a file that is there the present time; its content stays.
     ///
     /// # Errors

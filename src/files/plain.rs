@@ -32,7 +32,7 @@ pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
 /// Whatever the system says; what stands there is no plain file.
 pub fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = open(path.as_ref(), OpenOptions::new().read(true)).map_err(explained)?;
+    let file = open(path.as_ref(), OpenOptions::new().read(true))?;
     file.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
         let why = format!("is longer than {LONGEST} bytes, the most that is read of a file");
@@ -48,7 +48,7 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         demand_plain(&meta)?;
     }
     options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-    let file = options.open(path)?;
+    let file = options.open(path).map_err(explained)?;
     demand_plain(&file.metadata()?)?;
     Ok(file)
 }

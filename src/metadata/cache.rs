@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use log::debug;
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +20,6 @@ pub const PATH: &str = "/run/eniroute/metadata.json";
 
 /// An empty file, whose time is that of the last run that came to a good end.
 pub const GOOD: &str = "/run/eniroute/last-good-run";
-
-/// They tell no secret.
-const MODE: u32 = 0o644;
 
 /// What the service said last in this boot, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +39,10 @@ pub struct Memory {
     /// not say it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
+    /// Host addresses of ours that went because EC2 took them away, while no network manager was asked to load the file
+    /// without them: one that has the old file loaded may bring them up again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub let_go: BTreeMap<Mac, BTreeSet<IpNet>>,
     /// Somebody has told eniroute to go on beside another tool (`--force`); this holds for the runs that follow, too.
     pub forced: bool,
 }
@@ -58,6 +60,7 @@ impl Memory {
                 .iter()
                 .map(Incomplete::to_string)
                 .collect(),
+            let_go: self.let_go.clone(),
             forced: self.forced || force,
         }
     }
@@ -86,34 +89,14 @@ impl Memory {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let text = serde_json::to_string(self)
-            .map(|text| text + "\n")
-            .unwrap_or_default();
-        let changes = disk.plan(
-            &[File {
-                path: PATH.into(),
-                mode: MODE,
-                text,
-            }],
-            &[],
-        )?;
-        changes.iter().try_for_each(|change| disk.commit(change))
+        disk.write_own(PATH, self)
     }
 
     /// A run has come to a good end, while eniroute is in charge: [`GOOD`] has the time of it.
     pub fn confirm(disk: &Disk) {
-        let mark = File {
-            path: GOOD.into(),
-            mode: MODE,
-            text: String::new(),
-        };
-        let write = || {
-            let changes = disk.plan(&[mark], &[])?;
-            changes.iter().try_for_each(|change| disk.commit(change))
-        };
         let marked = match (disk.exists(PATH), disk.exists(GOOD)) {
             (false, _) => Ok(()),
-            (true, false) => write(),
+            (true, false) => disk.put(File::readable(GOOD, String::new())),
             (true, true) => disk.touch(GOOD),
         };
         if let Err(error) = marked {
@@ -126,9 +109,7 @@ impl Memory {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn erase(disk: &Disk) -> Result<()> {
-        disk.plan(&[], &[PATH.into(), GOOD.into()])?
-            .iter()
-            .try_for_each(|change| disk.commit(change))
+        disk.delete_own(&[PATH, GOOD])
     }
 
     /// Whether the service said so in this boot, of these very interfaces.

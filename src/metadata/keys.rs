@@ -30,9 +30,11 @@ pub fn key_of(mac: Mac, key: &str) -> String {
 /// The keys that are there only while something of their kind is assigned to the ENI.
 const ASSIGNED: [&str; 4] = ["local-ipv4s", "ipv6s", "ipv4-prefix", "ipv6-prefix"];
 
-/// The lines of a value that are not blank.
+/// The lines of a value that are not blank. What Unicode takes for a space besides is part of a wrong value.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty())
+    let is_blank = |c: char| c.is_ascii_whitespace();
+    let lines = text.lines().map(move |line| line.trim_matches(is_blank));
+    lines.filter(|line| !line.is_empty())
 }
 
 /// Reads the keys of one ENI. The ENI's own listing says which keys it has, so that absent ones cost nothing.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eni::Eni;
 use crate::error::Result;
-use crate::files::{Disk, File};
+use crate::files::Disk;
 use crate::gather::Gather;
 use crate::metadata::{Metadata, is_sound, judge};
 use crate::net::link_of_mac;
@@ -62,6 +62,7 @@ impl Record {
             |eni: &Eni| is_this && !is_told(eni.mac) && link_of_mac(eni.mac, links).is_some();
         let mut enis = metadata.enis.clone();
         enis.extend(self.enis.into_iter().filter(stands));
+        enis.sort_by_key(|eni| (!eni.primary, eni.number()));
         Self {
             instance,
             primary: primary.or(self.primary.filter(|_| is_this)),
@@ -118,17 +119,11 @@ impl Record {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let changes = if self.enis.is_empty() {
-            disk.plan(&[], &[PATH.into()])?
+        if self.enis.is_empty() {
+            disk.delete_own(&[PATH])
         } else {
-            disk.plan(&[self.file()], &[])?
-        };
-        changes.iter().try_for_each(|change| disk.commit(change))
-    }
-
-    fn file(&self) -> File {
-        let text = serde_json::to_string(self).map(|text| text + "\n");
-        File::readable(PATH, text.unwrap_or_default())
+            disk.write_own(PATH, self)
+        }
     }
 
     /// Forgets the ENIs that are `meant`: they are not to come back at the next boot.

@@ -126,6 +126,11 @@ fn of_what_is_not_told_the_last_word_stands_while_the_interface_is_there() {
         "detached"
     );
     assert_eq!(
+        macs(record(Some(THIS)).after(&told(&[1]), this(), &links(&[0, 1, 2]))),
+        [0, 1, 2],
+        "the primary first, whatever was told"
+    );
+    assert_eq!(
         macs(record(Some(THIS)).after(&told(&[0, 1]), this(), &links(&[0, 1, 2]))),
         [0, 1, 2],
         "forgotten"

@@ -504,6 +504,18 @@ fn a_value_that_is_listed_twice_is_one() {
 }
 
 #[test]
+fn spaces_that_are_no_ascii_make_a_value_wrong() {
+    for space in ["\u{a0}", "\u{85}", "\u{2003}", "\u{feff}"] {
+        let mut fake = Fake::s1();
+        fake.key(SECOND, "local-ipv4s", &format!("172.31.41.29{space}"));
+        assert!(fake.complaint().contains("local-ipv4s"), "{space:?}");
+    }
+    let mut fake = Fake::s1();
+    fake.key(SECOND, "local-ipv4s", " \t172.31.41.29 \r\n");
+    assert_eq!(fake.read().enis.len(), 2);
+}
+
+#[test]
 fn an_eni_that_is_listed_twice_is_one() {
     let mut fake = Fake::s1();
     fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{SECOND}/"));

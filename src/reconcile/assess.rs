@@ -75,7 +75,8 @@ impl Assessment {
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
         let mut strays = strays(&host.disk, &metadata, &desired, &observed);
         strays.retain(|stray| !host.config.forwarding.is_standby(stray.address.net.addr()));
-        claim(&mut ledger, &metadata, &strays);
+        let let_go = Memory::load(&host.disk).let_go;
+        claim(&mut ledger, &metadata, &strays, &let_go);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
         let scope = Scope {

@@ -1,11 +1,14 @@
 //! The host is made what the metadata says: the kernel, then the files, then another look.
 
+use std::mem::take;
+
 use log::info;
 
 use super::assess::Assessment;
 use super::host::Host;
 use super::how::How;
 use super::run::Run;
+use super::strays::let_go;
 use super::{findings, leases};
 use crate::eni::Eni;
 use crate::error::Result;
@@ -27,7 +30,9 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
         let told = Memory::load(&run.host.disk).told;
         run.report.errors.retain(|error| !told.contains(error));
     }
-    if let Some(kept) = run.round()? {
+    let kept = run.round()?;
+    let is_loaded = kept.is_some();
+    if let Some(kept) = kept {
         // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
         let metadata = run.assessment.metadata.clone();
         let again = Assessment::expecting(run.host, metadata, &how.selected, kept)?;
@@ -40,7 +45,7 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
     let shadows = findings::notes_of_shadows(&findings);
     run.report_enis(findings);
     run.tell_news(&shadows);
-    run.remember(shadows);
+    run.remember(shadows, is_loaded);
     Ok(run.report)
 }
 
@@ -87,8 +92,9 @@ impl Run<'_> {
         self.report.news.extend(news);
     }
 
-    /// What is known now: for the runs of this boot, and for the next boot.
-    fn remember(&mut self, told: Vec<String>) {
+    /// What is known now: for the runs of this boot, and for the next boot. A network manager that has loaded the files
+    /// has let go of what they do not have.
+    fn remember(&mut self, told: Vec<String>, is_loaded: bool) {
         if !self.how.live || !self.how.selected.enis.is_empty() {
             return;
         }
@@ -96,6 +102,10 @@ impl Run<'_> {
         let (metadata, links) = (&self.assessment.metadata, &self.assessment.observed.links);
         let mut known = Memory::load(disk).after(metadata, links, self.how.force);
         known.told.extend(told);
+        let before = take(&mut known.let_go);
+        if !is_loaded {
+            known.let_go = let_go(&self.report.kernel, &self.assessment.desired, before);
+        }
         let mut ended = vec![known.save(disk)];
         let is_news = |eni: &Eni| !metadata.recalled.contains(&eni.mac);
         if self.how.persist && metadata.enis.iter().any(is_news) {

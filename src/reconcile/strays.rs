@@ -2,14 +2,17 @@
 //! VPC, and whoever has the address now cannot be reached from this host. What a file of ours has brought is ours to take
 //! away, whatever the ledger knows; what the owner's file brings is reported, with the place.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use crate::eni::Eni;
 use crate::files::Disk;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::net::{Address, Mac};
-use crate::object::{Object, Observed};
+use crate::object::{Change, Object, Observed};
 use crate::plan::{Desired, Planned};
 use crate::stacks::mention::{Mention, Texts};
 
@@ -24,6 +27,9 @@ pub struct Stray {
     by: Vec<Mention>,
 }
 
+/// See [`crate::metadata::cache::Memory`].
+pub type LetGo = BTreeMap<Mac, BTreeSet<IpNet>>;
+
 /// Whose the address could be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
@@ -36,10 +42,12 @@ pub enum Range {
 }
 
 impl Stray {
-    /// A file of ours for this ENI has brought it, in the form that ours have.
+    /// A file of ours for this ENI has brought it, in the form that ours have, and nobody else's names it.
     fn is_ours(&self) -> bool {
         let is_own = |by: &Mention| by.own.as_ref().and_then(|own| own.mac()) == Some(self.mac);
-        self.address.is_host() && self.by.iter().any(is_own)
+        // What lies in /run has been made of other files, of ours as well.
+        let is_foreign = |by: &Mention| by.own.is_none() && !by.path.starts_with("/run");
+        self.address.is_host() && self.by.iter().any(is_own) && !self.by.iter().any(is_foreign)
     }
 
     /// Somebody else's line that brings it.
@@ -106,16 +114,34 @@ fn range(metadata: &Metadata, ip: IpAddr) -> Range {
     }
 }
 
-/// Has the ledger know of those that files of ours have brought, of ENIs whose addresses EC2 has told now.
-pub fn claim(ledger: &mut Ledger, metadata: &Metadata, strays: &[Stray]) {
+/// Has the ledger know of those that files of ours have brought, of ENIs whose addresses EC2 has told now: files that are
+/// there, or that a network manager has loaded still, by what was `let_go` in this boot.
+pub fn claim(ledger: &mut Ledger, metadata: &Metadata, strays: &[Stray], let_go: &LetGo) {
     let is_told = |stray: &&Stray| !metadata.recalled.contains(&stray.mac);
-    for stray in strays
-        .iter()
-        .filter(|stray| stray.is_ours())
-        .filter(is_told)
-    {
+    let is_loaded = |stray: &Stray| {
+        let mut gone = let_go.get(&stray.mac).into_iter().flatten();
+        gone.any(|net| *net == stray.address.net)
+    };
+    let is_ours = |stray: &&Stray| stray.is_ours() || is_loaded(stray);
+    for stray in strays.iter().filter(is_ours).filter(is_told) {
         if ledger.enis.contains_key(&stray.mac) {
             ledger.note(&Object::Address(stray.address.clone()));
         }
     }
+}
+
+/// What of these changes takes host addresses away from ENIs, added to what was `let_go` before.
+pub fn let_go(changes: &[Change], desired: &Desired, mut before: LetGo) -> LetGo {
+    for change in changes {
+        let Change::Remove(Object::Address(address)) = change else {
+            continue;
+        };
+        let mut enis = desired.enis.iter();
+        let planned = enis.find(|planned| planned.dev == address.dev);
+        if let Some(planned) = planned.filter(|_| address.is_host()) {
+            let gone = before.entry(planned.eni.mac).or_default();
+            gone.insert(address.net);
+        }
+    }
+    before
 }

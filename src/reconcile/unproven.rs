@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::proof::Baseline;
 use crate::error::Result;
-use crate::files::{Disk, File, plain};
+use crate::files::{Disk, plain};
 use crate::ledger::Ledger;
 use crate::numbering::Owner;
 use crate::object::Change;
@@ -15,9 +15,6 @@ use crate::report::{Code, Evidence, Finding, Remedy};
 
 /// Where it lies, below `--root`. The units start something while it is there.
 pub const PATH: &str = "/run/eniroute/unproven.json";
-
-/// It tells no secret, and `status` needs no root.
-const MODE: u32 = 0o644;
 
 /// The kernel's name for this boot (random(4)).
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
@@ -64,18 +61,7 @@ impl Unproven {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn save(&self, disk: &Disk) -> Result<()> {
-        let text = serde_json::to_string(self)
-            .map(|text| text + "\n")
-            .unwrap_or_default();
-        let changes = disk.plan(
-            &[File {
-                path: PATH.into(),
-                mode: MODE,
-                text,
-            }],
-            &[],
-        )?;
-        changes.iter().try_for_each(|change| disk.commit(change))
+        disk.write_own(PATH, self)
     }
 
     /// What an earlier run left. What cannot be read is reported, once, and set aside: it must not fail every run.
@@ -100,9 +86,7 @@ impl Unproven {
     /// # Errors
     /// [`crate::error::Error::File`].
     pub fn clear(disk: &Disk) -> Result<()> {
-        disk.plan(&[], &[PATH.into()])?
-            .iter()
-            .try_for_each(|change| disk.commit(change))
+        disk.delete_own(&[PATH])
     }
 }
 

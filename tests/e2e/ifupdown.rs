@@ -29,7 +29,20 @@ pub struct Guest {
     vpc: Vpc,
     pub instance: Instance,
     subnets: [SubnetId; 2],
+    eth1: EniId,
     eth2: EniId,
+}
+
+impl Guest {
+    /// EC2 takes an address of eth1 away.
+    pub fn unassign(&mut self, address: &str) {
+        self.vpc.unassign(self.eth1, address);
+    }
+
+    /// To neighbours in every subnet.
+    pub fn all_answer(&mut self) {
+        neighbours_reach(&mut self.vpc, &self.subnets, &ADDRESSES);
+    }
 }
 
 /// Three ENIs, two of them in one subnet, one with a delegated prefix.
@@ -55,7 +68,7 @@ fn guest_of(secondaries: impl FnOnce([SubnetId; 2]) -> [EniSpec; 2]) -> Guest {
             .ipv4(["10.0.0.10", "10.0.0.11"])
             .ipv6(["2001:db8:0:a::100"]),
     );
-    let [_, eth2] = secondaries([a, b]).map(|spec| vpc.attach(spec));
+    let [eth1, eth2] = secondaries([a, b]).map(|spec| vpc.attach(spec));
     let instance = Instance::bare(vpc.guest());
     furnish(&instance);
     instance.write("etc/network/interfaces", INTERFACES);
@@ -73,6 +86,7 @@ fn guest_of(secondaries: impl FnOnce([SubnetId; 2]) -> [EniSpec; 2]) -> Guest {
         vpc,
         instance,
         subnets: [a, b],
+        eth1,
         eth2,
     }
 }

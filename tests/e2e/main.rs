@@ -37,6 +37,7 @@ mod kernel;
 mod late;
 mod lease;
 mod life;
+mod managers_restarted;
 mod metadata;
 mod mtu;
 mod network_manager;
@@ -64,6 +65,7 @@ mod steady;
 mod traffic;
 mod truth;
 mod units;
+mod unreadable;
 #[path = "../vpc/mod.rs"]
 mod vpc;
 #[path = "vpc.rs"]

@@ -132,6 +132,11 @@ impl Guest {
         run.stderr
     }
 
+    /// EC2 takes an address of eth1 away.
+    pub fn unassign(&mut self, address: &str) {
+        self.vpc.unassign(self.eth1, address);
+    }
+
     pub fn assert_nothing_to_do(&self) {
         let run = eniroute(&self.instance, "apply");
         assert_eq!(

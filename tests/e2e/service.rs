@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::disks::STACKS;
 use crate::instance::{Instance, changed};
 use crate::vpc::{EniSpec, Fault, SubnetId, Vpc};
 
@@ -303,63 +304,6 @@ fn an_unreachable_metadata_service_is_a_failure_only_where_there_must_be_one() {
     );
 }
 
-/// Each stack as its disk shows it, with files of somebody else's.
-const STACKS: [(&str, &[(&str, &str)]); 4] = [
-    (
-        "netplan",
-        &[
-            ("usr/sbin/netplan", ""),
-            (
-                "etc/netplan/50-cloud-init.yaml",
-                "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
-            ),
-            (
-                "run/systemd/network/10-netplan-eth0.network",
-                "[Match]\nName=eth0\n",
-            ),
-        ],
-    ),
-    (
-        "networkd",
-        &[
-            ("run/systemd/netif/state", ""),
-            (
-                "etc/systemd/network/20-eth0.network",
-                "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n",
-            ),
-            (
-                "etc/systemd/network/20-eth0.network.d/mine.conf",
-                "[Network]\nLLDP=no\n",
-            ),
-        ],
-    ),
-    (
-        "network-scripts",
-        &[
-            ("etc/sysconfig/network-scripts/ifup-eth", ""),
-            ("var/lock/subsys/network", ""),
-            (
-                "etc/sysconfig/network-scripts/ifcfg-eth0",
-                "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n",
-            ),
-            (
-                "etc/sysconfig/network-scripts/route-eth9",
-                "10.9.0.0/16 via 10.0.0.1 dev eth9\n",
-            ),
-        ],
-    ),
-    (
-        "ifupdown",
-        &[
-            (
-                "etc/network/interfaces",
-                "source /etc/network/interfaces.d/*\nauto eth0\niface eth0 inet dhcp\n",
-            ),
-            ("etc/network/interfaces.d/mine", "# mine\n"),
-        ],
-    ),
-];
-
 /// An instance of this stack on which eniroute has run; and its disk before that.
 fn applied(stack: &[(&str, &str)]) -> (Vpc, SubnetId, Instance, BTreeMap<PathBuf, String>) {
     let (vpc, subnet, instance) = two_enis();
@@ -383,7 +327,7 @@ fn applied(stack: &[(&str, &str)]) -> (Vpc, SubnetId, Instance, BTreeMap<PathBuf
 
 #[test]
 fn an_image_leaves_nothing_on_another_instance_and_apply_starts_from_nothing() {
-    for (name, stack) in STACKS {
+    for (name, stack, _) in STACKS {
         let (mut vpc, subnet, instance, mut before) = applied(stack);
         let guest = vpc.second_guest("launched");
         let spec = EniSpec::new(subnet, "eth0").on(guest).ipv4(["10.0.0.110"]);
@@ -433,7 +377,7 @@ fn an_image_leaves_nothing_on_another_instance_and_apply_starts_from_nothing() {
 
 #[test]
 fn the_same_instance_keeps_all_and_nothing_is_said() {
-    for (name, stack) in STACKS {
+    for (name, stack, _) in STACKS {
         let (_vpc, _, instance, _) = applied(stack);
         let (dump, disk) = (instance.host.dump(), instance.disk_state());
         assert_eq!(instance.must("remove --image"), "", "{name}");
@@ -445,7 +389,7 @@ fn the_same_instance_keeps_all_and_nothing_is_said() {
 /// No id to compare, and no physical NIC to look at: eniroute.service takes the old files away later, by metadata.
 #[test]
 fn an_image_is_left_alone_where_the_firmware_does_not_tell_the_instance() {
-    let (_vpc, _, instance, _) = applied(STACKS[3].1);
+    let (_vpc, _, instance, _) = applied(STACKS[4].1);
     instance.write(ASSET_TAG, "Not Specified\n");
     let disk = instance.disk_state();
     assert_eq!(instance.must("remove --image"), "");

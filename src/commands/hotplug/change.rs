@@ -56,6 +56,7 @@ fn repair(common: &Common, changed: Option<&BTreeSet<u32>>) -> Result<Report> {
     from_memory(&mut host, &how, memory.metadata())
 }
 
+/// Or an address is there again that EC2 has taken away: a network manager that has an old file of ours loaded brings it.
 /// A link that is down was perhaps put down by a person: the next refresh brings it up.
 fn is_anything_missing(run: &Run) -> bool {
     let down: Vec<&Dev> = run
@@ -67,7 +68,8 @@ fn is_anything_missing(run: &Run) -> bool {
         .map(|link| &link.name)
         .collect();
     let is_missing = |change: &Change| {
-        !matches!(change, Change::Remove(_)) && change.dev().is_none_or(|dev| !down.contains(&dev))
+        let is_kept = matches!(change, Change::Remove(object) if object.address().is_none());
+        !is_kept && change.dev().is_none_or(|dev| !down.contains(&dev))
     };
     run.changes().iter().any(is_missing)
 }

@@ -137,6 +137,7 @@ fn removal(path: &Path) -> FileChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::scratch::scratch;
     use crate::stacks::networkd::reload;
     use std::fs;
 
@@ -153,20 +154,6 @@ mod tests {
         }
     }
 
-    fn disk(files: &[(&str, &str)]) -> (TempDir, Disk) {
-        let root = tempfile::tempdir().unwrap();
-        let disk = Disk::new(root.path()).unwrap();
-        for (path, text) in files {
-            let file = File {
-                path: path.into(),
-                mode: 0o644,
-                text: (*text).into(),
-            };
-            disk.commit(&FileChange::Create(file)).unwrap();
-        }
-        (root, disk)
-    }
-
     #[test]
     fn only_the_secondaries_units_are_taken_from_the_scratch_root() {
         let folder = "/run/systemd/network";
@@ -177,8 +164,8 @@ mod tests {
             file("eniroute-eth2"),
             file("eniroute-eth3"),
         );
-        let (scratch, _) = disk(&[(&eth0, "new"), (&ens6, "new"), (&eth2, "same")]);
-        let (_root, disk) = disk(&[
+        let (folder, _) = scratch(&[(&eth0, "new"), (&ens6, "new"), (&eth2, "same")]);
+        let (_root, disk) = scratch(&[
             (&eth0, "old"),
             (&ens6, "old"),
             (&eth2, "same"),
@@ -187,7 +174,7 @@ mod tests {
         let before = disk.stamp(&eth2);
         // eth1 is cloud-init's; a complete unit is known by its name.
         let units = [("eth1".into(), "10-netplan-ens6.network".to_owned())].into();
-        let changed = install(&disk, scratch.path(), |unit| {
+        let changed = install(&disk, folder.path(), |unit| {
             reload::is_secondary(unit, &units)
         })
         .unwrap();

@@ -134,21 +134,12 @@ fn name(catch_all: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::FileChange;
+    use crate::files::scratch::scratch;
     use crate::net::Link;
     use crate::stacks::guest;
 
     fn text(files: &[(&str, &str)]) -> Option<String> {
-        let root = tempfile::tempdir().unwrap();
-        let disk = Disk::new(root.path()).unwrap();
-        for (path, text) in files {
-            let file = File {
-                path: path.into(),
-                mode: 0o644,
-                text: (*text).into(),
-            };
-            disk.commit(&FileChange::Create(file)).unwrap();
-        }
+        let (root, disk) = scratch(files);
         for dev in ["eth0", "eth1"] {
             let folder = root.path().join(format!("sys/class/net/{dev}/device"));
             std::fs::create_dir_all(&folder).unwrap();

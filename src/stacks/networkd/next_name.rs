@@ -111,19 +111,10 @@ fn files(disk: &Disk, folders: &[&str], ending: &str) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{File, FileChange};
+    use crate::files::scratch::scratch;
 
     fn next_name(files: &[(&str, &str)]) -> Option<String> {
-        let root = tempfile::tempdir().unwrap();
-        let disk = Disk::new(root.path()).unwrap();
-        for (path, text) in files {
-            let file = File {
-                path: path.into(),
-                mode: 0o644,
-                text: (*text).into(),
-            };
-            disk.commit(&FileChange::Create(file)).unwrap();
-        }
+        let (_root, disk) = scratch(files);
         let nic = Nic {
             names: vec!["eth1".into(), "ens6".into()],
             mac: "06:00:00:00:00:01".parse().ok(),

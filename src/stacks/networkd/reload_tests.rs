@@ -2,15 +2,7 @@
 
 use super::*;
 use crate::files::File;
-
-fn disk(files: &[(&str, &str)]) -> (tempfile::TempDir, Disk) {
-    let root = tempfile::tempdir().unwrap();
-    let disk = Disk::new(root.path()).unwrap();
-    files
-        .iter()
-        .for_each(|(path, text)| disk.commit(&create(path, text)).unwrap());
-    (root, disk)
-}
+use crate::files::scratch::scratch;
 
 fn create(path: &str, text: &str) -> FileChange {
     FileChange::Create(File {
@@ -38,7 +30,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn the_primary_s_additions_come_last() {
-    let (_root, disk) = disk(&[]);
+    let (_root, disk) = scratch(&[]);
     let units = units();
     let handover = handover(&disk, &units);
     for (path, last) in [
@@ -83,7 +75,7 @@ fn a_file_newer_than_networkd_forbids_the_reload_unless_it_is_a_secondary_s() {
         ("/etc/systemd/network/25-br0.netdev", true),
         ("/etc/systemd/network/99-default.link", false),
     ] {
-        let (_root, disk) = disk(&[&ours[..], &[(other, "")]].concat());
+        let (_root, disk) = scratch(&[&ours[..], &[(other, "")]].concat());
         let why = |started| handover(&disk, &units).obstacle(started).unwrap();
         assert_eq!(why(SystemTime::now() + HOUR), None, "{other}");
         let newer = why(SystemTime::now() - HOUR);
@@ -106,7 +98,7 @@ fn a_unit_in_use_that_is_gone_forbids_the_reload() {
         ("10-netplan-eth0.network", true),
         ("10-netplan-eniroute-eth2.network", false),
     ] {
-        let (_root, disk) = disk(&[("/run/systemd/netif/links/2", &record(unit))]);
+        let (_root, disk) = scratch(&[("/run/systemd/netif/links/2", &record(unit))]);
         let why = handover(&disk, &units)
             .obstacle(SystemTime::now() + HOUR)
             .unwrap();

@@ -1,7 +1,7 @@
 //! An address that EC2 has taken away, and that a file still brings: ours goes, the owner's is told with its place.
 
 use super::lab::{Lab, Systemd};
-use super::{NETWORKD_ALL, NETWORKD_ETH0};
+use super::{NETWORKD_ALL, NETWORKD_ETH0, NOBODY};
 
 const GONE: &str = "10.0.0.21";
 
@@ -41,6 +41,38 @@ fn what_networkd_brings_out_of_our_own_file_goes_with_the_ledger_or_without_it()
             "nothing is left to do"
         );
         assert!(!is_up(&lab));
+    }
+}
+
+/// Where eniroute has added to the primary's unit, networkd is not asked to reload: it has the old file of the ENI loaded,
+/// and brings the address up again with the link.
+#[test]
+fn what_networkd_brings_again_out_of_a_file_of_ours_that_it_still_has_loaded_goes_at_once() {
+    for systemd in Systemd::ALL {
+        let mut lab = Lab::of(systemd, NETWORKD_ETH0);
+        lab.attach_eth1();
+        lab.boot(&["eth0"]);
+        lab.apply();
+        lab.await_configured("eth1");
+        lab.vpc.unassign(lab.enis[1], GONE);
+        let said = lab.eniroute("apply -v");
+        assert!(said.stderr.contains("was not asked to reload"), "{said:#?}");
+        assert!(!is_up(&lab), "{said:#?}");
+        lab.guest.ip("link set eth1 down");
+        lab.guest.ip("link set eth1 up");
+        lab.until("networkd brings it again", || is_up(&lab));
+        let said = lab.eniroute("hotplug change --wait 0");
+        assert!(!is_up(&lab), "{systemd:?}: {said:#?}");
+        let again = lab.apply();
+        assert!(
+            !again.contains("has not assigned") && !is_up(&lab),
+            "{again}"
+        );
+        // EC2 assigns it anew.
+        lab.vpc.assign(lab.enis[1], GONE);
+        lab.apply();
+        assert!(is_up(&lab));
+        assert_eq!(lab.vpc.neighbour(lab.subnets[1]).ping(&[GONE]), NOBODY);
     }
 }
 
