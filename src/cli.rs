@@ -73,7 +73,8 @@ Exit codes:
   1  something failed; all else was done, and is reported
   2  wrong usage or configuration, or not root; nothing was touched
   3  `check` has found errors (with --strict: or warnings)
-  4  the metadata service cannot be reached or refuses; nothing was changed
+  4  the metadata service cannot be reached or refuses, and nothing was changed;
+     or a service has waited for an ENI of which it has not said all
   5  `plan --exit-code`: something would change";
 
 /// The commands.

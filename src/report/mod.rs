@@ -68,6 +68,9 @@ pub struct Report {
     /// `plan --exit-code`: that something would change is told by the exit code.
     #[serde(skip)]
     pub tells_drift: bool,
+    /// What failed is only that EC2 has more to say of an ENI: a service's refresh asks again.
+    #[serde(skip)]
+    pub awaits: bool,
     #[serde(skip)]
     pub voice: Voice,
     /// Where the text goes.
@@ -77,6 +80,9 @@ pub struct Report {
 
 /// The exit code of `plan --exit-code` where something would change.
 const DRIFT: u8 = 5;
+
+/// The exit code of a service's run that metadata came too late for: that of a metadata service that cannot be reached.
+const LATE: u8 = 4;
 
 /// How much of a report is printed. In JSON it is always whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -211,11 +217,12 @@ impl Report {
         Ok(self)
     }
 
-    /// 0, or 1 when something failed; of `check`, what its [`Form`] says; of `plan --exit-code`, 5 where something would
+    /// 0, or 1 when something failed, 4 when that is only late metadata that a service waited for; of `check`, what its [`Form`] says; of `plan --exit-code`, 5 where something would
     /// change.
     pub fn exit_code(&self) -> u8 {
         match self.form {
             Some(form) => form.exit_code(&self.findings),
+            None if !self.errors.is_empty() && self.awaits => LATE,
             None if !self.errors.is_empty() => 1,
             None if self.tells_drift && self.changes_anything() => DRIFT,
             None => 0,
@@ -268,6 +275,7 @@ impl Report {
         if first.changes_anything() || !first.errors.is_empty() {
             self.voice = Voice::Full;
         }
+        self.awaits &= first.errors.is_empty();
         first.kernel.append(&mut self.kernel);
         first.notes.append(&mut self.notes);
         first.errors.append(&mut self.errors);

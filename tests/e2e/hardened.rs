@@ -236,6 +236,52 @@ fn what_the_memory_says_is_checked_as_the_metadata_is() {
     }
 }
 
+/// The scriptlet of this name in the .rpm's recipe, in a file, with rpm's own macros left out.
+fn scriptlet(name: &str) -> tempfile::NamedTempFile {
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/rpm/eniroute.spec");
+    let spec = fs::read_to_string(spec).unwrap();
+    let (_, text) = spec.split_once(&format!("\n%{name}\n")).unwrap();
+    let text = text.split("\n%").next().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, format!("set -e\n{text}")).unwrap();
+    file
+}
+
+/// Nothing of them may fail: rpm would keep half of a package.
+#[test]
+fn the_rpm_can_be_removed_with_a_full_var_and_run() {
+    for run in [
+        "mount -t tmpfs none /run",
+        "mount -t tmpfs -o nr_inodes=1 none /run",
+    ] {
+        let place = format!(
+            "
+            set -e
+            mount -t tmpfs -o size=1m none /usr/sbin
+            mkdir -p /var/lib/eniroute
+            mount -t tmpfs -o size=64k none /var/lib/eniroute
+            {run}
+            printf '#!/bin/sh\\nexit 1\\n' >/usr/sbin/eniroute
+            ln -s /bin/true /usr/sbin/systemctl
+            chmod 755 /usr/sbin/eniroute
+            echo '{{}}' >/var/lib/eniroute/ledger.json
+            dd if=/dev/zero of=/var/lib/eniroute/fill bs=1k 2>/dev/null || :
+            PATH=/usr/sbin:$PATH
+            sh \"$0\" 0
+            sh \"$1\" 0"
+        );
+        let [preun, postun] = ["preun", "postun"].map(scriptlet);
+        let out = Command::new("unshare")
+            .args(["--mount", "--propagation=private", "sh", "-c", &place])
+            .args([preun.path(), postun.path()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success(), "{run}: {out:?}");
+        assert!(said.contains("stay until the next boot"), "{run}: {said}");
+    }
+}
+
 /// dpkg's: the program itself does not fit beside what is there.
 #[test]
 fn the_package_can_be_removed_with_a_full_var() {

@@ -203,7 +203,7 @@ fn what_is_complete_does_not_wait_for_an_eni_that_is_not() {
         );
     }
     let run = end(first);
-    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(run.code, 4, "{run:?}");
     assert!(
         run.stderr.contains("06:00:00:00:00:77") && run.stderr.contains("local-ipv4s"),
         "{run:?}"

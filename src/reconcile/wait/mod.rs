@@ -108,6 +108,7 @@ impl<'a> Wait<'a> {
                 let late = &metadata.incomplete;
                 self.note_others(late, &links, &is_meant);
                 tell(&mut self.report, &unserved, late, self.how.wait);
+                self.report.awaits = is_all_late(&self.report.errors, late);
                 return match self.failed {
                     Some((_, error)) => self.report.ended_by(error),
                     None => Ok(self.report),
@@ -262,6 +263,12 @@ fn is_partial(metadata: &Metadata, links: &[Link]) -> bool {
     };
     let mut nics = net::nics(links).filter_map(Link::eni_mac);
     !metadata.incomplete.is_empty() || nics.any(|mac| !is_told(mac))
+}
+
+/// Nothing else is wrong than that EC2 has not said all, or not yet what can be true.
+fn is_all_late(errors: &[String], late: &[Incomplete]) -> bool {
+    let late: Vec<String> = late.iter().map(Incomplete::to_string).collect();
+    errors.iter().all(|error| late.contains(error))
 }
 
 /// Says of each interface that was waited for in vain why.
