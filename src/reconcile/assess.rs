@@ -75,8 +75,7 @@ impl Assessment {
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
         let mut strays = strays(&host.disk, &metadata, &desired, &observed);
         strays.retain(|stray| !host.config.forwarding.is_standby(stray.address.net.addr()));
-        let let_go = Memory::load(&host.disk).let_go;
-        claim(&mut ledger, &metadata, &strays, &let_go);
+        claim(&mut ledger, &host.disk, &metadata, &strays);
         let chosen = choose(&selected.enis, &metadata, &observed.links)?;
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
         let scope = Scope {

@@ -11,6 +11,7 @@ use crate::eni::Eni;
 use crate::files::Disk;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
+use crate::metadata::cache::Memory;
 use crate::net::{Address, Mac};
 use crate::object::{Change, Object, Observed};
 use crate::plan::{Desired, Planned};
@@ -115,8 +116,9 @@ fn range(metadata: &Metadata, ip: IpAddr) -> Range {
 }
 
 /// Has the ledger know of those that files of ours have brought, of ENIs whose addresses EC2 has told now: files that are
-/// there, or that a network manager has loaded still, by what was `let_go` in this boot.
-pub fn claim(ledger: &mut Ledger, metadata: &Metadata, strays: &[Stray], let_go: &LetGo) {
+/// there, or that a network manager has loaded still, by what went in this boot.
+pub fn claim(ledger: &mut Ledger, disk: &Disk, metadata: &Metadata, strays: &[Stray]) {
+    let let_go = Memory::load(disk).let_go;
     let is_told = |stray: &&Stray| !metadata.recalled.contains(&stray.mac);
     let is_loaded = |stray: &Stray| {
         let mut gone = let_go.get(&stray.mac).into_iter().flatten();
