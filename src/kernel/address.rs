@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::attributes::{af, attributes, family, index, ip, ip_value, name, number_value, value};
 use super::refusal::Refusal;
-use super::{ABSENT, Kernel, needless};
+use super::{ABSENT, Kernel};
 use crate::net::{Address, Family, Link};
 
 /// `IFA_F_NODAD | IFA_F_NOPREFIXROUTE`; the second does not fit the header's eight bits.
@@ -76,9 +76,14 @@ impl Kernel {
             false => Vec::new(),
         };
         let removed = self.socket.change(Rtm::Deladdr, NlmF::empty(), message);
-        let removed = needless(removed.map(|()| true), &ABSENT)?;
-        routes.iter().try_for_each(|route| self.put_back(route))?;
-        Ok(removed)
+        if removed
+            .as_ref()
+            .err()
+            .is_none_or(|refusal| refusal.is(&ABSENT))
+        {
+            routes.iter().try_for_each(|route| self.put_back(route))?;
+        }
+        removed.map(|()| true)
     }
 
     /// With the last IPv4 address of a link the kernel drops all IPv4 routes of the link (`fib_disable_ip`). Whoever
@@ -90,7 +95,7 @@ impl Kernel {
         Ok(is_v4(address) && on_link.count() == 1)
     }
 
-    fn standing_addresses(&mut self, links: &[Link]) -> Result<&[Address], Refusal> {
+    pub(super) fn standing_addresses(&mut self, links: &[Link]) -> Result<&[Address], Refusal> {
         let listed = match self.listed.addresses.take() {
             Some(listed) => listed,
             None => {

@@ -4,10 +4,10 @@ use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Rta, Rtm, RtmF, Rtprot};
 use neli::rtnl::{Rtmsg, RtmsgBuilder};
 
-use super::Kernel;
 use super::attributes::{ip, number};
 use super::refusal::Refusal;
 use super::route::{ONLINK, is_cached};
+use super::{Kernel, nexthop};
 use crate::net::{Address, Family};
 
 /// `RTNH_F_DEAD` and `RTNH_F_LINKDOWN`: the kernel reports them, and refuses them in a request.
@@ -61,11 +61,12 @@ fn again(listed: &Rtmsg, on_link: bool) -> Result<Rtmsg, Refusal> {
 }
 
 /// A route by the link `index` that could stand without `address`: the kernel has not made it for that, and it does
-/// not have it as its source.
+/// not have it as its source. One by a next hop object stays by itself (`fib_sync_down_dev` knows none).
 fn outlives(message: &Rtmsg, address: &Address, index: u32) -> bool {
     let attributes = message.rtattrs();
     number(attributes, Rta::Oif) == Some(index)
         && !is_cached(message)
+        && nexthop::object_of(message).is_none()
         && *message.rtm_protocol() != Rtprot::Kernel
         && ip(attributes, Rta::Prefsrc) != Some(address.net.addr())
 }

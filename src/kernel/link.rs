@@ -4,9 +4,9 @@ use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Iff, Ifla, IflaInfo, RtAddrFamily, Rtm};
 use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder};
 
+use super::Kernel;
 use super::attributes::{Attributes, find, index, is, nested, number, text_of, value};
 use super::refusal::Refusal;
-use super::{ABSENT, Kernel, needless};
 use crate::error::Result;
 use crate::net::{Dev, Link, Mac};
 
@@ -26,7 +26,7 @@ impl Kernel {
             .map_err(|refusal| refusal.of("list links"))
     }
 
-    fn list_links(&mut self) -> Result<Vec<Link>, Refusal> {
+    pub(super) fn list_links(&mut self) -> Result<Vec<Link>, Refusal> {
         let rows: Vec<Ifinfomsg> = self.socket.dump(Rtm::Getlink, request(0)?)?;
         Ok(rows.iter().filter_map(decode).collect())
     }
@@ -42,7 +42,7 @@ impl Kernel {
 
     pub(super) fn take_down(&mut self, dev: &Dev, links: &[Link]) -> Result<bool, Refusal> {
         match index(links, dev) {
-            Ok(index) => needless(self.set_link(index, false), &ABSENT),
+            Ok(index) => self.set_link(index, false),
             Err(_) => Ok(false),
         }
     }

@@ -20,6 +20,7 @@ mod lookup;
 mod neighbour;
 mod nexthop;
 mod refusal;
+mod removal;
 mod route;
 mod rule;
 mod rule_words;
@@ -36,7 +37,7 @@ use crate::error::Result;
 use crate::gather::Gather;
 use crate::net::rule::STATIC;
 use crate::net::sysctl::Key;
-use crate::net::{Address, Family, Link, Route};
+use crate::net::{Address, Family, Link};
 use crate::object::{Change, Object, Observed};
 
 pub use dhcp::clients_v4;
@@ -48,7 +49,8 @@ pub use lookup::Lookup;
 use refusal::Refusal;
 use socket::Socket;
 
-/// What the kernel answers when there is nothing to delete: no such rule, route, address or link.
+/// What the kernel answers when there is nothing to delete: no such rule, route, address or link. A look shows whether
+/// that is so.
 const ABSENT: [Errno; 4] = [
     Errno::ENOENT,
     Errno::ESRCH,
@@ -152,7 +154,10 @@ impl Kernel {
     fn one(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
         let done = match change {
             Change::Add(object) => self.add(object, links),
-            Change::Remove(object) => self.remove(object, links),
+            Change::Remove(object) => {
+                let removed = self.remove(object, links);
+                self.unless_gone(removed, object, links)
+            }
             Change::Replace { old, new } => self.replace_route(old, new, links),
         };
         done.map_err(|refusal| refusal.of(change))
@@ -190,7 +195,7 @@ enum Verb {
 #[derive(Default)]
 struct Listed {
     rules: BTreeMap<Family, Vec<rule::Standing>>,
-    routes: BTreeMap<Family, Vec<Route>>,
+    routes: BTreeMap<Family, Vec<removal::Standing>>,
     /// Those that have not gone since; where it is not known, they are listed again.
     addresses: Option<Vec<Address>>,
 }
@@ -202,13 +207,14 @@ impl Listed {
             // Which of two that differ in protocol only has gone is known where it goes.
             Change::Remove(Object::Rule(_)) => {}
             Change::Remove(Object::Route(route)) => {
-                forget(self.routes.get_mut(&route.family()), route)
+                let is_it = |one: &removal::Standing| one.route == *route;
+                forget(self.routes.get_mut(&route.family()), is_it)
             }
             Change::Add(Object::Route(_)) | Change::Replace { .. } => self.routes.clear(),
             // Routes go with an address or a link, and what comes with one is the kernel's to say.
             Change::Remove(Object::Address(address)) if address.is_host() => {
                 self.routes.clear();
-                forget(self.addresses.as_mut(), address);
+                forget(self.addresses.as_mut(), |one| one == address);
             }
             // Others may go with one that has a subnet.
             Change::Add(Object::Address(_) | Object::LinkUp(_) | Object::Sysctl(_))
@@ -220,9 +226,9 @@ impl Listed {
     }
 }
 
-fn forget<T: PartialEq>(list: Option<&mut Vec<T>>, gone: &T) {
+fn forget<T>(list: Option<&mut Vec<T>>, is_gone: impl Fn(&T) -> bool) {
     let Some(list) = list else { return };
-    if let Some(position) = list.iter().position(|one| one == gone) {
+    if let Some(position) = list.iter().position(is_gone) {
         list.remove(position);
     }
 }

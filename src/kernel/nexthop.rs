@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use crate::net::{Link, NextHop};
 
 /// The number of the next hop object that a route goes by.
-const RTA_NH_ID: u16 = 30;
+pub const RTA_NH_ID: u16 = 30;
 /// `RTM_GETNEXTHOP`, whose message is a `struct nhmsg` of eight bytes, all zero where every object is asked for.
 const RTM_GETNEXTHOP: u16 = 106;
 const NHMSG: [u8; 8] = [0; 8];
@@ -159,11 +159,16 @@ fn next_hop(hop: &NextHop, index: u32) -> Vec<u8> {
     .concat()
 }
 
-/// Which next hop object a route goes by, where the kernel tells nothing else of its ways (`nexthop_compat_mode` off).
+/// Which next hop object a route goes by.
+pub fn object_of(message: &Rtmsg) -> Option<u32> {
+    attributes::number(message.rtattrs(), RTA_NH_ID)
+}
+
+/// The same where the kernel tells nothing else of the route's ways (`nexthop_compat_mode` off).
 fn object(message: &Rtmsg) -> Option<u32> {
     let attributes = message.rtattrs();
     let told = find(attributes, Rta::Oif).is_some() || find(attributes, Rta::Multipath).is_some();
-    attributes::number(attributes, RTA_NH_ID).filter(|_| !told)
+    object_of(message).filter(|_| !told)
 }
 
 /// The route has several next hops, its own or those of a group.

@@ -46,6 +46,14 @@ impl Refusal {
             .is_some_and(|code| errnos.contains(&Errno::from_raw(code)))
     }
 
+    /// The same, with words for the reader in the place of the kernel's.
+    pub(super) fn with_words(self, words: &str) -> Self {
+        Self {
+            ext_ack: Some(words.to_owned()),
+            ..self
+        }
+    }
+
     /// The kernel said more than a number.
     pub fn has_words(&self) -> bool {
         self.ext_ack.is_some()

@@ -1,7 +1,5 @@
 //! Routes: listed, made, replaced and deleted. What the kernel would match too loosely is looked up first.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{RtScope, RtTable, Rta, Rtm, RtmF, Rtn, Rtprot};
@@ -11,10 +9,11 @@ use nix::errno::Errno;
 use super::attributes::{
     af, attribute, attributes, family, index, ip, ip_value, nested, number, number_value, value,
 };
-use super::nexthop::{self, Objects, is_multipath, ways};
+use super::nexthop::{self, Objects, RTA_NH_ID, is_multipath, ways};
 use super::refusal::Refusal;
-use super::{ABSENT, Kernel, Verb, instead, needless};
-use crate::net::{Dev, Family, Link, MAIN, Route, RouteKind};
+use super::removal::{Standing, deletable};
+use super::{Kernel, Verb};
+use crate::net::{Family, Link, MAIN, Route, RouteKind};
 use crate::numbering::Number;
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
@@ -26,17 +25,25 @@ impl Kernel {
     /// Those of the main table and of ours. A kernel without IPv6 answers with another family's routes
     /// (`rtnl_dump_all`): they are left out.
     pub(super) fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
+        let all = self.list_routes(family, links)?.into_iter();
+        Ok(all.map(|standing| standing.route).collect())
+    }
+
+    fn list_routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Standing>, Refusal> {
         let rows = self.route_messages(family)?;
         let objects = self.next_hop_objects(&rows)?;
         let rows = rows
             .iter()
             .filter(|row| !is_cached(row) && !is_partial(row));
-        let routes = rows.filter_map(|row| decode(row, links, &objects));
-        Ok(routes
-            .filter(|r| {
-                r.family() == family && (r.table == MAIN || Number::of_table(r.table).is_some())
-            })
-            .collect())
+        let is_listed = |route: &Route| {
+            let is_ours = || Number::of_table(route.table).is_some();
+            route.family() == family && (route.table == MAIN || is_ours())
+        };
+        let standing = |row| {
+            let (route, object) = (decode(row, links, &objects)?, nexthop::object_of(row));
+            is_listed(&route).then_some(Standing { route, object })
+        };
+        Ok(rows.filter_map(standing).collect())
     }
 
     pub(super) fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {
@@ -48,13 +55,15 @@ impl Kernel {
 
     /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
     pub(super) fn add_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
-        let message = encode(route, &devices(links, route)?, Verb::Make)?;
+        let indexes = devices(links, route)?;
+        let message = encode(route, Way::Links(&indexes), Verb::Make)?;
         match self
             .socket
             .change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message)
         {
             Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
-                let stands = self.standing_routes(route, links)?.contains(route);
+                let mut standing = self.standing_routes(route, links)?.into_iter();
+                let stands = standing.any(|present| present.route == *route);
                 if stands { Ok(false) } else { Err(refusal) }
             }
             added => added.map(|()| true),
@@ -62,28 +71,22 @@ impl Kernel {
     }
 
     pub(super) fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
-        let standing = self.standing_routes(route, links)?;
-        let mut same = standing.iter().filter(|other| is_same_way(route, other));
-        let exact = same.clone().find(|present| *present == route);
-        let Some(present) = exact.or_else(|| same.next()) else {
-            return Ok(false);
-        };
-        let is_in_the_way =
-            |other: &&Route| would_delete(route, other) && !is_same_way(route, other);
-        if let Some(other) = standing.iter().find(is_in_the_way) {
-            return Err(instead(other));
+        match deletable(route, self.standing_routes(route, links)?)? {
+            Some(present) => self.delete_route(&present, links),
+            None => Ok(false),
         }
-        let deleted = Route {
-            mtu: present.mtu,
-            ..route.clone()
-        };
-        self.delete_route(&deleted, links)
     }
 
-    fn delete_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
-        let message = encode(route, &devices(links, route)?, Verb::Delete)?;
+    fn delete_route(&mut self, present: &Standing, links: &[Link]) -> Result<bool, Refusal> {
+        let message = match present.object {
+            Some(object) => encode(&present.route, Way::Object(object), Verb::Delete)?,
+            None => {
+                let indexes = devices(links, &present.route)?;
+                encode(&present.route, Way::Links(&indexes), Verb::Delete)?
+            }
+        };
         let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
-        needless(removed.map(|()| true), &ABSENT)
+        removed.map(|()| true)
     }
 
     /// Refuses to push out what is not `old`: it was changed after it was looked at. Where both stand, and differ in their
@@ -95,34 +98,43 @@ impl Kernel {
         links: &[Link],
     ) -> Result<bool, Refusal> {
         let standing = self.standing_routes(new, links)?;
-        if standing == std::slice::from_ref(new) {
+        if let [present] = &standing[..]
+            && present.route == *new
+        {
             return Ok(false);
         }
-        let is_old = |present: &Route| present.is_same_but_mtu(old);
-        if let Some(other) = standing.iter().find(|present| !is_old(present)) {
+        let is_other = |present: &&Standing| !present.route.is_same_but_mtu(old);
+        if let Some(other) = standing.iter().find(is_other) {
+            let other = &other.route;
             return Err(Refusal::because(format!(
                 "expected `{old}` alone in its place, found `{other}`; run again"
             )));
         }
-        if standing.contains(new) {
-            return self.delete_route(old, links);
+        if standing.iter().any(|present| present.route == *new) {
+            let old = standing.iter().find(|present| present.route == *old);
+            return old.map_or(Ok(false), |old| self.delete_route(old, links));
         }
-        let message = encode(new, &devices(links, new)?, Verb::Make)?;
+        let indexes = devices(links, new)?;
+        let message = encode(new, Way::Links(&indexes), Verb::Make)?;
         self.socket
             .change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
         Ok(true)
     }
 
     /// The routes with `route`'s table, destination and metric: one, unless somebody appended more.
-    fn standing_routes(&mut self, route: &Route, links: &[Link]) -> Result<Vec<Route>, Refusal> {
+    pub(super) fn standing_routes(
+        &mut self,
+        route: &Route,
+        links: &[Link],
+    ) -> Result<Vec<Standing>, Refusal> {
         let key = (route.table, route.dst, metric(route));
         let family = route.family();
         if !self.listed.routes.contains_key(&family) {
-            let routes = self.routes(family, links)?;
+            let routes = self.list_routes(family, links)?;
             self.listed.routes.insert(family, routes);
         }
         let routes = self.listed.routes.get(&family).into_iter().flatten();
-        let of_key = routes.filter(|present| present.key() == key);
+        let of_key = routes.filter(|present| present.route.key() == key);
         Ok(of_key.cloned().collect())
     }
 }
@@ -139,51 +151,57 @@ fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
     Ok(indexes)
 }
 
-/// Two routes of one key are the same but for their preferred source.
-fn is_same_way(a: &Route, b: &Route) -> bool {
-    a.kind == b.kind && a.ways().eq(b.ways())
+/// What tells where a route leads.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// The indexes of the interfaces that it leaves by, in the order of [`Route::ways`].
+    Links(&'a [u32]),
+    /// A next hop object: with it, the kernel takes neither interfaces nor gateways.
+    Object(u32),
 }
 
-/// Whether the kernel, asked to delete `asked`, may take `present`, which has the same key, for it, or a way of it:
-/// what is not asked for is not compared, and for IPv6 not even the kind (`fib_nh_match`, `ip6_route_del`).
-fn would_delete(asked: &Route, present: &Route) -> bool {
-    let is_asked = |(via, dev): (Option<IpAddr>, &Dev)| {
-        let mut ways = present.ways();
-        ways.any(|(other, way)| way == dev && (via.is_none() || via == other))
-    };
-    asked.ways().next().is_none() || asked.ways().any(is_asked)
-}
-
-/// `indexes` are those of the interfaces that it leaves by, in the order of [`Route::ways`]. To make it: protocol
-/// static, and `onlink` with a gateway, because our addresses cover no subnet. To delete it: any protocol, any scope,
-/// any flags, any preferred source.
-fn encode(route: &Route, indexes: &[u32], verb: Verb) -> Result<Rtmsg, Refusal> {
+/// To make it: protocol static, and `onlink` with a gateway, because our addresses cover no subnet. To delete it: any
+/// protocol, any scope, any flags, any preferred source.
+fn encode(route: &Route, way: Way, verb: Verb) -> Result<Rtmsg, Refusal> {
     let make = verb == Verb::Make;
-    let has_many = !route.next_hops.is_empty();
-    let oif = indexes.first().filter(|_| !has_many).copied();
-    let hops = has_many.then(|| nexthop::multipath(&route.next_hops, indexes));
     let flags = if make && route.via.is_some() {
         ONLINK
     } else {
         0
     };
+    let rest = [
+        (Rta::Dst, Some(ip_value(route.dst.addr()))),
+        (Rta::Prefsrc, route.src.filter(|_| make).map(ip_value)),
+        (Rta::Priority, Some(number_value(metric(route)))),
+        (Rta::Table, Some(number_value(route.table))),
+        (Rta::Metrics, metrics(route, verb)),
+    ];
     let message = builder(route.family())
         .rtm_dst_len(route.dst.prefix_len())
         .rtm_type(kind_value(route.kind))
         .rtm_protocol(if make { Rtprot::Static } else { Rtprot::Unspec })
         .rtm_scope(scope(route, verb))
         .rtm_flags(RtmF::from_bits_retain(flags))
-        .rtattrs(attributes([
-            (Rta::Dst, Some(ip_value(route.dst.addr()))),
-            (Rta::Oif, oif.map(number_value)),
-            (Rta::Multipath, hops),
-            (Rta::Gateway, route.via.map(ip_value)),
-            (Rta::Prefsrc, route.src.filter(|_| make).map(ip_value)),
-            (Rta::Priority, Some(number_value(metric(route)))),
-            (Rta::Table, Some(number_value(route.table))),
-            (Rta::Metrics, metrics(route, verb)),
-        ])?);
+        .rtattrs(attributes(rest.into_iter().chain(leads_to(route, way)))?);
     message.build().map_err(Refusal::because)
+}
+
+fn leads_to(route: &Route, way: Way) -> [(Rta, Option<Vec<u8>>); 3] {
+    let indexes = match way {
+        Way::Object(id) => {
+            let object = (Rta::from(RTA_NH_ID), Some(number_value(id)));
+            return [object, (Rta::Multipath, None), (Rta::Gateway, None)];
+        }
+        Way::Links(indexes) => indexes,
+    };
+    let has_many = !route.next_hops.is_empty();
+    let oif = indexes.first().filter(|_| !has_many).copied();
+    let hops = has_many.then(|| nexthop::multipath(&route.next_hops, indexes));
+    [
+        (Rta::Oif, oif.map(number_value)),
+        (Rta::Multipath, hops),
+        (Rta::Gateway, route.via.map(ip_value)),
+    ]
 }
 
 fn kind_value(kind: RouteKind) -> Rtn {

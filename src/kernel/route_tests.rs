@@ -20,14 +20,14 @@ fn default_route(dst: &str, via: Option<&str>, metric: u32) -> Route {
 fn onlink_survives_because_it_is_no_flag_that_neli_knows() {
     let made = encode(
         &default_route("0.0.0.0/0", Some("10.0.0.1"), 0),
-        &[2],
+        Way::Links(&[2]),
         Verb::Make,
     )
     .unwrap();
     assert_eq!(made.rtm_flags().bits(), 4);
     let deleted = encode(
         &default_route("0.0.0.0/0", Some("10.0.0.1"), 0),
-        &[2],
+        Way::Links(&[2]),
         Verb::Delete,
     )
     .unwrap();
@@ -49,7 +49,7 @@ fn the_mtu_stands_alone_in_the_nest_of_metrics_and_names_which_ipv4_route_goes()
             mtu,
             ..default_route(dst, None, 0)
         };
-        let message = encode(&route, &[2], verb).unwrap();
+        let message = encode(&route, Way::Links(&[2]), verb).unwrap();
         value(message.rtattrs(), Rta::Metrics).map(<[u8]>::to_vec)
     };
     let bytes = |low, high| Some(vec![8, 0, 2, 0, low, high, 0, 0]);

@@ -15,7 +15,7 @@ use super::attributes::{
 use super::changes::Changes;
 use super::refusal::Refusal;
 use super::socket::settled;
-use super::{ABSENT, Kernel, instead, needless, rule_words};
+use super::{Kernel, instead, needless, rule_words};
 use crate::net::rule::STATIC;
 use crate::net::{Family, Mark, Rule};
 
@@ -92,7 +92,7 @@ impl Kernel {
         if removed.is_ok() {
             self.forget(rule, protocol);
         }
-        needless(removed.map(|()| true), &ABSENT)
+        removed.map(|()| true)
     }
 
     /// One of several that differ in nothing but their protocols is no longer listed.
@@ -106,7 +106,7 @@ impl Kernel {
         }
     }
 
-    fn standing_rules(&mut self, family: Family) -> Result<&[Standing], Refusal> {
+    pub(super) fn standing_rules(&mut self, family: Family) -> Result<&[Standing], Refusal> {
         if !self.listed.rules.contains_key(&family) {
             let rules = self.rules(family)?;
             self.listed.rules.insert(family, rules);

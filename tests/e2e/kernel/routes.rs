@@ -538,6 +538,76 @@ fn a_route_by_next_hop_objects_has_their_ways() {
     }
 }
 
+/// IPv4's kernel deletes it by the object's number alone, and says "No such process" to its ways.
+#[test]
+fn a_route_by_a_next_hop_object_is_removed() {
+    for (flag, everything, vias) in [
+        ("-4", "0.0.0.0/0", ["10.0.0.1", "10.1.0.1"]),
+        ("-6", "::/0", ["fe80::1", "fe80::2"]),
+    ] {
+        for compat in ["0", "1"] {
+            on_host(move |host| {
+                std::fs::write("/proc/sys/net/ipv4/nexthop_compat_mode", compat).unwrap();
+                ip(&format!("nexthop add id 1 via {} dev eth1 onlink", vias[0]));
+                ip(&format!("nexthop add id 2 via {} dev eth2 onlink", vias[1]));
+                ip("nexthop add id 3 group 1/2,3");
+                for (id, route) in [
+                    (1, route(everything, Some(vias[0]))),
+                    (3, by_both(everything, vias)),
+                ] {
+                    let words = format!("default nhid {id} table 10001");
+                    ip(&format!("{flag} route add {words}"));
+                    assert!(host.remove(Object::Route(route.clone())), "{words}");
+                    assert_eq!(host.routes(10001), [], "{words}, compat mode {compat}");
+                    assert!(!host.remove(Object::Route(route)), "{words} is gone");
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn beside_a_route_by_a_next_hop_object_the_very_one_goes() {
+    on_host(|host| {
+        ip("nexthop add id 1 via 10.0.0.1 dev eth1 onlink");
+        ip("nexthop add id 2 via 10.1.0.1 dev eth2 onlink");
+        ip("route add default nhid 2 table 10001");
+        let (ours, theirs) = (
+            route("0.0.0.0/0", Some("10.0.0.1")),
+            Route {
+                dev: Some(dev("eth2")),
+                ..route("0.0.0.0/0", Some("10.1.0.1"))
+            },
+        );
+        ip("route append default via 10.0.0.1 dev eth1 onlink table 10001");
+        assert!(host.remove(Object::Route(ours.clone())));
+        assert_eq!(host.routes(10001), std::slice::from_ref(&theirs));
+        // The same way by its words and by an object: first one goes, then the other.
+        ip("route append default via 10.1.0.1 dev eth2 onlink table 10001");
+        for left in [1, 0] {
+            assert!(host.remove(Object::Route(theirs.clone())));
+            assert_eq!(host.routes(10001).len(), left);
+        }
+    });
+}
+
+#[test]
+fn an_ipv6_route_is_not_removed_where_the_kernel_would_take_one_by_a_next_hop_object() {
+    on_host(|host| {
+        let ours = route("2001:db8::/64", Some("fe80::1"));
+        ip("nexthop add id 2 via fe80::2 dev eth2");
+        ip("-6 route add 2001:db8::/64 nhid 2 table 10001");
+        ip("-6 route append 2001:db8::/64 via fe80::1 dev eth1 table 10001");
+        let before = host.routes(10001);
+        assert_eq!(before.len(), 2, "{before:?}");
+        let removal = Change::Remove(Object::Route(ours));
+        let refused = host.kernel.apply(&removal, &host.links).unwrap_err();
+        let words = "could delete `2001:db8::/64 via fe80::2";
+        assert!(refused.to_string().contains(words), "{refused}");
+        assert_eq!(host.routes(10001), before);
+    });
+}
+
 #[test]
 fn the_ways_out_are_all_those_of_the_route_that_matches() {
     for compat in ["0", "1"] {
