@@ -87,10 +87,14 @@ impl Route {
         self.ways().any(|(_, way)| way == dev)
     }
 
+    /// It leads to what is on the link itself, by no router.
+    pub fn is_on_link(&self) -> bool {
+        self.kind == RouteKind::Unicast && self.via.is_none() && self.next_hops.is_empty()
+    }
+
     /// An IPv4 route without a router, to which `ip` gives `scope link`.
     pub fn is_in_scope_link(&self) -> bool {
-        let is_plain = self.kind == RouteKind::Unicast && self.family() == Family::Ipv4;
-        is_plain && self.via.is_none() && self.next_hops.is_empty()
+        self.family() == Family::Ipv4 && self.is_on_link()
     }
 
     /// Its table, unless that is the main one.

@@ -236,7 +236,7 @@ fn two_stacks_each_get_their_interface_and_one_the_primary_s_rules() {
             .replace("eniroute-eth1:", "eniroute-eth2:")
             .replace("00:02", "00:03")
     );
-    assert_eq!(mixed.wanted[2], alone.wanted[3]);
+    assert_eq!(mixed.wanted[2], alone.wanted[4]);
     assert!(
         !mixed.wanted[3].text.contains("table 10000"),
         "{}",
@@ -268,7 +268,8 @@ fn the_primary_s_rules_go_to_another_stack_where_its_own_has_no_secondary() {
         vec![guest::primary(), guest::eth1()],
     );
     let [rules, eth1] = ["eth0", "eth1"].map(|dev| format!("/etc/netplan/60-eniroute-{dev}.yaml"));
-    assert_eq!(paths(&mixed), [&rules, &eth1]);
+    let unit = "/etc/systemd/network/10-netplan-eniroute-eth1.network.d/60-eniroute-eth1.conf";
+    assert_eq!(paths(&mixed), [&rules[..], &eth1, unit]);
     assert!(
         mixed.wanted[0]
             .text

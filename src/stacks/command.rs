@@ -76,13 +76,17 @@ pub fn output(program: &str, args: &[&str], wait: Duration) -> Result<String> {
     command.args(args).env("PATH", PATH).env("LC_ALL", "C");
     let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
     let (ended, words) = try_run(&mut command, wait, OUTPUT).map_err(|e| failed(e.to_string()))?;
-    if words.len() >= OUTPUT {
-        return Err(failed(format!("said over {OUTPUT} bytes")));
-    }
-    match ended.fault("", wait) {
+    match ended.fault(last(&words), wait) {
         Some(why) => Err(failed(why)),
+        None if words.len() >= OUTPUT => Err(failed(format!("said over {OUTPUT} bytes"))),
         None => Ok(words),
     }
+}
+
+/// The last [`WORDS`] bytes or so, from the beginning of a character on.
+fn last(words: &str) -> &str {
+    let from = words.ceil_char_boundary(words.len().saturating_sub(WORDS));
+    words[from..].trim()
 }
 
 /// How a program that failed has ended, and the end of what it said.

@@ -95,3 +95,12 @@ fn of_much_that_was_said_the_end_is_told() {
     );
     assert!(said.len() < 3000, "{}", said.len());
 }
+
+#[test]
+fn of_a_program_whose_output_is_wanted_the_end_is_told_when_it_fails() {
+    let script = "seq 2000; printf 'Traceback\nÄÄÄ\nFileNotFoundError: /x\n' >&2; exit 1";
+    let failed = output("sh", &["-c", script], LONG).unwrap_err().to_string();
+    assert!(failed.contains("ended with exit code 1: "), "{failed}");
+    assert!(failed.ends_with("FileNotFoundError: /x"), "{failed}");
+    assert!(failed.len() < 2 * WORDS, "{}", failed.len());
+}

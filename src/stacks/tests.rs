@@ -241,9 +241,8 @@ fn a_whole_definition_has_main_s_routes_also_while_a_dhcp_client_keeps_them() {
         text: "network: {ethernets: {eth1: {dhcp4: true}}}".into(),
     }))
     .unwrap();
-    let [file] = &wanted(&netplan::STACK, &leased)[..] else {
-        panic!("one file")
-    };
+    let files = wanted(&netplan::STACK, &leased);
+    let file = &files[0];
     assert!(
         !file.text.contains("metric: 10001"),
         "the owner stays, and its routes with it: {}",
@@ -255,9 +254,11 @@ fn a_whole_definition_has_main_s_routes_also_while_a_dhcp_client_keeps_them() {
 fn a_second_run_changes_no_file() {
     let (_root, disk) = disk(&[CLOUD_INIT]);
     let written = write(&disk, &netplan(&disk, &guest::desired(), &[]));
-    let drop_in = "create /etc/systemd/network/10-netplan-eth0.network.d/60-eniroute-eth0.conf";
-    let yaml = ["0", "1", "2"].map(|n| format!("create /etc/netplan/60-eniroute-eth{n}.yaml"));
-    assert_eq!(written, [&[drop_in.to_owned()], &yaml[..]].concat());
+    let [eth0, eth1] = [("eth0", "eth0"), ("eniroute-eth1", "eth1")].map(|(id, dev)| {
+        format!("create /etc/systemd/network/10-netplan-{id}.network.d/60-eniroute-{dev}.conf")
+    });
+    let yaml = |n: u8| format!("create /etc/netplan/60-eniroute-eth{n}.yaml");
+    assert_eq!(written, [eth0, yaml(0), yaml(1), eth1, yaml(2)]);
     assert_eq!(
         write(&disk, &netplan(&disk, &guest::desired(), &[])),
         [""; 0]
@@ -313,7 +314,7 @@ fn a_masked_unit_and_a_file_that_is_not_text_are_nobody_s_business() {
     std::os::unix::fs::symlink("/dev/null", folder.join("99-default.link")).unwrap();
     std::fs::write(folder.join("a.network"), [0xff, 0xfe, b'\n']).unwrap();
     assert_eq!(own_files(&disk).unwrap(), []);
-    assert_eq!(netplan(&disk, &guest::desired(), &[]).wanted.len(), 4);
+    assert_eq!(netplan(&disk, &guest::desired(), &[]).wanted.len(), 5);
 }
 
 #[test]
@@ -332,6 +333,7 @@ fn a_foreign_file_at_our_path_is_left_alone_and_named() {
         [
             drop_in,
             "/etc/netplan/60-eniroute-eth0.yaml",
+            "/etc/systemd/network/10-netplan-eniroute-eth1.network.d/60-eniroute-eth1.conf",
             "/etc/netplan/60-eniroute-eth2.yaml"
         ]
     );
@@ -364,8 +366,11 @@ fn a_kept_eni_s_file_stays_even_where_another_eni_has_its_name_now() {
         &[guest::mac(0), guest::mac(1), guest::mac(2)],
     );
     assert!(rendered.wanted.is_empty() && rendered.obsolete.is_empty());
-    let note = "/etc/netplan/60-eniroute-eth1.yaml was left as it is: it belongs to eni-1, whose metadata could not be read";
-    assert_eq!(rendered.notes, [note]);
+    let unit = "/etc/systemd/network/10-netplan-eniroute-eth1.network.d/60-eniroute-eth1.conf";
+    let notes = ["/etc/netplan/60-eniroute-eth1.yaml", unit].map(|path| {
+        format!("{path} was left as it is: it belongs to eni-1, whose metadata could not be read")
+    });
+    assert_eq!(rendered.notes, notes);
 }
 
 #[test]

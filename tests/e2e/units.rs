@@ -75,6 +75,34 @@ fn systemd_has_nothing_to_say_against_the_units() {
     }
 }
 
+/// Whatever makes a network stack's units of the files, or reads them, comes after an image's files are gone: netplan's
+/// generator has a unit of its own since 1.2, which starts before cloud-init.
+#[test]
+fn an_image_s_files_go_before_anything_reads_them() {
+    let unit = fs::read_to_string(Path::new(FOLDER).join("eniroute-image.service")).unwrap();
+    let before = unit.lines().filter_map(|line| line.strip_prefix("Before="));
+    let before: BTreeSet<&str> = before.flat_map(str::split_whitespace).collect();
+    for reader in [
+        "netplan-configure.service",
+        "cloud-init-local.service",
+        "network-pre.target",
+        "sysinit.target",
+    ] {
+        assert!(before.contains(reader), "{reader} in {before:?}");
+    }
+    // The unit of the newest netplan is called so, and its order does not turn in a circle with ours.
+    let theirs = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/target/systemd-forky/usr/lib/systemd/system/netplan-configure.service"
+    );
+    let theirs = fs::read_to_string(theirs).unwrap_or_else(|e| panic!("{theirs}: {e}"));
+    assert!(!theirs.contains("eniroute"), "{theirs}");
+    assert!(
+        theirs.contains("Before=shutdown.target network-pre.target\n"),
+        "{theirs}"
+    );
+}
+
 #[test]
 fn no_unit_is_exposed_by_more_than_2() {
     for unit in units("service") {

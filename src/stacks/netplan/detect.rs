@@ -1,6 +1,8 @@
 //! Whether netplan configures this host, and which NICs. Reads the disk only.
 
-use super::generate::is_unit;
+use std::iter;
+
+use super::generate::{GENERATORS, is_unit};
 use super::{Netplan, STACK};
 use crate::error::Result;
 use crate::files::Disk;
@@ -10,16 +12,13 @@ use crate::stacks::network_manager;
 use crate::stacks::networkd::detect::running_unit;
 use crate::stacks::stack::{Claim, Finding, Host, Sure, Witness};
 
-const PROGRAMS: [&str; 4] = [
-    "/usr/sbin/netplan",
-    "/usr/libexec/netplan/generate",
-    "/usr/lib/netplan/generate",
-    "/lib/netplan/generate",
-];
+/// Its command line, and its generators: since 1.2 each may be there without the other.
+const COMMAND: &str = "/usr/sbin/netplan";
 
 /// By its program and YAML that is not ours.
 pub fn runs_host(disk: &Disk) -> Result<Finding> {
-    let Some(program) = PROGRAMS.into_iter().find(|path| disk.exists(path)) else {
+    let mut programs = iter::once(COMMAND).chain(GENERATORS);
+    let Some(program) = programs.find(|path| disk.exists(path)) else {
         return Ok(Finding::no("not installed"));
     };
     for folder in ["/etc/netplan", "/lib/netplan", "/run/netplan"] {

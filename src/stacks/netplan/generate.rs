@@ -22,7 +22,7 @@ const OFFLINE: (&str, &str) = ("SYSTEMD_OFFLINE", "1");
 
 /// netplan's generator, which makes the units: since 1.2, before it, and on an older distribution. Its command line is a
 /// Python program, which takes ten times as long, and since 1.2 it is a package of its own, which may be absent.
-const GENERATORS: [&str; 4] = [
+pub const GENERATORS: [&str; 4] = [
     "/usr/libexec/netplan/configure",
     "/usr/libexec/netplan/generate",
     "/usr/lib/netplan/generate",

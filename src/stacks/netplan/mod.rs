@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::net::{Declared, Dev, Link, Mac, Rule};
+use crate::net::{Declared, Dev, Link, Mac, Route, Rule};
 use crate::object::Object;
 use crate::plan::Planned;
 use crate::stacks::networkd;
@@ -80,15 +80,24 @@ impl Place<'_> {
         self.owner.is_none_or(|owner| !owner.has_routes)
     }
 
-    /// Whether an object can be said in YAML here. netplan has no keys for `suppress_prefixlength` and `iif`, and none for
-    /// the mask of a mark.
+    /// Whether an object can be said in YAML here.
     fn takes(&self, object: &Object) -> bool {
-        let is_plain = |rule: &Rule| rule.suppress_prefixlength.is_none() && rule.from.is_some();
         match (object.route(), object.rule()) {
+            (Some(route), _) => self.takes_routes() && is_plain_route(route),
+            (_, Some(rule)) => self.takes_routes() && is_plain_rule(rule),
             (None, None) => object.address().is_some() || !object.is_lasting(),
-            (_, rule) => self.takes_routes() && rule.is_none_or(is_plain),
         }
     }
+}
+
+/// netplan gives a route without a router a scope in the unit, and networkd warns of each scope of an IPv6 route.
+fn is_plain_route(route: &Route) -> bool {
+    !route.is_on_link() || route.is_in_scope_link()
+}
+
+/// netplan has no keys for `suppress_prefixlength` and `iif`, and none for the mask of a mark.
+fn is_plain_rule(rule: &Rule) -> bool {
+    rule.suppress_prefixlength.is_none() && rule.from.is_some()
 }
 
 impl Netplan {

@@ -72,6 +72,14 @@ fn yaml<'a>(rendering: &'a Rendering, dev: &str) -> &'a str {
     )
 }
 
+/// What netplan would give a scope, of which networkd warns: it stands beside the YAML.
+const IPV6_SUBNET: &str = "[Route]\nDestination=2001:db8:0:a::/64\nTable=10001\n";
+
+fn ipv6_subnet<'a>(rendering: &'a Rendering, id: &str) -> &'a str {
+    let unit = format!("/etc/systemd/network/10-netplan-{id}.network.d");
+    body(rendering, &format!("{unit}/60-eniroute-eth1.conf"), 0o644)
+}
+
 /// The ID that `dev`'s file defines or adds to.
 fn id<'a>(rendering: &'a Rendering, dev: &str) -> &'a str {
     let line = yaml(rendering, dev).lines().nth(3).unwrap();
@@ -104,7 +112,6 @@ fn an_eni_that_nobody_owns_gets_a_complete_definition() {
         - {to: 10.0.3.16/28, type: throw, table: 10001}
         - {to: 10.0.0.0/20, scope: link, table: 10001, from: 10.0.0.20}
         - {to: 0.0.0.0/0, via: 10.0.0.1, table: 10001, on-link: true}
-        - {to: "2001:db8:0:a::/64", table: 10001}
         - {to: "::/0", via: "fe80:ec2::1", table: 10001, on-link: true}
       routing-policy:
         - {from: 10.0.0.20, table: 10001, priority: 10001}
@@ -113,6 +120,7 @@ fn an_eni_that_nobody_owns_gets_a_complete_definition() {
         - {from: "2001:db8:0:a::200", table: 10001, priority: 10001}
 "#
     );
+    assert_eq!(ipv6_subnet(&rendering, "eniroute-eth1"), IPV6_SUBNET);
 }
 
 #[test]
@@ -203,7 +211,8 @@ fn our_file_is_read_after_the_owner_s() {
             ..Desired::default()
         }));
         let expected = format!("/etc/netplan/{ours}-eniroute-eth1.yaml");
-        match rendering.files.first() {
+        let is_yaml = |file: &&File| file.path.starts_with("/etc/netplan");
+        match rendering.files.iter().find(is_yaml) {
             Some(file) => assert_eq!(file.path.to_str(), Some(expected.as_str())),
             None => assert!(
                 ours == "none"
@@ -233,7 +242,6 @@ fn a_secondary_that_cloud_init_owns_keeps_it_and_gets_all_of_its_own() {
         - {to: 10.0.3.16/28, type: throw, table: 10001}
         - {to: 10.0.0.0/20, scope: link, table: 10001, from: 10.0.0.20}
         - {to: 0.0.0.0/0, via: 10.0.0.1, table: 10001, on-link: true}
-        - {to: "2001:db8:0:a::/64", table: 10001}
         - {to: "::/0", via: "fe80:ec2::1", table: 10001, on-link: true}
       routing-policy:
         - {from: 10.0.0.20, table: 10001, priority: 10001}
@@ -242,6 +250,7 @@ fn a_secondary_that_cloud_init_owns_keeps_it_and_gets_all_of_its_own() {
         - {from: "2001:db8:0:a::200", table: 10001, priority: 10001}
 "#
     );
+    assert_eq!(ipv6_subnet(&rendering, "ens6"), IPV6_SUBNET);
 }
 
 /// The owner may write another file tomorrow.

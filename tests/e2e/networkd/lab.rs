@@ -27,23 +27,28 @@ cat >/run/dbus/bus.conf <<'XML'
 XML
 "#;
 
-/// netplan's generator as it is, but a veth has no permanent address to be matched by.
+/// netplan's generator as it is, but a veth has no permanent address to be matched by. It stands where its release has it:
+/// `configure` since 1.2, `generate` before. REAL is its command.
 const NETPLAN: &str = r#"
-real=$(readlink -f /usr/libexec/netplan/generate)
-cp "$real" /run/bin/real
-cat >/run/bin/generate <<'SH'
+folder=/usr/libexec/netplan name=generate
+case $REAL in */configure) name=configure ;; esac
+cat >/run/bin/$name <<SH
 #!/bin/sh
-echo "$@" >>/run/bin/runs
-/run/bin/real "$@" || exit $?
-root=$2
-sed -i s/^PermanentMACAddress=/MACAddress=/ "$root"/run/systemd/network/*.network 2>/dev/null || :
+echo "\$@" >>/run/bin/runs
+$REAL "\$@" || exit \$?
+root=\$2
+sed -i s/^PermanentMACAddress=/MACAddress=/ "\$root"/run/systemd/network/*.network 2>/dev/null || :
 SH
-chmod 755 /run/bin/generate
-mount --bind /run/bin/generate "$real"
+chmod 755 /run/bin/$name
+cp $folder/generate /run/bin/installed
+real=$(readlink -f $folder/generate)
+mount --bind /run/bin/$name "$real" || exit
+[ $name = generate ] || { mount -t tmpfs none $folder && cp /run/bin/$name $folder/; }
 "#;
 
 /// Another systemd than this machine's, unpacked by tests/consumers: its networkd runs with that tree as its root, and
-/// all else is the guest's; its networkctl by the tree's own libraries, as eniroute's units may not change the root.
+/// all else is the guest's; its networkctl and netplan by the tree's own libraries, as eniroute's units may not change the
+/// root.
 const NEWER: &str = r#"
 for folder in proc sys dev run etc; do mkdir -p $TREE/$folder; mount --rbind /$folder $TREE/$folder; done
 cat >/run/bin/networkctl <<SH
@@ -55,7 +60,7 @@ chmod 755 /run/bin/networkctl
 mount --bind /run/bin/networkctl /usr/bin/networkctl
 "#;
 
-/// The systemd whose networkd runs in the guest.
+/// The systemd whose networkd runs in the guest, with the netplan of the same release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Systemd {
     /// This machine's own.
@@ -65,8 +70,9 @@ pub enum Systemd {
 }
 
 impl Systemd {
-    /// Both sides of 254, since when networkctl does nothing where `SYSTEMD_OFFLINE` is set.
-    pub const ALL: [Self; 2] = [Self::Installed, Self::Of("trixie")];
+    /// 252 with netplan 0.106; 257 with 1.1, beyond 254, since when networkctl does nothing where `SYSTEMD_OFFLINE` is
+    /// set; 262 with 1.2, which makes networkd's units by another program.
+    pub const ALL: [Self; 3] = [Self::Installed, Self::Of("trixie"), Self::Of("forky")];
 
     fn tree(self) -> Option<String> {
         let Self::Of(release) = self else { return None };
@@ -79,6 +85,21 @@ impl Systemd {
             "{tree} is not there: run tests/setup"
         );
         Some(tree)
+    }
+
+    /// The command of its netplan's generator.
+    fn generator(self) -> String {
+        let Some(tree) = self.tree() else {
+            return "/run/bin/installed".to_owned();
+        };
+        let libraries = format!("{tree}/usr/lib/x86_64-linux-gnu");
+        let programs =
+            ["configure", "generate"].map(|name| format!("{tree}/usr/libexec/netplan/{name}"));
+        let program = programs.iter().find(|program| fs::exists(program).unwrap());
+        let program = program.unwrap_or_else(|| panic!("{tree} has no netplan: run tests/setup"));
+        format!(
+            "{tree}/usr/lib64/ld-linux-x86-64.so.2 --library-path {libraries}:{libraries}/systemd {program}"
+        )
     }
 }
 
@@ -115,7 +136,7 @@ impl Lab {
         let enis = vec![vpc.attach(primary)];
         let guest = vpc.guest();
         guest.sh(MOUNTS);
-        guest.sh(NETPLAN);
+        guest.sh(&format!("REAL='{}'{NETPLAN}", systemd.generator()));
         if let Some(tree) = systemd.tree() {
             guest.sh(&format!("TREE={tree}{NEWER}"));
         }
@@ -160,7 +181,11 @@ impl Lab {
     /// What the boot does: netplan's generator, then networkd. Returns when the links are configured.
     pub fn boot(&mut self, configured: &[&str]) {
         if !self.guest.sh("ls /etc/netplan").is_empty() {
-            self.guest.sh("netplan generate");
+            // netplan since 1.2 does so by a unit of its own.
+            let boot = "/usr/libexec/netplan/configure";
+            self.guest.sh(&format!(
+                "if [ -e {boot} ]; then {boot} --root-dir /; else netplan generate; fi"
+            ));
             // A boot has seconds between the two; eniroute tells a process's start to 1/50 s.
             thread::sleep(Duration::from_millis(100));
         }
@@ -221,11 +246,16 @@ impl Lab {
         });
     }
 
+    /// What networkctl says of a link.
+    pub fn status(&self, dev: &str) -> String {
+        self.guest.sh(&format!(
+            "networkctl status --no-pager --full --lines=0 {dev}"
+        ))
+    }
+
     /// The file that networkd says it runs the link by, by networkctl.
     pub fn loaded(&self, dev: &str) -> String {
-        let status = self.guest.sh(&format!(
-            "networkctl status --no-pager --full --lines=0 {dev}"
-        ));
+        let status = self.status(dev);
         let file = status
             .lines()
             .find_map(|line| line.trim().strip_prefix("Network File: "));

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::lab::{Lab, Systemd};
-use super::{ALL_ETH, CLOUD_INIT_ETH0, Files, NETWORKD_ALL, NETWORKD_ETH0, NOBODY, YAML};
+use super::{
+    ALL_ETH, CLOUD_INIT_ETH0, CLOUD_INIT_ETH1, Files, NETWORKD_ALL, NETWORKD_ETH0, NOBODY, YAML,
+};
 
 #[test]
 fn networkd_has_loaded_our_units_beside_a_file_of_the_primary_s_when_apply_ends() {
@@ -27,6 +29,41 @@ fn networkd_has_loaded_netplan_s_units_when_apply_ends() {
         .for_each(|systemd| assert_loaded(*systemd, &[(YAML, CLOUD_INIT_ETH0)]));
 }
 
+/// Newer ones name them in their record (NETWORK_FILE_DROPINS) and by networkctl; of any, the kernel shows what it has.
+#[test]
+fn networkd_has_loaded_the_drop_ins_beside_an_owner_s_unit_when_apply_ends() {
+    let owned = format!("{CLOUD_INIT_ETH0}{CLOUD_INIT_ETH1}");
+    for systemd in Systemd::ALL {
+        let mut lab = Lab::of(systemd, &[(YAML, &owned)]);
+        lab.attach_eth1();
+        lab.boot(&["eth0", "eth1"]);
+        lab.apply();
+        lab.until("networkd is done", || {
+            lab.record("eth1").contains("ADMIN_STATE=configured")
+        });
+        let drop_in = "/etc/systemd/network/10-netplan-eth1.network.d/60-eniroute-eth1.conf";
+        assert!(lab.has(drop_in), "{systemd:?}");
+        assert_accepted(&lab);
+        let record = lab.record("eth1");
+        if systemd != Systemd::Installed {
+            let status = lab.status("eth1");
+            assert!(status.contains(drop_in), "{systemd:?}: {status}");
+        }
+        let mut named = record.lines();
+        let named = named.find(|line| line.starts_with("NETWORK_FILE_DROPINS="));
+        assert!(
+            named.is_none_or(|line| line.contains(drop_in)),
+            "{systemd:?}: {record}"
+        );
+        lab.guest.ip("link set eth1 down");
+        lab.guest.ip("link set eth1 up");
+        lab.until("networkd puts the subnet's route back", || {
+            let table = lab.guest.ip("-6 route show table 10001");
+            table.contains("2001:db8:0:a::/64")
+        });
+    }
+}
+
 fn assert_loaded(systemd: Systemd, files: Files) {
     let mut lab = Lab::of(systemd, files);
     lab.attach_eth1();
@@ -44,12 +81,20 @@ fn assert_loaded(systemd: Systemd, files: Files) {
         "{systemd:?}: {}",
         lab.record("eth1")
     );
+    assert_accepted(&lab);
     // networkd's own objects, not ours: what it has not loaded does not come back by it.
     lab.guest.ip("link set eth1 down");
     lab.guest.ip("link set eth1 up");
     lab.until("networkd puts the routes back", || {
         !lab.guest.ip("-4 route show table 10001 default").is_empty()
     });
+}
+
+/// networkd has nothing to say against a line of any file; it begins what it has with the file's path.
+fn assert_accepted(lab: &Lab) {
+    let log = lab.log();
+    let of_file = |line: &&str| line.starts_with('/') && line.contains("/systemd/network/");
+    assert_eq!(log.lines().find(of_file), None, "{log}");
 }
 
 /// Under a catch-all, whose DHCP is on the new NIC already.
