@@ -1,7 +1,7 @@
 //! The files that we render, fed to their real consumers (`netplan generate`, `ip` as ifup calls it), and the disk's
 //! own failures on real mounts. Needs root, iproute2 and netplan.io; fails loudly without.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -19,6 +19,7 @@ use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
 use crate::guest;
+use crate::networkd::lab::Systemd;
 use crate::vpc::wait_for;
 
 const CLOUD_INIT_ETH0: &str = "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      match:\n        \
@@ -64,22 +65,33 @@ impl Tree {
         rendered
     }
 
-    /// Runs `netplan generate` over the tree. It must succeed and have nothing to say.
+    /// Runs the netplan of each release over the tree, this machine's last. Each must succeed, have nothing to say, and
+    /// make the same of it.
     fn generate(&self) {
-        let mut command = Command::new("netplan");
-        command
-            .args(["generate", "--root-dir"])
-            .arg(self.root.path());
-        let out = command
+        let made: Vec<_> = Systemd::ALL
+            .into_iter()
+            .rev()
+            .map(|release| self.generate_by(release))
+            .collect();
+        assert!(made.windows(2).all(|two| two[0] == two[1]), "{made:#?}");
+    }
+
+    /// The sections that routing goes by. The releases differ in others of the owner's: `[DHCP]`, now `[DHCPv4]`.
+    fn generate_by(&self, release: Systemd) -> BTreeMap<String, Vec<String>> {
+        let out = Command::new("sh")
+            .args(["-c", &format!("{} --root-dir \"$0\"", release.generator())])
+            .arg(self.root.path())
             .output()
-            .expect("this test needs netplan: apt-get install netplan.io");
-        assert_eq!(
-            (
-                out.status.code(),
-                String::from_utf8_lossy(&out.stderr).as_ref()
-            ),
-            (Some(0), "")
-        );
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!((out.status.code(), &*said), (Some(0), ""), "{release:?}");
+        let routing = |name: &String| {
+            let mut sections = sections(&self.generated(name));
+            sections
+                .retain(|section| section.starts_with("[Rout") || section.starts_with("[Match"));
+            (name.clone(), sections)
+        };
+        self.units().iter().map(routing).collect()
     }
 
     fn unit(&self, id: &str) -> String {
@@ -141,14 +153,13 @@ fn assert_has(unit: &str, expected: &[&str]) {
     }
 }
 
-/// netplan itself puts the scope on the IPv6 subnet's route; networkd passes over it.
-const ETH1: [&str; 9] = [
+/// The IPv6 subnet's route is in a drop-in: netplan would give it a scope, of which networkd warns.
+const ETH1: [&str; 8] = [
     "[Route] Destination=10.0.0.0/20 Metric=10001 PreferredSource=10.0.0.20 Scope=link",
     "[Route] Destination=0.0.0.0/0 Gateway=10.0.0.1 GatewayOnLink=true Metric=10001",
     "[Route] Destination=10.0.3.16/28 Table=10001 Type=throw",
     "[Route] Destination=10.0.0.0/20 PreferredSource=10.0.0.20 Scope=link Table=10001",
     "[Route] Destination=0.0.0.0/0 Gateway=10.0.0.1 GatewayOnLink=true Table=10001",
-    "[Route] Destination=2001:db8:0:a::/64 Scope=link Table=10001",
     "[Route] Destination=::/0 Gateway=fe80:ec2::1 GatewayOnLink=true Table=10001",
     "[RoutingPolicyRule] From=10.0.3.16/28 Priority=10001 Table=10001",
     "[RoutingPolicyRule] From=2001:db8:0:a::200 Priority=10001 Table=10001",
@@ -165,6 +176,12 @@ fn netplan_takes_a_complete_definition_and_the_primary_s_additions() {
     assert_has(
         &eth1,
         &["[RoutingPolicyRule] From=10.0.0.11 Priority=10000 Table=10000"],
+    );
+    let beside = "/etc/systemd/network/10-netplan-eniroute-eth1.network.d/60-eniroute-eth1.conf";
+    let beside = tree.disk.read(beside).unwrap().unwrap();
+    assert_eq!(
+        sections(&beside),
+        ["[Route] Destination=2001:db8:0:a::/64 Table=10001"]
     );
     assert_eq!(
         sections(&eth1)[0],

@@ -88,9 +88,9 @@ impl Systemd {
     }
 
     /// The command of its netplan's generator.
-    fn generator(self) -> String {
+    pub fn generator(self) -> String {
         let Some(tree) = self.tree() else {
-            return "/run/bin/installed".to_owned();
+            return "/usr/libexec/netplan/generate".to_owned();
         };
         let libraries = format!("{tree}/usr/lib/x86_64-linux-gnu");
         let programs =
@@ -136,7 +136,12 @@ impl Lab {
         let enis = vec![vpc.attach(primary)];
         let guest = vpc.guest();
         guest.sh(MOUNTS);
-        guest.sh(&format!("REAL='{}'{NETPLAN}", systemd.generator()));
+        // The installed one gives its place to what calls a copy of it.
+        let generator = match systemd {
+            Systemd::Installed => "/run/bin/installed".to_owned(),
+            Systemd::Of(_) => systemd.generator(),
+        };
+        guest.sh(&format!("REAL='{generator}'{NETPLAN}"));
         if let Some(tree) = systemd.tree() {
             guest.sh(&format!("TREE={tree}{NEWER}"));
         }

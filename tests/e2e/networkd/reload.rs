@@ -90,6 +90,28 @@ fn assert_loaded(systemd: Systemd, files: Files) {
     });
 }
 
+/// Since 1.2 netplan's command line is a package of its own, and that of 1.2.0 looks for its generator below `--root-dir`.
+#[test]
+fn where_netplan_s_command_line_fails_or_is_not_there_its_generator_alone_is_enough() {
+    for systemd in Systemd::ALL {
+        let mut lab = Lab::of(systemd, &[(YAML, CLOUD_INIT_ETH0)]);
+        lab.attach_eth1();
+        lab.boot(&["eth0"]);
+        lab.guest.sh(
+            "printf '#!/bin/sh\necho called >>/run/bin/called\necho FileNotFoundError >&2\nexit 1\n' >/run/bin/netplan
+             chmod 755 /run/bin/netplan
+             mount --bind /run/bin/netplan $(readlink -f /usr/sbin/netplan)",
+        );
+        lab.apply();
+        assert!(
+            lab.loaded("eth1").contains("10-netplan-eniroute-eth1"),
+            "{systemd:?}"
+        );
+        assert!(!lab.has("/run/bin/called"), "{systemd:?}");
+        assert!(lab.eniroute("apply").stdout.starts_with("nothing to do"));
+    }
+}
+
 /// networkd has nothing to say against a line of any file; it begins what it has with the file's path.
 fn assert_accepted(lab: &Lab) {
     let log = lab.log();
