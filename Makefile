@@ -106,7 +106,7 @@ pages: root ## Write anew what pages show of the program: the manual page, the c
 	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test e2e -- --test-threads=1 pages:: explain::
 
 .PHONY: test-boot
-test-boot: root setup packages ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
+test-boot: root setup dist ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
 	@tests/setup-boot
 	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test boot -- $(ARGS)
 

@@ -23,16 +23,16 @@ pub fn run(image: Image, steps: &mut Steps) {
     };
     steps.step("is up", || ready(&mut guest));
     if image.has_cloud_init() {
-        by_files(steps, &mut site, &mut guest);
+        by_files(steps, &mut site, &mut guest, image);
     } else {
         by_units(steps, &mut site, &mut guest, image);
     }
 }
 
 /// Real cloud-init. What eniroute wrote stands without cloud-init's file, and before any run.
-fn by_files(steps: &mut Steps, site: &mut Site, guest: &mut Guest) {
+fn by_files(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image) {
     if steps
-        .essential("eniroute is copied in", || install(guest))
+        .essential("eniroute is copied in", || install(guest, image))
         .is_none()
     {
         return;
@@ -73,7 +73,7 @@ fn by_units(steps: &mut Steps, site: &mut Site, guest: &mut Guest, image: Image)
     });
     if steps
         .essential("the package is installed", || {
-            installed::install(site, guest, &two())
+            installed::install(site, guest, image, &two())
         })
         .is_none()
     {
@@ -119,7 +119,7 @@ fn two() -> Vec<&'static str> {
 /// What cloud-init writes for the second ENI, and has its stack load.
 fn remember(image: Image) -> String {
     match image {
-        Image::BookwormNm => format!(
+        Image::BookwormNm | Image::ForkyNm => format!(
             "sed 's/ens5/ens6/; s/^uuid=c1/uuid=c2/' {} > {PROFILE}; chmod 600 {PROFILE}
              nmcli connection reload; nmcli connection up id 'cloud-init ens6' ifname ens6",
             PROFILE.replace("ens6", "ens5")
@@ -135,7 +135,7 @@ fn remember(image: Image) -> String {
 
 fn forget(image: Image) -> String {
     match image {
-        Image::BookwormNm => format!("rm {PROFILE}"),
+        Image::BookwormNm | Image::ForkyNm => format!("rm {PROFILE}"),
         Image::BullseyeIfupdown => format!("cp /root/primary {INTERFACES}"),
         _ => ":".to_owned(),
     }

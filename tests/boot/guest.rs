@@ -24,6 +24,7 @@ const SMBIOS: &str = "type=1,manufacturer=Amazon EC2,product=c6in.32xlarge,\
      uuid=ec2e1916-9099-7caf-fd21-012345abcdef,serial=ec2e1916-9099-7caf-fd21-012345abcdef";
 
 pub struct Guest {
+    image: Image,
     // First, so that it goes first: the folder has its sockets.
     qemu: Background,
     folder: TempDir,
@@ -43,23 +44,19 @@ impl Guest {
             .map(|spec| Some(vpc.attach(spec.machine())))
             .collect();
         let folder = TempDir::new().expect("a folder for the guest's sockets");
-        let nics = enis
-            .iter()
-            .flatten()
-            .enumerate()
-            .flat_map(|(n, &eni)| nic_arguments(vpc, n, eni));
+        let nics = enis.iter().flatten().enumerate();
+        let nics = nics.flat_map(|(n, &eni)| nic_arguments(image, vpc, n, eni));
         let arguments: Vec<_> = machine_arguments(image, folder.path())
             .into_iter()
             .chain(nics)
             .collect();
-        let nice = vpc
-            .router()
-            .command("nice")
-            .args(["-n", "10", "qemu-system-x86_64"]);
+        let nice = vpc.router().command("nice").args(["-n", "10"]);
+        let nice = nice.arg(emulator(image));
         let qemu = nice.args(arguments).background();
         let monitor = Qmp::connect(&folder.path().join("monitor"));
         let agent = Agent::connect(&folder.path().join("agent"), Deadline::after(COMMAND));
         let mut guest = Self {
+            image,
             qemu,
             folder,
             monitor,
@@ -146,11 +143,11 @@ impl Guest {
             "netdev_add",
             json!({ "type": "tap", "id": format!("cable{n}"), "ifname": tap, "script": "no", "downscript": "no" }),
         );
-        let slot = format!("{:x}", FIRST_SLOT + n);
+        let (bus, address) = place(self.image, n);
         self.monitor.execute(
             "device_add",
             json!({ "driver": "virtio-net-pci", "id": format!("nic{n}"), "netdev": format!("cable{n}"),
-                    "mac": mac, "addr": slot, "romfile": "" }),
+                    "mac": mac, "bus": bus, "addr": address, "romfile": "" }),
         );
         self.enis.resize(self.enis.len().max(n + 1), None);
         self.enis[n] = Some(eni);
@@ -202,6 +199,44 @@ impl Guest {
     }
 }
 
+/// One NIC can be plugged into each port of an arm64 guest, which has so many.
+const PORTS: usize = 4;
+
+fn emulator(image: Image) -> &'static str {
+    if image.is_arm64() {
+        "qemu-system-aarch64"
+    } else {
+        "qemu-system-x86_64"
+    }
+}
+
+/// The machine itself, and the console's name in it. arm64's tells of EC2 (SMBIOS) by its firmware.
+fn machine(image: Image) -> (String, &'static str) {
+    if !image.is_arm64() {
+        let text = "-machine|pc|-accel|tcg,thread=multi|-cpu|qemu64,-svm";
+        return (text.to_owned(), "ttyS0");
+    }
+    let firmware = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
+    let mut text =
+        format!("-machine|virt|-accel|tcg,thread=multi|-cpu|cortex-a72|-bios|{firmware}");
+    for slot in (0..PORTS).map(|n| FIRST_SLOT + n) {
+        text += &format!(
+            "|-device|pcie-root-port,id=port{slot},bus=pcie.0,addr={slot:x},chassis={slot},slot={slot}"
+        );
+    }
+    (text, "ttyAMA0")
+}
+
+/// The bus of the NIC with this number, and its place there: udev makes the same name of both.
+fn place(image: Image, n: usize) -> (String, String) {
+    let slot = FIRST_SLOT + n;
+    if image.is_arm64() {
+        (format!("port{slot}"), "0".to_owned())
+    } else {
+        ("pci.0".to_owned(), format!("{slot:x}"))
+    }
+}
+
 fn machine_arguments(image: Image, folder: &Path) -> Vec<String> {
     let files = image.files();
     let (root, kernel, initrd) = (
@@ -210,14 +245,15 @@ fn machine_arguments(image: Image, folder: &Path) -> Vec<String> {
         files.initrd.display(),
     );
     let folder = folder.display();
+    let (machine, console) = machine(image);
     // udev would load drivers for all that an emulated CPU can do; the disk controller is never used.
     let append = format!(
-        "root=/dev/vda rw console=ttyS0 quiet mitigations=off fsck.mode=skip \
+        "root=/dev/vda rw console={console} quiet mitigations=off fsck.mode=skip \
          modprobe.blacklist=ata_piix,ata_generic,psmouse,kvm_amd {}",
         image.kernel_options()
     );
     let text = format!(
-        "-machine|pc|-accel|tcg,thread=multi|-cpu|qemu64,-svm|-smp|2|-m|768|-nodefaults|-no-user-config|-display|none\
+        "{machine}|-smp|2|-m|768|-nodefaults|-no-user-config|-display|none\
          |-smbios|{SMBIOS}|-kernel|{kernel}|-initrd|{initrd}|-append|{append}\
          |-drive|file={root},format=raw,if=none,id=root,snapshot=on,cache=unsafe\
          |-device|virtio-blk-pci,drive=root,addr=3\
@@ -228,12 +264,15 @@ fn machine_arguments(image: Image, folder: &Path) -> Vec<String> {
     text.split('|').map(str::to_owned).collect()
 }
 
-fn nic_arguments(vpc: &Vpc, n: usize, eni: EniId) -> [String; 4] {
-    let (tap, mac, slot) = (vpc.tap(eni), vpc.mac(eni), FIRST_SLOT + n);
+fn nic_arguments(image: Image, vpc: &Vpc, n: usize, eni: EniId) -> [String; 4] {
+    let (tap, mac) = (vpc.tap(eni), vpc.mac(eni));
+    let (bus, address) = place(image, n);
     [
         "-netdev".to_owned(),
         format!("tap,id=cable{n},ifname={tap},script=no,downscript=no"),
         "-device".to_owned(),
-        format!("virtio-net-pci,id=nic{n},netdev=cable{n},mac={mac},addr={slot:x},romfile="),
+        format!(
+            "virtio-net-pci,id=nic{n},netdev=cable{n},mac={mac},bus={bus},addr={address},romfile="
+        ),
     ]
 }

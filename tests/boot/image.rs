@@ -18,6 +18,12 @@ pub enum Image {
     BookwormNm,
     /// Debian 12, with none of the stacks that eniroute writes files for.
     BookwormNone,
+    /// Debian testing, cloud-init, netplan 1.2, systemd 262.
+    ForkyNetplan,
+    /// Debian testing, NetworkManager 1.58.
+    ForkyNm,
+    /// Debian 13 on arm64, as on Graviton.
+    TrixieArm64,
 }
 
 /// An image in the cache.
@@ -28,13 +34,16 @@ pub struct Files {
 }
 
 impl Image {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::BookwormNetplan,
         Self::BookwormCatchall,
         Self::TrixieNetplan,
         Self::BullseyeIfupdown,
         Self::BookwormNm,
         Self::BookwormNone,
+        Self::ForkyNetplan,
+        Self::ForkyNm,
+        Self::TrixieArm64,
     ];
 
     pub fn name(self) -> &'static str {
@@ -45,7 +54,24 @@ impl Image {
             Self::BullseyeIfupdown => "bullseye-ifupdown",
             Self::BookwormNm => "bookworm-nm",
             Self::BookwormNone => "bookworm-none",
+            Self::ForkyNetplan => "forky-netplan",
+            Self::ForkyNm => "forky-nm",
+            Self::TrixieArm64 => "trixie-arm64",
         }
+    }
+
+    /// Whether this story is told of it: of another architecture two are enough, which take thrice as long.
+    pub fn tells(self, story: &str) -> bool {
+        !self.is_arm64() || ["survive", "installed"].contains(&story)
+    }
+
+    pub fn is_arm64(self) -> bool {
+        self == Self::TrixieArm64
+    }
+
+    /// Debian's name of its architecture.
+    pub fn architecture(self) -> &'static str {
+        if self.is_arm64() { "arm64" } else { "amd64" }
     }
 
     /// The interface name of the NIC with this device number.
@@ -60,7 +86,7 @@ impl Image {
     pub fn manager(self) -> &'static str {
         match self {
             Self::BullseyeIfupdown => "networking",
-            Self::BookwormNm => "NetworkManager",
+            Self::BookwormNm | Self::ForkyNm => "NetworkManager",
             Self::BookwormNone => "lease",
             _ => "systemd-networkd",
         }
@@ -77,7 +103,10 @@ impl Image {
 
     /// cloud-init writes the network's configuration.
     pub fn has_cloud_init(self) -> bool {
-        matches!(self, Self::BookwormNetplan | Self::TrixieNetplan)
+        matches!(
+            self,
+            Self::BookwormNetplan | Self::TrixieNetplan | Self::ForkyNetplan | Self::TrixieArm64
+        )
     }
 
     /// eniroute writes files there that hold without a run of it.

@@ -2,11 +2,12 @@
 //! that was down is repaired, a detached ENI is forgotten, and reboots change nothing; until the package is purged.
 //! Needs the .deb: `make packages`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::baseline::{PRIMARY, PUBLIC, Site, ready};
 use crate::guest::Guest;
 use crate::image::Image;
+use crate::loaded::loaded;
 use crate::pings::Pings;
 use crate::survive::{SECOND, THIRD, all_answer, plug, reboots, same, settled};
 use crate::table::Steps;
@@ -35,7 +36,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     let three = [&two[..], &THIRD].concat();
     if steps
         .essential("the package is installed: every address answers", || {
-            install(&mut site, &mut guest, &two)
+            install(&mut site, &mut guest, image, &two)
         })
         .is_none()
     {
@@ -57,6 +58,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("every address answers after the reboot", || {
         all_answer(&mut site, &mut guest, &three)
     });
+    loaded(steps, &mut guest, image, &[1, 2]);
     steps.step("the units run", || units_run(&mut guest));
     steps.step("the ENI is unplugged and forgotten", || {
         unplug(&mut site, &mut guest, late, &two)
@@ -73,18 +75,14 @@ pub fn run(image: Image, steps: &mut Steps) {
     }
 }
 
-fn deb() -> PathBuf {
-    let name = concat!(
-        "/target/dist/eniroute_",
+fn deb(image: Image) -> PathBuf {
+    let name = format!(
+        "target/dist/eniroute_{}_{}.deb",
         env!("CARGO_PKG_VERSION"),
-        "_amd64.deb"
+        image.architecture()
     );
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR").to_owned() + name);
-    assert!(
-        path.is_file(),
-        "{} is not there: make packages",
-        path.display()
-    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    assert!(path.is_file(), "{} is not there: make dist", path.display());
     path
 }
 
@@ -105,8 +103,8 @@ fn dpkg(guest: &mut Guest, words: &str) -> String {
 }
 
 /// As an administrator does, and the primary ENI loses nothing by it.
-pub fn install(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
-    guest.push(&deb(), DEB);
+pub fn install(site: &mut Site, guest: &mut Guest, image: Image, addresses: &[&str]) {
+    guest.push(&deb(image), DEB);
     let pings = Pings::start(&site.vpc);
     println!("{}", dpkg(guest, &format!("--install {DEB}")));
     all_answer(site, guest, addresses);

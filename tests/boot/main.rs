@@ -14,6 +14,7 @@ mod forgotten;
 mod guest;
 mod image;
 mod installed;
+mod loaded;
 mod pings;
 mod plugged;
 mod qmp;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     let all = Image::ALL
         .into_iter()
         .flat_map(|image| STORIES.map(|story| (image, story)))
+        .filter(|(image, (story, _))| image.tells(story))
         .chain([BINARY]);
     let all = all.chain(user_data::deb().map(|_| PACKAGE));
     let all = all.map(|(image, (name, story))| (format!("{image}/{name}"), image, story));

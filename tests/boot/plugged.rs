@@ -24,7 +24,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     };
     steps.step("is up", || ready(&mut guest));
     let installed = steps.essential("the package is installed", || {
-        installed::install(&mut site, &mut guest, &PRIMARY)
+        installed::install(&mut site, &mut guest, image, &PRIMARY)
     });
     if installed.is_none() {
         return;

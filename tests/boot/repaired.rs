@@ -25,7 +25,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("is up", || ready(&mut guest));
     let two = [&PRIMARY[..], &SECOND].concat();
     let installed = steps.essential("the package is installed", || {
-        installed::install(&mut site, &mut guest, &two)
+        installed::install(&mut site, &mut guest, image, &two)
     });
     if installed.is_none() {
         return;

@@ -13,6 +13,7 @@ use crate::baseline::{PRIMARY, PUBLIC, Site, ready, state};
 use crate::deadline::Deadline;
 use crate::guest::Guest;
 use crate::image::Image;
+use crate::loaded::loaded;
 use crate::pings::Pings;
 use crate::table::Steps;
 use crate::vpc::{EniId, Host};
@@ -51,13 +52,14 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("is up", || ready(&mut guest));
     let before = settled(&mut guest);
     if steps
-        .essential("eniroute is copied in", || install(&mut guest))
+        .essential("eniroute is copied in", || install(&mut guest, image))
         .is_none()
     {
         return;
     }
     let two = [&PRIMARY[..], &SECOND].concat();
     applies(steps, &mut site, &mut guest, &two);
+    loaded(steps, &mut guest, image, &[1]);
     let late = steps.essential("an ENI is plugged in", || {
         plug(&mut site, &mut guest, image)
     });
@@ -69,6 +71,7 @@ pub fn run(image: Image, steps: &mut Steps) {
         return;
     }
     before_any_run(steps, &mut site, &mut guest, &three);
+    loaded(steps, &mut guest, image, &[1, 2]);
     applies(steps, &mut site, &mut guest, &three);
     steps.step("no frame is dropped as spoofed", || {
         unspoofed(&mut site, &mut guest, &three)
@@ -89,8 +92,8 @@ pub fn run(image: Image, steps: &mut Steps) {
 
 /// The binary, and the udev rule, which promises it that every new NIC will be told; the units that the rule starts
 /// are left out, so that nothing runs but what the story says.
-pub fn install(guest: &mut Guest) {
-    guest.push(&binary(), INSTALLED);
+pub fn install(guest: &mut Guest, image: Image) {
+    guest.push(&binary(image), INSTALLED);
     guest.push(
         concat!(env!("CARGO_MANIFEST_DIR"), "/system/99-eniroute.rules").as_ref(),
         UDEV_RULE,
@@ -98,12 +101,21 @@ pub fn install(guest: &mut Guest) {
     guest.run(&format!("chmod 644 {UDEV_RULE}"));
 }
 
-pub fn binary() -> PathBuf {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/eniroute");
-    let path = PathBuf::from(env::var("ENIROUTE_BINARY").unwrap_or(default.to_owned()));
+/// What was built for the image's architecture.
+pub fn binary(image: Image) -> PathBuf {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let (variable, default, how) = if image.is_arm64() {
+        let folder = "target/packages/aarch64-unknown-linux-gnu/aarch64-unknown-linux-gnu";
+        let path = format!("{root}/{folder}/release/eniroute");
+        ("ENIROUTE_BINARY_ARM64", path, "make dist")
+    } else {
+        let path = format!("{root}/target/release/eniroute");
+        ("ENIROUTE_BINARY", path, "make build")
+    };
+    let path = PathBuf::from(env::var(variable).unwrap_or(default));
     assert!(
         path.is_file(),
-        "{} is not there: `make build`, or set ENIROUTE_BINARY",
+        "{} is not there: `{how}`, or set {variable}",
         path.display()
     );
     path

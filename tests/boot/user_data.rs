@@ -42,7 +42,7 @@ pub fn deb() -> Option<PathBuf> {
 
 /// `binary.yaml`: cloud-init itself runs eniroute at every boot.
 pub fn of_binary(image: Image, steps: &mut Steps) {
-    let published = binary();
+    let published = binary(image);
     let sum = sha256(&published);
     tell(
         image,

@@ -1,0 +1,38 @@
+//! What systemd-networkd has loaded after a hand-over, by its own word: a hand-over that it never heard of shows nowhere
+//! else, as the kernel is right all the same.
+
+use crate::guest::Guest;
+use crate::image::Image;
+use crate::table::Steps;
+
+/// Fails unless the unit by which networkd runs a NIC, with its drop-ins, has the ENI's table, and networkd's record
+/// names all of those; older ones keep no list of drop-ins.
+const LOADED: &str = r#"
+    record=/run/systemd/netif/links/$(cat /sys/class/net/$dev/ifindex)
+    cat $record
+    grep -qx ADMIN_STATE=configured $record || exit 1
+    unit=$(sed -n 's/^NETWORK_FILE=//p' $record)
+    networkctl status --no-pager --full --lines=0 $dev | grep -F "$unit" || exit 1
+    drop_ins=$(ls /etc/systemd/network/$(basename $unit).d/60-eniroute-*.conf 2>/dev/null)
+    cat $unit $drop_ins | grep -x Table=$table || exit 1
+    named=$(sed -n 's/^NETWORK_FILE_DROPINS=//p' $record)
+    [ -z "$named" ] || for path in $drop_ins; do grep -qF $path <<<"$named" || exit 1; done
+"#;
+
+/// Of the ENIs with these device numbers, on an image with networkd.
+pub fn loaded(steps: &mut Steps, guest: &mut Guest, image: Image, numbers: &[usize]) {
+    if image.manager() != "systemd-networkd" {
+        return;
+    }
+    steps.step("networkd has loaded what was handed over", || {
+        for number in numbers {
+            let (dev, table) = (image.interface(*number), 10_000 + number);
+            let script = format!("dev={dev} table={table}\n{LOADED}");
+            assert!(
+                guest.comes_true(&script, 30),
+                "{}",
+                guest.try_run(&script).output
+            );
+        }
+    });
+}
