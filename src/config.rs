@@ -25,12 +25,23 @@ pub struct Config {
     pub main_route: bool,
     /// Specific routes of the main table (containers, VPN, peering) win over an ENI's default route.
     pub main_routes_first: bool,
+    /// Whether a search tree lies over the rules.
+    pub rule_index: RuleIndex,
     /// ENIs to leave alone, by any selector: eni-id, interface, MAC, device number, address.
     pub exclude: Vec<String>,
     /// What is chosen for single ENIs, in the order of their selectors.
     pub eni: Vec<EniConfig>,
     /// What is passed on.
     pub forwarding: Forwarding,
+}
+
+/// Whether a search tree lies over the rules (`rule_index`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleIndex {
+    /// Where it pays.
+    Auto,
+    Off,
 }
 
 /// What is chosen for one ENI: a table `[eni."SELECTOR"]`.
@@ -49,6 +60,7 @@ impl Default for Config {
         Self {
             main_route: true,
             main_routes_first: false,
+            rule_index: RuleIndex::Auto,
             exclude: Vec::new(),
             eni: Vec::new(),
             forwarding: Forwarding::default(),
@@ -93,6 +105,7 @@ impl Config {
 struct Written {
     main_route: bool,
     main_routes_first: bool,
+    rule_index: RuleIndex,
     exclude: Vec<Name>,
     eni: BTreeMap<Name, Spanned<WrittenEni>>,
     forwarding: forwarding::Written,
@@ -112,11 +125,13 @@ impl Default for Written {
         let Config {
             main_route,
             main_routes_first,
+            rule_index,
             ..
         } = Config::default();
         Self {
             main_route,
             main_routes_first,
+            rule_index,
             exclude: Vec::new(),
             eni: BTreeMap::new(),
             forwarding: forwarding::Written::default(),
@@ -131,6 +146,7 @@ impl Written {
         Ok(Config {
             main_route: self.main_route,
             main_routes_first: self.main_routes_first,
+            rule_index: self.rule_index,
             exclude: self.exclude.into_iter().map(|name| name.0).collect(),
             eni: eni.map(|(name, eni)| of_eni(name, &eni, place)).collect(),
             forwarding: self.forwarding.into_forwarding(place)?,

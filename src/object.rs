@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::code::Code;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route, Rule, link};
+use crate::net::{Address, Declared, Dev, Family, IndexRule, Link, MAIN, Route, Rule, link};
 pub use change::Change;
 pub use index::Index;
 pub use leases::NOT_RENEWED;
@@ -275,7 +275,10 @@ pub struct Observed {
     pub is_starting: bool,
     /// The main table and every table in eniroute's range, both families.
     pub routes: Vec<Route>,
+    /// But for the rule index.
     pub rules: Vec<Rule>,
+    /// The rule index, of both families.
+    pub index: BTreeSet<IndexRule>,
     /// Who made a rule, as far as the kernel says (rtnetlink(7), `RTA_PROTOCOL`), and it is not [`crate::net::rule::STATIC`].
     pub protocols: BTreeMap<Rule, u8>,
     /// Those that eniroute may change or has changed, and what new links get, as far as they are there.

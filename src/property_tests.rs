@@ -17,7 +17,7 @@ use crate::object::{Change, Object, Observed};
 use crate::plan::plan;
 
 #[path = "../tests/draw.rs"]
-mod draw;
+pub mod draw;
 use draw::{Draw, seeds};
 
 #[test]

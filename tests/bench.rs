@@ -6,6 +6,8 @@
 
 #[path = "bench/floor.rs"]
 mod floor;
+#[path = "bench/flows.rs"]
+mod flows;
 #[path = "bench/life.rs"]
 mod life;
 #[path = "bench/looking.rs"]
@@ -64,6 +66,7 @@ fn main() {
     ];
     rows.extend(CASES.map(|case| Bench::new(case).row()));
     println!("{}", aligned(&rows));
+    println!("{}", aligned(&flows::rows()));
     println!("{}", aligned(&life::rows()));
     print!("{}", aligned(&looking::rows()));
 }

@@ -62,6 +62,8 @@ pub enum Code {
     R12,
     /// This walk and the kernel's answer differ.
     R13,
+    /// The rule index is prevented, or not whole.
+    R14,
     /// No interface carries the ENI's MAC.
     L1,
     /// An interface is there whose ENI the metadata does not list.
@@ -177,7 +179,7 @@ pub struct Entry {
 }
 
 /// What each code means, in the order of [`Code`].
-const ENTRIES: [&Entry; 57] = [
+const ENTRIES: [&Entry; 58] = [
     &addresses::A1,
     &addresses::A2,
     &addresses::A3,
@@ -200,6 +202,7 @@ const ENTRIES: [&Entry; 57] = [
     &rules::R11,
     &rules::R12,
     &rules::R13,
+    &rules::R14,
     &links::L1,
     &links::L2,
     &links::L3,

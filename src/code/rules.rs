@@ -221,3 +221,23 @@ pub const R13: Entry = Entry {
         `ip -details rule`, `ip route show table all`: what decides it",
     remedy: "Run it again. If it stays so, report it with the output of these commands.",
 };
+
+/// See [`Code::R14`].
+pub const R14: Entry = Entry {
+    code: Code::R14,
+    severity: Severity::Hint,
+    title: "The rule index is prevented, or not whole",
+    symptom: "A host with hundreds of addresses spends more time on each new flow than it has to; \
+        `eniroute plan` wants to change the rule index again and again.",
+    consequence: "All addresses work, but new flows, unconnected datagrams and forwarded packets pass \
+        the rules one by one: 10 ns for each.",
+    cause: "From 64 rules of a family on, eniroute lays a search tree of `goto` rules over them \
+        (priorities 7000 to 9999 and 23200 to 24000). A rule of somebody else with a priority from \
+        7000 to 24000 would be jumped over, so there is no tree then. Or somebody has taken rules \
+        of the tree away.",
+    by_hand: "`ip rule`, `ip -6 rule`: a rule from 7000 to 24000 that is not eniroute's\n\
+        `ip rule show priority 7000`: the entrance of the tree",
+    remedy: "Give the other rule a priority below 7000, or above 24000 and below 32766; `eniroute apply` \
+        then makes the tree, or what is missing of it. `rule_index = \"off\"` in /etc/eniroute.toml \
+        does without it.",
+};

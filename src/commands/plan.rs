@@ -5,7 +5,7 @@ use crate::conflicts;
 use crate::error::Result;
 use crate::numbering::Owner;
 use crate::reconcile::files::file_report;
-use crate::reconcile::{Host, How, Run, findings, unproven};
+use crate::reconcile::{Host, How, Run, findings, rule_index, unproven};
 use crate::report::{Code, Finding, Report};
 
 /// The `ip` commands and the file diffs.
@@ -28,6 +28,11 @@ pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report
     }));
     if how.live {
         run.report.kernel = run.changes();
+        let index = rule_index::Work::of(&run.assessment, &run.report.kernel);
+        run.report.rule_index = index.report();
+        run.report.is_wide = common.verbose > 0;
+        let notes = rule_index::notes(&index.obstacles);
+        run.report.notes.extend(notes);
     }
     run.report.files = run
         .plan_files()

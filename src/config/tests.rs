@@ -36,9 +36,16 @@ fn a_file_that_the_user_named_must_exist() {
 #[test]
 fn every_key_is_read() {
     let config =
-        parse("main_route = false\nmain_routes_first = true\nexclude = [\"eni-0abc\", \"eth3\"]\n")
+        parse("main_route = false\nmain_routes_first = true\nexclude = [\"eni-0abc\", \"eth3\"]\nrule_index = \"off\"\n")
             .unwrap();
     assert!(!config.main_route && config.main_routes_first);
+    assert_eq!(config.rule_index, RuleIndex::Off);
+    assert_eq!(Config::default().rule_index, RuleIndex::Auto);
+    let refused = complaint("\nrule_index = \"on\"\n");
+    assert!(
+        refused.starts_with("/etc/eniroute.toml:2: ") && refused.contains("auto"),
+        "{refused}"
+    );
     assert_eq!(config.exclude, ["eni-0abc", "eth3"]);
 }
 

@@ -39,15 +39,16 @@ impl Kernel {
         address: &Address,
         links: &[Link],
     ) -> Result<bool, Refusal> {
-        let message = |index| encode(address, index);
-        let index = index(links, &address.dev)?;
-        let new = NlmF::CREATE | NlmF::EXCL;
-        match self.socket.change(Rtm::Newaddr, new, message(index)?) {
+        let flags = NlmF::CREATE | NlmF::EXCL;
+        match self
+            .socket
+            .change(Rtm::Newaddr, flags, new(address, links)?)
+        {
             Err(refusal) if refusal.is(&[Errno::EEXIST]) => {
                 let ends = self.ends(address, links)?;
                 if ends {
                     self.socket
-                        .change(Rtm::Newaddr, NlmF::REPLACE, message(index)?)?;
+                        .change(Rtm::Newaddr, NlmF::REPLACE, new(address, links)?)?;
                 }
                 Ok(ends)
             }
@@ -105,6 +106,11 @@ impl Kernel {
         };
         Ok(self.listed.addresses.insert(listed))
     }
+}
+
+/// The message that makes it.
+pub(super) fn new(address: &Address, links: &[Link]) -> Result<Ifaddrmsg, Refusal> {
+    encode(address, index(links, &address.dev)?)
 }
 
 /// IPv6: without duplicate address detection, and without the kernel's own prefix route. An IPv4 /32 has

@@ -35,7 +35,7 @@ impl Kernel {
     }
 
     fn policy_rules(&mut self, family: Family) -> Result<Vec<PolicyRule>, Refusal> {
-        let rows = self.rule_messages(family)?;
+        let rows = self.rule_messages::<Fibmsg>(family)?;
         let rules = rows.iter().filter_map(policy_rule);
         Ok(rules.filter(|rule| rule.family() == family).collect())
     }

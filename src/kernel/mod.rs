@@ -4,6 +4,7 @@
 
 mod address;
 mod attributes;
+mod batch;
 mod changes;
 mod conntrack;
 #[cfg(any(test, fuzzing))]
@@ -15,12 +16,14 @@ mod ethtool;
 mod events;
 mod fib;
 mod frame;
+mod index_rule;
 mod link;
 mod lookup;
 mod neighbour;
 mod nexthop;
 mod refusal;
 mod removal;
+mod request;
 mod route;
 mod rule;
 mod rule_words;
@@ -106,7 +109,9 @@ impl Kernel {
             };
             let routes = self.routes(family, &observed.links);
             observed.routes.extend(routes.map_err(of("routes"))?);
-            for standing in self.rules(family).map_err(of("rules"))? {
+            let (index, rules) = self.rules(family).map_err(of("rules"))?;
+            observed.index.extend(index);
+            for standing in rules {
                 let protocol = standing.protocol.filter(|protocol| *protocol != STATIC);
                 let protocol = protocol.map(|protocol| (standing.rule.clone(), protocol));
                 observed.protocols.extend(protocol);
@@ -130,25 +135,6 @@ impl Kernel {
     pub fn apply(&mut self, change: &Change, links: &[Link]) -> Result<bool> {
         self.listed = Listed::default();
         self.one(change, links)
-    }
-
-    /// Does `changes` in their order, each as [`Kernel::apply`] does it, but looks the kernel's rules and routes up
-    /// once for all of them: an instance can have thousands. Tells of each how it ended; none stops the others.
-    pub fn apply_all(
-        &mut self,
-        changes: Vec<Change>,
-        links: &[Link],
-    ) -> Vec<(Change, Result<bool>)> {
-        self.listed = Listed::default();
-        let mut ended = Vec::with_capacity(changes.len());
-        for change in changes {
-            let done = self.one(&change, links);
-            if matches!(done, Ok(true)) {
-                self.listed.follow(&change);
-            }
-            ended.push((change, done));
-        }
-        ended
     }
 
     fn one(&mut self, change: &Change, links: &[Link]) -> Result<bool> {

@@ -55,8 +55,7 @@ impl Kernel {
 
     /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
     pub(super) fn add_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
-        let indexes = devices(links, route)?;
-        let message = encode(route, Way::Links(&indexes), Verb::Make)?;
+        let message = new(route, links)?;
         match self
             .socket
             .change(Rtm::Newroute, NlmF::CREATE | NlmF::EXCL, message)
@@ -114,8 +113,7 @@ impl Kernel {
             let old = standing.iter().find(|present| present.route == *old);
             return old.map_or(Ok(false), |old| self.delete_route(old, links));
         }
-        let indexes = devices(links, new)?;
-        let message = encode(new, Way::Links(&indexes), Verb::Make)?;
+        let message = self::new(new, links)?;
         self.socket
             .change(Rtm::Newroute, NlmF::CREATE | NlmF::REPLACE, message)?;
         Ok(true)
@@ -137,6 +135,11 @@ impl Kernel {
         let of_key = routes.filter(|present| present.route.key() == key);
         Ok(of_key.cloned().collect())
     }
+}
+
+/// The message that makes it.
+pub(super) fn new(route: &Route, links: &[Link]) -> Result<Rtmsg, Refusal> {
+    encode(route, Way::Links(&devices(links, route)?), Verb::Make)
 }
 
 /// A throw route has no device; a unicast one that has none applies to some packets only.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use neli::FromBytesWithInput;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{FrAct, Frattr, Frf, RtTable, Rtm};
 use neli::rtnl::{Fibmsg, FibmsgBuilder};
@@ -13,11 +14,12 @@ use super::attributes::{
     value,
 };
 use super::changes::Changes;
+use super::index_rule::Row;
 use super::refusal::Refusal;
 use super::socket::settled;
 use super::{Kernel, instead, needless, rule_words};
 use crate::net::rule::STATIC;
-use crate::net::{Family, Mark, Rule};
+use crate::net::{Family, IndexRule, Mark, Rule};
 
 /// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
 const GROUPS: [u32; 2] = [8, 19];
@@ -46,24 +48,34 @@ pub(super) struct Standing {
 }
 
 impl Kernel {
-    /// In the kernel's order. It walks rules by position and marks no interruption (`dump_rules` in
-    /// net/core/fib_rules.c): where one goes meanwhile, another is left out. So changes are listened for.
-    pub(super) fn rules(&mut self, family: Family) -> Result<Vec<Standing>, Refusal> {
-        let rows = self.rule_messages(family)?;
-        let rules = rows.iter().filter_map(standing);
-        Ok(rules.filter(|one| one.rule.family == family).collect())
+    /// The index, and all other rules in the kernel's order.
+    pub(super) fn rules(
+        &mut self,
+        family: Family,
+    ) -> Result<(Vec<IndexRule>, Vec<Standing>), Refusal> {
+        let (mut index, mut rules) = (Vec::new(), Vec::new());
+        for row in self.rule_messages::<Row>(family)? {
+            match row {
+                Row::Index(rule) => index.push(rule),
+                Row::Other(message) => rules.extend(standing(&message)),
+            }
+        }
+        index.retain(|rule| rule.family == family);
+        rules.retain(|one| one.rule.family == family);
+        Ok((index, rules))
     }
 
-    pub(super) fn rule_messages(&mut self, family: Family) -> Result<Vec<Fibmsg>, Refusal> {
+    /// It walks rules by position and marks no interruption (`dump_rules` in net/core/fib_rules.c): where one goes
+    /// meanwhile, another is left out. So changes are listened for.
+    pub(super) fn rule_messages<R>(&mut self, family: Family) -> Result<Vec<R>, Refusal>
+    where
+        R: FromBytesWithInput<Input = usize>,
+    {
         let changes = Changes::of(&GROUPS)?;
         settled(|| {
-            let rows: Vec<Fibmsg> = match self.socket.dump(
-                Rtm::Getrule,
-                builder(family)
-                    .fib_action(FrAct::Unspec)
-                    .build()
-                    .map_err(Refusal::because)?,
-            ) {
+            let every = builder(family).fib_action(FrAct::Unspec).build();
+            let every = every.map_err(Refusal::because)?;
+            let rows = match self.socket.dump(Rtm::Getrule, every) {
                 // a kernel without IPv6
                 Err(refusal) if refusal.is(&[Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]) => Vec::new(),
                 rows => rows?,
@@ -73,9 +85,8 @@ impl Kernel {
     }
 
     pub(super) fn add_rule(&mut self, rule: &Rule) -> Result<bool, Refusal> {
-        ours_to_write(rule)?;
-        let (new, message) = (NlmF::CREATE | NlmF::EXCL, encode(rule, Some(STATIC))?);
-        let added = self.socket.change(Rtm::Newrule, new, message);
+        let flags = NlmF::CREATE | NlmF::EXCL;
+        let added = self.socket.change(Rtm::Newrule, flags, new(rule)?);
         needless(added.map(|()| true), &[Errno::EEXIST])
     }
 
@@ -108,11 +119,17 @@ impl Kernel {
 
     pub(super) fn standing_rules(&mut self, family: Family) -> Result<&[Standing], Refusal> {
         if !self.listed.rules.contains_key(&family) {
-            let rules = self.rules(family)?;
+            let (_, rules) = self.rules(family)?;
             self.listed.rules.insert(family, rules);
         }
         Ok(self.listed.rules.get(&family).map_or(&[], Vec::as_slice))
     }
+}
+
+/// The message that makes it.
+pub(super) fn new(rule: &Rule) -> Result<Fibmsg, Refusal> {
+    ours_to_write(rule)?;
+    encode(rule, Some(STATIC))
 }
 
 /// The protocol with which the kernel, asked to delete `rule`, takes that one and no other that stands: ours before

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use neli::consts::socket::{Msg, NlFamily};
-use neli::nl::{NlPayload, Nlmsghdr, NlmsghdrBuilder};
+use neli::nl::{NlPayload, Nlmsghdr};
 use neli::socket::NlSocket;
 use neli::types::Buffer;
 use neli::utils::Groups;
@@ -17,6 +17,7 @@ use nix::errno::Errno;
 
 use super::frame;
 use super::refusal::Refusal;
+use super::request::Request;
 
 /// How long one request may take, its dump included. The kernel answers rtnetlink within `send` itself, so
 /// this ends only a wait for an answer that was lost.
@@ -34,6 +35,9 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 
 /// A message before its payload is decoded: neli keeps the kernel's words only in this form.
 type Message = Nlmsghdr<u16, Buffer>;
+
+/// Takes an answer, and says whether it was the last one.
+type Take<'a> = &'a mut dyn FnMut(Message) -> Result<bool, Refusal>;
 
 /// An rtnetlink socket of the network namespace in which it was opened.
 ///
@@ -81,12 +85,33 @@ impl Socket {
         flags: NlmF,
         payload: P,
     ) -> Result<(), Refusal> {
-        let request = self.request(kind, flags | NlmF::ACK, payload)?;
-        self.send(&request)?;
-        self.answers(*request.nl_seq(), |answer| {
-            Ok(matches!(answer.nl_payload(), NlPayload::Ack(_)))
+        let refused = self.changes(&[Request::of(kind, flags, &payload)?])?;
+        refused.into_iter().next().flatten().map_or(Ok(()), Err)
+    }
+
+    /// Changes in one datagram, done in their order, none stopped by another one. Of each, why it was not done.
+    pub fn changes(&mut self, requests: &[Request]) -> Result<Vec<Option<Refusal>>, Refusal> {
+        let mut refused: Vec<Option<Refusal>> = requests.iter().map(|_| None).collect();
+        // The kernel answers in any case where it refuses, and so the last answer is that to the last one.
+        let flags = |at: usize| match at + 1 == requests.len() {
+            true => NlmF::REQUEST | NlmF::ACK,
+            false => NlmF::REQUEST,
+        };
+        let first = self.seq.wrapping_add(1);
+        let mut bytes = Vec::new();
+        for (at, request) in requests.iter().enumerate() {
+            self.seq = self.seq.wrapping_add(1);
+            request.write(flags(at), self.seq, &mut bytes);
+        }
+        self.send(&bytes)?;
+        self.answers(&mut |answer| {
+            let at = answer.nl_seq().wrapping_sub(first) as usize;
+            if let Some(slot) = refused.get_mut(at) {
+                *slot = refusal(&answer);
+            }
+            Ok(at + 1 == requests.len())
         })?;
-        Ok(())
+        Ok(refused)
     }
 
     /// A question with one reply.
@@ -95,10 +120,9 @@ impl Socket {
         P: Size + ToBytes,
         R: FromBytesWithInput<Input = usize>,
     {
-        let request = self.request(kind, NlmF::empty(), payload)?;
-        self.send(&request)?;
+        self.ask(&Request::of(kind, NlmF::REQUEST, &payload)?)?;
         let mut reply = None;
-        self.answers(*request.nl_seq(), |answer| {
+        self.answers_to_last(&mut |answer| {
             reply = decode(&answer)?;
             Ok(true)
         })?;
@@ -113,7 +137,7 @@ impl Socket {
         P: Size + ToBytes,
         R: FromBytesWithInput<Input = usize>,
     {
-        let request = self.request(kind, NlmF::DUMP, payload)?;
+        let request = Request::of(kind, NlmF::REQUEST | NlmF::DUMP, &payload)?;
         settled(|| self.dump_once(&request))
     }
 
@@ -125,9 +149,8 @@ impl Socket {
         payload: P,
         mut take: impl FnMut(Buffer),
     ) -> Result<(), Refusal> {
-        let request = self.request(kind, NlmF::DUMP, payload)?;
-        self.send(&request)?;
-        self.answers(*request.nl_seq(), |answer| {
+        self.ask(&Request::of(kind, NlmF::REQUEST | NlmF::DUMP, &payload)?)?;
+        self.answers_to_last(&mut |answer| {
             let row = decode(&answer)?;
             let done = row.is_none();
             row.into_iter().for_each(&mut take);
@@ -137,15 +160,14 @@ impl Socket {
     }
 
     /// `None` when it has to be repeated. It is read to its end in any case: a socket has one dump at a time.
-    fn dump_once<P, R>(&mut self, request: &Nlmsghdr<Rtm, P>) -> Result<Option<Vec<R>>, Refusal>
+    fn dump_once<R>(&mut self, request: &Request) -> Result<Option<Vec<R>>, Refusal>
     where
-        P: Size + ToBytes,
         R: FromBytesWithInput<Input = usize>,
     {
-        self.send(request)?;
+        self.ask(request)?;
         let mut rows = Vec::new();
         let mut interrupted = false;
-        let lost = self.answers(*request.nl_seq(), |answer| {
+        let lost = self.answers_to_last(&mut |answer| {
             interrupted |= answer.nl_flags().contains(NlmF::DUMP_INTR);
             let row = decode(&answer)?;
             let done = row.is_none();
@@ -155,36 +177,30 @@ impl Socket {
         Ok((!lost && !interrupted).then_some(rows))
     }
 
-    fn request<P: Size>(
-        &mut self,
-        kind: Rtm,
-        flags: NlmF,
-        payload: P,
-    ) -> Result<Nlmsghdr<Rtm, P>, Refusal> {
+    fn ask(&mut self, request: &Request) -> Result<(), Refusal> {
         self.seq = self.seq.wrapping_add(1);
-        NlmsghdrBuilder::default()
-            .nl_type(kind)
-            .nl_flags(flags | NlmF::REQUEST)
-            .nl_seq(self.seq)
-            .nl_payload(NlPayload::Payload(payload))
-            .build()
-            .map_err(Refusal::because)
+        let mut bytes = Vec::new();
+        request.write(NlmF::empty(), self.seq, &mut bytes);
+        self.send(&bytes)
     }
 
-    fn send<P: Size + ToBytes>(&self, request: &Nlmsghdr<Rtm, P>) -> Result<(), Refusal> {
-        let mut bytes = Cursor::new(Vec::new());
-        request.to_bytes(&mut bytes).map_err(Refusal::because)?;
-        retry_interrupted(|| self.socket.send(bytes.get_ref(), Msg::empty()))?;
+    fn send(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        retry_interrupted(|| self.socket.send(bytes, Msg::empty()))?;
         Ok(())
     }
 
-    /// Hands the answers to `seq` to `take` until it says that it has all, and skips those to an earlier request
-    /// that was given up. True when the kernel says that it dropped some (`ENOBUFS`).
-    fn answers(
-        &mut self,
-        seq: u32,
-        mut take: impl FnMut(Message) -> Result<bool, Refusal>,
-    ) -> Result<bool, Refusal> {
+    /// Hands the answers to the last request to `take` until it says that it has all, and skips those to an earlier one that was
+    /// given up; a refusal ends it.
+    fn answers_to_last(&mut self, take: Take) -> Result<bool, Refusal> {
+        let seq = self.seq;
+        self.answers(&mut |answer| match *answer.nl_seq() == seq {
+            true => take(refused(answer)?),
+            false => Ok(false),
+        })
+    }
+
+    /// Hands all answers to `take` until it says that it has all. True when the kernel says that it dropped some (`ENOBUFS`).
+    fn answers(&mut self, take: Take) -> Result<bool, Refusal> {
         let deadline = Instant::now() + DEADLINE;
         let mut lost = false;
         loop {
@@ -196,7 +212,7 @@ impl Socket {
                 size => size?,
             };
             let datagram = self.buffer.get(..size).unwrap_or_default();
-            if in_datagram(datagram, seq, &mut take)? {
+            if in_datagram(datagram, take)? {
                 return Ok(lost);
             }
         }
@@ -243,12 +259,8 @@ pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> i
     }
 }
 
-/// Hands the answers to `seq` among a datagram's messages to `take` until it says that it has all; whether it did.
-fn in_datagram(
-    datagram: &[u8],
-    seq: u32,
-    take: &mut impl FnMut(Message) -> Result<bool, Refusal>,
-) -> Result<bool, Refusal> {
+/// Hands a datagram's messages to `take` until it says that it has all; whether it did.
+fn in_datagram(datagram: &[u8], take: Take) -> Result<bool, Refusal> {
     let mut rest = Cursor::new(datagram);
     while rest.position() < datagram.len() as u64 {
         let left = datagram.get(rest.position() as usize..).unwrap_or_default();
@@ -257,8 +269,7 @@ fn in_datagram(
                 "expected netlink messages as long as they say, got one that is cut off",
             ));
         }
-        let message = Message::from_bytes(&mut rest).map_err(Refusal::because)?;
-        if *message.nl_seq() == seq && take(refused(message)?)? {
+        if take(Message::from_bytes(&mut rest).map_err(Refusal::because)?)? {
             return Ok(true);
         }
     }
@@ -270,8 +281,8 @@ fn in_datagram(
 pub fn rows<R: FromBytesWithInput<Input = usize>>(datagram: &[u8]) -> Vec<R> {
     let mut rows = Vec::new();
     // A refusal ends the reading; what came before it is looked at all the same.
-    let _ = in_datagram(datagram, 0, &mut |answer| {
-        let row = decode(&answer)?;
+    let _ = in_datagram(datagram, &mut |answer| {
+        let row = decode(&refused(answer)?)?;
         let done = row.is_none();
         rows.extend(row);
         Ok(done)
@@ -281,12 +292,15 @@ pub fn rows<R: FromBytesWithInput<Input = usize>>(datagram: &[u8]) -> Vec<R> {
 
 /// The message itself, unless it says that the request, or the rest of a dump, failed.
 fn refused(message: Message) -> Result<Message, Refusal> {
-    let refusal = match message.nl_payload() {
+    refusal(&message).map_or(Ok(message), Err)
+}
+
+fn refusal(message: &Message) -> Option<Refusal> {
+    match message.nl_payload() {
         NlPayload::Err(error) => Refusal::kernel(error),
         NlPayload::DumpExtAck(end) => Refusal::kernel(end),
         _ => None,
-    };
-    refusal.map_or(Ok(message), Err)
+    }
 }
 
 /// The payload; `None` for an acknowledgement and for the end of a dump.
@@ -307,10 +321,9 @@ mod tests {
     #[test]
     fn the_answers_to_a_request_that_was_given_up_are_skipped() {
         let mut socket = Socket::open().unwrap();
-        let given_up = socket
-            .request(Rtm::Getlink, NlmF::DUMP, link::request(0).unwrap())
-            .unwrap();
-        socket.send(&given_up).unwrap();
+        let every = link::request(0).unwrap();
+        let given_up = Request::of(Rtm::Getlink, NlmF::REQUEST | NlmF::DUMP, &every);
+        socket.ask(&given_up.unwrap()).unwrap();
         let missing = socket
             .get::<_, Ifinfomsg>(Rtm::Getlink, link::request(i32::MAX as u32).unwrap())
             .unwrap_err();

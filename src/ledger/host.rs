@@ -13,6 +13,9 @@ use crate::object::Object;
 pub struct HostEntry {
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     settings: Settings,
+    /// A rule index was made: the rules in its place that have its form are eniroute's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rule_index: bool,
     /// All else.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     objects: BTreeSet<Object>,
@@ -21,7 +24,7 @@ pub struct HostEntry {
 impl HostEntry {
     /// Nothing was made.
     pub fn is_empty(&self) -> bool {
-        self.settings.is_empty() && self.objects.is_empty()
+        self.settings.is_empty() && self.objects.is_empty() && !self.rule_index
     }
 
     /// What is listed.

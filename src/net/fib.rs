@@ -1,10 +1,10 @@
 //! The kernel's route lookup as data: policy rules and routes with all that decides a lookup, and who made them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use super::{Dev, Family, Mark, Route, Rule};
+use super::{Dev, Family, Mark, Route, Rule, index_rule};
 
 /// Who made a rule or route, as the kernel keeps it (`FRA_PROTOCOL`, `rtm_protocol`): `boot`, `static`, `dhcp`, ...
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +87,12 @@ impl PolicyRule {
         !self.selectors.is_empty()
     }
 
+    /// It has a place and the maker of a rule of the rule index.
+    pub fn is_of_index(&self) -> bool {
+        let is_its = self.protocol.0 == index_rule::PROTOCOL;
+        is_its && index_rule::is_place(self.rule.priority)
+    }
+
     /// Its family.
     pub fn family(&self) -> Family {
         self.rule.family
@@ -94,14 +100,20 @@ impl PolicyRule {
 
     /// It may be for packets from there; `None`: from no address yet.
     pub fn may_be_from(&self, ip: Option<IpAddr>) -> bool {
-        let is_in = |net: IpNet| ip.is_some_and(|ip| net.contains(&ip));
-        self.is_inverted || self.rule.from.is_none_or(is_in)
+        self.is_inverted || is_from(self.rule.from, ip)
     }
 
     /// The mark that it selects by.
     pub fn mark(&self) -> Option<Mark> {
         self.rule.mark
     }
+}
+
+/// Whether a rule's `from` takes a packet from there. One of IPv4 from no address yet is from 0.0.0.0 (`fib4_rule_match`);
+/// one of IPv6 is from nowhere.
+pub fn is_from(from: Option<IpNet>, ip: Option<IpAddr>) -> bool {
+    let unbound = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    from.is_none_or(|net| net.contains(&ip.unwrap_or(unbound)))
 }
 
 /// The kernel's names for protocols (/etc/iproute2/rt_protos).

@@ -1,7 +1,7 @@
 //! Policy rules found by the source that they are for: of thousands, most are for one address alone.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::fib::PolicyRule;
 
@@ -35,7 +35,8 @@ impl<'a> BySource<'a> {
 
     /// Those that may be for packets from there, each with its place among all; `None`: from no address yet.
     pub fn of(&self, from: Option<IpAddr>) -> Vec<(usize, &'a PolicyRule)> {
-        let own = from.and_then(|ip| self.of_one.get(&ip));
+        let unbound = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let own = self.of_one.get(&from.unwrap_or(unbound));
         let mut places = own.cloned().unwrap_or_default();
         places.extend(&self.of_many);
         places.sort_unstable();

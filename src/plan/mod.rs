@@ -7,6 +7,7 @@ mod main_table;
 mod mtu;
 mod rename;
 mod routes;
+pub mod rule_index;
 mod rules;
 mod tables;
 

@@ -13,6 +13,7 @@ use super::kept::read_ledger;
 use super::made::{brought_up_to_date, demand_same_primary, unlisted};
 use super::strays::{Stray, claim, strays};
 use crate::cli::Selected;
+use crate::config::RuleIndex;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::Result;
@@ -46,6 +47,8 @@ pub struct Assessment {
     pub conflicts: Vec<Conflict>,
     /// Addresses that EC2 has not assigned.
     pub strays: Vec<Stray>,
+    /// Whether a search tree lies over the rules.
+    pub rule_index: RuleIndex,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,
 }
@@ -66,10 +69,7 @@ impl Assessment {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
         let expected = absent(expected, &observed);
         demand_same_primary(&ledger, &metadata, &observed.links)?;
-        let count = observed.routes.len();
-        observed.routes.extend(expected.iter().cloned());
-        let desired = plan_for_owners(&metadata.enis, &mut observed, &host.config, &host.disk);
-        observed.routes.truncate(count);
+        let desired = desired_with(&expected, &metadata.enis, &mut observed, host);
         demand_clear(&host.config, &desired, &observed)?;
         log_decisions(&desired);
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
@@ -97,6 +97,7 @@ impl Assessment {
             scope,
             unlisted,
             strays,
+            rule_index: host.config.rule_index,
             chosen,
         };
         assessment.narrow();
@@ -130,6 +131,7 @@ impl Assessment {
             idle: Vec::new(),
             conflicts: Vec::new(),
             strays: Vec::new(),
+            rule_index: host.config.rule_index,
             chosen,
         })
     }
@@ -176,6 +178,15 @@ impl Assessment {
             .as_ref()
             .is_none_or(|chosen| chosen.contains(&mac))
     }
+}
+
+/// What is desired where these routes are there, too.
+fn desired_with(expected: &[Route], enis: &[Eni], observed: &mut Observed, host: &Host) -> Desired {
+    let count = observed.routes.len();
+    observed.routes.extend(expected.iter().cloned());
+    let desired = plan_for_owners(enis, observed, &host.config, &host.disk);
+    observed.routes.truncate(count);
+    desired
 }
 
 /// What we made before, and what the kernel holds at this time of the boot, the settings that we made included.

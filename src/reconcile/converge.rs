@@ -9,7 +9,7 @@ use super::host::Host;
 use super::how::How;
 use super::run::Run;
 use super::strays::let_go;
-use super::{findings, leases};
+use super::{findings, leases, rule_index};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::metadata::Metadata;
@@ -41,8 +41,13 @@ pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report
             run.round()?;
         }
     }
+    let obstacles = match how.live {
+        true => run.complete_index(),
+        false => Vec::new(),
+    };
     let findings = run.findings()?;
-    let shadows = findings::notes_of_shadows(&findings);
+    let mut shadows = findings::notes_of_shadows(&findings);
+    shadows.extend(rule_index::notes(&obstacles));
     run.report_enis(findings);
     run.tell_news(&shadows);
     run.remember(shadows, is_loaded);

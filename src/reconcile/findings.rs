@@ -12,6 +12,7 @@ mod unassigned;
 use std::collections::BTreeMap;
 
 use super::assess::Assessment;
+use super::rule_index;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::metadata;
@@ -52,6 +53,7 @@ pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<F
             .iter()
             .filter_map(|planned| without_ipv6(assessment, planned)),
     );
+    findings.extend(rule_index::findings(assessment));
     findings.extend(
         unlisted(assessment)
             .chain(idle(assessment))

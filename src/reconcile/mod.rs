@@ -22,6 +22,7 @@ pub mod made;
 mod outlook;
 mod proof;
 mod removal;
+pub mod rule_index;
 pub mod run;
 pub mod said;
 pub mod settle;

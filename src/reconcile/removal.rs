@@ -24,6 +24,9 @@ impl Run<'_> {
         if self.how.live {
             self.execute(self.assessment.ledger.clone(), self.changes())?;
         }
+        if self.how.live {
+            self.complete_index();
+        }
         let failed = !self.report.errors.is_empty();
         let paths = files_to_remove(&self.host.disk, &self.assessment, &mut self.report)?;
         let files = Changes {

@@ -87,6 +87,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As [`Executor::execute`].
     pub fn execute(&mut self, ledger: Ledger, changes: Vec<Change>) -> Result<()> {
+        self.loosen_index(&changes);
         let mut executor = Executor::of(self.host, self.how.wait, &mut self.report);
         executor.execute(&mut self.assessment, ledger, changes)
     }

@@ -39,6 +39,9 @@ pub struct Report {
     /// The kernel changes that were made (`plan`: that would be), as `ip` commands in order.
     #[serde(serialize_with = "commands")]
     pub kernel: Vec<Change>,
+    /// The rule index, where it is changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_index: Option<IndexReport>,
     /// The network stacks that the files are for, as `--backend` names them, joined by `, `: each interface may have
     /// its own. Absent when no files were considered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +65,7 @@ pub struct Report {
     /// Those of the notes that no earlier run has told.
     #[serde(skip)]
     pub news: Vec<String>,
-    /// `status -v`: the table has more columns.
+    /// `status -v`: the table has more columns; `plan -v`: the rules of the index are listed.
     #[serde(skip)]
     pub is_wide: bool,
     /// `plan --exit-code`: that something would change is told by the exit code.
@@ -129,6 +132,16 @@ pub struct FileReport {
     /// Unified diff; `plan` only.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub diff: String,
+}
+
+/// How many rules of the index were made and taken away (`plan`: would be).
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct IndexReport {
+    pub set: usize,
+    pub removed: usize,
+    /// The `ip` commands in order; `plan` only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
 }
 
 /// An ENI as EC2 has it, and how it is on this host.
@@ -266,6 +279,7 @@ impl Report {
         Self {
             kernel: self.kernel,
             files: self.files,
+            rule_index: next.rule_index.or(self.rule_index),
             ..next
         }
     }
@@ -289,7 +303,7 @@ impl Report {
 
     /// The kernel or a file was changed (`plan`: would be).
     pub fn changes_anything(&self) -> bool {
-        !self.kernel.is_empty() || !self.files.is_empty()
+        !self.kernel.is_empty() || !self.files.is_empty() || self.rule_index.is_some()
     }
 }
 

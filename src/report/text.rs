@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::check::coloured;
-use super::{AddressReport, EniReport, Report, State, Voice, remarks};
+use super::{AddressReport, EniReport, IndexReport, Report, State, Voice, remarks};
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
@@ -70,6 +70,9 @@ impl Report {
         for command in &self.kernel {
             let _ = writeln!(text, "{}", escape::line(&command.to_string()));
         }
+        if let Some(index) = &self.rule_index {
+            text += &index.script(self.is_wide);
+        }
         if let Some(backend) = &self.backend {
             let _ = writeln!(
                 text,
@@ -88,6 +91,9 @@ impl Report {
             return self.nothing_to_do();
         }
         let mut text = format!("kernel: {}\n", self.tally());
+        if let Some(index) = &self.rule_index {
+            let _ = writeln!(text, "rule index: {}", index.tally());
+        }
         if let Some(backend) = &self.backend {
             let _ = writeln!(text, "files ({backend}): {} changed", self.files.len());
         }
@@ -154,6 +160,38 @@ impl Report {
 
 fn tally(changes: &[&Change]) -> String {
     Kind::tally(changes.iter().map(|change| change.kind()))
+}
+
+impl IndexReport {
+    /// `1,510 rules set; 2 removed`
+    fn tally(&self) -> String {
+        let counts = [(self.set, "set"), (self.removed, "removed")];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = counts
+            .map(|(count, done)| format!("{} {done}", rules(count)))
+            .collect();
+        parts.join("; ")
+    }
+
+    /// Folded into one line, unless all of it is wanted.
+    fn script(&self, is_wide: bool) -> String {
+        let tally = self.tally();
+        if !is_wide {
+            return format!("\n# rule index: {tally}; -v lists them\n");
+        }
+        let commands = self.commands.iter().map(|command| format!("{command}\n"));
+        let commands: String = commands.collect();
+        format!("\n# rule index: {tally}\n{commands}")
+    }
+}
+
+/// `1 rule`, `1,510 rules`
+fn rules(count: usize) -> String {
+    match (count, count / 1000) {
+        (1, _) => "1 rule".to_owned(),
+        (_, 0) => format!("{count} rules"),
+        (_, thousands) => format!("{thousands},{:03} rules", count % 1000),
+    }
 }
 
 impl EniReport {

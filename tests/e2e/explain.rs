@@ -156,7 +156,7 @@ fn what_is_neither_a_code_nor_an_address_of_this_host_is_refused_with_what_there
     let (_vpc, instance) = two_enis();
     let codes = refused(&instance, "Q7");
     assert!(codes.contains("A1 A2") && codes.contains(" P5"), "{codes}");
-    assert!(refused(&instance, "R99").contains("R13"));
+    assert!(refused(&instance, "R99").contains("R14"));
     for nobody in ["192.0.2.7", "2001:db8:9::9", "172.31.41.31"] {
         let there_are = refused(&instance, nobody);
         for own in [

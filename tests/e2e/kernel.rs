@@ -2,6 +2,7 @@
 //! and what `ip` makes we must see. Each test has a network namespace of its own, and needs root.
 
 mod conntrack;
+mod index;
 mod routes;
 mod rules;
 mod walk;

@@ -53,6 +53,7 @@ mod primary;
 mod proof;
 mod reach;
 mod recalled;
+mod rule_index;
 mod same_twice;
 mod scale;
 mod service;

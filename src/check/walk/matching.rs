@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Packet;
-use crate::net::fib::{PolicyRule, Selector};
+use crate::net::fib::{PolicyRule, Selector, is_from};
 use crate::net::rule::LOOPBACK;
 use crate::net::{Dev, Mark};
 
@@ -64,7 +64,7 @@ pub fn reason_against(rule: &PolicyRule, packet: &Packet) -> Option<Reason> {
 
 fn mismatch(rule: &PolicyRule, packet: &Packet) -> Option<Reason> {
     let selectors = || rule.selectors.iter();
-    if !is_within(rule.rule.from, packet.from) {
+    if !is_from(rule.rule.from, packet.from) {
         return Some(Reason::From(packet.from));
     }
     if !is_within(rule.rule.to, Some(packet.to)) {

@@ -18,6 +18,7 @@ use crate::net::sources::BySource;
 use crate::net::{Dev, Family, Link};
 use crate::reconcile::assess::Assessment;
 use crate::reconcile::proof::OUTSIDE_IPV4;
+use crate::reconcile::rule_index::Work;
 
 /// How often rules and routes are listed anew because they changed while the kernel was asked.
 const TRIES: usize = 2;
@@ -51,11 +52,11 @@ impl Answer {
 pub(super) fn ask(assessment: &Assessment, kernel: &mut Kernel) -> Result<(Fib, Vec<Answer>)> {
     let links = &assessment.observed.links;
     let questions = questions(assessment);
-    let mut fib = kernel.fib(links)?;
+    let mut fib = fib(assessment, kernel)?;
     let mut answers = Vec::new();
     for _ in 0..TRIES {
         answers = Asker::new(kernel, links, &fib).answers(&questions)?;
-        let after = kernel.fib(links)?;
+        let after = self::fib(assessment, kernel)?;
         if after == fib {
             break;
         }
@@ -64,12 +65,26 @@ pub(super) fn ask(assessment: &Assessment, kernel: &mut Kernel) -> Result<(Fib, 
     Ok((fib, answers))
 }
 
-/// What a packet that no `from` is for pays for passing all rules; `None` where they are few.
+/// Every rule and route. A rule index that is whole leads where the rules below it do, and is left out: those tell why.
+fn fib(assessment: &Assessment, kernel: &mut Kernel) -> Result<Fib> {
+    let mut fib = kernel.fib(&assessment.observed.links)?;
+    if Work::of(assessment, &[]).is_none() {
+        fib.rules.retain(|rule| !rule.is_of_index());
+    }
+    Ok(fib)
+}
+
+/// What a packet that no `from` is for pays for passing all rules; `None` where they are few, or an index leads past them.
 ///
 /// # Errors
 /// The kernel cannot be asked.
-pub(super) fn cost(fib: &Fib, kernel: &mut Kernel) -> Result<Option<Duration>> {
-    if fib.rules.len() <= CHEAP {
+pub(super) fn cost(
+    assessment: &Assessment,
+    fib: &Fib,
+    kernel: &mut Kernel,
+) -> Result<Option<Duration>> {
+    let has_index = assessment.observed.index.first().is_some();
+    if has_index || fib.rules.len() <= CHEAP {
         return Ok(None);
     }
     let past_all = timed(kernel, OUTSIDE_IPV4)?;

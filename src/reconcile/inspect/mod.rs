@@ -104,7 +104,7 @@ impl Inspection {
         found.extend(unproven::finding(&host.disk));
         let (fib, answers) = lookups::ask(&assessment, &mut host.kernel)?;
         let neighbours = host.kernel.neighbours(&assessment.observed.links)?;
-        let cost = lookups::cost(&fib, &mut host.kernel)?;
+        let cost = lookups::cost(&assessment, &fib, &mut host.kernel)?;
         let addresses = AddressFacts::of(host, &assessment)?;
         let counters = CounterFacts::since(start, &links);
         let is_root = geteuid().is_root();

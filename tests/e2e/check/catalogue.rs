@@ -176,6 +176,11 @@ const TESTS: &[(&str, &str, &str)] = &[
         GOOD,
     ),
     (
+        "R14",
+        "a_rule_of_others_that_would_be_jumped_over_prevents_an_index_and_is_named",
+        "many_addresses_get_an_index_that_every_run_keeps_and_remove_takes_away",
+    ),
+    (
         "O5",
         "an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason",
         GOOD,

@@ -2,6 +2,7 @@
 
 mod counts;
 mod dhcpv6;
+mod index;
 pub mod lab;
 mod mtu;
 mod newcomers;
