@@ -215,8 +215,7 @@ fn is_for(rule: &[Value], planned: &Planned, ip: IpAddr) -> bool {
 
 fn holds(right: &Value, ip: IpAddr) -> bool {
     let prefix = &right["prefix"];
-    let (address, length) = (prefix["addr"].as_str(), prefix["len"].as_u64());
-    let pair = address.zip(length);
+    let pair = prefix["addr"].as_str().zip(prefix["len"].as_u64());
     let net = pair.and_then(|(address, length)| format!("{address}/{length}").parse().ok());
     net.or_else(|| host(right))
         .is_some_and(|net| net.contains(&ip))

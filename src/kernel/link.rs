@@ -52,8 +52,8 @@ impl Kernel {
         if self.link(index)?.is_some_and(|link| link.up == up) {
             return Ok(false);
         }
-        let state = state(index, up)?;
-        self.socket.change(Rtm::Newlink, NlmF::empty(), state)?;
+        self.socket
+            .change(Rtm::Newlink, NlmF::empty(), state(index, up)?)?;
         Ok(true)
     }
 }

@@ -22,8 +22,7 @@ pub(super) struct Beside {
 impl Beside {
     /// What is there beside the ENIs that are planned.
     pub fn of(enis: &[Eni], skipped: &[Skipped], observed: &Observed) -> Self {
-        let links = &observed.links;
-        let left_alone = |skipped: &Skipped| left_alone(&skipped.eni, links);
+        let left_alone = |skipped: &Skipped| left_alone(&skipped.eni, &observed.links);
         Self {
             left_alone: skipped.iter().filter_map(left_alone).collect(),
             subnets: unpublished(enis, observed),

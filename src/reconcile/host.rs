@@ -131,10 +131,9 @@ impl Host {
 
 /// The metadata service that is asked: a person's choice, or EC2's.
 fn service(common: &Common) -> imds::Options {
-    let usual = || imds::DEFAULT_URLS.map(str::to_owned).to_vec();
     let chosen = common.imds.clone().map(|url| vec![url]);
     imds::Options {
-        urls: chosen.unwrap_or_else(usual),
+        urls: chosen.unwrap_or_else(|| imds::DEFAULT_URLS.map(str::to_owned).to_vec()),
         wait: common.wait,
     }
 }

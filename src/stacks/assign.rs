@@ -106,11 +106,8 @@ impl Stacks {
 
     /// All of them, each once.
     pub fn speaking(&self, desired: &Desired) -> Vec<&'static Stack> {
-        let all: Vec<_> = desired
-            .enis
-            .iter()
-            .flat_map(|planned| self.speaking_of(planned))
-            .collect();
+        let enis = desired.enis.iter();
+        let all: Vec<_> = enis.flat_map(|planned| self.speaking_of(planned)).collect();
         super::all().filter(|stack| all.contains(stack)).collect()
     }
 

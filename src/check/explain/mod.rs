@@ -39,11 +39,10 @@ impl Heard {
 
 /// How to ask the kernel for a packet.
 pub fn asked<'a>(ground: &'a Ground, packet: &Packet) -> Asked<'a> {
-    let link = packet.iif.as_deref().and_then(|dev| ground.link(dev));
     Asked {
         to: packet.to,
         from: packet.from,
-        iif: link,
+        iif: packet.iif.as_deref().and_then(|dev| ground.link(dev)),
     }
 }
 

@@ -49,11 +49,10 @@ fn culprits<'a>(ways: &'a Ways) -> Vec<Culprit<'a>> {
 
 impl<'a> Culprit<'a> {
     fn of(cause: Cause<'a>, way: &Way) -> Self {
-        let question = &way.answer.question;
         Self {
             cause,
-            owner: Owner::Eni(question.mac),
-            addresses: vec![question.from],
+            owner: Owner::Eni(way.answer.question.mac),
+            addresses: vec![way.answer.question.from],
         }
     }
 

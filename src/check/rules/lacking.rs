@@ -48,12 +48,11 @@ fn twice(owner: Owner, rule: &PolicyRule, times: usize) -> Finding {
 }
 
 fn elsewhere(owner: Owner, rule: &PolicyRule, table: u32) -> Finding {
-    let words = &rule.rule;
     let what = format!(
         "{} stands in the place of eniroute's, and leads to another table",
         maker::rule(rule)
     );
-    told(owner, rule, what).is_not(words.to_string(), format!("lookup {table}"))
+    told(owner, rule, what).is_not(rule.rule.to_string(), format!("lookup {table}"))
 }
 
 fn told(owner: Owner, rule: &PolicyRule, what: String) -> Finding {

@@ -92,10 +92,8 @@ fn may_have_rules() -> bool {
 fn is_loadable() -> bool {
     let release = plain::text(RELEASE).unwrap_or_default();
     let folder = format!("/lib/modules/{}/kernel/net/netfilter", release.trim());
-    let mut files = ["", ".xz", ".zst", ".gz"]
-        .map(|end| format!("{folder}/nf_tables.ko{end}"))
-        .into_iter();
-    files.any(|path| Path::new(&path).exists())
+    let is_there = |end: &str| Path::new(&format!("{folder}/nf_tables.ko{end}")).exists();
+    ["", ".xz", ".zst", ".gz"].into_iter().any(is_there)
 }
 
 /// The chains of `nft -j list ruleset` (libnftables-json(5)), with their rules.
