@@ -35,7 +35,12 @@ pub enum Error {
     /// A metadata value that is missing or does not parse. It fails the ENI that it belongs to, no other. An empty `key`
     /// is the folder of the ENI's keys.
     #[error("ENI {mac}: {}: {why}", named(key))]
-    Metadata { mac: Mac, key: String, why: String },
+    Metadata {
+        mac: Mac,
+        key: String,
+        why: String,
+        lack: Lack,
+    },
 
     /// The kernel refused `what` (an `ip` command or the name of a dump).
     #[error("{what}: {source}{}", ext_ack.as_deref().map(|text| format!(" ({text})")).unwrap_or_default())]
@@ -49,6 +54,18 @@ pub enum Error {
     /// Something that only the reader can put right, in a whole sentence.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What a metadata value that is missing or wrong may yet become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It is not published, yet.
+    Late,
+    /// Not yet, as it seems, and maybe never: EC2 lists no address of the ENI at all. An attach that is not done looks so for
+    /// half a minute; an EFA-only device and the interface of a secondary network always do.
+    Addresses,
+    /// It is there, and cannot be.
+    Wrong,
 }
 
 /// A file may have any name, one of two lines, too.

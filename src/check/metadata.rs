@@ -27,30 +27,19 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     of_service.into_iter().chain(of_enis).collect()
 }
 
-/// M2 is no fault in the first minute of an interface; without one, an ENI without addresses is one for EFA alone.
+/// M2 is no fault in the first minute of an interface.
 pub(super) fn completed(inspection: &Inspection, found: Finding) -> Finding {
     let Owner::Eni(mac) = found.owner else {
         return found;
     };
-    let mut late = inspection.assessment.metadata.incomplete.iter();
-    let late = late.find(|late| late.mac == mac && found.code == Code::M2);
-    let Some(late) = late else { return found };
-    match inspection.dev(mac) {
-        Some(dev)
-            if inspection
-                .links
-                .ages
-                .get(dev)
-                .is_some_and(|age| *age <= USUAL) =>
-        {
-            found.rated(Severity::Hint)
-        }
-        None if late.key == "local-ipv4s" => Finding {
-            code: Code::L1,
-            ..found.rated(Severity::Hint)
-        },
-        _ => found,
+    let late = &inspection.assessment.metadata.incomplete;
+    let is_late = found.code == Code::M2 && late.iter().any(|late| late.mac == mac);
+    let age = inspection.dev(mac);
+    let age = age.and_then(|dev| inspection.links.ages.get(dev));
+    if is_late && age.is_some_and(|age| *age <= USUAL) {
+        return found.rated(Severity::Hint);
     }
+    found
 }
 
 /// M1: eniroute's own socket is bound to an interface, as most programs' are not.

@@ -73,13 +73,16 @@ pub const O4: Entry = Entry {
 pub const O5: Entry = Entry {
     code: Code::O5,
     severity: Severity::Hint,
-    title: "The ENI is left alone by the configuration, or by its owner",
+    title: "The ENI is left alone by the configuration or by its owner, or has no address",
     symptom: "eniroute does nothing for one ENI; its state is `unmanaged`.",
     consequence: "eniroute configures nothing on this ENI, and takes away what it made there before.",
     cause: "`exclude` in the configuration names it, it is a port of a bridge, bond or VRF, whose \
-        addresses are not the port's, or its owner wants it left alone in the words of its own stack.",
+        addresses are not the port's, or its owner wants it left alone in the words of its own stack. \
+        Or EC2 gives it no address of a VPC: an EFA-only device, or the interface of a secondary network.",
     by_hand: "`cat /etc/eniroute.toml`: exclude\n\
-        `ip -details link show dev eth1`: a `master`",
+        `ip -details link show dev eth1`: a `master`\n\
+        `curl -H \"X-aws-ec2-metadata-token: $TOKEN\" \
+        http://169.254.169.254/latest/meta-data/network/interfaces/macs/MAC/`: `local-ipv4s` or not",
     remedy: "Nothing, if it is meant so. Else take it out of `exclude`, out of the bridge, or take back \
         the line that is named, and run `eniroute apply`.",
 };

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Incomplete, Metadata};
 use crate::eni::Eni;
+use crate::error::Lack;
 use crate::net::Mac;
 use crate::numbering::Number;
 pub use range::is_id;
@@ -59,7 +60,13 @@ pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
 impl Metadata {
     fn refuse(&mut self, eni: Eni, (key, why): Finding) {
         let (mac, key) = (eni.mac, key.to_owned());
-        self.incomplete.push(Incomplete { mac, key, why });
+        let lack = Lack::Wrong;
+        self.incomplete.push(Incomplete {
+            mac,
+            key,
+            why,
+            lack,
+        });
         self.refused.push(eni);
     }
 }

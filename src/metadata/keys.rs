@@ -13,7 +13,7 @@ use super::Source;
 use super::bounds::Depth;
 use super::judge::is_id;
 use crate::eni::Eni;
-use crate::error::{Error, Result};
+use crate::error::{Error, Lack, Result};
 use crate::net::Mac;
 
 /// The list of ENIs, and the folder of their keys.
@@ -154,9 +154,10 @@ impl<'a, S: Source> Reader<'a, S> {
             None => self.optional::<u32>("network-card-index")?.unwrap_or(0),
         };
         match (device, card) {
-            (0, 0) => Err(self.wrong(
+            (0, 0) => Err(self.fault(
                 "device-number",
-                "is 0, which only the primary ENI has: not propagated yet",
+                "is 0, which only the primary ENI has: not propagated yet".to_owned(),
+                Lack::Late,
             )),
             (0..100, 0..32) => Ok((device, card)),
             _ => Err(self.wrong(
@@ -266,17 +267,23 @@ impl<'a, S: Source> Reader<'a, S> {
     }
 
     fn late(&self, key: &str) -> Error {
-        self.wrong(
-            key,
-            "not published yet; it may take EC2 half a minute after an attach",
-        )
+        let why = "not published yet; it may take EC2 half a minute after an attach";
+        self.fault(key, why.to_owned(), Lack::Late)
     }
 
     fn wrong(&self, key: &str, why: impl Into<String>) -> Error {
+        self.fault(key, why.into(), Lack::Wrong)
+    }
+
+    /// Whatever else is the matter with an ENI of which no address is listed, it is that.
+    fn fault(&self, key: &str, why: String, lack: Lack) -> Error {
+        let has_address = ASSIGNED.iter().any(|key| self.keys.contains(*key));
+        let has_none = !self.keys.is_empty() && !has_address;
         Error::Metadata {
             mac: self.mac,
             key: key.to_owned(),
-            why: why.into(),
+            why,
+            lack: if has_none { Lack::Addresses } else { lack },
         }
     }
 }

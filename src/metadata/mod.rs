@@ -11,13 +11,13 @@ mod judge;
 mod keys;
 pub mod record;
 mod still;
+mod top;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::eni::Eni;
-use crate::error::{Error, Result};
-use crate::gather::Gather;
+use crate::error::{Error, Lack, Result};
 use crate::net::Mac;
 use bounds::Depth;
 pub use bounds::{REQUESTS, note as note_of_unread};
@@ -25,9 +25,10 @@ pub use details::details;
 use each::{CROWD, each};
 pub use judge::judge;
 use judge::{is_id, is_sound, overlapping};
+use keys::Reader;
 pub use keys::key_of;
-use keys::{MACS, Reader, lines};
 pub use still::{still_holds, still_holds_of};
+use top::{list, primary};
 
 /// Where metadata values come from. `None` means that the service says: no such key (404).
 pub trait Source: Send + Sized {
@@ -49,7 +50,9 @@ pub struct Metadata {
     pub enis: Vec<Eni>,
     /// ENIs that are listed, but of which something is missing, late or wrong.
     pub incomplete: Vec<Incomplete>,
-    /// Those of them that are all there, but cannot be true.
+    /// Those of which EC2 says no address, and of which none is expected any more: they are left alone.
+    pub apart: Vec<Incomplete>,
+    /// Those of the incomplete ones that are all there, but cannot be true.
     pub refused: Vec<Eni>,
     /// Complete ENIs that are as the service said before this boot: nothing is taken away from them.
     pub recalled: BTreeSet<Mac>,
@@ -77,12 +80,24 @@ pub struct Incomplete {
     /// The metadata key below the ENI's own; empty: its listing.
     pub key: String,
     pub why: String,
+    pub lack: Lack,
 }
 
 impl fmt::Display for Incomplete {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { mac, key, why } = self.clone();
-        Error::Metadata { mac, key, why }.fmt(f)
+        let Self {
+            mac,
+            key,
+            why,
+            lack,
+        } = self.clone();
+        Error::Metadata {
+            mac,
+            key,
+            why,
+            lack,
+        }
+        .fmt(f)
     }
 }
 
@@ -268,48 +283,18 @@ impl Reading {
 fn outcome(read: Result<Eni>) -> Result<Found> {
     match read {
         Ok(eni) => Ok(Ok(eni)),
-        Err(Error::Metadata { mac, key, why }) => Ok(Err(Incomplete { mac, key, why })),
+        Err(Error::Metadata {
+            mac,
+            key,
+            why,
+            lack,
+        }) => Ok(Err(Incomplete {
+            mac,
+            key,
+            why,
+            lack,
+        })),
         Err(error) => Err(error),
-    }
-}
-
-fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
-    let list = required(source, MACS)?;
-    let (mut macs, mut known) = (Vec::new(), BTreeSet::new());
-    for line in lines(&list) {
-        let mac = mac(MACS, line.trim_end_matches('/'))?;
-        if known.insert(mac) {
-            macs.push(mac);
-        }
-    }
-    Ok(macs)
-}
-
-/// The one value of its key, whatever its line ends with and however often it is said.
-fn primary(source: &mut impl Source) -> Result<Mac> {
-    let text = required(source, "mac")?;
-    let mut said: BTreeSet<&str> = lines(&text).into_set();
-    match said.pop_first() {
-        Some(one) if said.is_empty() => mac("mac", one),
-        _ => mac("mac", &text),
-    }
-}
-
-fn mac(path: &str, text: &str) -> Result<Mac> {
-    text.parse()
-        .map_err(|why| not_ec2(path, format!("{why}: is this EC2?")))
-}
-
-fn required(source: &mut impl Source, path: &str) -> Result<String> {
-    source
-        .get(path)?
-        .ok_or_else(|| not_ec2(path, "404: this is not an EC2 instance in a VPC".to_owned()))
-}
-
-fn not_ec2(path: &str, why: String) -> Error {
-    Error::Refused {
-        url: format!("/latest/meta-data/{path}"),
-        why,
     }
 }
 

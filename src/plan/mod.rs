@@ -153,6 +153,8 @@ pub struct Skipped {
 pub enum Why {
     /// No interface carries its MAC (an EFA-only ENI, or one in another network namespace).
     NoLink,
+    /// The same, and EC2 gives it no address: an EFA-only device has neither.
+    NoAddress,
     /// The configuration says so.
     Excluded,
     /// Its interface is a port of this bridge, bond, team or VRF, which then owns the addresses.
@@ -167,6 +169,9 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::NoLink => f.write_str("no interface carries its MAC"),
+            Self::NoAddress => {
+                f.write_str("EC2 gives it no address, and no interface carries its MAC, as of an EFA-only device")
+            }
             Self::Excluded => f.write_str("the configuration says so"),
             Self::Enslaved(holder) => write!(f, "its interface is a port of {holder}"),
             Self::Declared(declared) => declared.fmt(f),
@@ -189,6 +194,7 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
         let is_excluded = exclude.iter().any(|selector| selector.matches(eni, link));
         let why = match link {
             _ if is_excluded => Some(Why::Excluded),
+            None if eni.addresses().next().is_none() => Some(Why::NoAddress),
             None => Some(Why::NoLink),
             Some(link) => port(link, &observed.links)
                 .or_else(|| declared(link, observed))

@@ -142,7 +142,8 @@ impl Host<'_> {
         let mut routes: Vec<Route> = Vec::new();
         let known = self.all().flat_map(Eni::subnets);
         for subnet in known.chain(self.beside.subnets.iter().copied()) {
-            let is_own = eni.subnets().any(|mine| mine == subnet);
+            // Within its own subnet lies a range of another VPC only: these addresses are its neighbours all the same.
+            let is_own = eni.subnets().any(|mine| mine.contains(&subnet));
             let is_there = is_own || routes.iter().any(|route| route.dst == subnet);
             if is_there || !has(eni, family(&subnet)) {
                 continue;

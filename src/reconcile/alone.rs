@@ -51,7 +51,7 @@ fn declared(disk: &Disk, desired: &Desired, links: &[Link]) -> BTreeMap<Dev, Dec
 /// go by what it has found there.
 pub fn keeps_kernel(skipped: &Skipped) -> bool {
     match skipped.why {
-        Why::NoLink => false,
+        Why::NoLink | Why::NoAddress => false,
         Why::Cni(_) => true,
         Why::Excluded | Why::Enslaved(_) | Why::Declared(_) => skipped.eni.primary,
     }
@@ -61,7 +61,7 @@ pub fn keeps_kernel(skipped: &Skipped) -> bool {
 /// but none that would give a port what is its holder's.
 pub fn keeps_files(skipped: &Skipped) -> bool {
     match skipped.why {
-        Why::NoLink | Why::Cni(_) => true,
+        Why::NoLink | Why::NoAddress | Why::Cni(_) => true,
         Why::Excluded => skipped.eni.primary,
         Why::Enslaved(_) | Why::Declared(_) => false,
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use log::info;
 
 use super::alone::{keeps_files, keeps_kernel, plan_for_owners};
+use super::apart::set_apart;
 use super::choices::{Idle, demand_clear, idle};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
@@ -68,6 +69,7 @@ impl Assessment {
     ) -> Result<Self> {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
         let expected = absent(expected, &observed);
+        let metadata = set_apart(metadata, &ledger, &host.disk, &observed.links);
         demand_same_primary(&ledger, &metadata, &observed.links)?;
         let desired = desired_with(&expected, &metadata.enis, &mut observed, host);
         demand_clear(&host.config, &desired, &observed)?;
@@ -148,7 +150,8 @@ impl Assessment {
             .skipped
             .iter()
             .filter(|skipped| keeps_files(skipped));
-        keep.extend(metadata.incomplete.iter().map(|late| late.mac));
+        let untold = metadata.incomplete.iter().chain(&metadata.apart);
+        keep.extend(untold.map(|late| late.mac));
         keep.extend(stays.map(|skipped| skipped.eni.mac));
         keep.retain(|mac| !metadata.recalled.contains(mac));
         let Some(chosen) = &self.chosen else { return };

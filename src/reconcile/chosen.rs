@@ -19,8 +19,10 @@ pub(super) fn choose(
     let meant_by = |selector: &Selector| {
         let known = metadata.read();
         let is_meant = |eni: &&Eni| selector.matches(eni, link_of(eni, links));
-        let late = metadata.incomplete.iter().map(|late| late.mac);
-        let late = late.filter(|mac| selector.is_mac(*mac));
+        let late = metadata.incomplete.iter().chain(&metadata.apart);
+        let late = late
+            .map(|late| late.mac)
+            .filter(|mac| selector.is_mac(*mac));
         known
             .filter(is_meant)
             .map(|eni| eni.mac)

@@ -31,7 +31,8 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
         report(eni, link.map(|link| &link.name))
     });
     reports.extend(refused);
-    let late = metadata.late().map(|late| late.mac);
+    let late = metadata.late().chain(&metadata.apart);
+    let late = late.map(|late| late.mac);
     reports.extend(late.map(|mac| incomplete(assessment, mac, State::of(findings, mac))));
     for report in &mut reports {
         report.reason = reason(report, findings);

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::metadata;
 use crate::report::{Code, Finding, Severity, State};
-use alone::{left_alone, manual};
+use alone::{apart, left_alone, manual};
 use lacking::{lacking, leased_note, missing_lease};
 use of_enis::{idle, incomplete, unlisted, without_ipv6};
 use routing::{conflicts, misrouted, rivals, unbound};
@@ -34,6 +34,7 @@ pub const APPLY: &str = "eniroute apply";
 pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<Finding>> {
     let mut findings = incomplete(assessment);
     findings.extend(assessment.desired.skipped.iter().map(left_alone));
+    findings.extend(apart(assessment));
     findings.extend(manual(assessment));
     findings.extend(lacking(assessment));
     if let Some(kernel) = kernel {

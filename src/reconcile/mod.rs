@@ -3,6 +3,7 @@
 //! metadata that is late.
 
 mod alone;
+mod apart;
 pub mod assess;
 mod choices;
 mod chosen;

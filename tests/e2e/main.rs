@@ -34,6 +34,7 @@ mod instance;
 mod journal;
 mod judged;
 mod kernel;
+mod kinds;
 mod late;
 mod lease;
 mod life;

@@ -3,6 +3,8 @@
 
 use std::os::fd::OwnedFd;
 
+use ipnet::IpNet;
+
 use super::Vpc;
 use super::dhcp;
 use super::eni::{EniId, EniSpec, GuestId, Subnet, parse, parse_net};
@@ -22,6 +24,8 @@ pub struct Eni {
     plugged: bool,
     /// Its metadata is.
     listed: bool,
+    /// Its lease, where its subnet has no IPv4.
+    link_local: Option<IpNet>,
     /// Its DHCP client, while one runs.
     client: Option<OwnedFd>,
 }
@@ -55,6 +59,7 @@ impl Vpc {
             port,
             plugged: false,
             listed: false,
+            link_local: None,
             client: None,
         });
         let id = EniId(n);
@@ -73,6 +78,30 @@ impl Vpc {
         let lease = dhcp::lease(spec, &self.subnets[spec.subnet.0], metric);
         self.guest_of(spec.guest)
             .ip_batch(&lease.replace(" add ", " replace "));
+    }
+
+    /// What a DHCP client of an IPv6-only subnet's instance gets: a link-local address, by a gateway beyond the link, which
+    /// leads to the instance's own services alone.
+    pub fn lease_link_local(&mut self, EniId(n): EniId, address: &str) {
+        self.enis[n].link_local = Some(parse_net(address));
+        let Eni { spec, port, .. } = &self.enis[n];
+        let (bridge, mac) = (&self.subnets[spec.subnet.0].bridge, spec.mac_text());
+        router::nft(
+            &self.router,
+            &format!("add element bridge vpc {port}_v4 {{ {address} }}"),
+        );
+        self.router.ip_batch(&format!(
+            "address add 169.254.0.1/32 dev {bridge}\n\
+             route add {address}/32 dev {bridge}\n\
+             neighbour replace {address} lladdr {mac} dev {bridge} nud permanent\n"
+        ));
+        let dev = &spec.name;
+        self.guest_of(spec.guest).ip_batch(&format!(
+            "address add {address}/32 dev {dev} valid_lft 3600 preferred_lft 3600\n\
+             route add 169.254.0.1 dev {dev} proto dhcp scope link src {address} metric 100\n\
+             route add default via 169.254.0.1 dev {dev} proto dhcp src {address} metric 100\n"
+        ));
+        self.publish();
     }
 
     /// The ENI that was attached first.
@@ -226,7 +255,9 @@ impl Vpc {
             .filter(|eni| eni.listed && eni.spec.guest == guest)
             .collect();
         let entries: Vec<_> = listed.iter().map(|eni| eni.entry(&self.subnets)).collect();
-        let sources = listed.iter().flat_map(|eni| eni.spec.all()).collect();
+        let sources = listed.iter();
+        let sources = sources.flat_map(|eni| eni.spec.all().chain(eni.link_local));
+        let sources = sources.collect();
         Instance {
             tree: metadata::tree(guest.0, &entries, &self.subnets),
             sources,

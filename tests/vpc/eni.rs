@@ -21,6 +21,9 @@ pub struct GuestId(pub(super) usize);
 pub struct Subnet {
     pub ipv4: Option<Ipv4Net>,
     pub ipv6: Option<Ipv6Net>,
+    /// Its further IPv6 ranges.
+    pub more_ipv6: Vec<Ipv6Net>,
+    pub(super) vpc: String,
     pub(super) bridge: String,
     pub(super) mac: String,
 }
@@ -41,11 +44,15 @@ impl Subnet {
         link_local(&self.mac)
     }
 
+    pub(super) fn all_ipv6(&self) -> impl Iterator<Item = Ipv6Net> {
+        self.ipv6.into_iter().chain(self.more_ipv6.iter().copied())
+    }
+
     /// Panics unless `what` lies in the subnet, as EC2's API refuses it.
     pub(super) fn admit(&self, what: IpNet) {
         let inside = match what {
             IpNet::V4(net) => self.ipv4.is_some_and(|subnet| subnet.contains(&net)),
-            IpNet::V6(net) => self.ipv6.is_some_and(|subnet| subnet.contains(&net)),
+            IpNet::V6(net) => self.all_ipv6().any(|subnet| subnet.contains(&net)),
         };
         assert!(
             inside,
@@ -81,6 +88,8 @@ pub struct EniSpec {
     pub(super) dhcp: bool,
     pub(super) machine: bool,
     pub(super) checked: bool,
+    pub(super) in_vpc: bool,
+    pub(super) mtu: u32,
 }
 
 impl EniSpec {
@@ -100,6 +109,8 @@ impl EniSpec {
             dhcp: false,
             machine: false,
             checked: true,
+            in_vpc: true,
+            mtu: 9001,
         }
     }
 
@@ -178,6 +189,18 @@ impl EniSpec {
     /// Source/destination check off: any source may leave by it (NAT instances, appliances).
     pub fn unchecked(mut self) -> Self {
         self.checked = false;
+        self
+    }
+
+    /// The interface of a secondary network: the metadata has its place and its id, and no key of a VPC.
+    pub fn without_vpc(mut self) -> Self {
+        self.in_vpc = false;
+        self
+    }
+
+    /// The link's, where it is not EC2's usual 9001.
+    pub fn mtu(mut self, mtu: u32) -> Self {
+        self.mtu = mtu;
         self
     }
 

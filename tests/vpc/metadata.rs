@@ -100,6 +100,15 @@ fn keys(entry: &Entry, subnets: &[Subnet]) -> Vec<(String, String)> {
         ("interface-id", format!("eni-0{id:0>16}")),
         ("mac", eni.mac_text().into()),
         ("owner-id", OWNER.into()),
+    ];
+    if let Some((key, card)) = eni.card {
+        keys.push((key, card.to_string()));
+    }
+    if !eni.in_vpc {
+        let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value));
+        return keys.collect();
+    }
+    keys.extend([
         ("local-hostname", hostname(eni)),
         ("security-groups", "default".into()),
         ("security-group-ids", "sg-0123456789abcdef0".into()),
@@ -107,11 +116,8 @@ fn keys(entry: &Entry, subnets: &[Subnet]) -> Vec<(String, String)> {
             "subnet-id",
             format!("subnet-0{:0>16}", subnet.mac.replace(':', "")),
         ),
-        ("vpc-id", "vpc-0123456789abcdef0".into()),
-    ];
-    if let Some((key, card)) = eni.card {
-        keys.push((key, card.to_string()));
-    }
+        ("vpc-id", subnet.vpc.clone()),
+    ]);
     keys.extend(addresses(eni));
     keys.extend(networks(subnet, subnets));
     let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value));
@@ -132,10 +138,11 @@ fn addresses(eni: &EniSpec) -> [(&'static str, String); 4] {
 
 fn networks(subnet: &Subnet, subnets: &[Subnet]) -> [(&'static str, String); 5] {
     let v4: BTreeSet<_> = subnets.iter().filter_map(|s| s.ipv4).map(vpc4).collect();
-    let v6: BTreeSet<_> = subnets.iter().filter_map(|s| s.ipv6).map(vpc6).collect();
+    let v6 = subnets.iter().flat_map(Subnet::all_ipv6);
+    let v6: BTreeSet<_> = v6.map(vpc6).collect();
     [
         ("subnet-ipv4-cidr-block", lines(subnet.ipv4)),
-        ("subnet-ipv6-cidr-blocks", lines(subnet.ipv6)),
+        ("subnet-ipv6-cidr-blocks", lines(subnet.all_ipv6())),
         ("vpc-ipv4-cidr-block", lines(v4.first())),
         ("vpc-ipv4-cidr-blocks", lines(v4)),
         ("vpc-ipv6-cidr-blocks", lines(v6)),
@@ -181,9 +188,10 @@ fn vpc4(subnet: Ipv4Net) -> IpNet {
     IpNet::from(Ipv4Net::new(subnet.addr(), 16).expect("a /16")).trunc()
 }
 
-/// EC2 gives a VPC a /56.
+/// EC2 gives a VPC a /56; one of its owner's may be larger.
 fn vpc6(subnet: Ipv6Net) -> IpNet {
-    IpNet::from(Ipv6Net::new(subnet.addr(), 56).expect("a /56")).trunc()
+    let length = subnet.prefix_len().min(56);
+    IpNet::from(Ipv6Net::new(subnet.addr(), length).expect("a range")).trunc()
 }
 
 fn lines(values: impl IntoIterator<Item: Display>) -> String {

@@ -99,12 +99,33 @@ impl Vpc {
         let subnet = Subnet {
             ipv4: ipv4.map(parse),
             ipv6: ipv6.map(parse),
+            more_ipv6: vec![],
+            vpc: "vpc-0123456789abcdef0".to_owned(),
             bridge,
             mac,
         };
         router::add_subnet(&self.router, &subnet);
         self.subnets.push(subnet);
         SubnetId(n)
+    }
+
+    /// One more IPv6 range of a subnet.
+    pub fn add_ipv6(&mut self, subnet: SubnetId, range: &str) {
+        router::add_ipv6(&self.router, &self.subnets[subnet.0], parse(range));
+        self.subnets[subnet.0].more_ipv6.push(parse(range));
+    }
+
+    /// A subnet of another VPC, whose ranges may be those of this one. They have the machinery in common, so the
+    /// Internet is told of each address of it by [`Vpc::lies_in`].
+    pub fn subnet_of(&mut self, vpc: &str, ipv4: &str) -> SubnetId {
+        let subnet = self.add_subnet(Some(ipv4), None);
+        vpc.clone_into(&mut self.subnets[subnet.0].vpc);
+        subnet
+    }
+
+    /// The Internet's way to an address that two VPCs have room for leads to this subnet.
+    pub fn lies_in(&self, subnet: SubnetId, address: &str) {
+        router::belongs_to(&self.router, &self.subnets[subnet.0], address);
     }
 
     /// What EC2 knows of a subnet.

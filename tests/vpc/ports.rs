@@ -85,9 +85,9 @@ table bridge vpc {{
         let cable = if self.eni.machine {
             format!("tuntap add {port} mode tap\nlink set {port} mtu 9001")
         } else {
-            let (name, guest) = (&self.eni.name, guest.name());
+            let (name, guest, mtu) = (&self.eni.name, guest.name(), self.eni.mtu);
             format!(
-                "link add {port} mtu 9001 type veth peer name {name} address {mac} mtu 9001 netns {guest}"
+                "link add {port} mtu 9001 type veth peer name {name} address {mac} mtu {mtu} netns {guest}"
             )
         };
         self.router.ip_batch(&format!(

@@ -2,7 +2,9 @@
 //! the host beyond it. Nothing of the instance is here.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::Ipv6Net;
 
 use super::eni::Subnet;
 use super::netns::Host;
@@ -21,7 +23,7 @@ const GATEWAY: &str = r#"
 table ip vpc {
     map public_to_private { type ipv4_addr : ipv4_addr; }
     map private_to_public { type ipv4_addr : ipv4_addr; }
-    set subnets { type ipv4_addr; flags interval; }
+    set subnets { type ipv4_addr; flags interval; auto-merge; }
     counter no_public_address { }
     chain inbound {
         type filter hook prerouting priority -150
@@ -110,6 +112,21 @@ pub fn add_subnet(router: &Host, subnet: &Subnet) {
         );
     }
     router.ip_batch(&batch);
+}
+
+/// One more IPv6 range of the subnet's.
+pub fn add_ipv6(router: &Host, subnet: &Subnet, net: Ipv6Net) {
+    let gateway = Ipv6Addr::from(u128::from(net.network()) + 1);
+    router.ip(&format!(
+        "address add {gateway}/{} dev {} nodad",
+        net.prefix_len(),
+        subnet.bridge
+    ));
+}
+
+/// Where the ranges of two VPCs overlap, the Internet knows of this address by its own VPC's way.
+pub fn belongs_to(router: &Host, subnet: &Subnet, address: &str) {
+    router.ip(&format!("route replace {address}/32 dev {}", subnet.bridge));
 }
 
 /// Another instance, with these addresses in the subnet; what it sends is never filtered.

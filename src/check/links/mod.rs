@@ -89,7 +89,8 @@ fn strangers(inspection: &Inspection) -> Vec<Finding> {
     if inspection.refusal.is_some() || metadata.unread > 0 {
         return Vec::new();
     }
-    let incomplete = metadata.incomplete.iter().map(|late| late.mac);
+    let incomplete = metadata.incomplete.iter().chain(&metadata.apart);
+    let incomplete = incomplete.map(|late| late.mac);
     let refused = metadata.refused.iter().map(|eni| eni.mac);
     let listed = inspection.listed().map(|eni| eni.mac);
     let unlisted = inspection.assessment.unlisted.iter().copied();

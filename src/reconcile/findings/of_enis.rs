@@ -14,7 +14,7 @@ pub(super) fn incomplete(assessment: &Assessment) -> Vec<Finding> {
 
 fn of_incomplete(late: &Incomplete) -> Finding {
     let remedy = "eniroute refresh reads it again, each minute";
-    let Incomplete { mac, key, why } = late;
+    let Incomplete { mac, key, why, .. } = late;
     let key = key_of(*mac, key);
     Finding::new(Code::M2, Owner::Eni(*mac), late.to_string(), remedy)
         .about(mac.to_string())

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::files::{Disk, plain};
+use crate::files::Disk;
 use crate::gather::Gather;
 use crate::kernel::{self, Nic};
+use crate::net::Dev;
 use crate::net::state::LinkState;
 use crate::net::sysctl::Key;
-use crate::net::{Dev, Link};
+use crate::reconcile::apart::ages;
 use crate::reconcile::assess::Assessment;
 use crate::reconcile::host::Host;
 
@@ -92,21 +93,6 @@ fn keys(devs: &[Dev]) -> Vec<Key> {
     let devs = devs.chain([ALL.into(), DEFAULT.into()]);
     let of_links = devs.flat_map(|dev| names.map(|name| Key::of_link(name, &dev)));
     of_links.chain([Key::of_host(IP_FORWARD)]).collect()
-}
-
-/// udev notes when it first saw a device, in microseconds since the boot (`I:` in /run/udev/data).
-fn ages(disk: &Disk, links: &[Link]) -> BTreeMap<Dev, u64> {
-    let uptime = plain::text("/proc/uptime").unwrap_or_default();
-    let uptime: Option<u64> = uptime.split('.').next().and_then(|text| text.parse().ok());
-    let age = |link: &Link| {
-        let text = disk
-            .read(format!("/run/udev/data/n{}", link.index))
-            .ok()??;
-        let seen = text.lines().find_map(|line| line.strip_prefix("I:"))?;
-        let seen: u64 = seen.trim().parse().ok()?;
-        Some((link.name.clone(), uptime?.saturating_sub(seen / 1_000_000)))
-    };
-    links.iter().filter_map(age).into_map()
 }
 
 fn driverless(disk: &Disk) -> Vec<String> {

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
+use super::apart::{self, set_apart};
 use super::converge::converge;
 use super::host::Host;
 use super::how::How;
+use super::kept::read_ledger;
 use super::lock::lock;
 use crate::error::{Error, Result};
 use crate::metadata::cache::Memory;
@@ -105,9 +107,11 @@ impl<'a> Wait<'a> {
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
             if unserved.is_empty() || self.is_over() {
-                let late = &metadata.incomplete;
+                let ledger = read_ledger(&self.host.disk);
+                let told = set_apart(metadata, &ledger, &self.host.disk, &links);
+                let late = &told.incomplete;
                 self.note_others(late, &links, &is_meant);
-                tell(&mut self.report, &unserved, late, self.how.wait);
+                tell(&mut self.report, &unserved, &told, self.how.wait);
                 self.report.awaits = is_all_late(&self.report.errors, late);
                 return match self.failed {
                     Some((_, error)) => self.report.ended_by(error),
@@ -272,20 +276,29 @@ fn is_all_late(errors: &[String], late: &[Incomplete]) -> bool {
 }
 
 /// Says of each interface that was waited for in vain why.
-fn tell(report: &mut Report, unserved: &[&Link], late: &[Incomplete], wait: Duration) {
+fn tell(report: &mut Report, unserved: &[&Link], metadata: &Metadata, wait: Duration) {
     for nic in unserved {
-        match late
-            .iter()
-            .find(|incomplete| nic.eni_mac() == Some(incomplete.mac))
-        {
+        let is_its = |told: &&Incomplete| nic.eni_mac() == Some(told.mac);
+        if let Some(apart) = metadata.apart.iter().find(is_its) {
+            let why = apart::why(apart.lack);
+            report
+                .notes
+                .push(format!("{} is left alone: {why}", nic.name));
+            continue;
+        }
+        match metadata.incomplete.iter().find(is_its) {
             Some(incomplete) if report.errors.contains(&incomplete.to_string()) => {}
             Some(incomplete) => report.errors.push(incomplete.to_string()),
-            None => report.notes.push(format!(
-                "EC2 lists no ENI for {} ({}) after {} s; `eniroute refresh` goes on looking",
-                nic.name,
-                nic.eni_mac().map_or(String::new(), |mac| mac.to_string()),
-                wait.as_secs_f64()
-            )),
+            None => report.notes.push(unlisted(nic, wait)),
         }
     }
+}
+
+fn unlisted(nic: &Link, wait: Duration) -> String {
+    format!(
+        "EC2 lists no ENI for {} ({}) after {} s; `eniroute refresh` goes on looking",
+        nic.name,
+        nic.eni_mac().map_or(String::new(), |mac| mac.to_string()),
+        wait.as_secs_f64()
+    )
 }
