@@ -139,6 +139,7 @@ fn of_what_is_not_told_the_last_word_stands_while_the_interface_is_there() {
         mac: mac(2),
         key: "local-ipv4s".to_owned(),
         why: "late".to_owned(),
+        lack: crate::error::Lack::Late,
     };
     let metadata = Metadata {
         incomplete: vec![late],
@@ -187,6 +188,7 @@ fn an_eni_that_is_told_late_is_recalled_beside_the_others_and_stays_incomplete()
         mac: mac(2),
         key: "local-ipv4s".to_owned(),
         why: "late".to_owned(),
+        lack: crate::error::Lack::Late,
     };
     let said = Metadata {
         incomplete: vec![late.clone()],

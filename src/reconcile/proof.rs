@@ -73,7 +73,7 @@ impl Baseline {
         let link = mac.and_then(|mac| link_of_mac(mac, &observed.links));
         let devs = link.map_or(Vec::new(), |link| with_uppers(link, &observed.links));
         let addresses = service.as_ref().map(|service| service.addresses());
-        let asked = Questions {
+        let mut asked = Questions {
             primary,
             enis: &assessment.metadata.enis,
             devs: &devs,
@@ -81,18 +81,24 @@ impl Baseline {
             metadata: addresses.unwrap_or_else(imds::default_addresses),
         };
         let sources = asked.sources();
+        let has_ipv6 = sources.iter().any(IpAddr::is_ipv6);
+        let ways = service.map(|service| service.ways(has_ipv6));
+        // Where the host's own routes keep the service from whoever goes by them (systemd-imdsd), they owe it no way.
+        let is_locked = |ways: &Vec<imds::Way>| !ways.iter().any(imds::Way::is_plain);
+        if ways.as_ref().is_some_and(is_locked) {
+            asked.metadata.clear();
+        }
         let mut lookups = asked.by_primary(kernel, &sources)?;
         if assessment.is_removal() {
             lookups = without_ours(kernel, observed, lookups)?;
         }
-        let has_ipv6 = sources.iter().any(IpAddr::is_ipv6);
         let held = devs
             .iter()
             .map(|dev| (dev.clone(), lifelines(dev, observed)));
         Ok(Self {
             held: held.collect(),
             lookups,
-            ways: service.map_or_else(Vec::new, |service| service.ways(has_ipv6)),
+            ways: ways.unwrap_or_default(),
         })
     }
 

@@ -136,6 +136,7 @@ fn no_field_of_an_error_reaches_a_log_or_a_report_as_it_is() {
                 mac,
                 key: of(ACTIVE),
                 why: of(ACTIVE),
+                lack: crate::error::Lack::Wrong,
             },
         ),
         (

@@ -1,6 +1,6 @@
 //! A DHCP client that is not ours, on an ENI that is: cloud-init runs dhcpcd on every secondary ENI at each boot, to learn
 //! of the gateway, and ends it. The address is then a lease that nobody renews. Whether eniroute runs before it or after
-//! it: not a ping is lost when the lease ends.
+//! it: not a ping is lost when the lease ends. dhclient and udhcpc are of other images, with scripts of their own.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +15,6 @@ use crate::vpc::{Background, EniSpec, SubnetId, Vpc};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 const PUBLIC: &str = "203.0.113.30";
-const DHCPCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/dhcpcd/usr/sbin/dhcpcd");
 
 /// Where the files go, by the look of the disk; nothing at all, for a host without a stack.
 const STACKS: [&[(&str, &str)]; 3] = [
@@ -218,8 +217,8 @@ fn a_renewed_lease_of_an_owner_s_client_is_left_alone_beside_ours() {
     );
 }
 
-/// An hour's lease from the VPC's DHCP, and dhcpcd as cloud-init calls it: with its own /run, and ended once it has one.
-fn dhcpcd(lab: &Lab) {
+/// The VPC's DHCP: an hour's lease.
+fn served(lab: &Lab) -> Background {
     let served = lab.vpc.router().command("dnsmasq").args([
         "--no-daemon",
         "--port=0",
@@ -235,16 +234,64 @@ fn dhcpcd(lab: &Lab) {
         "--dhcp-range=10.1.0.0,static,1h",
         "--dhcp-host=06:00:00:00:00:01,10.1.0.30",
     ]);
-    let _server = served.background();
+    served.background()
+}
+
+/// Runs a client of `folder` below target/, which sees none of this machine's state, name and resolver, and changes none.
+fn client(lab: &Lab, folder: &str, script: &str) {
+    let _server = served(lab);
+    let tree = format!("{}/target/{folder}", env!("CARGO_MANIFEST_DIR"));
     assert!(
-        std::path::Path::new(DHCPCD).exists(),
-        "{DHCPCD} is not there: run tests/setup"
+        std::path::Path::new(&tree).exists(),
+        "{tree} is not there: run tests/setup"
     );
     lab.instance.host.sh(&format!(
-        "unshare --mount bash -euc 'mount -t tmpfs none /run; mount -t tmpfs none /var/lib
-         timeout 20 {DHCPCD} --config /dev/null --ipv4only --waitip --persistent --noarp --script=/bin/true eth1
-         kill $(cat /run/dhcpcd/eth1-4.pid); sleep 0.2'"
+        "unshare --mount --uts bash -euc 'mount -t tmpfs none /run; mount -t tmpfs none /var/lib
+         touch /run/resolv.conf; mount --bind /run/resolv.conf $(readlink -f /etc/resolv.conf)
+         tree={tree} PATH=$PATH:{tree}/bin:{tree}/sbin
+         {script}'"
     ));
+}
+
+/// As cloud-init calls it, and ended once it has a lease.
+fn dhcpcd(lab: &Lab) {
+    client(
+        lab,
+        "dhcpcd",
+        "timeout 20 $tree/usr/sbin/dhcpcd --config /dev/null --ipv4only --waitip --persistent --noarp --script=/bin/true eth1
+         kill $(cat /run/dhcpcd/eth1-4.pid); sleep 0.2",
+    );
+}
+
+/// With its own script. It is killed once it has a lease, as when its unit goes.
+fn dhclient(lab: &Lab) {
+    client(
+        lab,
+        "dhclient",
+        "timeout 20 $tree/sbin/dhclient -4 -1 -cf /dev/null -sf $tree/sbin/dhclient-script -lf /run/leases -pf /run/pid eth1
+         for n in $(seq 50); do [ -s /run/pid ] && break; sleep 0.1; done
+         kill -KILL $(cat /run/pid)",
+    );
+}
+
+/// With its own script, which flushes the link first. `-q`: it ends once it has a lease, which stays for good.
+fn udhcpc(lab: &Lab) {
+    client(
+        lab,
+        "udhcpc",
+        "timeout 20 busybox udhcpc -q -n -f -s $tree/etc/udhcpc/default.script -i eth1",
+    );
+}
+
+/// The same, and its lease comes to its end while it runs: its script flushes the link.
+fn udhcpc_to_the_end(lab: &Lab) {
+    client(
+        lab,
+        "udhcpc",
+        "timeout 20 busybox udhcpc -n -f -p /run/pid -s $tree/etc/udhcpc/default.script -i eth1 >/run/log 2>&1 &
+         until grep -q obtained /run/log; do sleep 0.1; done
+         kill -USR2 $(cat /run/pid); sleep 0.5; kill $(cat /run/pid); sleep 0.2",
+    );
 }
 
 /// As if the hour were over.
@@ -271,6 +318,51 @@ fn cloud_init_s_dhcpcd_before_eniroute_costs_no_ping_when_its_lease_ends() {
     lab.await_end_of_lease();
     assert_eq!(lost(&pings), (0, 0), "{}", lab.instance.host.dump());
     lab.all_answer();
+}
+
+/// What the others do to the link is repaired as with dhcpcd, whether they or eniroute came first.
+#[test]
+fn dhclient_s_lease_ends_and_the_address_stays() {
+    for first in [true, false] {
+        let mut lab = Lab::new(STACKS[0]);
+        lab.instance.host.ip("link set eth1 up");
+        if first {
+            lab.instance.must("apply");
+        }
+        dhclient(&lab);
+        lab.instance.must("apply");
+        lab.all_answer();
+        let pings = lab.pings();
+        shorten(&lab);
+        lab.await_end_of_lease();
+        assert_eq!(lost(&pings), (0, 0), "{}", lab.instance.host.dump());
+        lab.all_answer();
+        // Its subnet's route in main was the client's, and went with the lease.
+        lab.instance.must("refresh");
+        let said = lab.instance.must("apply");
+        assert!(said.starts_with("nothing to do"), "{first}: {said}");
+    }
+}
+
+#[test]
+fn udhcpc_flushes_the_link_and_what_it_took_away_is_back_at_once() {
+    for client in [udhcpc, udhcpc_to_the_end] {
+        let mut lab = Lab::new(STACKS[0]);
+        lab.instance.must("apply");
+        let socket = link_socket(&lab.instance);
+        client(&lab);
+        assert!(hears(&socket, Duration::ZERO), "the socket has heard of it");
+        let run = change(&lab.instance, &socket);
+        assert!(run.code == 0 && run.stdout.contains("kernel:"), "{run:?}");
+        lab.all_answer();
+        assert!(
+            lab.addresses().contains("10.1.0.30/"),
+            "{}",
+            lab.addresses()
+        );
+        assert!(lab.instance.must("apply").starts_with("nothing to do"));
+        lab.instance.must("remove");
+    }
 }
 
 fn hears(socket: &OwnedFd, within: Duration) -> bool {

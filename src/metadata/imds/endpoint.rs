@@ -71,7 +71,7 @@ pub struct Way {
 
 impl Way {
     /// By the host's routes, as every program on it goes.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.device.is_none()
     }
 

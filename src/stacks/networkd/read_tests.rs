@@ -64,6 +64,8 @@ fn one_name_or_one_mac_is_specific() {
         ("Name=!eth1", false),
         ("Name=eth*", false),
         ("Type=ether", false),
+        // systemd-imdsd's 85-imds-early.network.
+        ("Type=ether\nKind=!*", false),
     ] {
         assert_eq!(
             unit(&format!("[Match]\n{text}\n")).is_specific(),

@@ -2,6 +2,7 @@
 
 mod counts;
 mod dhcpv6;
+mod imds;
 mod index;
 pub mod lab;
 mod mtu;
