@@ -18,11 +18,12 @@ use crate::config::RuleIndex;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::Result;
+use crate::files::Disk;
 use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::net::{Mac, Route};
+use crate::net::{Link, Mac, Route};
 use crate::object::Observed;
 use crate::plan::{Desired, plan};
 
@@ -69,8 +70,7 @@ impl Assessment {
     ) -> Result<Self> {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
         let expected = absent(expected, &observed);
-        let metadata = set_apart(metadata, &ledger, &host.disk, &observed.links);
-        demand_same_primary(&ledger, &metadata, &observed.links)?;
+        let metadata = accepted(metadata, &ledger, &host.disk, &observed.links)?;
         let desired = desired_with(&expected, &metadata.enis, &mut observed, host);
         demand_clear(&host.config, &desired, &observed)?;
         log_decisions(&desired);
@@ -201,6 +201,12 @@ fn ledger_and_kernel(host: &mut Host) -> Result<(Ledger, Observed)> {
         ..host.kernel.observe()?
     };
     Ok((ledger, observed))
+}
+
+/// What the metadata says, where it is of this instance, and without what it will not say.
+fn accepted(metadata: Metadata, ledger: &Ledger, disk: &Disk, links: &[Link]) -> Result<Metadata> {
+    demand_same_primary(ledger, &metadata, links)?;
+    Ok(set_apart(metadata, ledger, disk, links))
 }
 
 /// ENIs of ours that were not chosen; none where no choice was made.

@@ -28,12 +28,12 @@ pub const THIRD: [&str; 3] = ["10.0.3.40", "10.0.3.41", "2001:db8:1:c::40"];
 /// All that eniroute may have changed: a difference after `remove` is something left behind. What the
 /// kernel, router advertisements and DHCP make is not ours, and differs from boot to boot: cloud-init 25 asks by
 /// dhcpcd on a secondary ENI too, and leaves the routes there beside networkd's; dhclient gives its default route to the
-/// NIC whose lease came first.
+/// NIC whose lease came first. The order of cloud-init's rules, which have no priority, is networkd's whim.
 const TRACES: &str = r#"
     cd / && find etc/netplan etc/network etc/NetworkManager/system-connections etc/systemd/network -type f 2>/dev/null |
         sort | xargs sha256sum
     strip() { sed -E 's/ (expires|valid_lft|preferred_lft) [0-9]+sec//g; s/ (dynamic|tentative)//g'; }
-    for family in -4 -6; do ip $family rule; done
+    for family in -4 -6; do ip $family rule | sed -E 's/^327([0-5][0-9]|6[0-5]):/auto:/' | sort; done
     for family in -4 -6; do ip $family route show table all | strip | sort; done | grep -vE 'proto (kernel|ra|dhcp) |fe80::|^default via [0-9.]+ dev eth[0-9]+ *$'
     ip -o address | awk '{ print $2, $4 }' | grep -v ' fe80:' | sort
 "#;
