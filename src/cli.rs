@@ -1,5 +1,7 @@
 //! The commands and flags. Nothing is done here.
 
+mod examples;
+
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -31,10 +33,15 @@ pub struct Cli {
 const COLUMNS: usize = 80;
 
 impl Cli {
+    /// All commands, each with an example at its end.
+    pub fn definition() -> clap::Command {
+        examples::added(Self::command())
+    }
+
     /// Reads the process's command line. Help is wrapped at the terminal's width. What is wrong with it, and what is
     /// only to be shown (`--help`), ends the process.
     pub fn read() -> Self {
-        let command = Self::command();
+        let command = Self::definition();
         // Without either, clap takes 100 columns.
         let is_known = stdout().is_terminal() || std::env::var_os("COLUMNS").is_some();
         let command = if is_known {

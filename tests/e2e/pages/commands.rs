@@ -57,6 +57,19 @@ fn every_command_is_in_the_readme_or_in_operation_md() {
 }
 
 #[test]
+fn the_help_of_every_command_ends_with_an_example_that_the_program_takes() {
+    for command in Cli::definition().get_subcommands_mut() {
+        let help = command.render_long_help().to_string();
+        let (_, end) = help
+            .rsplit_once("Example:\n  ")
+            .unwrap_or_else(|| panic!("{help}"));
+        let line = end.lines().next().unwrap();
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        assert!(end.contains("Read on: man eniroute, docs/"), "{end}");
+    }
+}
+
+#[test]
 fn every_key_of_the_configuration_is_in_its_page_its_example_and_the_manual_page() {
     let mut keys = keys_of("nobody = 1\n");
     keys.extend(keys_of("[eni.\"eth1\"]\nnobody = 1\n"));

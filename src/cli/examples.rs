@@ -1,0 +1,65 @@
+//! How the help of each command ends: an example, and where to read on.
+
+use clap::Command;
+
+/// A command, a command line of it, what that does, and the page that goes on. Of what systemd and udev call, too.
+const EXAMPLES: [(&str, &str, &str, &str); 8] = [
+    (
+        "apply",
+        "eniroute apply --eni eth1",
+        "configures one ENI, now and for the next boot",
+        "docs/operation.md",
+    ),
+    (
+        "plan",
+        "eniroute plan --exit-code",
+        "says by 5 that something would change",
+        "docs/operation.md",
+    ),
+    (
+        "status",
+        "eniroute status 3.104.193.180",
+        "says where an address lives",
+        "docs/operation.md",
+    ),
+    (
+        "check",
+        "eniroute check --brief",
+        "has one line for each finding",
+        "docs/troubleshooting.md",
+    ),
+    (
+        "explain",
+        "eniroute explain 172.31.41.29 to 8.8.8.8",
+        "is the way of one packet, rule by rule",
+        "docs/troubleshooting.md",
+    ),
+    (
+        "remove",
+        "eniroute remove --eni eth1",
+        "takes back what was made for one ENI",
+        "docs/operation.md",
+    ),
+    (
+        "refresh",
+        "eniroute refresh",
+        "configures at once what EC2 has just assigned",
+        "docs/operation.md",
+    ),
+    (
+        "hotplug",
+        "eniroute hotplug change",
+        "puts back what somebody has taken away",
+        "docs/operation.md",
+    ),
+];
+
+/// The same command with these ends.
+pub(super) fn added(command: Command) -> Command {
+    EXAMPLES
+        .into_iter()
+        .fold(command, |command, (name, line, does, page)| {
+            let end = format!("Example:\n  {line}\n  {does}\n\nRead on: man eniroute, {page}");
+            command.mut_subcommand(name, |one| one.after_help(end))
+        })
+}
