@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::net::{Dev, Mac};
 use crate::numbering::Owner;
+use crate::plan::Planned;
 use crate::reconcile::Inspection;
 use crate::reconcile::inspect::Counted;
-use crate::report::{Code, Evidence, Finding, Severity};
+use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 
 /// The driver that has them.
 const ENA: &str = "ena";
@@ -47,15 +48,37 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     let nics = &inspection.counters.nics;
     let table = inspection.owners.forwarding.conntrack.as_ref();
     let tracked = table.map(|table| table.count);
-    let of_eni = |mac: Mac, dev: &Dev| {
-        let counted = nics.get(dev);
-        counted.map(|counted| judge((mac, dev), counted, tracked))
+    let instance = inspection.instance.id.as_deref().unwrap_or("INSTANCE_ID");
+    let of_eni = |planned: &'_ Planned| {
+        let counted = nics.get(&planned.dev);
+        let nic = (planned.eni.mac, &planned.dev);
+        let found = counted.map(|counted| judge(nic, counted, tracked));
+        let found = found.into_iter().flatten();
+        let ids = [instance, &planned.eni.id];
+        found
+            .map(|found| with_command(found, ids, &planned.dev))
+            .collect::<Vec<_>>()
     };
-    inspection
-        .enis()
-        .filter_map(|planned| of_eni(planned.eni.mac, &planned.dev))
-        .flatten()
-        .collect()
+    inspection.enis().flat_map(of_eni).collect()
+}
+
+/// What changes the limit of this instance or ENI, or shows who meets it.
+fn with_command(found: Finding, [instance, eni]: [&str; 2], dev: &Dev) -> Finding {
+    let remedy = match found.code {
+        Code::P1 => Remedy::outside(format!(
+            "aws ec2 modify-instance-network-performance-options --instance-id {instance} --bandwidth-weighting vpc-1"
+        )),
+        Code::P2 => Remedy::review("nstat -az IpFragCreates IpReasmReqds".to_owned()),
+        Code::P3 => Remedy::outside(format!(
+            "aws ec2 modify-network-interface-attribute --network-interface-id {eni} \
+             --connection-tracking-specification TcpEstablishedTimeout=350"
+        )),
+        Code::P4 => Remedy::review(format!(
+            "tcpdump -c 100 -ni {dev} host 169.254.169.254 or port 53 or port 123"
+        )),
+        _ => return found,
+    };
+    found.mended_by(remedy)
 }
 
 /// What the counters of one NIC mean: those that rose between the two readings are of now, others of any time since its

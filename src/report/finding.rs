@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::code::{Code, Severity};
@@ -11,6 +12,8 @@ use crate::numbering::Owner;
 /// One thing that is not as it should be, or that a reader should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// In JSON with what comes of such a finding.
+    #[serde(flatten, serialize_with = "code")]
     pub code: Code,
     pub severity: Severity,
     /// Whose it is. In JSON: the ENI's MAC, or `host`.
@@ -225,6 +228,13 @@ impl fmt::Display for Finding {
             .as_ref()
             .map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
     }
+}
+
+fn code<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_map(None)?;
+    fields.serialize_entry("code", code)?;
+    fields.serialize_entry("consequence", code.entry().consequence)?;
+    fields.end()
 }
 
 fn owner<S: Serializer>(owner: &Owner, serializer: S) -> Result<S::Ok, S::Error> {

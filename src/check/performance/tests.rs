@@ -126,3 +126,27 @@ fn an_ena_driver_without_the_counters_is_a_hint_and_another_driver_is_none() {
     assert_eq!(found(nic("veth", &[("peer_ifindex", 4)]), None, None), []);
     assert_eq!(found(nic("vif", &[]), None, None), []);
 }
+
+#[test]
+fn each_limit_has_a_command_that_changes_it_or_shows_who_meets_it() {
+    let ids = ["i-0123456789abcdef0", "eni-0123456789abcdef0"];
+    for (name, code, _) in LIMITS {
+        let counted = Counted {
+            before: ena(&[(name, 7)]),
+            after: None,
+        };
+        let found = judge((Mac([2, 0, 0, 0, 0, 1]), &"eth3".into()), &counted, None);
+        let [found] = &found[..] else {
+            panic!("{name}: {found:?}")
+        };
+        let found = with_command(found.clone(), ids, &"eth3".into());
+        let command = &found.remedies[0].command;
+        let named = match code {
+            Code::P1 => ids[0],
+            Code::P3 => ids[1],
+            Code::P4 => "-ni eth3",
+            _ => "IpFragCreates",
+        };
+        assert!(command.contains(named), "{name}: {command}");
+    }
+}

@@ -18,6 +18,10 @@ use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 /// `RTPROT_KERNEL`: it came with an address.
 const KERNEL: Protocol = Protocol(2);
 
+/// Before the tables of the configuration, which may not be there.
+const FIRST: &str = "{ echo 'main_routes_first = true'; cat /etc/eniroute.toml || :; } > /etc/eniroute.toml.new; \
+                     mv /etc/eniroute.toml.new /etc/eniroute.toml && eniroute apply";
+
 /// So many routes are named.
 const NAMED: usize = 3;
 
@@ -150,7 +154,9 @@ fn unreached(planned: &Planned, missed: &[&FibRoute]) -> Finding {
         Severity::Warning
     };
     let finding = Finding::new(Code::R7, Owner::Eni(planned.eni.mac), what, remedy).rated(severity);
-    let finding = finding.is_not("leaves by the ENI", format!("leaves by {named}"));
+    let finding = finding
+        .is_not("leaves by the ENI", format!("leaves by {named}"))
+        .mended_by(Remedy::review(FIRST));
     missed.iter().take(NAMED).fold(finding, |finding, listed| {
         finding.known_from(evidence(listed))
     })

@@ -104,6 +104,7 @@ fn without_throw_routes(audit: &Audit) -> Result<Option<Finding>> {
         )
         .about(PROGRAM)
         .is_not(now.clone(), "1.36 or later")
+        .mended_by(Remedy::review("dnf upgrade NetworkManager"))
         .known_from(Evidence::file(
             format!("NetworkManager/{now}"),
             "its plugins",
