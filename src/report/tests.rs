@@ -352,8 +352,8 @@ fn a_finding_says_what_it_is_about_how_bad_it_is_and_what_to_do() {
         json["findings"],
         serde_json::json!([
             {"code": "A1", "severity": "error", "owner": "02:00:00:00:00:01", "what": "eth1 lacks 10.0.0.1",
-             "remedy": "eniroute apply"},
-            {"code": "M6", "severity": "warning", "owner": "host", "what": "no ENI is `eth9`", "remedy": null},
+             "consequence": Code::A1.entry().consequence, "remedy": "eniroute apply"},
+            {"code": "M6", "consequence": Code::M6.entry().consequence, "severity": "warning", "owner": "host", "what": "no ENI is `eth9`", "remedy": null},
         ])
     );
 }
