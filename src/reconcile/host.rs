@@ -123,7 +123,9 @@ impl Host {
     pub fn needs_public(&self, selected: &Selected) -> bool {
         let Config { exclude, eni, .. } = &self.config;
         let tables = eni.iter().map(|table| &table.selector);
-        let mut named = exclude.iter().chain(tables);
+        let paths = self.config.forwarding.paths.iter();
+        let ends = paths.flat_map(|path| [&path.input, &path.output]);
+        let mut named = exclude.iter().chain(tables).chain(ends);
         named.any(|text| Selector::new(text).is_address())
             || selected.enis.iter().any(Selector::is_address)
     }

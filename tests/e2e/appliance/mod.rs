@@ -1,6 +1,8 @@
 //! Appliances behind VPC ingress routing (S4), with packets: what comes in by an ENI leaves by the ENI that the VPC's route
 //! tables expect.
 
+mod marks;
+mod refused;
 mod scene;
 mod settings;
 mod standby;
@@ -12,6 +14,10 @@ use crate::vpc::INTERNET;
 
 /// A few packets are the hosts' own: neighbour discovery, group reports.
 const OWN: u64 = 40;
+
+fn passed(before: [u64; 3], after: [u64; 3]) -> [u64; 3] {
+    [0, 1, 2].map(|dev| after[dev] - before[dev])
+}
 
 #[test]
 fn without_forwarding_nothing_passes_and_nothing_of_it_is_there() {
@@ -37,7 +43,7 @@ fn a_one_armed_appliance_passes_both_families_from_either_side_by_that_arm_alone
     let before = scene.sent();
     scene.assert_passes();
     let after = scene.sent();
-    let sent = [0, 1, 2].map(|dev| after[dev] - before[dev]);
+    let sent = passed(before, after);
     assert!(
         sent[0] < OWN && sent[2] < OWN && sent[1] > 2 * OWN,
         "{sent:?}"
@@ -50,7 +56,7 @@ fn a_two_armed_appliance_passes_what_comes_by_one_arm_out_by_the_other() {
     let before = scene.sent();
     scene.assert_passes();
     let after = scene.sent();
-    let sent = [0, 1, 2].map(|dev| after[dev] - before[dev]);
+    let sent = passed(before, after);
     assert!(sent[0] < OWN && sent[1] > OWN && sent[2] > OWN, "{sent:?}");
 }
 
