@@ -101,7 +101,13 @@ impl Key {
 
     /// With it the host passes packets on: last of all that is made, and first of all that goes.
     pub fn is_forwarding(&self) -> bool {
-        [FORWARDING, FORCE_FORWARDING, ROUTER_IPV6].contains(&&*self.name)
+        let last = self.name.rsplit('/').next();
+        last.is_some_and(|last| ["forwarding", "force_forwarding"].contains(&last))
+    }
+
+    /// What passes packets on that come in by `dev`, as the host's own: no ENI is there.
+    pub fn passing(dev: &str) -> [Self; 2] {
+        [FORWARDING, FORCE_FORWARDING].map(|name| Self::of_host(&name.replace('*', dev)))
     }
 
     /// Where the value lies that a new link gets; for the host's own settings, the same.

@@ -154,7 +154,23 @@ impl Host<'_> {
             .into_iter()
             .chain([host(INBOUND_ERRORS, "1")])
             .chain(router)
+            .chain(self.passing_tunnels())
             .filter(|_| self.config.forwards())
+    }
+
+    /// What comes in by a tunnel goes on as what comes in by an ENI.
+    fn passing_tunnels(&self) -> impl Iterator<Item = Sysctl> {
+        let tunnels = self.paths().filter_map(|path| match self.end(&path.input) {
+            End::Other(dev) => Some(dev),
+            End::Eni(_) | End::Absent => None,
+        });
+        let has_force = self.present.iter().any(|(_, dev)| self.has_force(dev));
+        let keys = move |dev: Dev| {
+            let [v4, v6] = Key::passing(&dev);
+            [Some(v4), Some(v6).filter(|_| has_force)]
+        };
+        let keys = tunnels.flat_map(keys).flatten();
+        keys.map(|key| Sysctl::new(key, "1"))
     }
 
     /// Strict checking knows nothing of marks. What is not checked at all stays so.

@@ -23,7 +23,8 @@ use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::net::{Link, Mac, Route};
+use crate::net::sysctl::Key;
+use crate::net::{Link, Mac, Route, is_plain};
 use crate::object::Observed;
 use crate::plan::{Desired, plan};
 
@@ -196,6 +197,11 @@ fn desired_with(expected: &[Route], enis: &[Eni], observed: &mut Observed, host:
 fn ledger_and_kernel(host: &mut Host) -> Result<(Ledger, Observed)> {
     let ledger = read_ledger(&host.disk);
     host.kernel.observe_also(ledger.host.keys());
+    let tunnels = host.config.forwarding.paths.iter();
+    let tunnels = tunnels
+        .map(|path| &*path.input)
+        .filter(|name| is_plain(name));
+    host.kernel.observe_also(tunnels.flat_map(Key::passing));
     let observed = Observed {
         is_starting: host.is_starting,
         ..host.kernel.observe()?

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::files::File;
 use crate::gather::Gather;
-use crate::net::sysctl::Sysctl;
+use crate::net::sysctl::{OF_HOST, Sysctl};
 use crate::object::Object;
 use crate::plan::Desired;
 use crate::stacks::marker;
@@ -41,6 +41,7 @@ pub fn is_its(path: &Path) -> bool {
 /// A key with a slash first is taken as it is: a dot in it is a dot. With a `-`, none is missed: a link comes and goes.
 fn line(object: &Object) -> Option<String> {
     let Sysctl { key, value, .. } = object.sysctl()?;
-    let mark = if key.dev.is_some() { "-" } else { "" };
+    let is_always_there = OF_HOST.contains(&&*key.name);
+    let mark = if is_always_there { "" } else { "-" };
     Some(format!("{mark}{key} = {value}\n"))
 }

@@ -66,8 +66,8 @@ fn an_eni_for_which_marks_have_no_slot_is_named_and_excluded_it_is_no_matter() {
 #[test]
 fn marks_are_refused_beside_who_has_their_bits() {
     for (making, name) in [
-        ("link add cilium_host type dummy", "Cilium"),
-        ("link add cali0123456789a type dummy", "Calico"),
+        ("link add cilium_host type bridge", "Cilium"),
+        ("link add cali0123456789a type bridge", "Calico"),
         (
             "rule add fwmark 0x200/0xf00 lookup 2004 priority 9",
             "Cilium",
@@ -111,13 +111,19 @@ fn an_end_of_a_path_that_is_not_here_is_told_with_its_line_and_the_rest_is_done(
     // It comes, and is no ENI whatever its name.
     host.ip("tuntap add gwi-x1 mode tun");
     host.ip("link set gwi-x1 up");
+    scene.appliance.must("apply");
     let way = host.ip("route get 8.8.8.8 from 192.0.2.1 iif gwi-x1");
     assert!(way.contains("dev eth1 table 10001"), "{way}");
     let report = scene.appliance.json("apply");
     assert_eq!(report["kernel"], serde_json::json!([]));
+    let on = || host.sh("cat /proc/sys/net/ipv4/conf/gwi-x1/forwarding");
+    assert_eq!(on(), "1\n");
     assert!(
         !report["notes"].to_string().contains("gwi-x1"),
         "{report:#}"
     );
     assert!(!report["enis"].to_string().contains("gwi-x1"));
+    scene.appliance.must("remove");
+    assert_eq!(on(), "0\n");
+    assert!(!host.ip("rule").contains("gwi-x1"));
 }
