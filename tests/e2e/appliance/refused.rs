@@ -111,6 +111,8 @@ fn an_end_of_a_path_that_is_not_here_is_told_with_its_line_and_the_rest_is_done(
     // It comes, and is no ENI whatever its name.
     host.ip("tuntap add gwi-x1 mode tun");
     host.ip("link set gwi-x1 up");
+    // It has no address: what comes in by it would not pass any check. That is its handler's to say.
+    host.sysctl("net.ipv4.conf.gwi-x1.rp_filter", 0);
     scene.appliance.must("apply");
     let way = host.ip("route get 8.8.8.8 from 192.0.2.1 iif gwi-x1");
     assert!(way.contains("dev eth1 table 10001"), "{way}");
