@@ -4,6 +4,7 @@ mod counts;
 mod dhcpv6;
 mod imds;
 mod index;
+mod killed;
 pub mod lab;
 mod mtu;
 mod newcomers;

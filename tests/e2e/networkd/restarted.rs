@@ -62,28 +62,27 @@ fn what_networkd_drops_at_a_start_is_back_within_seconds_and_networkd_is_left_al
     }
 }
 
-/// As netplan has it since 0.104: its generator, a reload, and each link configured anew. It starts no daemon, so it is the
+/// As netplan has it from 0.104 to 1.1: its generator, a reload, and each link configured anew. It starts no daemon, so it is the
 /// deleted addresses that systemd hears of (`eniroute-link.socket`), and that start the same command.
 #[test]
 fn what_netplan_apply_drops_is_back_within_seconds() {
-    for systemd in Systemd::ALL {
-        let mut lab = Lab::of(systemd, &[(YAML, CLOUD_INIT_ETH0)]);
-        lab.attach_eth1();
-        lab.attach_eth2();
-        lab.boot(&["eth0"]);
-        lab.apply();
-        let links = ["eth0", "eth1", "eth2"];
-        links.iter().for_each(|dev| lab.await_configured(dev));
-        let before = lab.ours();
-        lab.guest
-            .sh("netplan generate && networkctl reload && networkctl reconfigure eth0 eth1 eth2");
-        lab.until("networkd is at it", || lab.log().contains("Reconfiguring"));
-        links.iter().for_each(|dev| lab.await_configured(dev));
-        run_unit(&lab);
-        assert_eq!(lab.ours(), before, "{systemd:?}");
-        for subnet in lab.subnets {
-            let all = ["10.0.0.10", "10.0.0.11", "10.0.0.20", "10.1.0.30"];
-            assert_eq!(lab.vpc.neighbour(subnet).ping(&all), NOBODY, "{systemd:?}");
-        }
+    let mut lab = Lab::of(Systemd::Installed, &[(YAML, CLOUD_INIT_ETH0)]);
+    lab.attach_eth1();
+    lab.attach_eth2();
+    lab.boot(&["eth0"]);
+    lab.apply();
+    let links = ["eth0", "eth1", "eth2"];
+    links.iter().for_each(|dev| lab.await_configured(dev));
+    let before = lab.ours();
+    let said = lab.log().len();
+    lab.guest
+        .sh("netplan generate && networkctl reload && networkctl reconfigure eth0 eth1 eth2");
+    lab.until("networkd is at it", || lab.log().len() > said);
+    links.iter().for_each(|dev| lab.await_configured(dev));
+    run_unit(&lab);
+    assert_eq!(lab.ours(), before);
+    for subnet in lab.subnets {
+        let all = ["10.0.0.10", "10.0.0.11", "10.0.0.20", "10.1.0.30"];
+        assert_eq!(lab.vpc.neighbour(subnet).ping(&all), NOBODY);
     }
 }
