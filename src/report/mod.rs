@@ -28,6 +28,7 @@ pub use journal::Fields;
 pub use metrics::{Gauges, metrics};
 pub use screen::Screen;
 pub use state::{AddressState, State};
+use text::remarks;
 
 /// The outcome of one command.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -305,12 +306,6 @@ impl Report {
     pub fn changes_anything(&self) -> bool {
         !self.kernel.is_empty() || !self.files.is_empty() || self.rule_index.is_some()
     }
-}
-
-/// One line each, whatever is in it.
-fn remarks(notes: &[String], lead: &str) -> String {
-    let line = |note: &String| format!("{lead}{}\n", escape::line(note));
-    notes.iter().map(line).collect()
 }
 
 fn commands<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::check::coloured;
-use super::{AddressReport, EniReport, IndexReport, Report, State, Voice, remarks};
+use super::{AddressReport, EniReport, IndexReport, Report, State, Voice};
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
@@ -263,6 +263,12 @@ impl EniReport {
             .chain(self.prefixes.iter().map(of_prefix))
             .collect()
     }
+}
+
+/// One line each, whatever is in it.
+pub(super) fn remarks(notes: &[String], lead: &str) -> String {
+    let line = |note: &String| format!("{lead}{}\n", escape::line(note));
+    notes.iter().map(line).collect()
 }
 
 fn listed(public: &[Ipv4Addr]) -> String {
