@@ -6,6 +6,7 @@ mod address;
 mod attributes;
 mod batch;
 mod changes;
+mod conntrack;
 #[cfg(any(test, fuzzing))]
 pub mod datagram;
 mod dhcp;
@@ -14,7 +15,6 @@ mod dropped;
 mod ethtool;
 mod events;
 mod fib;
-mod flows;
 mod frame;
 mod index_rule;
 mod link;

@@ -4,7 +4,7 @@
 mod address;
 mod declared;
 pub mod fib;
-mod flow;
+mod flows;
 pub mod index_rule;
 pub mod link;
 mod mac;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use address::{Address, Family, short};
 pub use declared::{Declared, Word};
-pub use flow::Flow;
+pub use flows::{Flow, Flows};
 pub use index_rule::IndexRule;
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;

@@ -1,26 +1,18 @@
 //! Connections that a change contradicts: what came in by an ENI goes on another way from now on, and connection tracking
 //! would keep what it knows of the old one.
 
-use std::collections::BTreeSet;
-
 use log::info;
 
 use super::Executor;
-use crate::gather::Gather;
-use crate::net::{Flow, Mark, Rule};
+use crate::net::{Flows, Rule};
 use crate::numbering::{self, Band, Number, Slot};
 use crate::object::{Change, Object};
 
 impl Executor<'_> {
     /// Ends what `done` contradicts, and nothing else. What fails is reported: the next packets go the new way all the same.
     pub(super) fn end_flows(&mut self, done: &[Change]) {
-        let marks = contradicted(done);
-        if marks.is_empty() {
-            return;
-        }
-        let has = |flow: &Flow, mark: &Mark| (flow.mark ^ mark.value) & mark.mask == 0;
-        let is_meant = |flow: &Flow| marks.iter().any(|mark| has(flow, mark));
-        match self.kernel.forget_flows(is_meant) {
+        let flows = contradicted(done);
+        match self.kernel.end_flows(&flows) {
             Ok(0) => {}
             Ok(count) => info!("{count} connections were ended, whose way has changed"),
             Err(error) => self.report.errors.push(error.to_string()),
@@ -28,8 +20,8 @@ impl Executor<'_> {
     }
 }
 
-/// The marks of those that came in by an ENI from which packets go on by another table than before.
-fn contradicted(done: &[Change]) -> BTreeSet<Mark> {
+/// Those that came in by an ENI from which packets go on by another table than before.
+fn contradicted(done: &[Change]) -> Vec<Flows> {
     let of = |change: &Change, is_made: bool| match change {
         Change::Add(Object::Rule(rule)) if is_made => arrival(rule),
         Change::Remove(Object::Rule(rule)) if !is_made => arrival(rule),
@@ -42,8 +34,11 @@ fn contradicted(done: &[Change]) -> BTreeSet<Mark> {
     };
     let gone = done.iter().filter_map(|change| of(change, false));
     let numbers = gone.filter(is_turned).map(|(number, _)| number);
-    let marks = numbers.filter_map(|number| Some(Slot::of(number)?.mark()));
-    marks.into_set()
+    let marks = numbers.filter_map(|number| Some(Flows::Marked(Slot::of(number)?.mark())));
+    let mut flows: Vec<Flows> = marks.collect();
+    flows.sort();
+    flows.dedup();
+    flows
 }
 
 /// By which ENI it is for what comes in, and the table by which that goes on.
@@ -75,7 +70,7 @@ mod tests {
     #[test]
     fn only_what_came_in_by_an_eni_with_another_way_on_is_ended() {
         let (add, remove) = (Change::Add, Change::Remove);
-        let second = "0x3000000/0xff000000";
+        let second = "conntrack -D -f ipv4 -m 0x3000000/0xff000000; conntrack -D -f ipv6 -m 0x3000000/0xff000000";
         let turned = [
             add(by(1, 10_001)),
             add(by(2, 10_001)),

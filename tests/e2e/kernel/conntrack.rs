@@ -1,9 +1,8 @@
 //! Connections that are ended: those that are meant, of either family, and no other. `conntrack` makes them and lists them.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
-use eniroute::net::Flow;
+use eniroute::net::{Flows, Mark};
 
 use super::{on_host, run};
 
@@ -44,37 +43,82 @@ fn left() -> BTreeSet<String> {
 
 #[test]
 fn connections_are_ended_by_mark_by_source_and_by_whom_they_are_answered_at() {
-    type Meant = fn(&Flow) -> bool;
-    let cases: [(Meant, &[&str]); 6] = [
-        (|_| false, &[]),
+    let marked = |value| {
+        Flows::Marked(Mark {
+            value,
+            mask: 0xff00_0000,
+        })
+    };
+    let from = |net: &str| Flows::From(net.parse().unwrap());
+    let answered = |ip: &str| Flows::AnsweredAt(ip.parse().unwrap());
+    for (flows, gone) in [
+        (vec![], &[][..]),
         (
-            |flow| flow.mark >> 24 == 2,
+            vec![marked(0x0200_0000)],
             &["10.0.3.1", "10.0.3.2", "2001:db8::1"],
         ),
-        (|flow| flow.from == ip("10.0.3.2"), &["10.0.3.2"]),
-        (|flow| flow.from == ip("2001:db8:1::3"), &["2001:db8:1::3"]),
+        (vec![marked(0x0500_0000)], &[]),
         (
-            |flow| flow.answered_at == ip("10.0.1.20"),
-            &["10.0.3.1", "10.0.3.2"],
+            vec![from("10.0.3.0/24")],
+            &["10.0.3.1", "10.0.3.2", "10.0.3.3"],
         ),
+        (vec![from("10.0.3.2/32")], &["10.0.3.2"]),
+        (vec![from("2001:db8::/64")], &["2001:db8::1", "2001:db8::2"]),
+        (vec![answered("10.0.1.20")], &["10.0.3.1", "10.0.3.2"]),
         (
-            |flow| flow.answered_at == ip("2001:db8::2"),
+            vec![answered("2001:db8::2")],
             &["2001:db8::2", "2001:db8:1::3"],
         ),
-    ];
-    for (is_meant, gone) in cases {
+        (
+            vec![
+                marked(0x0300_0000),
+                from("10.0.4.1/32"),
+                answered("10.0.2.30"),
+            ],
+            &["10.0.3.3", "10.0.4.1", "2001:db8:1::3"],
+        ),
+    ] {
         on_host(move |host| {
             make_all();
             let all = left();
             assert_eq!(all.len(), FLOWS.len());
-            assert_eq!(host.kernel.forget_flows(is_meant).unwrap(), 2 * gone.len());
+            let ended = host.kernel.end_flows(&flows).unwrap();
+            assert_eq!(ended, 2 * gone.len(), "{flows:?}");
             let gone: BTreeSet<String> = gone.iter().map(ToString::to_string).collect();
-            assert_eq!(left(), &all - &gone, "{gone:?}");
-            assert_eq!(host.kernel.forget_flows(is_meant).unwrap(), 0);
+            assert_eq!(left(), &all - &gone, "{flows:?}");
+            assert_eq!(host.kernel.end_flows(&flows).unwrap(), 0, "{flows:?}");
         });
     }
 }
 
-fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
+/// What is printed does what is done.
+#[test]
+fn the_command_that_ends_connections_is_conntrack_s_own() {
+    for (flows, gone) in [
+        (
+            Flows::Marked(Mark {
+                value: 0x0200_0000,
+                mask: 0xff00_0000,
+            }),
+            "10.0.3.1",
+        ),
+        (Flows::From("10.0.3.0/24".parse().unwrap()), "10.0.3.3"),
+        (
+            Flows::From("2001:db8:1::3/128".parse().unwrap()),
+            "2001:db8:1::3",
+        ),
+        (Flows::AnsweredAt("10.0.2.30".parse().unwrap()), "10.0.3.3"),
+        (
+            Flows::AnsweredAt("2001:db8::2".parse().unwrap()),
+            "2001:db8::2",
+        ),
+    ] {
+        on_host(move |host| {
+            make_all();
+            run(&flows.to_string());
+            assert!(!left().contains(gone), "{flows}");
+            let more = host.kernel.end_flows(std::slice::from_ref(&flows)).unwrap();
+            assert_eq!(more, 0, "{flows}");
+        });
+    }
 }
