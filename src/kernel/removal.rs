@@ -3,8 +3,12 @@
 
 use std::net::IpAddr;
 
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::Rtm;
+
 use super::refusal::Refusal;
-use super::{ABSENT, Kernel, Listed, instead};
+use super::route::{Way, devices, encode};
+use super::{ABSENT, Kernel, Listed, Verb, instead};
 use crate::net::{Dev, Link, Route};
 use crate::object::Object;
 
@@ -31,6 +35,29 @@ impl Kernel {
             )),
             removed => removed,
         }
+    }
+
+    pub(super) fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
+        match deletable(route, self.standing_routes(route, links)?)? {
+            Some(present) => self.delete_route(&present, links),
+            None => Ok(false),
+        }
+    }
+
+    pub(super) fn delete_route(
+        &mut self,
+        present: &Standing,
+        links: &[Link],
+    ) -> Result<bool, Refusal> {
+        let message = match present.object {
+            Some(object) => encode(&present.route, Way::Object(object), Verb::Delete)?,
+            None => {
+                let indexes = devices(links, &present.route)?;
+                encode(&present.route, Way::Links(&indexes), Verb::Delete)?
+            }
+        };
+        let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
+        removed.map(|()| true)
     }
 
     fn stands(&mut self, object: &Object, links: &[Link]) -> Result<bool, Refusal> {

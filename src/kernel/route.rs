@@ -11,7 +11,7 @@ use super::attributes::{
 };
 use super::nexthop::{self, Objects, RTA_NH_ID, is_multipath, ways};
 use super::refusal::Refusal;
-use super::removal::{Standing, deletable};
+use super::removal::Standing;
 use super::{Kernel, Verb};
 use crate::net::{Family, Link, MAIN, Route, RouteKind};
 use crate::numbering::Number;
@@ -69,25 +69,6 @@ impl Kernel {
         }
     }
 
-    pub(super) fn remove_route(&mut self, route: &Route, links: &[Link]) -> Result<bool, Refusal> {
-        match deletable(route, self.standing_routes(route, links)?)? {
-            Some(present) => self.delete_route(&present, links),
-            None => Ok(false),
-        }
-    }
-
-    fn delete_route(&mut self, present: &Standing, links: &[Link]) -> Result<bool, Refusal> {
-        let message = match present.object {
-            Some(object) => encode(&present.route, Way::Object(object), Verb::Delete)?,
-            None => {
-                let indexes = devices(links, &present.route)?;
-                encode(&present.route, Way::Links(&indexes), Verb::Delete)?
-            }
-        };
-        let removed = self.socket.change(Rtm::Delroute, NlmF::empty(), message);
-        removed.map(|()| true)
-    }
-
     /// Refuses to push out what is not `old`: it was changed after it was looked at. Where both stand, and differ in their
     /// MTU, the old one goes.
     pub(super) fn replace_route(
@@ -143,7 +124,7 @@ pub(super) fn new(route: &Route, links: &[Link]) -> Result<Rtmsg, Refusal> {
 }
 
 /// A throw route has no device; a unicast one that has none applies to some packets only.
-fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
+pub(super) fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
     let indexes = route.ways().map(|(_, dev)| index(links, dev));
     let indexes = indexes.collect::<Result<Vec<u32>, Refusal>>()?;
     if indexes.is_empty() && route.kind == RouteKind::Unicast {
@@ -156,7 +137,7 @@ fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
 
 /// What tells where a route leads.
 #[derive(Clone, Copy)]
-enum Way<'a> {
+pub(super) enum Way<'a> {
     /// The indexes of the interfaces that it leaves by, in the order of [`Route::ways`].
     Links(&'a [u32]),
     /// A next hop object: with it, the kernel takes neither interfaces nor gateways.
@@ -165,7 +146,7 @@ enum Way<'a> {
 
 /// To make it: protocol static, and `onlink` with a gateway, because our addresses cover no subnet. To delete it: any
 /// protocol, any scope, any flags, any preferred source.
-fn encode(route: &Route, way: Way, verb: Verb) -> Result<Rtmsg, Refusal> {
+pub(super) fn encode(route: &Route, way: Way, verb: Verb) -> Result<Rtmsg, Refusal> {
     let make = verb == Verb::Make;
     let flags = if make && route.via.is_some() {
         ONLINK
