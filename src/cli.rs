@@ -21,7 +21,7 @@ use crate::stacks::{self, Stack};
 /// rules, writes the same to the files of the host's network stack for the next boot, and changes only what
 /// differs. Start with `eniroute plan`: it shows all that `apply` would do, and does nothing.
 #[derive(Debug, Parser)]
-#[command(name = "eniroute", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "eniroute", version, propagate_version = true, max_term_width = 100, after_help = examples::AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -69,20 +69,6 @@ fn end(error: &clap::Error) -> ! {
     let _ = stderr().write_all(text.as_bytes());
     std::process::exit(error.exit_code())
 }
-
-const AFTER_HELP: &str = "\
-Called by udev and systemd:
-  refresh  Follow what EC2 has changed; cheap and silent where nothing has
-  hotplug  Deal with an interface that has appeared, gone or changed
-
-Exit codes:
-  0  done, or nothing to do
-  1  something failed; all else was done, and is reported
-  2  wrong usage or configuration, or not root; nothing was touched
-  3  `check` has found errors (with --strict: or warnings)
-  4  the metadata service cannot be reached or refuses, and nothing was changed;
-     or a service has waited for an ENI of which it has not said all
-  5  `plan --exit-code`: something would change";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,21 @@
 
 use clap::Command;
 
+/// What `eniroute help` ends with.
+pub(super) const AFTER_HELP: &str = "\
+Called by udev and systemd:
+  refresh  Follow what EC2 has changed; cheap and silent where nothing has
+  hotplug  Deal with an interface that has appeared, gone or changed
+
+Exit codes:
+  0  done, or nothing to do
+  1  something failed; all else was done, and is reported
+  2  wrong usage or configuration, or not root; nothing was touched
+  3  `check` has found errors (with --strict: or warnings)
+  4  the metadata service cannot be reached or refuses, and nothing was changed;
+     or a service has waited for an ENI of which it has not said all
+  5  `plan --exit-code`: something would change";
+
 /// A command, a command line of it, what that does, and the page that goes on. Of what systemd and udev call, too.
 const EXAMPLES: [(&str, &str, &str, &str); 8] = [
     (
