@@ -50,6 +50,7 @@ install: ## Install the binary, units, udev rule, man pages, completions and doc
 	install -D -m 755 "$(BINARY)" "$(DESTDIR)$(sbindir)/eniroute"
 	install -d "$(DESTDIR)$(unitdir)" "$(DESTDIR)$(rulesdir)"
 	install -m 644 system/*.service system/*.timer system/*.socket "$(DESTDIR)$(unitdir)/"
+	install -D -m 644 -t "$(DESTDIR)$(unitdir)/nftables.service.d" system/nftables.service.d/eniroute.conf
 	install -m 644 system/99-eniroute.rules "$(DESTDIR)$(rulesdir)/"
 	sed -i 's|/usr/sbin/eniroute|$(sbindir)/eniroute|' "$(DESTDIR)$(unitdir)"/eniroute*
 	install -D -m 644 system/eniroute.toml "$(DESTDIR)$(sysconfdir)/eniroute.toml.example"

@@ -1,6 +1,7 @@
 //! The commands and flags. Nothing is done here.
 
 mod examples;
+mod what;
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use crate::logger::escape;
 use crate::metadata::imds::Url;
 use crate::select::Selector;
 use crate::stacks::{self, Stack};
+pub use what::{Egress, Hotplug};
 
 /// Every address of every ENI of this EC2 instance leaves by the interface that owns it.
 ///
@@ -85,6 +87,9 @@ pub enum Command {
     Explain(Explain),
     /// Take back all that eniroute did, and only that
     Remove(Remove),
+    /// Look after the clients of `[[egress]]`
+    #[command(subcommand)]
+    Egress(Egress),
     /// Follow what EC2 has changed; cheap and silent where nothing has
     ///
     /// eniroute-refresh.timer calls it every minute.
@@ -107,6 +112,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Explain(_) => "explain",
             Self::Remove(_) => "remove",
+            Self::Egress(_) => "egress",
             Self::Refresh => "refresh",
             Self::Hotplug(_) => "hotplug",
         }
@@ -123,20 +129,6 @@ impl Command {
                 | Self::Apply(Apply { dry_run: true, .. })
         )
     }
-}
-
-/// What happened to an interface.
-#[derive(Debug, Subcommand)]
-pub enum Hotplug {
-    /// It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it
-    Add { interface: String },
-    /// It is gone: forget every ENI whose interface is gone, whatever the metadata still says
-    Remove {
-        /// The interface that went, for the log: an ENI is known by its MAC, which udev no longer tells
-        interface: String,
-    },
-    /// Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)
-    Change,
 }
 
 /// The flags of `apply`.

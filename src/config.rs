@@ -1,5 +1,6 @@
 //! `/etc/eniroute.toml` into types. An error names the key and the line. Reads the disk, never writes it.
 
+mod egress;
 mod forwarding;
 mod value;
 
@@ -12,6 +13,7 @@ use toml::Spanned;
 
 use crate::error::{Error, Result};
 use crate::files::plain;
+pub use egress::{Client, Egress, Wishes};
 pub use forwarding::{Forwarding, Path as ForwardingPath, Standby};
 use value::{Mtu, Name};
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub eni: Vec<EniConfig>,
     /// What is passed on.
     pub forwarding: Forwarding,
+    /// Whose packets leave as which address; the first that names a client has it.
+    pub egress: Vec<Egress>,
 }
 
 /// Whether a search tree lies over the rules (`rule_index`).
@@ -64,6 +68,7 @@ impl Default for Config {
             exclude: Vec::new(),
             eni: Vec::new(),
             forwarding: Forwarding::default(),
+            egress: Vec::new(),
         }
     }
 }
@@ -80,6 +85,12 @@ impl Config {
             Err(error) if error.kind() == NotFound && !must_exist => Ok(Self::default()),
             Err(error) => Err(Error::Usage(format!("{}: {error}", path.display()))),
         }
+    }
+
+    /// As a file of this text says.
+    #[cfg(test)]
+    pub fn parsed(text: &str) -> Result<Self> {
+        Self::parse(Path::new("eniroute.toml"), text)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
@@ -109,6 +120,7 @@ struct Written {
     exclude: Vec<Name>,
     eni: BTreeMap<Name, Spanned<WrittenEni>>,
     forwarding: forwarding::Written,
+    egress: Vec<Spanned<egress::Written>>,
 }
 
 /// The file and the line of an offset.
@@ -135,6 +147,7 @@ impl Default for Written {
             exclude: Vec::new(),
             eni: BTreeMap::new(),
             forwarding: forwarding::Written::default(),
+            egress: Vec::new(),
         }
     }
 }
@@ -150,8 +163,15 @@ impl Written {
             exclude: self.exclude.into_iter().map(|name| name.0).collect(),
             eni: eni.map(|(name, eni)| of_eni(name, &eni, place)).collect(),
             forwarding: self.forwarding.into_forwarding(place)?,
+            egress: of_egress(self.egress, place),
         })
     }
+}
+
+fn of_egress(all: Vec<Spanned<egress::Written>>, place: Places) -> Vec<Egress> {
+    let all = all.into_iter();
+    all.map(|one| egress::Written::into_egress(one, place))
+        .collect()
 }
 
 fn of_eni(name: Name, eni: &Spanned<WrittenEni>, place: Places) -> EniConfig {

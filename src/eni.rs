@@ -34,6 +34,9 @@ pub struct Eni {
     /// `vpc-...`; read only where its ranges overlap with another ENI's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<String>,
+    /// The ranges of its VPC; read with the public addresses only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_ranges: Vec<IpNet>,
     /// Public addresses by the private address that they are mapped to; read for `status` only.
     pub public: BTreeMap<Ipv4Addr, Vec<Ipv4Addr>>,
 }

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod cli;
 pub mod code;
+pub mod command;
 pub mod commands;
 pub mod config;
 pub mod conflicts;

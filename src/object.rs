@@ -5,21 +5,23 @@
 mod change;
 mod index;
 mod leases;
+mod observed;
 mod stage;
 mod subject;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv6Addr;
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::code::Code;
+use crate::net::nft::{Nft, TABLE};
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Declared, Dev, Family, IndexRule, Link, MAIN, Route, Rule, link};
+use crate::net::{Address, Dev, Family, MAIN, Route, Rule, link};
 pub use change::Change;
 pub use index::Index;
 pub use leases::NOT_RENEWED;
+pub use observed::Observed;
 pub use stage::Stage;
 
 /// What eniroute makes or takes away.
@@ -36,6 +38,8 @@ pub enum Object {
     Route(Route),
     /// A rule is there.
     Rule(Rule),
+    /// Our table of nftables stands, as its text makes it.
+    Nft(Nft),
 }
 
 /// A kind of object: its place among the others, its name, and the name of several.
@@ -62,6 +66,8 @@ pub enum Place<'a> {
     Setting(&'a Key),
     /// [`Route::key`].
     Route((u32, IpNet, u32)),
+    /// Our table of nftables.
+    Nft,
     /// The object's own, which no other one can take.
     Own(&'a Object),
 }
@@ -74,7 +80,7 @@ impl Object {
             Self::LinkUp(dev) => Some(dev),
             Self::Address(address) => Some(&address.dev),
             Self::Route(route) => route.dev.as_ref(),
-            Self::Rule(_) => None,
+            Self::Rule(_) | Self::Nft(_) => None,
         }
     }
 
@@ -86,7 +92,7 @@ impl Object {
             Self::LinkUp(dev) => Some(dev),
             Self::Address(address) => Some(&mut address.dev),
             Self::Route(route) => route.dev.as_mut(),
-            Self::Rule(_) => None,
+            Self::Rule(_) | Self::Nft(_) => None,
         };
         if let Some(place) = place {
             place.clone_from(dev);
@@ -102,13 +108,14 @@ impl Object {
             Self::Address(_) => Kind(2, "address", "addresses"),
             Self::Route(_) => Kind::ROUTE,
             Self::Rule(_) => Kind(4, "rule", "rules"),
+            Self::Nft(_) => Kind(5, "nftables table", "nftables tables"),
         }
     }
 
     /// Of which family it is; the state and the settings of a link, and of the host, are of none.
     pub fn family(&self) -> Option<Family> {
         match self {
-            Self::Sysctl(_) | Self::LinkUp(_) => None,
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Nft(_) => None,
             Self::Address(address) => Some(Family::of(address.net.addr())),
             Self::Route(route) => Some(route.family()),
             Self::Rule(rule) => Some(rule.family),
@@ -118,7 +125,7 @@ impl Object {
     /// A network stack's own files can bring it up: it is none of the settings and the state of a link.
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Sysctl(_) | Self::LinkUp(_) => false,
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Nft(_) => false,
             Self::Address(_) | Self::Route(_) | Self::Rule(_) => true,
         }
     }
@@ -127,6 +134,7 @@ impl Object {
     pub fn is_of_host(&self) -> bool {
         match self {
             Self::Sysctl(sysctl) => sysctl.key.dev.is_none(),
+            Self::Nft(_) => true,
             Self::LinkUp(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_) => false,
         }
     }
@@ -137,7 +145,7 @@ impl Object {
             Self::Sysctl(sysctl) => Equal::Value(sysctl),
             Self::Address(address) => Equal::Ip(address),
             Self::Route(route) if route.table == MAIN => Equal::Place(route),
-            Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => Equal::Itself,
+            Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) | Self::Nft(_) => Equal::Itself,
         }
     }
 
@@ -146,6 +154,7 @@ impl Object {
         match self {
             Self::Sysctl(sysctl) => Place::Setting(&sysctl.key),
             Self::Route(route) => Place::Route(route.key()),
+            Self::Nft(_) => Place::Nft,
             Self::LinkUp(_) | Self::Address(_) | Self::Rule(_) => Place::Own(self),
         }
     }
@@ -158,6 +167,7 @@ impl Object {
             Self::Address(address) => address.add_command(),
             Self::Route(route) => route.add_command(),
             Self::Rule(rule) => rule.add_command(),
+            Self::Nft(nft) => nft.add_command(),
         }
     }
 
@@ -169,6 +179,7 @@ impl Object {
             Self::Address(address) => address.remove_command(),
             Self::Route(route) => route.remove_command(),
             Self::Rule(rule) => rule.remove_command(),
+            Self::Nft(nft) => nft.remove_command(),
         }
     }
 
@@ -185,6 +196,10 @@ impl Object {
             ),
             Self::Route(route) => (Code::R4, format!("{dev} lacks the route `{route}`")),
             Self::Rule(rule) => (Code::R2, format!("{dev} lacks the rule `{rule}`")),
+            Self::Nft(_) => (
+                Code::N8,
+                format!("the table {TABLE} is not as it should be"),
+            ),
         }
     }
 
@@ -195,6 +210,11 @@ impl Object {
                 let before = observed.sysctls.get(&sysctl.key).cloned();
                 Self::Sysctl(Sysctl { before, ..sysctl })
             }
+            Self::Nft(nft) => {
+                let mut standing = observed.nft.iter().map(|nft| nft.text.clone());
+                let before = standing.find(|text| !text.is_empty());
+                Self::Nft(Nft { before, ..nft })
+            }
             Self::LinkUp(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_) => self,
         }
     }
@@ -203,7 +223,9 @@ impl Object {
     pub fn address(&self) -> Option<&Address> {
         match self {
             Self::Address(address) => Some(address),
-            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) | Self::Nft(_) => {
+                None
+            }
         }
     }
 
@@ -211,7 +233,9 @@ impl Object {
     pub fn route(&self) -> Option<&Route> {
         match self {
             Self::Route(route) => Some(route),
-            Self::Sysctl(_) | Self::LinkUp(_) | Self::Address(_) | Self::Rule(_) => None,
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Address(_) | Self::Rule(_) | Self::Nft(_) => {
+                None
+            }
         }
     }
 
@@ -219,7 +243,11 @@ impl Object {
     pub fn rule(&self) -> Option<&Rule> {
         match self {
             Self::Rule(rule) => Some(rule),
-            Self::Sysctl(_) | Self::LinkUp(_) | Self::Address(_) | Self::Route(_) => None,
+            Self::Sysctl(_)
+            | Self::LinkUp(_)
+            | Self::Address(_)
+            | Self::Route(_)
+            | Self::Nft(_) => None,
         }
     }
 
@@ -227,7 +255,21 @@ impl Object {
     pub fn sysctl(&self) -> Option<&Sysctl> {
         match self {
             Self::Sysctl(sysctl) => Some(sysctl),
-            Self::Address(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) => None,
+            Self::Address(_) | Self::LinkUp(_) | Self::Route(_) | Self::Rule(_) | Self::Nft(_) => {
+                None
+            }
+        }
+    }
+
+    /// The table of nftables that it is.
+    pub fn nft(&self) -> Option<&Nft> {
+        match self {
+            Self::Nft(nft) => Some(nft),
+            Self::Sysctl(_)
+            | Self::Address(_)
+            | Self::LinkUp(_)
+            | Self::Route(_)
+            | Self::Rule(_) => None,
         }
     }
 }
@@ -259,48 +301,5 @@ impl Kind {
     /// `1 route`, `2 routes`.
     fn counted(self, count: usize) -> String {
         format!("{count} {}", if count == 1 { self.1 } else { self.2 })
-    }
-}
-
-/// What is found: what the kernel holds, in its own order, and what the owners of its interfaces say of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Observed {
-    pub links: Vec<Link>,
-    pub addresses: Vec<Address>,
-    /// Those of the addresses that have an end, with the seconds until then: whoever brought them has to renew them.
-    pub expiring: BTreeMap<Address, u32>,
-    /// Where sockets on the port of DHCPv6 clients (546) are bound; `::` is everywhere.
-    pub dhcpv6_clients: BTreeSet<Ipv6Addr>,
-    /// The host is starting: a DHCPv6 client may still come.
-    pub is_starting: bool,
-    /// The main table and every table in eniroute's range, both families.
-    pub routes: Vec<Route>,
-    /// But for the rule index.
-    pub rules: Vec<Rule>,
-    /// The rule index, of both families.
-    pub index: BTreeSet<IndexRule>,
-    /// Who made a rule, as far as the kernel says (rtnetlink(7), `RTA_PROTOCOL`), and it is not [`crate::net::rule::STATIC`].
-    pub protocols: BTreeMap<Rule, u8>,
-    /// Those that eniroute may change or has changed, and what new links get, as far as they are there.
-    pub sysctls: BTreeMap<Key, String>,
-    /// By whose word an interface is a port, left alone, or up only when its owner likes.
-    pub declared: BTreeMap<Dev, Declared>,
-}
-
-impl Observed {
-    /// Everything that is there and that eniroute could have made.
-    pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let up = self.links.iter().filter(|link| link.up);
-        let links = up.map(|link| Object::LinkUp(link.name.clone()));
-        let addresses = self.addresses.iter().cloned().map(Object::Address);
-        let routes = self.routes.iter().cloned().map(Object::Route);
-        let rules = self.rules.iter().cloned().map(Object::Rule);
-        let sysctls = self.sysctls.iter();
-        let sysctls = sysctls.map(|(key, value)| Object::Sysctl(Sysctl::new(key.clone(), value)));
-        links
-            .chain(addresses)
-            .chain(routes)
-            .chain(rules)
-            .chain(sysctls)
     }
 }

@@ -178,6 +178,7 @@ impl Life {
                 .filter(|_| dual)
                 .collect(),
             vpc: None,
+            vpc_ranges: Vec::new(),
             public: Default::default(),
         };
         self.enis.push(eni);

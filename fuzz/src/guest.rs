@@ -74,6 +74,7 @@ fn eni(number: u32, ipv4: &str, ipv6: &str, subnet: u8) -> Eni {
         subnet_ipv4: format!("10.{subnet}.0.0/20").parse().ok(),
         subnet_ipv6: vec![format!("2001:db8:0:{letter}::/64").parse().unwrap()],
         vpc: None,
+        vpc_ranges: Vec::new(),
         public: BTreeMap::new(),
     }
 }

@@ -59,6 +59,7 @@ fn add(observed: &mut Observed, object: &Object) {
         Object::Address(address) => observed.addresses.push(address),
         Object::Route(route) => observed.routes.push(route),
         Object::Rule(rule) => observed.rules.push(rule),
+        Object::Nft(nft) => observed.nft = Some(nft),
     }
 }
 
@@ -76,5 +77,6 @@ fn remove(observed: &mut Observed, object: &Object) {
         Object::Address(address) => observed.addresses.retain(|one| one != address),
         Object::Route(route) => observed.routes.retain(|one| one != route),
         Object::Rule(rule) => observed.rules.retain(|one| one != rule),
+        Object::Nft(_) => observed.nft = None,
     }
 }

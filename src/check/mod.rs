@@ -7,6 +7,7 @@ mod files;
 mod forwarding;
 mod links;
 mod metadata;
+mod nat;
 mod owners;
 mod performance;
 mod probes;
@@ -30,6 +31,7 @@ pub fn findings(inspection: &Inspection) -> Vec<Finding> {
         files::findings,
         owners::findings,
         forwarding::findings,
+        nat::findings,
     ];
     let of_groups = groups.iter().flat_map(|group| group(inspection));
     let of_groups: Vec<Finding> = of_groups.collect();

@@ -18,7 +18,7 @@ Exit codes:
   5  `plan --exit-code`: something would change";
 
 /// A command, a command line of it, what that does, and the page that goes on. Of what systemd and udev call, too.
-const EXAMPLES: [(&str, &str, &str, &str); 8] = [
+const EXAMPLES: [(&str, &str, &str, &str); 9] = [
     (
         "apply",
         "eniroute apply --eni eth1",
@@ -48,6 +48,12 @@ const EXAMPLES: [(&str, &str, &str, &str); 8] = [
         "eniroute explain 172.31.41.29 to 8.8.8.8",
         "is the way of one packet, rule by rule",
         "docs/troubleshooting.md",
+    ),
+    (
+        "egress",
+        "eniroute egress drain 54.178.197.195 --wait 600",
+        "gives a NAT address no new flows, and waits for the others to end",
+        "docs/nat.md",
     ),
     (
         "remove",

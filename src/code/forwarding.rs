@@ -64,3 +64,20 @@ pub const N7: Entry = Entry {
     remedy: "`sysctl -w net.ipv4.conf.all.send_redirects=0`, the same for each interface, and a file \
         in `/etc/sysctl.d`.",
 };
+
+/// See [`Code::N8`].
+pub const N8: Entry = Entry {
+    code: Code::N8,
+    severity: Severity::Error,
+    title: "The nftables table is missing, or not as it should be",
+    symptom: "Clients of a NAT instance get no answers; flows end with a reset; packets arrive from \
+        private addresses.",
+    consequence: "What is forwarded leaves by the wrong ENI, or with its private address, which the \
+        Internet gateway drops.",
+    cause: "Something has emptied nftables (`systemctl restart nftables` does: its file begins with \
+        `flush ruleset`), or changed the table, or `nft` is not installed.",
+    by_hand: "`nft list table inet eniroute`: compare it with `/var/lib/eniroute/nat.nft`",
+    remedy: "`eniroute apply`; where it says that `nft` is not there, install the package nftables. \
+        So that a restart of nftables loses no flow, end `/etc/nftables.conf` with the line `include \
+        \"/var/lib/eniroute/nat.nft\"`.",
+};

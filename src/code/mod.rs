@@ -124,6 +124,8 @@ pub enum Code {
     N3,
     /// The host sends redirects.
     N7,
+    /// The table of nftables is missing, or not as it should be.
+    N8,
     /// EC2 has held back packets for their bandwidth.
     P1,
     /// EC2 has held back packets for their number.
@@ -179,7 +181,7 @@ pub struct Entry {
 }
 
 /// What each code means, in the order of [`Code`].
-const ENTRIES: [&Entry; 58] = [
+const ENTRIES: [&Entry; 59] = [
     &addresses::A1,
     &addresses::A2,
     &addresses::A3,
@@ -233,6 +235,7 @@ const ENTRIES: [&Entry; 58] = [
     &forwarding::N2,
     &forwarding::N3,
     &forwarding::N7,
+    &forwarding::N8,
     &performance::P1,
     &performance::P2,
     &performance::P3,

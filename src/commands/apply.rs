@@ -4,7 +4,7 @@ use crate::cli::{Apply, Common};
 use crate::conflicts;
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::reconcile::{Host, How, converge, demand_root, lock};
+use crate::reconcile::{Host, How, converge, demand_root, drained, lock};
 use crate::report::Report;
 
 /// Configures every ENI, or those that are selected.
@@ -25,6 +25,8 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
         return Err(Error::Usage(format!("{why}; nothing was changed")));
     }
     let mut host = Host::open(common)?;
+    host.is_strict = true;
+    drained::end(&disk)?;
     let metadata = host.metadata(host.needs_public(&how.selected))?;
     converge(&mut host, &how, metadata)
 }

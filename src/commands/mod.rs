@@ -3,6 +3,7 @@
 mod apply;
 mod boot;
 mod check;
+mod egress;
 mod explain;
 mod hotplug;
 mod plan;
@@ -65,6 +66,7 @@ fn dispatch(cli: &Cli) -> Result<Report> {
         Command::Explain(wanted) => explain::run(&cli.common, wanted),
         Command::Remove(Remove { image: true, .. }) => remove::image(&cli.common),
         Command::Remove(wanted) => remove::run(&cli.common, wanted),
+        Command::Egress(what) => egress::run(&cli.common, what),
         Command::Refresh => serve_silently("refresh", &cli.common, || refresh::run(&cli.common)),
         Command::Hotplug(what) => hotplug::run(&cli.common, what),
     }

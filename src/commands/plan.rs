@@ -15,6 +15,7 @@ use crate::report::{Code, Finding, Report};
 pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report> {
     let how = How::plan(common, selected, parts);
     let mut host = Host::open(common)?;
+    host.is_strict = true;
     let metadata = host.metadata(host.needs_public(selected))?;
     let mut run = Run::of(&mut host, &how, metadata)?;
     run.note(unproven::finding(&run.host.disk));

@@ -61,6 +61,12 @@ impl Forwarding {
         self.standby.iter().any(is_it)
     }
 
+    /// What this address or id means may come later.
+    pub fn expects(&self, word: &str) -> bool {
+        word.parse()
+            .map_or_else(|_| self.awaits(word), |ip| self.is_standby(ip))
+    }
+
     /// This ENI may come later.
     pub fn awaits(&self, id: &str) -> bool {
         let is_it = |standby: &Standby| matches!(standby, Standby::Eni(eni) if eni == id);
@@ -71,7 +77,7 @@ impl Forwarding {
 impl Config {
     /// Flows are told apart by marks: packets of a known one leave by its ENI.
     pub fn marks(&self) -> bool {
-        self.forwarding.enabled && self.forwarding.symmetric
+        (self.forwarding.enabled && self.forwarding.symmetric) || !self.egress.is_empty()
     }
 
     /// The host passes packets of other hosts on.

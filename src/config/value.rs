@@ -7,7 +7,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// IPv4's least (RFC 791), and more than any ENI's link has (9001).
-const MTUS: RangeInclusive<i64> = 68..=9216;
+const MTUS: RangeInclusive<u32> = 68..=9216;
 
 /// A selector. With a byte replaced it would mean no ENI, and leave one unexcluded.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -42,25 +42,40 @@ pub(super) struct Mtu(pub u32);
 
 impl<'de> Deserialize<'de> for Mtu {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        value.deserialize_i64(Bounded)
+        let (least, most) = MTUS.into_inner();
+        number(value, least, most, "a number of bytes from 68 to 9216").map(Self)
     }
 }
 
-struct Bounded;
+/// A whole number from `least` to `most`; `expected` says so.
+pub(super) fn number<'de, D: Deserializer<'de>>(
+    value: D,
+    least: u32,
+    most: u32,
+    expected: &'static str,
+) -> Result<u32, D::Error> {
+    value.deserialize_i64(Bounded {
+        range: least..=most,
+        expected,
+    })
+}
+
+struct Bounded {
+    range: RangeInclusive<u32>,
+    expected: &'static str,
+}
 
 impl Visitor<'_> for Bounded {
-    type Value = Mtu;
+    type Value = u32;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (least, most) = MTUS.into_inner();
-        write!(f, "a number of bytes from {least} to {most}")
+        f.write_str(self.expected)
     }
 
-    fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Mtu, E> {
-        let bounded = Some(bytes).filter(|bytes| MTUS.contains(bytes));
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<u32, E> {
+        let bounded = u32::try_from(value).ok();
         bounded
-            .and_then(|bytes| u32::try_from(bytes).ok())
-            .map(Mtu)
-            .ok_or_else(|| E::invalid_value(de::Unexpected::Signed(bytes), &self))
+            .filter(|value| self.range.contains(value))
+            .ok_or_else(|| E::invalid_value(de::Unexpected::Signed(value), &self))
     }
 }

@@ -85,9 +85,15 @@ impl<'a> Present<'a> {
                 let standing = rivals.filter(|rival| rival.is_same_but_mtu(route));
                 standing.copied().cloned().map(Object::Route).collect()
             }
-            None if self.index.has(made) => vec![made.clone()],
+            None if self.has_one(made) => vec![made.clone()],
             None => Vec::new(),
         }
+    }
+
+    /// It is there; of our table, whatever somebody has made of it.
+    fn has_one(&self, made: &Object) -> bool {
+        let is_table = made.nft().is_some() && self.observed.nft.is_some();
+        is_table || self.index.has(made)
     }
 
     /// It has to be made: nothing that is there serves as well.

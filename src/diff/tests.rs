@@ -24,6 +24,7 @@ fn eni(number: u8, ip: &str) -> Eni {
         subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
         subnet_ipv6: Vec::new(),
         vpc: None,
+        vpc_ranges: Vec::new(),
         public: Default::default(),
     }
 }

@@ -86,7 +86,7 @@ fn request(change: &Change, links: &[Link]) -> Option<Request> {
         Object::Rule(new) => {
             rule::new(new).and_then(|message| Request::of(Rtm::Newrule, NEW, &message))
         }
-        Object::Sysctl(_) | Object::LinkUp(_) => return None,
+        Object::Sysctl(_) | Object::LinkUp(_) | Object::Nft(_) => return None,
     };
     made.ok()
 }

@@ -55,18 +55,51 @@ impl Kernel {
         if flows.is_empty() {
             return Ok(0);
         }
-        let ended = end(flows);
+        self.end_flows_that(&|flow| flows.iter().any(|flows| flows.have(flow)))
+    }
+
+    /// The same of those that `is_meant`.
+    ///
+    /// # Errors
+    /// As [`Kernel::end_flows`].
+    pub fn end_flows_that(&mut self, is_meant: &dyn Fn(&Flow) -> bool) -> Result<usize> {
+        let ended = end(is_meant);
         ended.map_err(|refusal| refusal.of("end connections (nfnetlink_conntrack)"))
+    }
+
+    /// Shows all connections to `look`, in no order: a router has hundreds of thousands.
+    ///
+    /// # Errors
+    /// The table cannot be listed.
+    pub fn flows(&self, look: &mut dyn FnMut(&Flow)) -> Result<()> {
+        let seen = each(look);
+        seen.map_err(|refusal| refusal.of("list connections (nfnetlink_conntrack)"))
     }
 }
 
-fn end(flows: &[Flows]) -> Result<usize, Refusal> {
-    let mut socket = match Socket::of(NlFamily::Netfilter).map_err(Refusal::from) {
-        Err(refusal) if refusal.is(&NONE) => return Ok(0),
-        socket => socket?,
+fn each(look: &mut dyn FnMut(&Flow)) -> Result<(), Refusal> {
+    let seen = |flow: &Flow| {
+        look(flow);
+        false
+    };
+    let socket = open()?;
+    socket.map_or(Ok(()), |mut socket| listed(&mut socket, seen).map(|_| ()))
+}
+
+/// `None`: nothing tracks connections.
+fn open() -> Result<Option<Socket>, Refusal> {
+    match Socket::of(NlFamily::Netfilter).map_err(Refusal::from) {
+        Err(refusal) if refusal.is(&NONE) => Ok(None),
+        socket => socket.map(Some),
+    }
+}
+
+fn end(is_meant: &dyn Fn(&Flow) -> bool) -> Result<usize, Refusal> {
+    let Some(mut socket) = open()? else {
+        return Ok(0);
     };
     let mut ended = 0;
-    for Listed(request) in listed(&mut socket, flows)? {
+    for Listed(request) in listed(&mut socket, is_meant)? {
         let (kind, payload) = (Rtm::from(DELETE), Buffer::from(request));
         let deleted = socket.change(kind, NlmF::empty(), payload);
         ended += usize::from(needless(deleted.map(|()| true), &[Errno::ENOENT])?);
@@ -75,14 +108,16 @@ fn end(flows: &[Flows]) -> Result<usize, Refusal> {
 }
 
 /// The entries that are meant, of both families.
-fn listed(socket: &mut Socket, flows: &[Flows]) -> Result<Vec<Listed>, Refusal> {
+fn listed(
+    socket: &mut Socket,
+    mut is_meant: impl FnMut(&Flow) -> bool,
+) -> Result<Vec<Listed>, Refusal> {
     let mut meant = Vec::new();
     let every = Buffer::from(vec![0; HEADER]);
     let take = |entry: Buffer| {
         let entry: &[u8] = entry.as_ref();
-        let flow = flow(entry);
-        let is_meant = flow.is_some_and(|flow| flows.iter().any(|flows| flows.have(&flow)));
-        meant.extend(is_meant.then(|| named(entry)).flatten());
+        let is_one = flow(entry).is_some_and(|flow| is_meant(&flow));
+        meant.extend(is_one.then(|| named(entry)).flatten());
     };
     match socket.each(Rtm::from(GET), every, take) {
         Err(refusal) if refusal.is(&NONE) => Ok(Vec::new()),

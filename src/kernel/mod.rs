@@ -21,6 +21,7 @@ mod link;
 mod lookup;
 mod neighbour;
 mod nexthop;
+mod nft;
 mod refusal;
 mod removal;
 mod request;
@@ -68,6 +69,8 @@ pub struct Kernel {
     listed: Listed,
     /// What is observed beside the settings of links.
     keys: BTreeSet<Key>,
+    /// Our table of nftables is observed, which takes a program.
+    sees_nft: bool,
 }
 
 impl Kernel {
@@ -81,6 +84,7 @@ impl Kernel {
             socket: Socket::open().map_err(refused)?,
             listed: Listed::default(),
             keys: BTreeSet::new(),
+            sees_nft: false,
         })
     }
 
@@ -100,6 +104,7 @@ impl Kernel {
             addresses: addresses.into_iter().map(|(address, _)| address).collect(),
             dhcpv6_clients: dhcp::clients_v6(),
             sysctls: self.sysctls(&links),
+            nft: self.nft(),
             links,
             ..Observed::default()
         };
@@ -156,6 +161,7 @@ impl Kernel {
             Object::Address(address) => self.add_address(address, links),
             Object::Route(route) => self.add_route(route, links),
             Object::Rule(rule) => self.add_rule(rule),
+            Object::Nft(nft) => nft::load(nft),
         }
     }
 
@@ -166,6 +172,7 @@ impl Kernel {
             Object::Address(address) => self.remove_address(address, links),
             Object::Route(route) => self.remove_route(route, links),
             Object::Rule(rule) => self.remove_rule(rule),
+            Object::Nft(nft) => nft::put_back(nft),
         }
     }
 }
@@ -192,6 +199,7 @@ impl Listed {
             Change::Add(Object::Rule(_)) => self.rules.clear(),
             // Which of two that differ in protocol only has gone is known where it goes.
             Change::Remove(Object::Rule(_)) => {}
+            Change::Add(Object::Nft(_)) | Change::Remove(Object::Nft(_)) => {}
             Change::Remove(Object::Route(route)) => {
                 let is_it = |one: &removal::Standing| one.route == *route;
                 forget(self.routes.get_mut(&route.family()), is_it)

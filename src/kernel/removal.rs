@@ -64,7 +64,7 @@ impl Kernel {
         self.listed = Listed::default();
         Ok(match object {
             // Its file tells by itself what is not there.
-            Object::Sysctl(_) => true,
+            Object::Sysctl(_) | Object::Nft(_) => true,
             Object::LinkUp(dev) => {
                 let links = self.list_links()?;
                 links.iter().any(|link| link.name == *dev && link.up)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
+use crate::net::nft::Nft;
 use crate::net::sysctl::Key;
 use crate::object::Object;
 
@@ -43,15 +44,33 @@ impl HostEntry {
         match object.sysctl() {
             _ if !object.is_of_host() => {}
             Some(sysctl) => self.settings.note(sysctl),
-            None => drop(self.objects.insert(object.clone())),
+            None => self.take(object),
         }
+    }
+
+    /// In the place of what has its place. What that was before is nobody's any more.
+    fn take(&mut self, object: &Object) {
+        self.objects.retain(|other| other.place() != object.place());
+        let table = object.nft().cloned();
+        let table = table.map(|nft| {
+            Object::Nft(Nft {
+                before: None,
+                ..nft
+            })
+        });
+        self.objects.insert(table.unwrap_or_else(|| object.clone()));
+    }
+
+    /// The table of nftables that was made last.
+    pub fn nft(&self) -> Option<&Nft> {
+        self.objects.iter().find_map(Object::nft)
     }
 
     pub(super) fn forget(&mut self, object: &Object) {
         match object.sysctl() {
             _ if !object.is_of_host() => {}
             Some(sysctl) => self.settings.forget(sysctl),
-            None => drop(self.objects.remove(object)),
+            None => self.objects.retain(|other| other.place() != object.place()),
         }
     }
 }

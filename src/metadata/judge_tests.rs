@@ -22,6 +22,7 @@ fn eni(number: u32) -> Eni {
         subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
         subnet_ipv6: vec!["2001:db8:0:a::/64".parse().unwrap()],
         vpc: None,
+        vpc_ranges: Vec::new(),
         public: BTreeMap::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::Source;
 use super::bounds::Depth;
@@ -82,6 +82,7 @@ impl<'a, S: Source> Reader<'a, S> {
             subnet_ipv4: self.subnet_ipv4()?,
             subnet_ipv6: Vec::new(),
             vpc: None,
+            vpc_ranges: Vec::new(),
             public: BTreeMap::new(),
         };
         if eni.has_ipv6() {
@@ -89,11 +90,19 @@ impl<'a, S: Source> Reader<'a, S> {
         }
         if public {
             eni.public = self.public(&eni.ipv4)?;
+            eni.vpc_ranges = self.vpc_ranges()?;
         }
         if self.depth == Depth::Whole {
             self.demand_complete(&eni)?;
         }
         Ok(eni)
+    }
+
+    fn vpc_ranges(&mut self) -> Result<Vec<IpNet>> {
+        let v4 = self.ipv4_nets("vpc-ipv4-cidr-blocks")?;
+        let v6 = self.ipv6_nets("vpc-ipv6-cidr-blocks")?;
+        let v4 = v4.into_iter().map(IpNet::from);
+        Ok(v4.chain(v6.into_iter().map(IpNet::from)).collect())
     }
 
     fn subnet_ipv4(&mut self) -> Result<Option<Ipv4Net>> {

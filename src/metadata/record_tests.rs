@@ -26,6 +26,7 @@ fn eni(number: u8) -> Eni {
         subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
         subnet_ipv6: vec![],
         vpc: None,
+        vpc_ranges: Vec::new(),
         public: BTreeMap::new(),
     }
 }

@@ -11,6 +11,7 @@ mod mac;
 pub mod maker;
 mod name;
 mod neighbour;
+pub mod nft;
 mod route;
 pub mod rule;
 pub mod sources;

@@ -33,6 +33,14 @@ impl Change {
         }
     }
 
+    /// It is about our table of nftables.
+    pub fn is_of_nft(&self) -> bool {
+        match self {
+            Self::Add(object) | Self::Remove(object) => object.nft().is_some(),
+            Self::Replace { .. } => false,
+        }
+    }
+
     /// The setting that it is about.
     pub fn key(&self) -> Option<&Key> {
         match self {

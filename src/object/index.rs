@@ -18,12 +18,13 @@ impl Index {
 
     /// Exactly this object is there, whatever was before it.
     pub fn has(&self, object: &Object) -> bool {
-        match object.sysctl() {
-            Some(Sysctl { key, value, .. }) => {
+        match object {
+            Object::Sysctl(Sysctl { key, value, .. }) => {
                 let wanted = Sysctl::new(key.clone(), value);
                 self.0.contains(&Object::Sysctl(wanted))
             }
-            None => self.0.contains(object),
+            Object::Nft(nft) => self.0.contains(&Object::Nft(nft.as_seen())),
+            _ => self.0.contains(object),
         }
     }
 

@@ -8,6 +8,8 @@ use super::Object;
 pub enum Stage {
     /// Links and their settings, addresses, routes, rules.
     Ways,
+    /// The table of nftables, which marks packets for the rules, and gives them addresses.
+    Marks,
     /// Packets are passed on.
     Forwarding,
 }
@@ -15,20 +17,18 @@ pub enum Stage {
 impl Object {
     /// When it is made.
     pub fn stage(&self) -> Stage {
-        let passes_on = self
-            .sysctl()
-            .is_some_and(|sysctl| sysctl.key.is_forwarding());
-        if passes_on {
-            Stage::Forwarding
-        } else {
-            Stage::Ways
+        match self {
+            Self::Nft(_) => Stage::Marks,
+            Self::Sysctl(sysctl) if sysctl.key.is_forwarding() => Stage::Forwarding,
+            _ => Stage::Ways,
         }
     }
 
-    /// When it goes, the least first: what passes packets on, then the ways, and last the host's settings.
+    /// When it goes, the least first: what passes packets on, then the ways, the table, and last the host's settings.
     pub(crate) fn undoing(&self) -> u8 {
         match self.stage() {
             Stage::Forwarding => 0,
+            Stage::Marks => 2,
             Stage::Ways if self.is_of_host() => 3,
             Stage::Ways => 1,
         }

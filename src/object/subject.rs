@@ -13,7 +13,7 @@ impl Object {
         match self {
             Self::Address(address) => Some(address.net.addr()),
             Self::Rule(rule) => rule.from.and_then(one),
-            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) => None,
+            Self::Sysctl(_) | Self::LinkUp(_) | Self::Route(_) | Self::Nft(_) => None,
         }
     }
 }

@@ -113,6 +113,7 @@ mod tests {
             subnet_ipv4: Some("10.0.0.0/20".parse().unwrap()),
             subnet_ipv6: Vec::new(),
             vpc: None,
+            vpc_ranges: Vec::new(),
             public: Default::default(),
         }
     }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::link_of;
 use super::routes::has;
 use super::tables::Host;
-use crate::config::ForwardingPath;
+use crate::config::{Client, ForwardingPath};
 use crate::eni::Eni;
 use crate::net::sysctl::{
     ACCEPT_RA, ALL_RP_FILTER, FORCE_FORWARDING, FORWARDING, HOST_REDIRECTS, INBOUND_ERRORS, Key,
@@ -127,7 +127,7 @@ impl Host<'_> {
 
     /// The settings of an ENI's link.
     pub(super) fn settings_of(&self, eni: &Eni, dev: &Dev) -> Vec<Sysctl> {
-        if !self.config.forwards() {
+        if !self.passes_on(Family::Ipv4) {
             return Vec::new();
         }
         let link = |name, value| Sysctl::new(Key::of_link(name, dev), value);
@@ -140,7 +140,8 @@ impl Host<'_> {
             self.takes_routes(eni, dev).then(|| link(ACCEPT_RA, "2")),
             self.has_force(dev).then(|| link(FORCE_FORWARDING, "1")),
         ];
-        let v6 = v6.into_iter().filter(|_| eni.has_ipv6());
+        let has_ipv6 = eni.has_ipv6() && self.passes_on(Family::Ipv6);
+        let v6 = v6.into_iter().filter(|_| has_ipv6);
         v4.into_iter().chain(v6).flatten().collect()
     }
 
@@ -150,12 +151,16 @@ impl Host<'_> {
         let redirects = HOST_REDIRECTS.map(|name| host(name, "0"));
         let router = || host(ROUTER_IPV6, "1");
         let router = self.needs_router().then(router);
+        let errors = || host(INBOUND_ERRORS, "1");
+        let errors = self.config.forwards().then(errors);
+        let tunnels = self.passing_tunnels();
+        let tunnels = tunnels.filter(|_| self.config.forwards());
         redirects
             .into_iter()
-            .chain([host(INBOUND_ERRORS, "1")])
+            .filter(|_| self.passes_on(Family::Ipv4))
+            .chain(errors)
             .chain(router)
-            .chain(self.passing_tunnels())
-            .filter(|_| self.config.forwards())
+            .chain(tunnels)
     }
 
     /// What comes in by a tunnel goes on as what comes in by an ENI.
@@ -196,7 +201,24 @@ impl Host<'_> {
         value(self.observed, Key::of_link(FORCE_FORWARDING, dev)).is_some()
     }
 
+    /// Packets of this family are passed on: of a host that forwards, or of clients.
+    fn passes_on(&self, family: Family) -> bool {
+        let is_of = |client: &Client| match client {
+            Client::Net(net) => Family::of(net.addr()) == family,
+            Client::Name(name) => {
+                let known = self.observed.names.get(name).into_iter().flatten();
+                family == Family::Ipv4 || known.copied().any(|ip| Family::of(ip) == family)
+            }
+        };
+        let mut clients = self.config.egress.iter().flat_map(|egress| &egress.from);
+        let has_clients = !self.config.egress.is_empty() && family == Family::Ipv4;
+        self.config.forwards() || has_clients || clients.any(is_of)
+    }
+
     fn needs_router(&self) -> bool {
+        if !self.passes_on(Family::Ipv6) {
+            return false;
+        }
         let mut with_ipv6 = self.present.iter().filter(|(eni, _)| eni.has_ipv6());
         with_ipv6.any(|(_, dev)| !self.has_force(dev))
     }

@@ -2,9 +2,11 @@
 
 mod beside;
 mod cni;
+pub mod egress;
 mod forwarding;
 mod main_table;
 mod mtu;
+pub mod nft;
 mod rename;
 mod routes;
 pub mod rule_index;
@@ -22,6 +24,7 @@ use crate::config::Config;
 use crate::eni::Eni;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Declared, Dev, Link, Route, Rule, Word, link_of_mac};
+use crate::numbering::Slot;
 use crate::object::{Object, Observed};
 use crate::select::Selector;
 use beside::Beside;
@@ -37,9 +40,18 @@ pub struct Desired {
     pub enis: Vec<Planned>,
     /// ENIs that are left as they are, and why.
     pub skipped: Vec<Skipped>,
+    /// What `[[egress]]` means here.
+    pub egress: egress::Meaning,
 }
 
 impl Desired {
+    /// While not all is known of the ENIs, a table that stands is not made a lesser one.
+    pub fn keep_table(&mut self, observed: &Observed) {
+        if observed.nft.is_some() && !self.egress.mistakes.is_empty() {
+            self.host.retain(|object| object.nft().is_none());
+        }
+    }
+
     /// Every object, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
         self.host
@@ -71,6 +83,11 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// What stands for it in marks; `None` for a device number that has no room there.
+    pub fn slot(&self) -> Option<Slot> {
+        Slot::of(self.eni.number())
+    }
+
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
         let settings = self.settings.iter().cloned().map(Object::Sysctl);
@@ -220,6 +237,11 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
         .map(|planned| planned.with_mtu(enis, observed, config))
         .collect();
     desired.host = host.settings().map(Object::Sysctl).collect();
+    desired.egress = egress::meaning(config, &desired, observed);
+    let filter = egress::filter(&desired, config);
+    desired
+        .host
+        .extend(filter.map(|filter| Object::Nft(filter.table())));
     desired
 }
 
@@ -259,4 +281,4 @@ mod forwarding_tests;
 #[cfg(test)]
 mod primary_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use crate::config::EniConfig;
 use crate::net::{Family, MAIN, Mac};
 
 /// An ENI on its interface: `eth<number>`, MAC ending in the number.
-pub(super) fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
+pub(crate) fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
     Eni {
         mac: mac(number),
         id: format!("eni-{number:017x}"),
@@ -20,11 +20,12 @@ pub(super) fn eni(number: u32, ipv4: &[&str], subnet: &str) -> Eni {
         subnet_ipv4: (!subnet.is_empty()).then(|| subnet.parse().unwrap()),
         subnet_ipv6: Vec::new(),
         vpc: None,
+        vpc_ranges: Vec::new(),
         public: Default::default(),
     }
 }
 
-pub(super) fn with_ipv6(eni: Eni, ip: &str, subnet: &str) -> Eni {
+pub(crate) fn with_ipv6(eni: Eni, ip: &str, subnet: &str) -> Eni {
     Eni {
         ipv6: vec![ip.parse().unwrap()],
         subnet_ipv6: vec![subnet.parse().unwrap()],
@@ -51,7 +52,7 @@ fn link(number: u32) -> Link {
 }
 
 /// A host whose primary ENI has its lease.
-pub(super) fn host(enis: &[Eni]) -> Observed {
+pub(crate) fn host(enis: &[Eni]) -> Observed {
     let links = enis
         .iter()
         .map(|eni| link(eni.device_number + 100 * eni.network_card))

@@ -7,13 +7,15 @@ use log::info;
 
 use super::alone::{keeps_files, keeps_kernel, plan_for_owners};
 use super::apart::set_apart;
-use super::choices::{Idle, demand_clear, idle};
+use super::choices::{Idle, demand_clear, demand_meaning, idle, unfollowed};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
 use super::made::{brought_up_to_date, demand_same_primary, unlisted};
 use super::strays::{Stray, claim, strays};
+use super::{drained, names};
 use crate::cli::Selected;
+use crate::command::PATIENCE;
 use crate::config::RuleIndex;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
@@ -70,10 +72,11 @@ impl Assessment {
         expected: Vec<Route>,
     ) -> Result<Self> {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
+        let resolved = names::resolve(&host.config, &host.disk, host.service.wait * PATIENCE);
+        observed.names = resolved.names;
         let expected = absent(expected, &observed);
         let metadata = accepted(metadata, &ledger, &host.disk, &observed.links)?;
-        let desired = desired_with(&expected, &metadata.enis, &mut observed, host);
-        demand_clear(&host.config, &desired, &observed)?;
+        let desired = planned(host, &metadata, &mut observed, &expected)?;
         log_decisions(&desired);
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
         let mut strays = strays(&host.disk, &metadata, &desired, &observed);
@@ -86,7 +89,8 @@ impl Assessment {
             made: ledger.made(&observed.links),
             ..reach(&metadata, &desired, chosen.as_ref())
         };
-        let idle = idle(&host.config, &metadata, &observed.links);
+        let mut idle = idle(&host.config, &metadata, &observed.links);
+        idle.extend(unfollowed(&desired, resolved.notes));
         let mut assessment = Self {
             conflicts: conflicts(&desired, &observed, &scope),
             idle: if scope.complete { idle } else { Vec::new() },
@@ -184,13 +188,24 @@ impl Assessment {
     }
 }
 
-/// What is desired where these routes are there, too.
-fn desired_with(expected: &[Route], enis: &[Eni], observed: &mut Observed, host: &Host) -> Desired {
+/// The plan, with the routes that are on their way back.
+fn planned(
+    host: &Host,
+    metadata: &Metadata,
+    observed: &mut Observed,
+    expected: &[Route],
+) -> Result<Desired> {
     let count = observed.routes.len();
     observed.routes.extend(expected.iter().cloned());
-    let desired = plan_for_owners(enis, observed, &host.config, &host.disk);
+    let mut desired = plan_for_owners(&metadata.enis, observed, &host.config, &host.disk);
     observed.routes.truncate(count);
-    desired
+    demand_clear(&host.config, &desired, observed)?;
+    if !is_complete(metadata) {
+        desired.keep_table(observed);
+    } else if host.is_strict {
+        demand_meaning(&desired)?;
+    }
+    Ok(desired)
 }
 
 /// What we made before, and what the kernel holds at this time of the boot, the settings that we made included.
@@ -202,10 +217,15 @@ fn ledger_and_kernel(host: &mut Host) -> Result<(Ledger, Observed)> {
         .map(|path| &*path.input)
         .filter(|name| is_plain(name));
     host.kernel.observe_also(tunnels.flat_map(Key::passing));
-    let observed = Observed {
+    if ledger.host.nft().is_some() || host.config.marks() {
+        host.kernel.observe_nft();
+    }
+    let mut observed = Observed {
         is_starting: host.is_starting,
+        drained: drained::load(&host.disk),
         ..host.kernel.observe()?
     };
+    observed.learn(ledger.host.nft());
     Ok((ledger, observed))
 }
 

@@ -1,5 +1,6 @@
 //! What the configuration says of single ENIs, held against the ENIs that there are. Pure.
 
+mod egress;
 mod passing;
 
 use crate::config::{Config, EniConfig};
@@ -10,6 +11,7 @@ use crate::net::Link;
 use crate::object::Observed;
 use crate::plan::{Desired, IPV6_LEAST, Planned, chosen, link_of};
 use crate::select::Selector;
+pub(super) use egress::{demand_meaning, unfollowed};
 
 /// What says it.
 const FILE: &str = "/etc/eniroute.toml";

@@ -9,7 +9,7 @@ use super::host::Host;
 use super::how::How;
 use super::run::Run;
 use super::strays::let_go;
-use super::{findings, leases, rule_index};
+use super::{findings, leases, names, rule_index};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::metadata::Metadata;
@@ -111,7 +111,8 @@ impl Run<'_> {
         if !is_loaded {
             known.let_go = let_go(&self.report.kernel, &self.assessment.desired, before);
         }
-        let mut ended = vec![known.save(disk)];
+        let names = names::save(disk, &self.assessment.observed.names);
+        let mut ended = vec![known.save(disk), names];
         let is_news = |eni: &Eni| !metadata.recalled.contains(&eni.mac);
         if self.how.persist && metadata.enis.iter().any(is_news) {
             let record = Record::load(disk).after(metadata, platform::instance(disk), links);

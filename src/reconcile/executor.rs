@@ -2,7 +2,9 @@
 //! earlier run left half done is settled. What to change is decided elsewhere, and nobody else changes the kernel.
 
 mod flows;
+mod forgotten;
 mod interrupted;
+mod restored;
 mod stretch;
 
 use std::time::Duration;
@@ -86,7 +88,7 @@ impl<'a> Executor<'a> {
         self.write_down(&mark)?;
         let done = self.make(changes, &assessment.observed.links);
         match self.prove(&mark, &done) {
-            Ok(Some(observed)) => assessment.observed = observed,
+            Ok(Some(observed)) => assessment.observed = observed.knowing(&assessment.observed),
             Ok(None) => {}
             Err(error) => {
                 let outcome = self.roll_back(&mark, &done, &assessment.observed.links);
@@ -98,8 +100,10 @@ impl<'a> Executor<'a> {
         }
         assessment.ledger = ledger;
         record(&mut assessment.ledger, &done, &mark.changes);
+        assessment.observed.learn(assessment.ledger.host.nft());
         self.end(&assessment.ledger);
         self.end_flows(&done);
+        self.forget_flows(&done);
         self.report.kernel.extend(done);
         Ok(())
     }
@@ -154,13 +158,31 @@ impl<'a> Executor<'a> {
             .into_iter()
             .partition(|c| matches!(c, Change::Remove(_)));
         let failed_before = self.report.errors.len();
-        let mut done = self.pass(additions, links);
+        let mut done = self.add(additions, links);
         if self.report.errors.len() == failed_before {
             done.extend(self.pass(removals, links));
         } else if !removals.is_empty() {
             self.report
                 .notes
                 .push("nothing was taken away, because not everything could be made".to_owned());
+        }
+        done
+    }
+
+    /// What comes after the table of nftables lets packets through: not without it.
+    fn add(&mut self, additions: Vec<Change>, links: &[Link]) -> Vec<Change> {
+        let is_table = |change: &Change| matches!(change, Change::Add(Object::Nft(_)));
+        let Some(place) = additions.iter().position(is_table) else {
+            return self.pass(additions, links);
+        };
+        let mut first = additions;
+        let rest = first.split_off(place + 1);
+        let mut done = self.pass(first, links);
+        if done.iter().any(is_table) {
+            done.extend(self.pass(rest, links));
+        } else if !rest.is_empty() {
+            let note = "nothing is forwarded by it, because the nftables table could not be made";
+            self.report.notes.push(note.to_owned());
         }
         done
     }

@@ -30,6 +30,9 @@ pub struct Host {
     pub is_ec2: bool,
     /// This run is the boot's: DHCP clients may start after it.
     pub is_starting: bool,
+    /// A person asks for this run, and is to learn of a mistake before anything is changed. All other runs do what can be
+    /// done.
+    pub is_strict: bool,
 }
 
 impl Host {
@@ -59,6 +62,7 @@ impl Host {
             service: service(common),
             imds: None,
             is_starting: false,
+            is_strict: false,
         })
     }
 
@@ -119,9 +123,17 @@ impl Host {
         Ok(net::nics(&links).filter_map(Link::eni_mac).into_set())
     }
 
-    /// Whether public addresses have to be read, because somebody has named an ENI by one.
+    /// Whether public addresses have to be read, because somebody has named an ENI by one, or clients leave by them.
     pub fn needs_public(&self, selected: &Selected) -> bool {
-        let Config { exclude, eni, .. } = &self.config;
+        let Config {
+            exclude,
+            eni,
+            egress,
+            ..
+        } = &self.config;
+        if !egress.is_empty() {
+            return true;
+        }
         let tables = eni.iter().map(|table| &table.selector);
         let paths = self.config.forwarding.paths.iter();
         let ends = paths.flat_map(|path| [&path.input, &path.output]);

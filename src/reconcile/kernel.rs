@@ -51,8 +51,8 @@ impl Run<'_> {
     /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn repair(&mut self, before: &Before) -> Result<()> {
         let now = self.host.kernel.observe()?;
+        let now = now.knowing(&self.assessment.observed);
         let then = std::mem::replace(&mut self.assessment.observed, now);
-        self.assessment.observed.declared.clone_from(&then.declared);
         let mut changes = self.changes();
         changes.retain(|change| !matches!(change, Change::Remove(_)));
         changes.extend(alone::dropped(&self.assessment, &then));

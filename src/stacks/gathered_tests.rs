@@ -336,7 +336,7 @@ fn is_for_a_file(object: &Object, planned: &Planned, owners: &Owners, desired: &
             !planned.eni.primary && (route.table != MAIN || route.via.is_some())
         }
         Object::Route(_) | Object::Rule(_) => true,
-        Object::LinkUp(_) | Object::Sysctl(_) => false,
+        Object::LinkUp(_) | Object::Sysctl(_) | Object::Nft(_) => false,
     }
 }
 

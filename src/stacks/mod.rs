@@ -3,7 +3,6 @@
 
 mod assign;
 pub mod audit;
-pub mod command;
 mod conflict;
 mod declared;
 mod gather;
@@ -106,7 +105,7 @@ pub fn is_of_host(path: &Path) -> bool {
 
 /// Where files of ours may lie, whatever the stack; each once.
 pub fn folders() -> Vec<&'static str> {
-    each_once([host::FOLDER].iter().chain(of_all(|stack| stack.folders)))
+    each_once(host::FOLDERS.iter().chain(of_all(|stack| stack.folders)))
 }
 
 /// Where all files lie by which links are configured, whatever the stack; each once, netplan's YAML before the units that

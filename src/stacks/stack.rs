@@ -226,7 +226,7 @@ pub struct HandOver<'a> {
     pub changes: &'a Changes,
     pub desired: &'a Desired,
     pub links: &'a [Link],
-    /// Bounds the work of a running manager, and with [`crate::stacks::command::PATIENCE`] that of a program.
+    /// Bounds the work of a running manager, and with [`crate::command::PATIENCE`] that of a program.
     pub wait: Duration,
 }
 

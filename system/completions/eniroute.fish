@@ -39,6 +39,7 @@ complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "status" -d 'Show 
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "explain" -d 'Say what a finding means, or which way a packet takes, and its answer'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "remove" -d 'Take back all that eniroute did, and only that'
+complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "egress" -d 'Look after the clients of `[[egress]]`'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
 complete -c eniroute -n "__fish_eniroute_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -120,6 +121,39 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -s v -l verbos
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -s q -l quiet -d 'Say only what went wrong'
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -s h -l help -d 'Print help'
 complete -c eniroute -n "__fish_eniroute_using_subcommand remove" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -l root -d 'Look for files, and write them, below this folder' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -l json -d 'Print one JSON document instead of text'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s q -l quiet -d 'Say only what went wrong'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s h -l help -d 'Print help'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "drain" -d 'Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "load" -d 'Load the nftables table of the last run, without asking anybody'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -l root -d 'Look for files, and write them, below this folder' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -l json -d 'Print one JSON document instead of text'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Say only what went wrong'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -l root -d 'Look for files, and write them, below this folder' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -l config -d 'Configuration file [default: /etc/eniroute.toml, if it is there]' -r -F
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -l json -d 'Print one JSON document instead of text'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s v -l verbose -d 'Say more on stderr (-v: decisions and each change; -vv: each metadata request too)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Say only what went wrong'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s V -l version -d 'Print version'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "load" -d 'Load the nftables table of the last run, without asking anybody'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand refresh" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
 complete -c eniroute -n "__fish_eniroute_using_subcommand refresh" -l root -d 'Look for files, and write them, below this folder' -r -F
 complete -c eniroute -n "__fish_eniroute_using_subcommand refresh" -l imds -d 'Where the metadata service is, e.g. http://127.0.0.1:8080 [default: http://169.254.169.254, then http://[fd00:ec2::254]]' -r
@@ -173,15 +207,18 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_se
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "change" -d 'Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand hotplug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "explain" -d 'Say what a finding means, or which way a packet takes, and its answer'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "remove" -d 'Take back all that eniroute did, and only that'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "apply" -d 'Configure every ENI, now and for the next boot'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "plan" -d 'Show what `apply` would do: `ip` commands and file diffs'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "status" -d 'Show each ENI: interface, table, private and public addresses, state'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "check" -d 'Say what is wrong, why, and what to do, with the proof of it'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "explain" -d 'Say what a finding means, or which way a packet takes, and its answer'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "remove" -d 'Take back all that eniroute did, and only that'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "egress" -d 'Look after the clients of `[[egress]]`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from egress" -f -a "drain" -d 'Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from egress" -f -a "load" -d 'Load the nftables table of the last run, without asking anybody'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "add" -d 'It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "change" -d 'Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)'

@@ -35,7 +35,7 @@ fn host() -> (Vpc, Instance) {
 }
 
 /// What it finds, whatever the exit code.
-fn findings(instance: &Instance) -> Vec<Value> {
+pub fn findings(instance: &Instance) -> Vec<Value> {
     findings_of(&instance.eniroute("check --json"))
 }
 
@@ -46,13 +46,13 @@ fn findings_of(run: &Run) -> Vec<Value> {
 }
 
 /// Those of a kind.
-fn with_code<'a>(findings: &'a [Value], code: &str) -> Vec<&'a Value> {
+pub fn with_code<'a>(findings: &'a [Value], code: &str) -> Vec<&'a Value> {
     let found = findings.iter();
     found.filter(|finding| finding["code"] == code).collect()
 }
 
 /// The only one of a kind.
-fn the_only<'a>(findings: &'a [Value], code: &str) -> &'a Value {
+pub fn the_only<'a>(findings: &'a [Value], code: &str) -> &'a Value {
     let [finding] = with_code(findings, code)[..] else {
         panic!("one {code}: {findings:#?}");
     };

@@ -204,6 +204,7 @@ fn planned(number: u32, all: &str, added: &str, routes: &[&str], rules: &[String
         subnet_ipv4: None,
         subnet_ipv6: Vec::new(),
         vpc: None,
+        vpc_ranges: Vec::new(),
         public: Default::default(),
     };
     assert_eq!(eni.number().table(), 10_000 + number);

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("select", 4),
     ("config", 4),
     ("files", 3),
+    ("command", 3),
     ("report", 3),
     ("eni", 3),
     ("object", 2),

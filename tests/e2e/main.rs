@@ -18,6 +18,7 @@ mod disks;
 #[allow(dead_code)] // the unit tests use the rest
 mod draw;
 mod drawn;
+mod egress;
 mod explain;
 mod figures;
 mod findings;

@@ -165,10 +165,18 @@ fn units_may_write_the_folders_of_our_files_and_nothing_else() {
 }
 
 #[test]
-fn units_talk_with_the_metadata_service_alone_and_are_bounded() {
+fn units_talk_with_the_metadata_service_and_a_resolver_alone_and_are_bounded() {
     for unit in units("service") {
         assert_eq!(values(&unit, "IPAddressDeny="), ["any"]);
-        let allowed = ["169.254.169.254", "fd00:ec2::254"];
+        let imds = ["169.254.169.254", "fd00:ec2::254"];
+        let resolvers = ["169.254.169.253", "fd00:ec2::253", "localhost"];
+        let vpcs = [
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "100.64.0.0/10",
+        ];
+        let allowed = [&imds[..], &resolvers, &vpcs].concat();
         assert_eq!(values(&unit, "IPAddressAllow="), allowed);
         assert_eq!(values(&unit, "MemoryMax=").len(), 1);
         assert_eq!(values(&unit, "TasksMax=").len(), 1);

@@ -28,6 +28,9 @@ impl Executor<'_> {
         let _stretch = Stretch::begin();
         let keys = mark.changes.iter().filter_map(Change::key);
         self.kernel.observe_also(keys.cloned());
+        if mark.changes.iter().any(Change::is_of_nft) {
+            self.kernel.observe_nft();
+        }
         let observed = self.kernel.observe()?;
         let standing = standing(&mark.changes, &observed);
         match mark.baseline.prove(self.kernel, &standing, self.wait) {

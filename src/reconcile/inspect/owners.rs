@@ -2,6 +2,7 @@
 
 use super::forwarding::Forwarding;
 use super::rulesets::Rulesets;
+use crate::command;
 use crate::conflicts::{self, Peer};
 use crate::error::Result;
 use crate::files::Disk;
@@ -11,6 +12,8 @@ use crate::reconcile::assess::Assessment;
 pub struct OwnerFacts {
     pub rulesets: Rulesets,
     pub forwarding: Forwarding,
+    /// The program that loads nftables is installed.
+    pub has_nft: bool,
     /// Tools that eniroute stands down for.
     pub peers: Vec<Peer>,
     /// Those that do so beside eniroute, and get on with it.
@@ -26,6 +29,7 @@ impl OwnerFacts {
         Ok(Self {
             rulesets: Rulesets::read(is_root),
             forwarding: Forwarding::read(disk, &assessment.desired.enis)?,
+            has_nft: command::is_there("nft"),
             peers: conflicts::peers(disk)?,
             beside: conflicts::neighbours(disk)?,
         })

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::command;
 use crate::files::plain;
 use crate::net::Family;
-use crate::stacks::command;
 
 /// nft must be done by then: a node of a large cluster has tens of thousands of rules.
 const WAIT: Duration = Duration::from_secs(5);

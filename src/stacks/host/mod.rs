@@ -5,32 +5,45 @@ use std::path::Path;
 
 use crate::files::File;
 use crate::gather::Gather;
+use crate::net::nft;
 use crate::net::sysctl::{OF_HOST, Sysctl};
 use crate::object::Object;
 use crate::plan::Desired;
 use crate::stacks::marker;
 use crate::stacks::rendering::Rendering;
 
-/// Where sysctl.d(5) files of ours lie.
-pub const FOLDER: &str = "/etc/sysctl.d";
+/// Where such files of ours lie: sysctl.d(5), and our own folder.
+pub const FOLDERS: [&str; 2] = ["/etc/sysctl.d", "/var/lib/eniroute"];
 
 /// They are read by name, from all folders, and the last one wins: behind a distribution's 99-sysctl.conf.
 const SETTINGS: &str = "/etc/sysctl.d/99-zz-eniroute.conf";
 
-/// The file that brings these settings up at a boot; none where there is nothing to bring.
+/// The files that bring these settings, and the table of nftables, up at a boot; none where there is nothing to bring.
 pub fn render(desired: &Desired) -> Rendering {
     let of_enis = desired.enis.iter().flat_map(|planned| &planned.settings);
     let of_enis = of_enis.cloned().map(Object::Sysctl);
     let objects = desired.host.iter().cloned().chain(of_enis);
     let settings: Vec<Object> = objects.filter(|object| object.sysctl().is_some()).collect();
     let lines: String = settings.iter().filter_map(line).collect();
-    let holds = settings.into_iter().into_set();
+    let tables = desired.host.iter().filter(|object| object.nft().is_some());
+    let holds = settings.into_iter().chain(tables.cloned()).into_set();
     let file = || File::readable(SETTINGS, marker::host_marker() + &lines);
     Rendering {
-        files: (!lines.is_empty()).then(file).into_iter().collect(),
+        files: (!lines.is_empty())
+            .then(file)
+            .into_iter()
+            .chain(table(&desired.host))
+            .collect(),
         holds,
         ..Rendering::default()
     }
+}
+
+/// The table, which eniroute-nat.service loads before the network is up.
+fn table(objects: &[Object]) -> Option<File> {
+    let nft = objects.iter().find_map(Object::nft)?;
+    let text = marker::host_marker() + &nft.text;
+    Some(File::readable(nft::PATH, text))
 }
 
 /// It is this file: no ENI's.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::read::FOLDERS;
+use crate::command;
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, FileChange, TEMPORARY_FOLDER, name};
-
-use crate::stacks::{command, marker};
+use crate::stacks::marker;
 
 const YAML: &str = "/etc/netplan";
 const UNITS: &str = "/run/systemd/network";

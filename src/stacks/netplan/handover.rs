@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::generate;
+use crate::command::PATIENCE;
 use crate::error::Result;
-use crate::stacks::command::PATIENCE;
 use crate::stacks::networkd::{process, reload};
 use crate::stacks::stack::{HandOver, Prepared};
 

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::record::Record;
+use crate::command::{self, PATIENCE};
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::net::Link;
 use crate::plan::Planned;
-use crate::stacks::command::{self, PATIENCE};
 use crate::stacks::stack::{HandOver, Loaded, Prepared};
 
 const PROGRAM: &str = "nmcli";

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::info;
 
+use crate::command;
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
 use crate::gather::Gather;
 use crate::net::Dev;
-use crate::stacks::command;
 use crate::stacks::networkd::daemon::{self, Progress};
 use crate::stacks::networkd::process;
 use crate::stacks::networkd::unit::unit_of_path;

@@ -257,6 +257,11 @@ const TESTS: &[(&str, &str, &str)] = &[
         "a_host_that_forwards_hears_of_the_source_destination_check_and_of_its_redirects",
         GOOD,
     ),
+    (
+        "N8",
+        "a_table_that_is_gone_or_changed_is_an_error_and_the_next_refresh_mends_it",
+        "each_client_of_s3_is_seen_as_its_own_address_and_a_third_gets_nothing",
+    ),
 ];
 
 /// No NIC of a test has EC2's counters: these go by recorded ones.

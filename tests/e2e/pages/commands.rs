@@ -75,6 +75,7 @@ fn every_key_of_the_configuration_is_in_its_page_its_example_and_the_manual_page
     keys.extend(keys_of("[eni.\"eth1\"]\nnobody = 1\n"));
     keys.extend(keys_of("[forwarding]\nnobody = 1\n"));
     keys.extend(keys_of("[[forwarding.path]]\nnobody = 1\n"));
+    keys.extend(keys_of("[[egress]]\nnobody = 1\n"));
     assert!(keys.len() > 9, "{keys:?}");
     for place in [
         "docs/configuration.md",

@@ -1,14 +1,17 @@
 //! Runs another program to its end, within a deadline; all that it has started ends with it. Knows nothing of what it does.
 
-use std::io::{self, PipeReader, Read};
+use std::io::{self, PipeReader, Read, Seek, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use log::info;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
@@ -58,6 +61,7 @@ pub fn run_in(
     let mut command = Command::new(program);
     command
         .args(args)
+        .stdin(Stdio::null())
         .env("PATH", PATH)
         .env("LC_ALL", "C")
         .envs(environment.iter().copied());
@@ -74,6 +78,7 @@ pub fn run_in(
 pub fn output(program: &str, args: &[&str], wait: Duration) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).env("PATH", PATH).env("LC_ALL", "C");
+    command.stdin(Stdio::null());
     let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
     let (ended, words) = try_run(&mut command, wait, OUTPUT).map_err(|e| failed(e.to_string()))?;
     match ended.fault(last(&words), wait) {
@@ -87,6 +92,45 @@ pub fn output(program: &str, args: &[&str], wait: Duration) -> Result<String> {
 fn last(words: &str) -> &str {
     let from = words.ceil_char_boundary(words.len().saturating_sub(WORDS));
     words[from..].trim()
+}
+
+/// Runs `program` with `text` on its standard input; it must succeed within `wait`.
+///
+/// # Errors
+/// As for [`run`].
+pub fn fed(program: &str, args: &[&str], text: &str, wait: Duration) -> Result<()> {
+    let failed = |why: String| Error::Failed(format!("{program} {}: {why}", args.join(" ")));
+    let input = input(text).map_err(|error| failed(error.to_string()))?;
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdin(input)
+        .env("PATH", PATH)
+        .env("LC_ALL", "C");
+    let (ended, words) = try_run(&mut command, wait, WORDS).map_err(|e| failed(e.to_string()))?;
+    ended
+        .fault(words.trim(), wait)
+        .map_or(Ok(()), |why| Err(failed(why)))
+}
+
+/// A file in memory: unlike a pipe it takes all of the text before anybody reads.
+fn input(text: &str) -> io::Result<Stdio> {
+    let file = memfd_create("input", MFdFlags::MFD_CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// Whether there is a program of this name, where programs are looked for.
+pub fn is_there(program: &str) -> bool {
+    let mut folders = PATH.split(':');
+    folders.any(|folder| is_program(&Path::new(folder).join(program)))
+}
+
+fn is_program(path: &Path) -> bool {
+    let rights = path.metadata().map(|meta| meta.permissions().mode());
+    rights.is_ok_and(|mode| mode & 0o111 != 0)
 }
 
 /// How a program that failed has ended, and the end of what it said.
@@ -166,7 +210,7 @@ struct Group {
 
 impl Group {
     fn start(command: &mut Command) -> io::Result<Self> {
-        command.stdin(Stdio::null()).process_group(0);
+        command.process_group(0);
         Ok(Self {
             program: command.spawn()?,
             status: None,

@@ -1,0 +1,34 @@
+//! Commands that have commands of their own.
+
+use std::net::Ipv4Addr;
+
+use clap::Subcommand;
+
+/// What to do for the clients of `[[egress]]`.
+#[derive(Debug, Subcommand)]
+pub enum Egress {
+    /// Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`
+    Drain {
+        /// One of the addresses in `as`: private or public
+        address: Ipv4Addr,
+    },
+    /// Load the nftables table of the last run, without asking anybody
+    ///
+    /// systemd calls it: before the network is up, and when nftables.service has emptied all tables.
+    #[command(hide = true)]
+    Load,
+}
+
+/// What happened to an interface.
+#[derive(Debug, Subcommand)]
+pub enum Hotplug {
+    /// It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it
+    Add { interface: String },
+    /// It is gone: forget every ENI whose interface is gone, whatever the metadata still says
+    Remove {
+        /// The interface that went, for the log: an ENI is known by its MAC, which udev no longer tells
+        interface: String,
+    },
+    /// Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)
+    Change,
+}

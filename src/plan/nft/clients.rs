@@ -1,0 +1,282 @@
+//! The clients' flows: by which ENI, as which address, how they are counted and bounded. `forward` sees every packet, and
+//! counts; a NAT chain sees a flow's first one only.
+
+use std::net::IpAddr;
+
+use super::draft::Draft;
+use super::pool;
+use super::ways::by;
+use super::{Entry, Filter};
+use crate::net::Family;
+
+/// A TCP packet that opens a flow, or accepts it.
+const SYN: &str = "tcp flags & (syn|rst) == syn";
+
+/// By how much IPv6's header is longer than IPv4's.
+const LONGER: u32 = 20;
+
+/// All that concerns clients.
+pub(super) fn add(draft: &mut Draft, filter: &Filter) {
+    bases(draft, filter);
+    exempt(draft, filter);
+    for (entry, n) in filter.entries.iter().zip(1..) {
+        let of = Of { entry, n };
+        of.not_to(draft);
+        of.leave(draft);
+        of.come_back(draft);
+    }
+    for (name, chain, family) in MAPS {
+        let of = format!("{}; flags interval", kind(family));
+        draft.map(name, &of, elements(filter, chain, family));
+    }
+    let owners = filter.ports.iter().flat_map(|port| {
+        let addresses = port.addresses.iter();
+        addresses.map(|ip| format!("{ip} : goto {}", by(port.slot)))
+    });
+    draft.map("owner4", "ipv4_addr", owners);
+}
+
+/// Each map of clients, and the chain that it leads an entry's clients to.
+const MAPS: [(&str, &str, Family); 7] = [
+    ("new4", "new_", Family::Ipv4),
+    ("nat4", "nat_", Family::Ipv4),
+    ("fwd4", "out_", Family::Ipv4),
+    ("rev4", "back_", Family::Ipv4),
+    ("new6", "new6_", Family::Ipv6),
+    ("fwd6", "out6_", Family::Ipv6),
+    ("rev6", "back6_", Family::Ipv6),
+];
+
+fn elements(filter: &Filter, chain: &str, family: Family) -> Vec<String> {
+    let of = |(entry, n): (&Entry, usize)| {
+        let clients = entry.clients.iter();
+        let clients = clients.filter(|range| range.family() == family);
+        let lead = |range: &super::Range| format!("{range} : goto {chain}{n}");
+        clients.map(lead).collect::<Vec<_>>()
+    };
+    filter.entries.iter().zip(1..).flat_map(of).collect()
+}
+
+fn kind(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4_addr",
+        Family::Ipv6 => "ipv6_addr",
+    }
+}
+
+/// What is before the entries. A packet that conntrack calls invalid has no direction. The answers to IPv6 clients do not
+/// come this way (without NAT the VPC delivers them itself), so what they send is not asked for its state.
+fn bases(draft: &mut Draft, filter: &Filter) {
+    draft.rules(
+        "prerouting",
+        [
+            "ip daddr @exempt4 return",
+            "ip6 daddr @exempt6 return",
+            "ct state new ip saddr vmap @new4",
+            "ip6 saddr vmap @new6",
+            "ct reply ip daddr vmap @owner4",
+        ],
+    );
+    draft.base_chain("forward", "filter hook forward priority -5");
+    draft.rules(
+        "forward",
+        [
+            "ct state invalid ip saddr vmap @fwd4",
+            "ct direction original ip saddr vmap @fwd4",
+            "ct direction reply ip daddr vmap @rev4",
+            "ip6 saddr vmap @fwd6",
+            "ip6 daddr vmap @rev6",
+        ],
+    );
+    draft.base_chain("postrouting", "nat hook postrouting priority 90");
+    draft.rules(
+        "postrouting",
+        [
+            "oifname != @enis return",
+            "ip daddr @exempt4 return",
+            "ip saddr vmap @nat4",
+        ],
+    );
+    let devs = filter.ports.iter().map(|port| format!("\"{}\"", port.dev));
+    draft.set("enis", "ifname", devs);
+}
+
+fn exempt(draft: &mut Draft, filter: &Filter) {
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let name = format!("exempt{}", digit(family));
+        let of = format!("{}; flags interval; auto-merge", kind(family));
+        let nets = filter.exempt.iter();
+        let nets = nets.filter(|net| Family::of(net.addr()) == family);
+        draft.set(&name, &of, nets.map(|net| crate::net::short(*net)));
+    }
+}
+
+fn digit(family: Family) -> char {
+    match family {
+        Family::Ipv4 => '4',
+        Family::Ipv6 => '6',
+    }
+}
+
+/// One entry, and its number, which names its chains.
+struct Of<'a> {
+    entry: &'a Entry,
+    n: usize,
+}
+
+impl Of<'_> {
+    /// The entry's own destinations without NAT.
+    fn not_to(&self, draft: &mut Draft) {
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let nets: Vec<_> = self.not_to_of(family).collect();
+            if !nets.is_empty() {
+                let of = format!("{}; flags interval; auto-merge", kind(family));
+                draft.set(&self.not_to_name(family), &of, nets);
+            }
+        }
+    }
+
+    fn not_to_of(&self, family: Family) -> impl Iterator<Item = String> {
+        let nets = self.entry.not_to.iter();
+        nets.filter(move |net| Family::of(net.addr()) == family)
+            .map(|net| crate::net::short(*net).to_string())
+    }
+
+    fn not_to_name(&self, family: Family) -> String {
+        format!("not{}_{}", digit(family), self.n)
+    }
+
+    /// Leaves a chain where the destination is one of the entry's own.
+    fn unless_not_to(&self, family: Family) -> Option<String> {
+        let (ip, name) = (word(family), self.not_to_name(family));
+        let has_some = self.not_to_of(family).next().is_some();
+        has_some.then(|| format!("{ip} daddr @{name} return"))
+    }
+
+    /// The way and the address of a new flow, and what `forward` does with each packet of it.
+    fn leave(&self, draft: &mut Draft) {
+        let (n, pool) = (self.n, &self.entry.pool);
+        let skip = || self.unless_not_to(Family::Ipv4).into_iter();
+        let idle = draft.timeout(self.entry.wishes.idle);
+        let idle = format!("meta l4proto tcp ct timeout set \"{idle}\"");
+        let way = pool::spread(pool, |(_, slot)| by(*slot));
+        draft.chain(&format!("new_{n}"), skip().chain([idle]).chain(way));
+        let to = pool::spread(pool, |(ip, _)| {
+            pool::to(*ip, self.entry.wishes.random_ports)
+        });
+        draft.chain(&format!("nat_{n}"), skip().chain(to));
+        pool::addresses(draft, pool, self.entry.wishes.random_ports);
+        let skip = self.unless_not_to(Family::Ipv6).into_iter();
+        let way = self.entry.ipv6.map(|slot| format!("goto {}", by(slot)));
+        draft.chain(&format!("new6_{n}"), skip.chain(way));
+        draft.chain(&format!("out_{n}"), self.out());
+        draft.chain(&format!("out6_{n}"), self.out6());
+        self.limit(draft);
+        for what in ["out", "in", "refused", "stale"] {
+            draft.counter(self.counter(what));
+        }
+    }
+
+    fn come_back(&self, draft: &mut Draft) {
+        for (family, chain) in [(Family::Ipv4, "back_"), (Family::Ipv6, "back6_")] {
+            let accept = format!(
+                "ct state established,related counter name {} accept",
+                self.counter("in")
+            );
+            let rules = self.clamp(family, "saddr").into_iter();
+            let rules = rules.chain([accept, self.refuse()]);
+            draft.chain(&format!("{chain}{}", self.n), rules);
+        }
+    }
+
+    /// A flow that conntrack does not know ends with an answer, not with silence.
+    fn out(&self) -> Vec<String> {
+        let reset = format!(
+            "counter name {} reject with tcp reset",
+            self.counter("stale")
+        );
+        let mut rules = vec![format!("meta l4proto tcp ct state invalid {reset}")];
+        if self.entry.wishes.resets {
+            let stale = "tcp flags & (fin|syn|rst|ack) != syn ct state new";
+            rules.push(format!("{stale} {reset}"));
+        }
+        rules.extend(self.over_limit());
+        rules.extend(self.clamp(Family::Ipv4, "daddr"));
+        let accept = format!("counter name {} accept", self.counter("out"));
+        // Without an address here, new flows get no further than to what needs none.
+        rules.extend(match self.entry.pool.is_empty() {
+            true => vec![
+                format!("ct state established,related {accept}"),
+                format!("ip daddr @exempt4 {accept}"),
+            ],
+            false => vec![format!("ct state new,established,related {accept}")],
+        });
+        rules.push(self.refuse());
+        rules
+    }
+
+    fn out6(&self) -> Vec<String> {
+        if self.entry.ipv6.is_none() {
+            return vec![self.refuse()];
+        }
+        let clamp = self.clamp(Family::Ipv6, "daddr").into_iter();
+        let accept = format!("counter name {} accept", self.counter("out"));
+        clamp.chain([accept]).collect()
+    }
+
+    /// Segments that fit the Internet's packets: an ENI's own may be six times as long, and EC2 tells nobody. Towards
+    /// what is reached without NAT there is no such bound.
+    fn clamp(&self, family: Family, end: &str) -> Option<String> {
+        let (ip, digit, mss) = (word(family), digit(family), self.entry.wishes.mss);
+        let mss = match family {
+            Family::Ipv4 => mss,
+            Family::Ipv6 => mss.saturating_sub(LONGER),
+        };
+        let own = self.not_to_of(family).next();
+        let own = own.map(|_| format!("{ip} {end} != @{} ", self.not_to_name(family)));
+        let own = own.unwrap_or_default();
+        (mss > 0).then(|| {
+            format!("{SYN} {own}{ip} {end} != @exempt{digit} tcp option maxseg size set {mss}")
+        })
+    }
+
+    fn limit(&self, draft: &mut Draft) {
+        if let Some(name) = self.limit_name() {
+            draft.filled_by_rules(&name, "ipv4_addr; size 65535; flags dynamic");
+        }
+    }
+
+    /// Named by what it allows, which an element of the set keeps.
+    fn limit_name(&self) -> Option<String> {
+        let limit = self.entry.wishes.limit?;
+        Some(format!("{}_{limit}", self.counter("limit")))
+    }
+
+    fn over_limit(&self) -> Option<String> {
+        let (name, limit) = (self.limit_name()?, self.entry.wishes.limit?);
+        let count = self.counter("refused");
+        Some(format!(
+            "ct state new add @{name} {{ ip saddr ct count over {limit} }} counter name {count} drop"
+        ))
+    }
+
+    fn refuse(&self) -> String {
+        format!("counter name {} drop", self.counter("refused"))
+    }
+
+    fn counter(&self, what: &str) -> String {
+        format!("{}_{what}", self.entry.key)
+    }
+}
+
+fn word(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ip",
+        Family::Ipv6 => "ip6",
+    }
+}
+
+/// An address as it may stand in a name.
+pub(super) fn named(ip: IpAddr) -> String {
+    ip.to_string().replace(['.', ':'], "_")
+}

@@ -1,0 +1,17 @@
+//! What was proven once and has gone by another's doing.
+
+use super::Executor;
+use crate::error::Result;
+use crate::net::nft::Nft;
+use crate::object::{Change, Object};
+
+impl Executor<'_> {
+    /// Loads the table of nftables that an earlier run has made and proven, whatever stands.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Kernel`]: nft is missing, or refuses.
+    pub fn restore(&mut self, text: &str) -> Result<()> {
+        let change = Change::Add(Object::Nft(Nft::written(text)));
+        self.kernel.apply(&change, &[]).map(|_| ())
+    }
+}

@@ -1,0 +1,125 @@
+//! The addresses of the names that the configuration has, asked for anew at every run, and kept for a name that does not
+//! resolve. A static program cannot load the C library's resolvers (nsswitch.conf(5)), and a call to them has no bound:
+//! the host's own `getent` is asked, like any program within a deadline.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::command;
+use crate::config::{Client, Config};
+use crate::error::Result;
+use crate::files::{Disk, File};
+use crate::gather::Gather;
+use crate::plan::egress::Names;
+
+/// What each name was when it last resolved.
+pub const PATH: &str = "/var/lib/eniroute/names.json";
+
+/// They tell no secret.
+const MODE: u32 = 0o644;
+
+/// Bounds one name: a resolver answers at once, or its server does not answer.
+const EACH: Duration = Duration::from_secs(2);
+
+/// What the names of a configuration are.
+pub struct Resolved {
+    pub names: Names,
+    /// What could not be resolved, and what is done about it.
+    pub notes: Vec<String>,
+}
+
+/// Asks for every name, for `wait` at most.
+pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
+    let wanted = wanted(config);
+    let mut known = match wanted.is_empty() {
+        true => Names::new(),
+        false => load(disk),
+    };
+    known.retain(|name, _| wanted.contains(name));
+    let mut resolved = Resolved {
+        names: known,
+        notes: Vec::new(),
+    };
+    let deadline = Instant::now() + wait;
+    for name in wanted {
+        let left = deadline.saturating_duration_since(Instant::now());
+        resolved.ask(name, left.min(EACH));
+    }
+    resolved
+}
+
+impl Resolved {
+    fn ask(&mut self, name: String, wait: Duration) {
+        match addresses(&name, wait) {
+            Ok(addresses) => drop(self.names.insert(name, addresses)),
+            Err(why) => {
+                let kept = match self.names.get(&name) {
+                    Some(last) => format!("it keeps {}", listed(last)),
+                    None => "it has never had an address, so nobody is meant by it".to_owned(),
+                };
+                self.notes.push(format!(
+                    "`{name}` in `from` does not resolve ({why}); {kept}"
+                ));
+            }
+        }
+    }
+}
+
+/// Each name once.
+fn wanted(config: &Config) -> BTreeSet<String> {
+    let clients = config.egress.iter().flat_map(|egress| &egress.from);
+    clients.filter_map(name).into_set()
+}
+
+fn name(client: &Client) -> Option<String> {
+    match client {
+        Client::Name(name) => Some(name.clone()),
+        Client::Net(_) => None,
+    }
+}
+
+fn addresses(name: &str, wait: Duration) -> Result<Vec<IpAddr>, String> {
+    let told = command::output("getent", &["ahosts", name], wait);
+    let told = told.map_err(|error| error.to_string())?;
+    let addresses: BTreeSet<IpAddr> = told.lines().filter_map(first).into_set();
+    let addresses = Some(addresses).filter(|addresses| !addresses.is_empty());
+    let addresses = addresses.ok_or("no address")?;
+    Ok(addresses.into_iter().collect())
+}
+
+fn first(line: &str) -> Option<IpAddr> {
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn listed(addresses: &[IpAddr]) -> String {
+    let addresses = addresses.iter().map(ToString::to_string);
+    addresses.collect::<Vec<_>>().join(", ")
+}
+
+fn load(disk: &Disk) -> Names {
+    let parse = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
+    disk.read_own(PATH, parse)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// Keeps them for the next run, and the next boot; none is no file.
+///
+/// # Errors
+/// [`crate::error::Error::File`].
+pub fn save(disk: &Disk, names: &Names) -> Result<()> {
+    let text = serde_json::to_string(names).map(|text| text + "\n");
+    let file = File {
+        path: PATH.into(),
+        mode: MODE,
+        text: text.unwrap_or_default(),
+    };
+    let (wanted, gone) = match names.is_empty() {
+        true => (Vec::new(), vec![PATH.into()]),
+        false => (vec![file], Vec::new()),
+    };
+    let changes = disk.plan(&wanted, &gone)?;
+    changes.iter().try_for_each(|change| disk.commit(change))
+}

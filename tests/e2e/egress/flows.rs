@@ -1,0 +1,118 @@
+//! What becomes of flows when clients and addresses leave.
+
+use std::io::ErrorKind::ConnectionReset;
+
+use super::lab::{A, B, FIRST, Flow, Lab, S3, SECOND, ask, echo};
+
+/// How many flows of this client's the host's kernel knows.
+fn known(lab: &Lab, client: &str) -> usize {
+    let listed = lab
+        .instance
+        .host
+        .sh("cat /proc/net/nf_conntrack 2>/dev/null || conntrack -L 2>/dev/null || true");
+    listed
+        .lines()
+        .filter(|line| line.contains(&format!("src={client} dst=8.8.8.8")))
+        .count()
+}
+
+#[test]
+fn a_client_that_left_the_configuration_loses_its_flows_and_nobody_else_does() {
+    let lab = Lab::new(S3);
+    echo(&lab.vpc.inet());
+    let [mut a, mut b] = [0, 1].map(|index| Flow::open(&lab.clients[index]));
+    lab.configure(&format!("[[egress]]\nfrom = \"{B}\"\nas = \"{SECOND}\"\n"));
+    lab.instance.must("apply --backend none");
+    assert!(b.lives());
+    assert!(!a.lives(), "it is nobody's client any more");
+    assert_eq!(lab.vpc.without_public_address(), 0);
+    assert_eq!(known(&lab, A), 0);
+}
+
+#[test]
+fn a_drained_address_gets_no_new_flows_keeps_those_that_it_has_and_comes_back_with_apply() {
+    let lab = Lab::new(&format!(
+        "[[egress]]\nfrom = [\"{A}\", \"{B}\"]\nas = [\"{FIRST}\", \"{SECOND}\"]\n"
+    ));
+    echo(&lab.vpc.inet());
+    let before = lab.all_seen();
+    let client = before
+        .iter()
+        .position(|seen| seen == FIRST || seen == SECOND)
+        .unwrap();
+    let (drained, other) = match before[client].as_str() {
+        FIRST => (FIRST, SECOND),
+        _ => (SECOND, FIRST),
+    };
+    let mut flow = Flow::open(&lab.clients[client]);
+    let said = lab
+        .instance
+        .must(&format!("egress drain {drained} --wait 1"));
+    assert!(said.contains("left after 1s"), "{said}");
+    assert!(flow.lives());
+    lab.instance.must("refresh");
+    assert!(flow.lives());
+    assert_eq!(lab.seen(&lab.clients[client]), other);
+    drop(flow);
+    lab.instance.must("apply --backend none");
+    assert_eq!(lab.seen(&lab.clients[client]), drained);
+    let run = lab.instance.eniroute("egress drain 203.0.113.7");
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(
+        run.stderr.contains("no [[egress]] leaves as 203.0.113.7"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_session_to_the_host_itself_outlives_an_emptied_conntrack_and_unasked_packets_are_dropped() {
+    let lab = Lab::new(S3);
+    let host = &lab.instance.host;
+    let listener = host.enter(|| std::net::TcpListener::bind("172.31.5.10:22").unwrap());
+    let mut session = lab
+        .vpc
+        .inet()
+        .enter(|| std::net::TcpStream::connect((FIRST, 22)).unwrap());
+    let (mut server, _) = listener.accept().unwrap();
+    lab.forget_flows();
+    let mut byte = [0; 1];
+    for _ in 0..3 {
+        std::io::Write::write_all(&mut session, b"x").unwrap();
+        std::io::Read::read_exact(&mut server, &mut byte).unwrap();
+        std::io::Write::write_all(&mut server, b"y").unwrap();
+        std::io::Read::read_exact(&mut session, &mut byte).unwrap();
+    }
+}
+
+#[test]
+fn a_tcp_flow_that_nobody_knows_is_adopted_or_ended_by_a_reset_as_wanted() {
+    for (stale, outcome) in [("adopt", Ok(())), ("reset", Err(ConnectionReset))] {
+        let config = format!("[[egress]]\nfrom = \"{A}\"\nas = \"{FIRST}\"\nstale = \"{stale}\"\n");
+        let lab = Lab::new(&config);
+        echo(&lab.vpc.inet());
+        let mut flow = Flow::open(&lab.clients[0]);
+        lab.forget_flows();
+        assert_eq!(
+            flow.outcome(),
+            outcome,
+            "{stale}: an answer, and no silence"
+        );
+        assert!(ask(&lab.clients[0]));
+    }
+}
+
+#[test]
+fn a_client_may_have_so_many_flows_at_a_time_and_idle_ones_end_by_the_entry_s_time() {
+    let lab = Lab::new(&format!(
+        "[[egress]]\nfrom = \"{A}\"\nas = \"{FIRST}\"\nlimit = 3\nidle = 77\n"
+    ));
+    echo(&lab.vpc.inet());
+    let flows: Vec<Flow> = (0..3).map(|_| Flow::open(&lab.clients[0])).collect();
+    assert!(!ask(&lab.clients[0]), "a fourth");
+    let left = lab.timeouts();
+    assert!(
+        !left.is_empty() && left.iter().all(|seconds| (60..=77).contains(seconds)),
+        "{left:?}"
+    );
+    drop(flows);
+}

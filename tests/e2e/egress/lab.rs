@@ -1,0 +1,245 @@
+//! Scenario S3's VPC: an instance with two ENIs of one subnet, with an Elastic IP each, and clients in a private subnet,
+//! whose route table has the instance's primary ENI as the way out.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::instance::Instance;
+use crate::vpc::{EniId, EniSpec, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
+
+/// What the Internet sees of the two ENIs.
+pub const FIRST: &str = "54.178.213.178";
+pub const SECOND: &str = "54.178.197.195";
+
+/// The client that leaves by the second ENI, the one that leaves by the first, and one that is nobody's.
+pub const B: &str = "172.31.26.176";
+pub const A: &str = "172.31.20.5";
+pub const C: &str = "172.31.20.9";
+
+pub const S3: &str = r#"
+[[egress]]
+from = "172.31.26.176"
+as = "54.178.197.195"
+
+[[egress]]
+from = "172.31.20.5"
+as = "54.178.213.178"
+"#;
+
+pub const PORT: u16 = 4000;
+
+pub struct Lab {
+    pub vpc: Vpc,
+    pub instance: Instance,
+    pub public: SubnetId,
+    pub private: SubnetId,
+    pub enis: [EniId; 2],
+    /// `A`, `B` and `C`.
+    pub clients: [Host; 3],
+}
+
+impl Lab {
+    /// With this configuration applied.
+    pub fn new(config: &str) -> Self {
+        let lab = Self::bare();
+        lab.configure(config);
+        lab.instance.must("apply --backend none");
+        lab
+    }
+
+    /// Nothing is configured yet.
+    pub fn bare() -> Self {
+        let mut vpc = Vpc::new();
+        let public = vpc.subnet("172.31.0.0/20", Some("2001:db8:0:1::/64"));
+        let private = vpc.subnet("172.31.16.0/20", Some("2001:db8:0:2::/64"));
+        let eth0 = EniSpec::new(public, "eth0").ipv4(["172.31.5.10"]);
+        let eth1 = EniSpec::new(public, "eth1").ipv4(["172.31.8.208", "172.31.8.209"]);
+        let enis = [
+            vpc.attach(eth0.public("172.31.5.10", FIRST).unchecked()),
+            vpc.attach(eth1.public("172.31.8.208", SECOND).unchecked()),
+        ];
+        vpc.route(RouteTable::Subnet(private), "0.0.0.0/0", enis[0]);
+        let client = |name, ip: &str| vpc.instance(private, name, &[ip]);
+        let clients = [
+            client("client-a", A),
+            client("client-b", B),
+            client("client-c", C),
+        ];
+        let instance = Instance::bare(vpc.guest());
+        Self {
+            vpc,
+            instance,
+            public,
+            private,
+            enis,
+            clients,
+        }
+    }
+
+    pub fn configure(&self, config: &str) {
+        self.instance.write("etc/eniroute.toml", config);
+    }
+
+    /// What the Internet sees of a client's datagram; empty: nothing.
+    pub fn seen(&self, client: &Host) -> String {
+        let internet: IpAddr = INTERNET[0].parse().unwrap();
+        let seen = client.seen_by(&self.vpc.inet(), internet, None);
+        seen.map(|ip| ip.to_string()).unwrap_or_default()
+    }
+
+    /// What the Internet sees of all three.
+    pub fn all_seen(&self) -> [String; 3] {
+        [0, 1, 2].map(|index| self.seen(&self.clients[index]))
+    }
+
+    /// conntrack knows no flow any more, as after a fail-over.
+    pub fn forget_flows(&self) {
+        self.instance.host.command("conntrack").arg("-F").output();
+    }
+
+    /// The seconds after which each established TCP flow to the Internet is forgotten.
+    pub fn timeouts(&self) -> Vec<u32> {
+        let listed = self
+            .instance
+            .host
+            .command("conntrack")
+            .args(["-L", "-p", "tcp", "--dst", INTERNET[0]])
+            .run();
+        let flows = listed.lines().filter(|line| line.contains(" ESTABLISHED "));
+        flows
+            .map(|line| line.split_whitespace().nth(2).unwrap().parse().unwrap())
+            .collect()
+    }
+
+    /// Another client.
+    pub fn client(&self, name: &str, ip: &str) -> Host {
+        self.vpc.instance(self.private, name, &[ip])
+    }
+}
+
+/// On the Internet: answers each datagram and each piece of a TCP flow with the same, until it is dropped with the network.
+pub fn echo(inet: &Host) {
+    let (tcp, udp) = inet.enter(|| {
+        let at = (INTERNET[0], PORT);
+        (TcpListener::bind(at).unwrap(), UdpSocket::bind(at).unwrap())
+    });
+    thread::spawn(move || {
+        for stream in tcp.incoming().flatten() {
+            thread::spawn(move || repeat(stream));
+        }
+    });
+    thread::spawn(move || {
+        let mut datagram = [0; 64];
+        while let Ok((length, from)) = udp.recv_from(&mut datagram) {
+            let _ = udp.send_to(&datagram[..length], from);
+        }
+    });
+}
+
+fn repeat(mut stream: TcpStream) {
+    let mut piece = [0; 64];
+    while let Ok(length @ 1..) = stream.read(&mut piece) {
+        if stream.write_all(&piece[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+/// A TCP flow of a client's to the Internet.
+pub struct Flow(TcpStream);
+
+impl Flow {
+    pub fn open(client: &Host) -> Self {
+        let stream = client.enter(|| TcpStream::connect((INTERNET[0], PORT)).unwrap());
+        stream
+            .set_read_timeout(Some(Duration::from_secs(4)))
+            .unwrap();
+        let mut flow = Self(stream);
+        assert!(flow.lives());
+        flow
+    }
+
+    /// What the client sends comes back, or why not.
+    pub fn outcome(&mut self) -> Result<(), ErrorKind> {
+        let mut answer = [0; 4];
+        let sent = self.0.write_all(b"ping");
+        let ended = sent.and_then(|()| self.0.read_exact(&mut answer));
+        ended.map_err(|error| error.kind())
+    }
+
+    /// What the client sends comes back.
+    pub fn lives(&mut self) -> bool {
+        self.outcome().is_ok()
+    }
+}
+
+/// Clients that ask the Internet by a new UDP flow each time, over and over.
+pub struct Asking {
+    stop: Arc<AtomicBool>,
+    lost: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Asking {
+    pub fn begin(clients: &[Host]) -> Self {
+        let mut asking = Self {
+            stop: Arc::default(),
+            lost: Arc::default(),
+            asked: Arc::default(),
+            threads: Vec::new(),
+        };
+        for client in clients {
+            let client = client.clone();
+            let (stop, lost, asked) = (
+                asking.stop.clone(),
+                asking.lost.clone(),
+                asking.asked.clone(),
+            );
+            asking.threads.push(thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let answered = ask(&client);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    lost.fetch_add(usize::from(!answered), Ordering::Relaxed);
+                }
+            }));
+        }
+        asking
+    }
+
+    /// How many flows were opened, and how many of them had no answer.
+    pub fn end(self) -> (usize, usize) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        (
+            self.asked.load(Ordering::Relaxed),
+            self.lost.load(Ordering::Relaxed),
+        )
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// One datagram by a socket of its own, and its answer.
+pub fn ask(client: &Host) -> bool {
+    let socket = client.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    socket
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .unwrap();
+    socket.send_to(b"ask", (INTERNET[0], PORT)).is_ok() && socket.recv_from(&mut [0; 8]).is_ok()
+}
+
+/// Until so many flows more have been opened.
+pub fn after(asking: &Asking, more: usize) {
+    let until = asking.asked() + more;
+    wait_for("more flows", || asking.asked() >= until);
+}
