@@ -94,8 +94,11 @@ fn demand_in_use(run: &Run, address: Ipv4Addr, private: Ipv4Addr) -> Result<()> 
         .flat_map(|entry| &entry.pool);
     let is_in_use =
         pools.any(|(ip, _)| *ip == private) || known.observed.drained.contains(&private);
-    let why =
-        || format!("no [[egress]] leaves as {address}; `eniroute status` names those that do");
+    let why = || {
+        format!(
+            "no [[egress]] in the configuration leaves as {address}; name one of the addresses in `as`"
+        )
+    };
     is_in_use.then_some(()).ok_or_else(|| Error::Usage(why()))
 }
 

@@ -59,7 +59,8 @@ fn a_drained_address_gets_no_new_flows_keeps_those_that_it_has_and_comes_back_wi
     let run = lab.instance.eniroute("egress drain 203.0.113.7");
     assert_eq!(run.code, 2, "{run:?}");
     assert!(
-        run.stderr.contains("no [[egress]] leaves as 203.0.113.7"),
+        run.stderr
+            .contains("in the configuration leaves as 203.0.113.7"),
         "{run:?}"
     );
 }

@@ -264,3 +264,21 @@ fn flows_outlive_a_change_of_pool_a_second_apply_and_an_eni_that_comes_and_goes(
     assert_eq!(lab.all_seen(), [FIRST, FIRST, ""]);
     let _ = C;
 }
+
+#[test]
+fn a_table_that_nftables_has_emptied_is_loaded_again_from_its_file_as_it_was() {
+    let lab = Lab::bare();
+    assert_eq!(lab.instance.must("egress load"), "", "there is none yet");
+    let instance = crate::instance::Instance::with_netplan(lab.vpc.guest());
+    instance.write("etc/eniroute.toml", S3);
+    instance.must("apply");
+    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    instance.host.sh("nft flush ruleset");
+    assert_eq!(instance.must("egress load"), "");
+    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    let found = findings(&instance);
+    assert_eq!(with_code(&found, "N8"), [] as [&serde_json::Value; 0]);
+    assert_eq!(instance.json("apply")["kernel"], json!([]));
+    instance.must("remove");
+    assert!(!instance.has("var/lib/eniroute/nat.nft"));
+}
