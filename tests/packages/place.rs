@@ -210,7 +210,7 @@ pub fn script(name: &str) -> PathBuf {
 }
 
 /// The links by which systemd starts the units.
-pub const ENABLED: [&str; 8] = [
+pub const ENABLED: [&str; 9] = [
     "etc/systemd/system/multi-user.target.wants/eniroute.service",
     "etc/systemd/system/sysinit.target.wants/eniroute-image.service",
     "etc/systemd/system/timers.target.wants/eniroute-refresh.timer",
@@ -219,6 +219,7 @@ pub const ENABLED: [&str; 8] = [
     "etc/systemd/system/NetworkManager.service.wants/eniroute-restarted.service",
     "etc/systemd/system/networking.service.wants/eniroute-restarted.service",
     "etc/systemd/system/network.service.wants/eniroute-restarted.service",
+    "etc/systemd/system/multi-user.target.wants/eniroute-nat.service",
 ];
 
 /// What a program of this machine says, which must succeed.
