@@ -68,10 +68,13 @@ demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
 	@$(CARGO) build --release --locked --quiet --example demo
 	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute
 
-.PHONY: demo-broken
-demo-broken: root setup build ## Watch a host break in five ways, what check says of each, and how it is mended (root)
+.PHONY: demo-broken demo-nat demo-appliance
+demo-broken: ## Watch a host break in five ways, what check says of each, and how it is mended (root)
+demo-nat: ## Watch a NAT instance that chooses the public address by client (root)
+demo-appliance: ## Watch an appliance behind VPC ingress routing (root)
+demo-broken demo-nat demo-appliance: demo-%: root setup build
 	@$(CARGO) build --release --locked --quiet --example demo
-	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute broken
+	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute $*
 
 .PHONY: lint
 lint: ## Check format, lints and scripts

@@ -1,11 +1,16 @@
 //! `make demo`: a person watches scenario S1 break and heal, with packets, in a fake VPC; `make demo-broken`: a host that is
-//! broken in five ways, and what eniroute says of each. Both are smoke tests as well: they fail when anything is not as
-//! told. They show what eniroute does and use none of its code.
+//! broken in five ways, and what eniroute says of each; `make demo-nat` and `make demo-appliance`: one that forwards for
+//! others. All are smoke tests as well: they fail when anything is not as told. They show what eniroute does and use none
+//! of its code.
 
+#[path = "demo/appliance.rs"]
+mod appliance;
 #[path = "demo/broken.rs"]
 mod broken;
 #[path = "demo/heal.rs"]
 mod heal;
+#[path = "demo/nat.rs"]
+mod nat;
 #[path = "demo/screen.rs"]
 mod screen;
 #[path = "demo/stage.rs"]
@@ -23,17 +28,28 @@ use heal::Heal;
 use stage::Stage;
 
 /// What is played, and what its audience may look at next.
-type Show = (fn(Stage) -> Stage, &'static str);
+type Show = (fn(PathBuf) -> Stage, &'static str);
 
 const HEAL: Show = (
-    |stage| Heal(stage).show(),
-    "Next: `make demo-broken` breaks this host in five ways, and shows what `eniroute check` says of each.\n\
-     docs/operation.md has what happens at boots, at an attach, and each minute; `eniroute help` the commands.",
+    |eniroute| Heal(Stage::new(eniroute)).show(),
+    "Next: `make demo-broken` breaks this host in five ways, and shows what `eniroute check` says of each; `make demo-nat`\n\
+     and `make demo-appliance` have it forward for others. docs/operation.md has what happens at boots, at an attach, and\n\
+     each minute; `eniroute help` the commands.",
 );
 
 const BROKEN: Show = (
-    |stage| Broken(stage).show(),
+    |eniroute| Broken(Stage::new(eniroute)).show(),
     "Next: docs/troubleshooting.md has every finding, by what people see; `eniroute explain ADDRESS` is the walk of one packet.",
+);
+
+const NAT: Show = (
+    nat::show,
+    "Next: docs/nat.md has a NAT instance in five minutes, and a pair with fail-over in fifteen.",
+);
+
+const APPLIANCE: Show = (
+    appliance::show,
+    "Next: docs/appliance.md has two arms, published ports, tunnels, and fail-over.",
 );
 
 fn main() -> ExitCode {
@@ -46,8 +62,8 @@ fn main() -> ExitCode {
         );
         process::exit(1);
     }));
-    match eniroute().and_then(|path| Ok((show()?, Stage::new(path)))) {
-        Ok(((play, next), stage)) => play(stage).tidy_up(next),
+    match eniroute().and_then(|path| Ok((show()?, path))) {
+        Ok(((play, next), path)) => play(path).tidy_up(next),
         Err(why) => {
             eprintln!("demo: {why}");
             ExitCode::from(2)
@@ -73,8 +89,10 @@ fn show() -> Result<Show, String> {
     match env::args().nth(2).as_deref() {
         None => Ok(HEAL),
         Some("broken") => Ok(BROKEN),
+        Some("nat") => Ok(NAT),
+        Some("appliance") => Ok(APPLIANCE),
         Some(other) => Err(format!(
-            "{other}: no such demo; there is broken, or none for the first one"
+            "{other}: no such demo; there is broken, nat, appliance, or none for the first one"
         )),
     }
 }

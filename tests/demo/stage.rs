@@ -43,16 +43,28 @@ impl Stage {
                     .public(private, public),
             );
         }
-        let guest = vpc.guest();
-        guest.ip("link set eth1 up");
-        guest.ip("address add 172.31.41.29/20 dev eth1 noprefixroute");
+        let stage = Self::of(vpc, eniroute);
+        stage.guest.ip("link set eth1 up");
+        stage
+            .guest
+            .ip("address add 172.31.41.29/20 dev eth1 noprefixroute");
+        stage
+    }
+
+    /// An instance that is made up already.
+    pub fn of(vpc: Vpc, eniroute: PathBuf) -> Self {
         make_disk().unwrap_or_else(|e| panic!("{DISK}: {e}"));
         Self {
             screen: Screen::new(),
+            guest: vpc.guest(),
             vpc,
-            guest,
             eniroute: eniroute.display().to_string(),
         }
+    }
+
+    /// A file on the instance's disk.
+    pub fn write(&self, path: &str, text: &str) {
+        fs::write(format!("{DISK}{path}"), text).unwrap_or_else(|e| panic!("{DISK}{path}: {e}"));
     }
 
     /// Ends the demo, and says what to look at next: how it went.
@@ -122,7 +134,8 @@ impl Stage {
         [first, second].map(|public| row(&answers, public).ends_with("is alive"))
     }
 
-    fn shown(&self, prompt: &str, line: &str, output: Output) -> String {
+    /// A command with what it printed, on the screen.
+    pub fn shown(&self, prompt: &str, line: &str, output: Output) -> String {
         self.screen.command(prompt, line, &output);
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
