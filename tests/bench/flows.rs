@@ -1,5 +1,5 @@
-//! What a new flow costs by the number of addresses: without any, past the flat rules, and by the rule index. A loop of
-//! UDP connects, which look up a route each, and of UDP packets that the host forwards.
+//! What a new flow costs by the number of addresses: without rules, past the flat rules, and by the rule index. Loops of
+//! UDP connects, of unbound datagrams, and of packets that the host forwards, each of which looks up a route.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use eniroute::net::index_rule::{IndexRule, in_order};
 use eniroute::plan::rule_index::Ground;
 
 use crate::median;
-use crate::vpc::Host;
+use crate::vpc::{Host, Vpc};
 
 const ROUNDS: usize = 7;
 const CONNECTS: u32 = 20_000;
@@ -21,6 +21,8 @@ const CASES: [[usize; 3]; 2] = [[15, 50, 10], [80, 50, 0]];
 
 /// The table: nanoseconds a flow, and the ratios to a host without rules.
 pub fn rows() -> Vec<Vec<String>> {
+    // Its names of hosts are this process's own.
+    let _vpc = Vpc::new();
     let header = [
         "a flow",
         "none ns",
@@ -42,12 +44,11 @@ fn of_case([enis, ipv4, ipv6]: [usize; 3]) -> Vec<Vec<String>> {
     let to = |text: &str| SocketAddr::new(text.parse().unwrap(), 9);
     let (v4, v6) = (to("203.0.113.9"), to("2001:db8:ffff::9"));
     let mut kinds: Vec<(&str, Option<IpAddr>, SocketAddr)> = vec![
-        ("unbound", None, v4),
+        ("an unbound datagram", None, v4),
         ("from the primary ENI", Some(address(0, 0)), v4),
         ("from the last ENI", Some(address(last, ipv4 - 1)), v4),
     ];
     if ipv6 > 0 {
-        kinds.push(("unbound, IPv6", None, v6));
         kinds.push((
             "from the last ENI, IPv6",
             Some(address6(last, ipv6 - 1)),
@@ -66,7 +67,7 @@ fn of_case([enis, ipv4, ipv6]: [usize; 3]) -> Vec<Vec<String>> {
                 _ => built.push(host.enter(build)),
             }
             for (at, (_, from, to)) in kinds.iter().enumerate() {
-                times[at][state].push(host.enter(|| connects(*from, *to)));
+                times[at][state].push(host.enter(|| one_by_one(*from, *to)));
             }
             times[kinds.len()][state].push(client.enter(packets));
         }
@@ -117,15 +118,17 @@ fn all([enis, ipv4, ipv6]: [usize; 3]) -> impl Iterator<Item = (usize, IpAddr)> 
 
 /// Addresses, a table for each ENI, and a client whose packets are forwarded.
 fn furnish(host: &Host, client: &Host, case: [usize; 3]) {
-    host.ip("link add out type dummy");
-    host.ip("link set out up");
-    host.ip(&format!(
-        "link add fw type veth peer name c0 netns {}",
-        client.name()
-    ));
+    for (near, far) in [("out", "o0"), ("fw", "c0")] {
+        let peer = client.name();
+        host.ip(&format!(
+            "link add {near} type veth peer name {far} netns {peer}"
+        ));
+        client.ip(&format!("link set {far} up"));
+    }
+    // Whatever leaves by it goes to nobody, without a question.
+    host.ip("link set out arp off up");
     host.ip("link set fw up");
     host.ip("address add 198.18.0.1/24 dev fw");
-    client.ip("link set c0 up");
     client.ip("address add 198.18.0.2/24 dev c0");
     client.ip("route add default via 198.18.0.1");
     for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
@@ -159,8 +162,8 @@ fn rules(host: &Host, case: [usize; 3], verb: &str) {
     host.ip_batch(&lines.collect::<String>());
 }
 
-/// Nanoseconds a connect.
-fn connects(from: Option<IpAddr>, to: SocketAddr) -> f64 {
+/// Nanoseconds a connect; of a socket that is bound to no address, a datagram: connected, it would keep its source.
+fn one_by_one(from: Option<IpAddr>, to: SocketAddr) -> f64 {
     let any: IpAddr = if to.is_ipv4() {
         IpAddr::from([0, 0, 0, 0])
     } else {
@@ -171,7 +174,10 @@ fn connects(from: Option<IpAddr>, to: SocketAddr) -> f64 {
     for n in 0..CONNECTS {
         // Another port each time: the kernel connects anew.
         let to = SocketAddr::new(to.ip(), 1024 + (n % 60_000) as u16);
-        socket.connect(to).unwrap();
+        match from {
+            Some(_) => socket.connect(to).unwrap(),
+            None => drop(socket.send_to(&[0; 18], to)),
+        }
     }
     begin.elapsed().as_nanos() as f64 / f64::from(CONNECTS)
 }
