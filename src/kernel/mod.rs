@@ -26,6 +26,7 @@ mod refusal;
 mod removal;
 mod request;
 mod route;
+mod route_kind;
 mod rule;
 mod rule_words;
 mod socket;

@@ -12,6 +12,7 @@ use super::attributes::{
 use super::nexthop::{self, Objects, RTA_NH_ID, is_multipath, ways};
 use super::refusal::Refusal;
 use super::removal::Standing;
+use super::route_kind::{kind, kind_value};
 use super::{Kernel, Verb};
 use crate::net::{Family, Link, MAIN, Route, RouteKind};
 use crate::numbering::Number;
@@ -186,22 +187,6 @@ fn leads_to(route: &Route, way: Way) -> [(Rta, Option<Vec<u8>>); 3] {
         (Rta::Multipath, hops),
         (Rta::Gateway, route.via.map(ip_value)),
     ]
-}
-
-fn kind_value(kind: RouteKind) -> Rtn {
-    match kind {
-        RouteKind::Unicast => Rtn::Unicast,
-        RouteKind::Throw => Rtn::Throw,
-        RouteKind::Other(kind) => Rtn::from(kind),
-    }
-}
-
-fn kind(message: &Rtmsg) -> RouteKind {
-    match *message.rtm_type() {
-        Rtn::Unicast => RouteKind::Unicast,
-        Rtn::Throw => RouteKind::Throw,
-        other => RouteKind::Other(other.into()),
-    }
 }
 
 /// The metric that the route has once it stands: an IPv6 route cannot have 0.
