@@ -60,6 +60,11 @@ fn packet(common: &Common, wish: &Wish) -> Result<Report> {
     {
         return Err(refusal);
     }
+    if wish.is_of_one_address()
+        && let Some(client) = explain::client(&ground, wish.address)
+    {
+        return Ok(report(Explanation::Packet(client)));
+    }
     let question = Question::of(&ground, wish)?;
     let heard = walk(&mut host, &ground, question.packet)?;
     let explained = explain::explained(&ground, question.address, &heard);

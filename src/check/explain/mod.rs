@@ -2,6 +2,7 @@
 //! the VPC makes of it. Pure: the kernel's own answers are brought by the caller, and stand beside the walk's.
 
 mod arrival;
+mod client;
 mod ground;
 mod outcome;
 mod question;
@@ -16,6 +17,7 @@ use crate::net::fib::FibRoute;
 use crate::net::{Dev, Link};
 use crate::report::{KernelReport, Outcome, PacketReport, WayReport};
 pub use arrival::settings;
+pub use client::client;
 pub use ground::Ground;
 pub use question::Question;
 pub use wish::Wish;

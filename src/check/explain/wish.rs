@@ -19,6 +19,11 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// No other end of a packet, and no interface.
+    pub fn is_of_one_address(&self) -> bool {
+        self.to.is_none() && self.from.is_none() && self.dev.is_none()
+    }
+
     /// By the words of the command line.
     ///
     /// # Errors

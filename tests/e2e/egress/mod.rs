@@ -282,3 +282,28 @@ fn a_table_that_nftables_has_emptied_is_loaded_again_from_its_file_as_it_was() {
     instance.must("remove");
     assert!(!instance.has("var/lib/eniroute/nat.nft"));
 }
+
+#[test]
+fn explain_tells_what_each_client_leaves_as_without_asking_the_kernel() {
+    let pool =
+        format!("{S3}\n[[egress]]\nfrom = \"172.31.24.0/24\"\nas = [\"{FIRST}\", \"{SECOND}\"]\n");
+    let lab = Lab::new(&pool);
+    let packet = |ip: &str| lab.instance.json(&format!("explain {ip}"))["packet"].take();
+    for (client, seen, dev) in [(A, FIRST, "eth0"), (B, SECOND, "eth1")] {
+        let said = packet(client);
+        assert_eq!(
+            (&said["public"], &said["interface"]),
+            (&json!([seen]), &json!(dev))
+        );
+        assert_eq!(lab.seen(&lab.clients[usize::from(client == B)]), seen);
+        let text = lab.instance.must(&format!("explain {client}"));
+        assert!(text.contains("is a client of an [[egress]]"), "{text}");
+    }
+    for last in 1..=8 {
+        let ip = format!("172.31.24.{last}");
+        let client = lab.client(&format!("pool-{last}"), &ip);
+        assert_eq!(packet(&ip)["public"], json!([lab.seen(&client)]), "{ip}");
+    }
+    let nobody = lab.instance.eniroute(&format!("explain {C}"));
+    assert_eq!(nobody.code, 2, "{nobody:?}");
+}
