@@ -1,6 +1,8 @@
 //! Runs another program to its end, within a deadline; all that it has started ends with it. Knows nothing of what it does.
 
+use std::collections::BTreeSet;
 use std::io::{self, PipeReader, Read, Seek, Write};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -17,6 +19,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::signals;
 
 /// udev starts programs without a PATH.
@@ -36,6 +39,19 @@ const OUTPUT: usize = 16 * 1024 * 1024;
 
 /// How much of it is read at once.
 const PIECE: usize = 16 * 1024;
+
+/// The addresses of a name, in order, by the host's own `getent`. A static program cannot load the C library's resolvers
+/// (nsswitch.conf(5)), and a call to them has no bound.
+///
+/// # Errors
+/// Why it does not resolve within `wait`.
+pub fn addresses(name: &str, wait: Duration) -> Result<Vec<IpAddr>, String> {
+    let told = output("getent", &["ahosts", name], wait).map_err(|error| error.to_string())?;
+    let first = |line: &str| line.split_whitespace().next()?.parse().ok();
+    let addresses: BTreeSet<IpAddr> = told.lines().filter_map(first).into_set();
+    let addresses = Some(addresses).filter(|addresses| !addresses.is_empty());
+    Ok(addresses.ok_or("no address")?.into_iter().collect())
+}
 
 /// Runs `program`, which must succeed within `wait`; else it is killed. All that it has started ends with it.
 ///

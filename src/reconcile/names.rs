@@ -1,6 +1,5 @@
 //! The addresses of the names that the configuration has, asked for anew at every run, and kept for a name that does not
-//! resolve. A static program cannot load the C library's resolvers (nsswitch.conf(5)), and a call to them has no bound:
-//! the host's own `getent` is asked, like any program within a deadline.
+//! resolve.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -51,7 +50,7 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
 
 impl Resolved {
     fn ask(&mut self, name: String, wait: Duration) {
-        match addresses(&name, wait) {
+        match command::addresses(&name, wait) {
             Ok(addresses) => drop(self.names.insert(name, addresses)),
             Err(why) => {
                 let kept = match self.names.get(&name) {
@@ -77,19 +76,6 @@ fn name(client: &Client) -> Option<String> {
         Client::Name(name) => Some(name.clone()),
         Client::Net(_) => None,
     }
-}
-
-fn addresses(name: &str, wait: Duration) -> Result<Vec<IpAddr>, String> {
-    let told = command::output("getent", &["ahosts", name], wait);
-    let told = told.map_err(|error| error.to_string())?;
-    let addresses: BTreeSet<IpAddr> = told.lines().filter_map(first).into_set();
-    let addresses = Some(addresses).filter(|addresses| !addresses.is_empty());
-    let addresses = addresses.ok_or("no address")?;
-    Ok(addresses.into_iter().collect())
-}
-
-fn first(line: &str) -> Option<IpAddr> {
-    line.split_whitespace().next()?.parse().ok()
 }
 
 fn listed(addresses: &[IpAddr]) -> String {

@@ -2,7 +2,7 @@
 //! packets of this source find their way, out and back.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt};
 
 use super::transport::{connect, time_val};
+use crate::command;
 
 /// How many are asked at once.
 const TOGETHER: usize = 32;
@@ -19,6 +20,9 @@ const LONGEST: u64 = 8 * 1024;
 
 /// How long an answer is waited for: longer than the kernel asks for a router (three ARP requests in as many seconds).
 const LIMIT: Duration = Duration::from_millis(3500);
+
+/// The port of a URL that names none.
+const HTTP: u16 = 80;
 
 /// `http://HOST[:PORT][/PATH]`: a service that answers with the address that it sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,16 +54,32 @@ impl Url {
         })
     }
 
-    /// The question at each of the host's addresses.
+    /// The question at each of the host's addresses; none where it does not resolve.
     pub fn questions(&self) -> Vec<Question> {
-        let addresses = self.host.to_socket_addrs();
-        let addresses = addresses.or_else(|_| format!("{}:80", self.host).to_socket_addrs());
         let question = |to| Question {
             to,
             head: format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.host),
         };
-        addresses.map_or_else(|_| Vec::new(), |all| all.map(question).collect())
+        self.ends().into_iter().map(question).collect()
     }
+
+    fn ends(&self) -> Vec<SocketAddr> {
+        if let Ok(end) = self.host.parse() {
+            return vec![end];
+        }
+        let plain = self.host.trim_matches(['[', ']']).parse();
+        let (name, port) = self.host.rsplit_once(':').unwrap_or((&self.host, ""));
+        let (all, port) = match (plain, port.parse()) {
+            (Ok(ip), _) => (vec![ip], HTTP),
+            (_, Ok(port)) => (named(name), port),
+            _ => (named(&self.host), HTTP),
+        };
+        all.into_iter().map(|ip| (ip, port).into()).collect()
+    }
+}
+
+fn named(name: &str) -> Vec<IpAddr> {
+    command::addresses(name, LIMIT).unwrap_or_default()
 }
 
 /// Whom to ask, and the first lines of the request.
