@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 # A test waits for packets and daemons more than it computes.
-THREADS = $(shell echo $$((2 * $$(nproc))))
+THREADS = $(shell echo $$((3 * $$(nproc))))
 SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/boot/images/build .ci/run
 
 .PHONY: help

@@ -54,10 +54,10 @@ fn edit(draw: &mut Draw, paths: &[PathBuf], foreign: &[Foreign]) -> Edit {
         2 => {
             let lines: Vec<&str> = text.lines().collect();
             // The primary's rules stand in each keyfile, of which one will do; and a keyfile for any interface may be
-            // taken for the right one by chance.
+            // taken for the right one by chance. ifup brings a link up by itself.
             let is_no_matter = |line: &str| {
                 let is_twice = line.starts_with("routing-rule") && line.contains("10000");
-                is_twice || line.starts_with("mac-address")
+                is_twice || line.starts_with("mac-address") || line.contains("pre-up ")
             };
             let is_bearing =
                 |line: &str| BEARING.iter().any(|word| line.contains(word)) && !is_no_matter(line);
