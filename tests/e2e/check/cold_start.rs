@@ -291,6 +291,8 @@ fn ifup_lacks_something_at_a_start_if_and_only_if_check_says_so() {
             &applied.difference(&booted).cloned().collect::<Vec<_>>(),
         );
         forget(&folder);
+        // Half a line may have made a rule that is another one.
+        power_cycle(host, &["eth1", "eth2"]);
         instance.write("etc/network/interfaces", ifupdown::INTERFACES);
     }
 }

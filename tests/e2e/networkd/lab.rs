@@ -14,7 +14,7 @@ use crate::vpc::{Background, EniId, EniSpec, Host, SubnetId, Vpc};
 const MOUNTS: &str = r#"
 mount --bind /sys /sys; mount -o remount,bind,ro /sys
 mount -t tmpfs none /run
-for folder in /etc/netplan /etc/systemd/network /var/lib; do mkdir -p $folder; mount -t tmpfs none $folder; done
+for folder in /etc/netplan /etc/systemd/network /etc/sysctl.d /var/lib; do mkdir -p $folder; mount -t tmpfs none $folder; done
 install -d -o systemd-network -g systemd-network /run/systemd/netif /run/systemd/netif/{links,leases,lldp}
 install -d /run/systemd/network /run/dbus /run/bin
 cat >/run/dbus/bus.conf <<'XML'
