@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::commit::sync_folder;
 use super::{Disk, File, plain};
@@ -27,6 +28,15 @@ impl Disk {
     pub fn write_own(&self, path: &str, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(value).map(|text| text + "\n");
         self.put(File::readable(path, text.unwrap_or_default()))
+    }
+
+    /// What [`Disk::write_own`] has written; the default where there is nothing, or nothing that can be read.
+    pub fn own_or_default<T: DeserializeOwned + Default>(&self, path: &str) -> T {
+        let parse = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
+        self.read_own(path, parse)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// Deletes those that are there.

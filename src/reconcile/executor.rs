@@ -3,6 +3,7 @@
 
 mod flows;
 mod forgotten;
+mod index;
 mod interrupted;
 mod restored;
 mod stretch;

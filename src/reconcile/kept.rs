@@ -1,8 +1,6 @@
 //! The ledger on the disk. Where that is full, read-only or broken, the ledger stands in /run until there is room: what is
 //! not written down is never taken away, so a change that was made must not be forgotten with the run that made it.
 
-use std::path::PathBuf;
-
 use log::warn;
 
 use crate::error::Result;
@@ -11,9 +9,6 @@ use crate::ledger::{self, Ledger};
 
 /// In the ledger's place while that cannot be written. In memory-backed /run, as what it tells of is gone with the boot.
 pub const SPARE: &str = "/run/eniroute/ledger.json";
-
-/// It tells no secret, and `status` needs no root.
-const MODE: u32 = 0o644;
 
 /// What was made before. A ledger that cannot be read is as good as none; a run that changes anything has set it aside
 /// before.
@@ -45,29 +40,17 @@ pub fn save(disk: &Disk, ledger: &Ledger) -> Result<()> {
 /// # Errors
 /// As [`save`].
 pub fn save_meanwhile(disk: &Disk, ledger: &Ledger) -> Result<()> {
-    commit(disk, &[file(SPARE, ledger)], SPARE)
+    disk.put(file(SPARE, ledger))
 }
 
+/// `path` is to hold the ledger, or not to be.
 fn write(disk: &Disk, path: &str, ledger: &Ledger) -> Result<()> {
-    let wanted: Vec<File> = (!ledger.is_empty())
-        .then(|| file(path, ledger))
-        .into_iter()
-        .collect();
-    commit(disk, &wanted, path)
-}
-
-/// `path` is to hold what is `wanted`, or not to be.
-fn commit(disk: &Disk, wanted: &[File], path: &str) -> Result<()> {
-    let obsolete = wanted.is_empty().then(|| path.into());
-    let obsolete: Vec<PathBuf> = obsolete.into_iter().collect();
-    let changes = disk.plan(wanted, &obsolete)?;
-    changes.iter().try_for_each(|change| disk.commit(change))
+    match ledger.is_empty() {
+        true => disk.delete_own(&[path]),
+        false => disk.put(file(path, ledger)),
+    }
 }
 
 fn file(path: &str, ledger: &Ledger) -> File {
-    File {
-        path: path.into(),
-        mode: MODE,
-        text: ledger.text(),
-    }
+    File::readable(path, ledger.text())
 }

@@ -8,15 +8,12 @@ use std::time::{Duration, Instant};
 use crate::command;
 use crate::config::{Client, Config};
 use crate::error::Result;
-use crate::files::{Disk, File};
+use crate::files::Disk;
 use crate::gather::Gather;
 use crate::plan::egress::Names;
 
 /// What each name was when it last resolved.
 pub const PATH: &str = "/var/lib/eniroute/names.json";
-
-/// They tell no secret.
-const MODE: u32 = 0o644;
 
 /// Bounds one name: a resolver answers at once, or its server does not answer.
 const EACH: Duration = Duration::from_secs(2);
@@ -33,7 +30,7 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
     let wanted = wanted(config);
     let mut known = match wanted.is_empty() {
         true => Names::new(),
-        false => load(disk),
+        false => disk.own_or_default(PATH),
     };
     known.retain(|name, _| wanted.contains(name));
     let mut resolved = Resolved {
@@ -83,29 +80,13 @@ fn listed(addresses: &[IpAddr]) -> String {
     addresses.collect::<Vec<_>>().join(", ")
 }
 
-fn load(disk: &Disk) -> Names {
-    let parse = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
-    disk.read_own(PATH, parse)
-        .ok()
-        .flatten()
-        .unwrap_or_default()
-}
-
 /// Keeps them for the next run, and the next boot; none is no file.
 ///
 /// # Errors
 /// [`crate::error::Error::File`].
 pub fn save(disk: &Disk, names: &Names) -> Result<()> {
-    let text = serde_json::to_string(names).map(|text| text + "\n");
-    let file = File {
-        path: PATH.into(),
-        mode: MODE,
-        text: text.unwrap_or_default(),
-    };
-    let (wanted, gone) = match names.is_empty() {
-        true => (Vec::new(), vec![PATH.into()]),
-        false => (vec![file], Vec::new()),
-    };
-    let changes = disk.plan(&wanted, &gone)?;
-    changes.iter().try_for_each(|change| disk.commit(change))
+    match names.is_empty() {
+        true => disk.delete_own(&[PATH]),
+        false => disk.write_own(PATH, names),
+    }
 }

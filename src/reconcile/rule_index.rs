@@ -140,39 +140,16 @@ impl Run<'_> {
     /// At the end of all: makes of it what is missing, and takes away what is too much. Returns what is in its way.
     pub(super) fn complete_index(&mut self) -> Vec<Obstacle> {
         let work = Work::of(&self.assessment, &[]);
-        // Ahead: if this run is killed from now on, the next one knows whose the rules are.
-        if work.added.is_empty() || self.note_index(true) {
-            self.change_index(&work.gone, &work.added);
-        }
-        if self.assessment.observed.index.is_empty() {
-            self.note_index(false);
-        }
+        self.change_index(&work.gone, &work.added);
         work.obstacles
     }
 
-    /// Whether the ledger has it that there is an index, or is none.
-    fn note_index(&mut self, is_there: bool) -> bool {
-        let noted = &mut self.assessment.ledger.host.rule_index;
-        if std::mem::replace(noted, is_there) == is_there {
-            return true;
-        }
-        Executor::of(self.host, self.how.wait, &mut self.report).save(&self.assessment.ledger)
-    }
-
     fn change_index(&mut self, gone: &[IndexRule], added: &[IndexRule]) {
-        if gone.is_empty() && added.is_empty() {
-            return;
-        }
-        if let Err(error) = self.host.kernel.change_index(gone, added) {
-            self.report.errors.push(format!("the rule index: {error}"));
-            return;
-        }
-        let index = &mut self.assessment.observed.index;
-        index.retain(|rule| !gone.contains(rule));
-        index.extend(added);
-        let done = self.report.rule_index.get_or_insert_default();
-        done.set += added.len();
-        done.removed += gone.len();
+        Executor::of(self.host, self.how.wait, &mut self.report).change_index(
+            &mut self.assessment,
+            gone,
+            added,
+        );
     }
 }
 

@@ -330,3 +330,28 @@ fn files_are_opened_by_one_door() {
         assert_eq!(found, None, "{}: use files::plain", module.name);
     }
 }
+
+#[test]
+fn the_kernel_is_changed_by_one_door() {
+    let changes = [
+        "kernel.apply(",
+        "kernel.apply_all(",
+        "kernel.change_index(",
+        "kernel.end_flows(",
+        "kernel.end_flows_that(",
+    ];
+    let is_door = |name: &str| name.starts_with("reconcile::executor");
+    let modules = modules();
+    let of = |word: &str| {
+        let named = modules
+            .iter()
+            .filter(|module| code(&module.text).contains(word));
+        named.map(|module| module.name.as_str()).collect::<Vec<_>>()
+    };
+    for word in changes {
+        let users = of(word);
+        assert!(!users.is_empty(), "nobody calls {word}");
+        let others: Vec<_> = users.into_iter().filter(|name| !is_door(name)).collect();
+        assert_eq!(others, [""; 0], "{word}: use reconcile::executor");
+    }
+}
