@@ -11,7 +11,7 @@ use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 const NITRO_V6: u64 = 350;
 const BEFORE: u64 = 432_000;
 
-const ALL_REDIRECTS: &str = "net/ipv4/conf/all/send_redirects";
+const ALL_REDIRECTS: &str = sysctl::HOST_REDIRECTS[0];
 const ESTABLISHED: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
 
 /// Percent of the connection table that are a warning, and an error.

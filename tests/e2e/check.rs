@@ -51,6 +51,16 @@ pub fn with_code<'a>(findings: &'a [Value], code: &str) -> Vec<&'a Value> {
     found.filter(|finding| finding["code"] == code).collect()
 }
 
+/// The findings of this code are of this severity: one, or none.
+pub fn assert_rated(findings: &[Value], code: &str, severity: Option<&str>, when: &str) {
+    let rated: Vec<&Value> = with_code(findings, code)
+        .iter()
+        .map(|one| &one["severity"])
+        .collect();
+    let wanted: Vec<&str> = severity.into_iter().collect();
+    assert_eq!(rated, wanted, "{when}");
+}
+
 /// The only one of a kind.
 pub fn the_only<'a>(findings: &'a [Value], code: &str) -> &'a Value {
     let [finding] = with_code(findings, code)[..] else {

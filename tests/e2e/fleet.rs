@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::instance::Instance;
-use crate::vpc::{EniSpec, Vpc};
+use crate::vpc::Vpc;
 
 fn contrib(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -32,11 +32,7 @@ struct Fleet {
 
 impl Fleet {
     fn new() -> Self {
-        let mut vpc = Vpc::new();
-        let a = vpc.subnet("10.0.0.0/24", None);
-        vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-        vpc.attach(EniSpec::new(a, "eth1").ipv4(["10.0.0.20"]));
-        let instance = Instance::with_netplan(vpc.guest());
+        let (vpc, instance) = Instance::of_two_enis();
         instance.write(
             "play.yml",
             "- hosts: localhost\n  connection: local\n  gather_facts: false\n  roles: [eniroute]\n",

@@ -8,7 +8,7 @@ use std::{fs, os::unix::fs::MetadataExt};
 use tempfile::TempDir;
 
 use crate::units::confined;
-use crate::vpc::{Host, SubnetId, Vpc};
+use crate::vpc::{EniSpec, Host, SubnetId, Vpc};
 
 /// The guest's root folder for eniroute (`--root`), and how to run it there.
 pub struct Instance {
@@ -48,6 +48,17 @@ impl Instance {
             "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
         );
         instance
+    }
+
+    /// One of two ENIs in one subnet, with an address each: eth0 has 10.0.0.10, eth1 10.0.0.20.
+    pub fn of_two_enis() -> (Vpc, Self) {
+        let mut vpc = Vpc::new();
+        let subnet = vpc.subnet("10.0.0.0/24", None);
+        for (name, ip) in [("eth0", "10.0.0.10"), ("eth1", "10.0.0.20")] {
+            vpc.attach(EniSpec::new(subnet, name).ipv4([ip]));
+        }
+        let instance = Self::with_netplan(vpc.guest());
+        (vpc, instance)
     }
 
     /// An instance with no network stack that eniroute knows.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::instance::Instance;
-use crate::vpc::{Background, EniSpec, Vpc, wait_for};
+use crate::vpc::{Background, Vpc, wait_for};
 
 /// A host with a journal of its own.
 struct Journal {
@@ -14,11 +14,7 @@ struct Journal {
 
 impl Journal {
     fn new() -> Self {
-        let mut vpc = Vpc::new();
-        let a = vpc.subnet("10.0.0.0/24", None);
-        vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-        vpc.attach(EniSpec::new(a, "eth1").ipv4(["10.0.0.20"]));
-        let instance = Instance::with_netplan(vpc.guest());
+        let (vpc, instance) = Instance::of_two_enis();
         instance.host.sh("mkdir -p /run/systemd /run/log\n\
              for folder in /run/systemd /run/log /var/log; do mount -t tmpfs none $folder; done\n\
              mkdir -p /run/systemd/journal /run/log/journal\n\

@@ -21,8 +21,8 @@ const FOLDERS: [&str; 5] = [
 
 /// The settings that switch forwarding on.
 pub const SWITCHES: [(Family, &str); 2] = [
-    (Family::Ipv4, "net/ipv4/ip_forward"),
-    (Family::Ipv6, "net/ipv6/conf/all/forwarding"),
+    (Family::Ipv4, sysctl::ROUTER),
+    (Family::Ipv6, sysctl::ROUTER_IPV6),
 ];
 
 /// The settings that do so for one interface.
@@ -82,7 +82,12 @@ impl Forwarding {
             is_on: is_set(key),
             winner: winner(&files, key),
         });
-        let sends = |dev: &str| number(&format!("/proc/sys/net/ipv4/conf/{dev}/send_redirects"));
+        let sends = |dev: &str| {
+            number(&format!(
+                "/proc/sys/{}",
+                sysctl::SEND_REDIRECTS.replace('*', dev)
+            ))
+        };
         let redirects = enis
             .iter()
             .map(|planned| &planned.dev)

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use super::fresh::enable_service;
-use super::{findings, findings_of, host, the_only, with_code};
+use super::profiles::under_network_manager;
+use super::{assert_rated, findings, findings_of, host, the_only, with_code};
 use crate::consumer::eniroute;
 use crate::instance::Instance;
 use crate::network_manager;
@@ -111,11 +112,7 @@ fn a_definition_that_comes_after_ours_is_no_fault() {
 
 #[test]
 fn a_keyfile_that_others_may_read_or_that_a_higher_priority_beats_does_not_count() {
-    let guest = network_manager::guest();
-    enable_service(&guest.instance);
-    let _running = guest.network_manager();
-    guest.apply("");
-    guest.instance.host.settle();
+    let (guest, _running) = under_network_manager();
     let check = || findings_of(&eniroute(&guest.instance, "check --json"));
     let folder = guest.instance.root().join(network_manager::FOLDER);
     let names = fs::read_dir(folder)
@@ -135,15 +132,7 @@ fn a_keyfile_that_others_may_read_or_that_a_higher_priority_beats_does_not_count
         guest.instance.write(&rival, &format!("{text}{priority}\n"));
         chmod(&guest.instance, &rival, 0o600);
         let found = check();
-        let severities: Vec<&Value> = with_code(&found, "F2")
-            .iter()
-            .map(|one| &one["severity"])
-            .collect();
-        assert_eq!(
-            severities,
-            severity.map(|one| json!(one)).iter().collect::<Vec<_>>(),
-            "{priority}"
-        );
+        assert_rated(&found, "F2", severity, &format!("{priority}"));
     }
 }
 

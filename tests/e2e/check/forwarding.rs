@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{findings, host, the_only, with_code};
+use super::{assert_rated, findings, host, the_only, with_code};
 use crate::instance::Instance;
 
 const NONE: [&Value; 0] = [];
@@ -48,15 +48,7 @@ fn a_connection_table_that_is_nearly_full_or_has_refused_packets_is_found() {
     for (count, severity) in [(10, None), (850, Some("warning")), (990, Some("error"))] {
         conntrack(&instance, "count", count);
         let found = findings(&instance);
-        let severities: Vec<&Value> = with_code(&found, "N2")
-            .iter()
-            .map(|one| &one["severity"])
-            .collect();
-        assert_eq!(
-            severities,
-            severity.map(|one| json!(one)).iter().collect::<Vec<_>>(),
-            "{count}"
-        );
+        assert_rated(&found, "N2", severity, &format!("{count}"));
     }
     conntrack(&instance, "count", 10);
     let statistics = instance.host.sh("cat /proc/net/stat/nf_conntrack");
@@ -114,15 +106,7 @@ fn connections_that_ec2_forgets_first_are_a_warning_where_the_type_is_known() {
     ] {
         instance.write("sys/class/dmi/id/product_name", &format!("{name}\n"));
         let found = findings(&instance);
-        let severities: Vec<&Value> = with_code(&found, "N3")
-            .iter()
-            .map(|one| &one["severity"])
-            .collect();
-        assert_eq!(
-            severities,
-            severity.map(|one| json!(one)).iter().collect::<Vec<_>>(),
-            "{name}"
-        );
+        assert_rated(&found, "N3", severity, name);
     }
     instance.write("sys/class/dmi/id/product_name", "m8i.large\n");
     conntrack(&instance, "tcp_timeout_established", 350);

@@ -7,18 +7,24 @@ use super::fresh::enable_service;
 use super::{findings, findings_of, remedy, text, the_only, with_code};
 use crate::consumer::{eniroute, run};
 use crate::instance::Instance;
-use crate::network_manager;
-use crate::vpc::{EniSpec, Vpc};
+use crate::network_manager::{self, Guest};
+use crate::vpc::{Background, EniSpec, Vpc};
 
 const NONE: [&Value; 0] = [];
 
-#[test]
-fn an_interface_that_network_manager_runs_by_another_profile_is_found_until_ours_is_up() {
+/// A host that NetworkManager runs, as a package and `apply` leave it, and the daemon with its bus.
+pub fn under_network_manager() -> (Guest, [Background; 2]) {
     let guest = network_manager::guest();
     enable_service(&guest.instance);
-    let _running = guest.network_manager();
+    let running = guest.network_manager();
     guest.apply("");
     guest.instance.host.settle();
+    (guest, running)
+}
+
+#[test]
+fn an_interface_that_network_manager_runs_by_another_profile_is_found_until_ours_is_up() {
+    let (guest, _running) = under_network_manager();
     let check = || findings_of(&eniroute(&guest.instance, "check --json"));
     assert_eq!(with_code(&check(), "F5"), NONE);
     let add = "nmcli connection add con-name mine type ethernet ifname eth1 ipv4.method manual \
