@@ -9,7 +9,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 # A test waits for packets and daemons more than it computes.
 THREADS = $(shell echo $$((3 * $$(nproc))))
-SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/boot/images/build .ci/run
+SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build .ci/run
 
 .PHONY: help
 help: ## Show this text
@@ -90,6 +90,10 @@ test: root setup lint build packages ## Run all tests (root)
 	@tests/packages/root > /dev/null
 	$(CARGO) test --locked --test packages -- --skip cross
 
+.PHONY: unit
+unit: ## Run the tests that need neither root nor a network
+	$(CARGO) test --locked --lib --test unit
+
 .PHONY: packages
 packages: build ## Build the .deb and the .rpm for x86_64: target/dist
 	@tests/packages/setup
@@ -107,22 +111,23 @@ test-dist: root setup dist ## Check the packages for aarch64 and run their binar
 
 .PHONY: pages
 pages: root ## Write anew what pages show of the program: the manual page, the completions, docs/, README.md (root)
-	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test e2e -- --test-threads=1 pages:: explain::
+	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test docs -- --test-threads=1
+	ENIROUTE_WRITE_PAGES=1 $(CARGO) test --locked --test netns -- --test-threads=1 explain::
 
 .PHONY: test-boot
 test-boot: root setup dist ## Boot real guests, with real reboots: minutes each (root); ARGS=trixie for some
 	@tests/setup-boot
-	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test boot -- $(ARGS)
+	ENIROUTE_BINARY="$(abspath $(TARGET)/release/eniroute)" $(CARGO) test --locked --test guests -- $(ARGS)
 
 .PHONY: test-ifup
 test-ifup: root setup ## Boot from network-scripts files by Red Hat's own ifup; ENIROUTE_IFUP names its folder (root)
 	@test -n "$(ENIROUTE_IFUP)" || { echo "Set ENIROUTE_IFUP to a folder with initscripts' network-scripts: CONTRIBUTING.md" >&2; exit 1; }
-	ENIROUTE_IFUP="$(abspath $(ENIROUTE_IFUP))" $(CARGO) test --locked --test e2e -- --ignored network_scripts
+	ENIROUTE_IFUP="$(abspath $(ENIROUTE_IFUP))" $(CARGO) test --locked --test netns -- --ignored network_scripts
 
 .PHONY: soak
 soak: root setup ## Run every cell of the matrices of faults: an hour or two (root); ARGS=CELL for some
 	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked --test soak -- --whole $(ARGS)
-	$(if $(ARGS),,ENIROUTE_SEEDS=50 $(CARGO) test --locked --test e2e -- whatever_ec2_has_given)
+	$(if $(ARGS),,ENIROUTE_SEEDS=50 $(CARGO) test --locked --test netns -- whatever_ec2_has_given)
 	$(if $(ARGS),,ENIROUTE_SEEDS=5000 $(CARGO) test --locked --lib -- property_tests)
 	$(if $(ARGS),,@tests/fuzz)
 

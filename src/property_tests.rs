@@ -16,7 +16,7 @@ use crate::net::{Address, Family, Link, MAIN, Mac, Route, RouteKind, Rule};
 use crate::object::{Change, Object, Observed};
 use crate::plan::plan;
 
-#[path = "../tests/draw.rs"]
+#[path = "../tests/support/draw.rs"]
 pub mod draw;
 use draw::{Draw, seeds};
 

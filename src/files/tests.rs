@@ -1,4 +1,4 @@
-//! The disk in temporary folders. Full and read-only disks need mounts: tests/e2e/persist.rs.
+//! The disk in temporary folders. Full and read-only disks need mounts: tests/netns/persist.rs.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -7,7 +7,7 @@ mod conflict;
 mod declared;
 mod gather;
 #[cfg(test)]
-#[path = "../../tests/e2e/guest.rs"]
+#[path = "../../tests/support/guest.rs"]
 #[allow(dead_code)] // each of its two users leaves another part of it unused
 mod guest;
 pub mod host;

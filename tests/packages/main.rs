@@ -5,7 +5,7 @@
 // Helper functions of tests may panic, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../vpc/mod.rs"]
+#[path = "../support/vpc/mod.rs"]
 mod vpc;
 
 mod cross;

@@ -6,39 +6,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod choice;
-#[allow(dead_code, unused_imports)] // this has tests of its own, which are not run here
-#[path = "../e2e/proof.rs"]
-mod cut;
-#[path = "../e2e/disks.rs"]
-mod disks;
-#[path = "../draw.rs"]
-#[allow(dead_code)] // the unit tests use the rest
-mod draw;
 mod hostile;
-#[allow(dead_code)] // the end-to-end tests use the rest
-#[path = "../e2e/instance.rs"]
-mod instance;
 mod interrupted;
 mod life;
 mod metadata;
 mod proof;
 mod run;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 mod truth;
 mod twin;
-#[allow(dead_code, unused_imports)] // this has tests of its own, which are not run here
-#[path = "../e2e/units.rs"]
-mod units;
-#[allow(dead_code, unused_imports)] // this has tests of its own, which are not run here
-#[path = "../e2e/truth/mod.rs"]
-mod verdict;
-#[path = "../vpc/mod.rs"]
-mod vpc;
 
 use std::process::ExitCode;
 
 use choice::Choice;
 use stage::Scene;
+use support::{cut, disks, draw, instance, truth as verdict, vpc};
 
 /// All matrices.
 fn scenes() -> Vec<Scene> {

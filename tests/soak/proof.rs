@@ -1,4 +1,4 @@
-//! A change that cuts the primary ENI off, by every way to the metadata service: see tests/e2e/proof.rs, which runs the
+//! A change that cuts the primary ENI off, by every way to the metadata service: see tests/netns/proof.rs, which runs the
 //! same cells one after the other.
 
 use crate::cut::{Cut, Way};

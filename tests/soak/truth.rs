@@ -1,4 +1,4 @@
-//! The verdict of `check` against real pings, in random broken states: see tests/e2e/truth, which runs some hundred. A
+//! The verdict of `check` against real pings, in random broken states: see tests/netns/truth.rs, which runs some hundred. A
 //! cell is a state, by its number; its scene is the VPC that the state is of.
 
 use crate::stage::{Scene, Stage};

@@ -1,0 +1,94 @@
+//! Every output in the documentation has a name that a test compares, and what README.md shows of scenario S1.
+
+use std::fs;
+
+use crate::support::instance::Instance;
+use crate::support::shown::{NAMES, assert_shown, pages};
+use crate::support::vpc::{EniSpec, Vpc};
+
+#[test]
+fn every_output_in_the_documentation_is_one_that_a_test_compares() {
+    for path in pages() {
+        let page = fs::read_to_string(&path).unwrap();
+        for (position, _) in page.match_indices("```console") {
+            let comment = page[..position].trim_end().lines().next_back().unwrap();
+            let name = comment
+                .strip_prefix("<!-- shown: ")
+                .and_then(|rest| rest.strip_suffix(" -->"));
+            let known = name.is_some_and(|name| NAMES.contains(&name));
+            assert!(
+                known,
+                "{}: no test compares what follows {comment:?}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// Scenario S1: two ENIs in one subnet, an Elastic IP on each, as `make demo` has it.
+struct Demo {
+    vpc: Vpc,
+    instance: Instance,
+}
+
+impl Demo {
+    fn new() -> Self {
+        let mut vpc = Vpc::new();
+        let subnet = vpc.subnet("172.31.32.0/20", None);
+        for [name, mac, private, public] in [
+            [
+                "eth0",
+                "06:ce:dd:28:5b:b8",
+                "172.31.37.139",
+                "54.178.213.178",
+            ],
+            ["eth1", "06:a6:9a:4a:98:c6", "172.31.41.29", "3.104.193.180"],
+        ] {
+            let eni = EniSpec::new(subnet, name).mac(mac).ipv4([private]);
+            vpc.attach(eni.public(private, public));
+        }
+        let instance = Instance::with_netplan(vpc.guest());
+        instance
+            .host
+            .ip_batch("link set eth1 up\naddress add 172.31.41.29/20 dev eth1 noprefixroute\n");
+        Self { vpc, instance }
+    }
+
+    fn fping(&self) -> String {
+        let words = ["-r1", "54.178.213.178", "3.104.193.180"];
+        let out = self.vpc.inet().command("fping").args(words).output();
+        format!(
+            "outside$ fping {}\n{}",
+            words.join(" "),
+            String::from_utf8(out.stdout).unwrap()
+        )
+    }
+
+    fn way(&self) -> String {
+        let question = "route get 8.8.8.8 from 172.31.41.29";
+        let answer = self.instance.host.ip(question);
+        format!(
+            "guest# ip {question}\n{}\n",
+            answer.lines().next().unwrap().trim_end()
+        )
+    }
+
+    fn eniroute(&self, command: &str) -> String {
+        format!("guest# eniroute {command}\n{}", self.instance.must(command))
+    }
+}
+
+#[test]
+fn the_readme_shows_a_dead_address_the_plan_and_both_addresses_answering() {
+    let demo = Demo::new();
+    assert_shown("s1 before", &(demo.fping() + "\n" + &demo.way()));
+    let plan = demo.eniroute("plan");
+    let kernel: Vec<&str> = plan.lines().take_while(|line| !line.is_empty()).collect();
+    assert_shown("s1 plan", &kernel.join("\n"));
+    let apply = demo.eniroute("apply");
+    assert_shown(
+        "s1 after",
+        &format!("{apply}\n{}\n{}", demo.fping(), demo.way()),
+    );
+    assert_shown("s1 status", &demo.eniroute("status"));
+}

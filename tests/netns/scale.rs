@@ -1,0 +1,226 @@
+//! The largest ordinary instance: 15 ENIs of 50 addresses each.
+
+use std::net::IpAddr;
+
+use crate::instance::{Instance, Run};
+use crate::support::confined::confined;
+use crate::vpc::{EniSpec, Fault, Imds, SubnetId, Vpc};
+
+const ENIS: usize = 15;
+const ADDRESSES: usize = 50;
+
+/// The addresses of an ENI: all ENIs of even number share one subnet, each of the others has its own.
+fn addresses(eni: usize) -> Vec<String> {
+    let third = if eni.is_multiple_of(2) { 0 } else { eni };
+    (0..ADDRESSES)
+        .map(|n| format!("10.{third}.{}.{}", eni, 10 + n))
+        .collect()
+}
+
+fn subnet_of(vpc: &mut Vpc, subnets: &mut [Option<SubnetId>], eni: usize) -> SubnetId {
+    let third = if eni.is_multiple_of(2) { 0 } else { eni };
+    *subnets[third].get_or_insert_with(|| vpc.subnet(&format!("10.{third}.0.0/16"), None))
+}
+
+#[test]
+fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
+    let mut vpc = Vpc::new();
+    let mut subnets = vec![None; ENIS];
+    for eni in 0..ENIS {
+        let subnet = subnet_of(&mut vpc, &mut subnets, eni);
+        vpc.attach(EniSpec::new(subnet, &format!("eth{eni}")).ipv4(addresses(eni)));
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    instance.must("apply");
+    let requests = vpc.imds().log();
+    assert_eq!(
+        requests
+            .iter()
+            .filter(|request| request.path.ends_with("api/token"))
+            .count(),
+        1
+    );
+    assert!(
+        requests.len() <= 3 + 6 * ENIS,
+        "{} requests",
+        requests.len()
+    );
+    let all: Vec<String> = (0..ENIS).flat_map(addresses).collect();
+    assert_eq!(all.len(), 750);
+    for subnet in [0, 1, 13] {
+        let neighbour = vpc.neighbour(subnets[subnet].unwrap());
+        assert_eq!(
+            neighbour.ping(&all),
+            [] as [IpAddr; 0],
+            "from subnet {subnet}"
+        );
+    }
+    assert_eq!(vpc.spoofed(), 0);
+
+    let (dump, disk) = (instance.host.dump(), instance.disk_state());
+    // Whatever the second run may say of itself: it must not so much as try to write.
+    let (said, trace) = traced(&instance, "apply");
+    assert_eq!(said, "nothing to do: 15 ENIs are as EC2 describes them\n");
+    assert!(
+        trace.contains("RTM_GETROUTE"),
+        "strace must see netlink:\n{trace}"
+    );
+    for write in ["RTM_NEW", "RTM_DEL", "RTM_SETLINK", "rename", "unlink"] {
+        assert!(!trace.contains(write), "{write} in the second run");
+    }
+    let opened: Vec<&str> = trace
+        .lines()
+        .filter(|line| line.contains("O_CREAT") || line.contains("O_TMPFILE"))
+        .collect();
+    assert!(
+        opened.iter().all(|line| line.contains("eniroute.lock")),
+        "{opened:?}"
+    );
+    assert_eq!(instance.host.dump(), dump);
+    assert_eq!(instance.disk_state(), disk);
+
+    vpc.imds().clear_log();
+    let (said, trace) = traced(&instance, "check");
+    let requests = vpc.imds().log().len();
+    assert!(requests <= 5 + (7 + 4) * ENIS, "{requests} requests");
+    let proven = said
+        .lines()
+        .filter(|line| line.contains("all by their own ENI"));
+    assert_eq!(proven.count(), ENIS, "{said}");
+    assert!(said.contains("eth14: 50 addresses, 500 ways out"), "{said}");
+    let asked = trace.matches("RTM_GETROUTE").count();
+    assert!(
+        asked < 3 * 2 * ENIS * ADDRESSES / 2,
+        "{asked} questions for 7,500 ways"
+    );
+    instance.must("check --strict");
+
+    let (_, trace) = traced(&instance, "remove");
+    assert!(trace.matches("RTM_DELRULE").count() >= 750);
+    assert!(
+        trace.matches("RTM_GETRULE").count() < 20,
+        "the rules are listed for each that goes"
+    );
+    assert!(!instance.host.ip("rule").contains("lookup 1000"));
+}
+
+/// What `eniroute COMMAND` says, and its system calls that send to the kernel or touch files.
+fn traced(instance: &Instance, command: &str) -> (String, String) {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let calls = "trace=sendto,sendmsg,openat,rename,renameat,renameat2,unlink,unlinkat";
+    let strace = instance.host.command("strace").args([
+        "-f",
+        "-e",
+        calls,
+        "-o",
+        &trace.path().display().to_string(),
+    ]);
+    let root = instance.root().display().to_string();
+    let said = strace
+        .args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command])
+        .run();
+    (said, std::fs::read_to_string(trace.path()).unwrap())
+}
+
+#[test]
+fn a_further_network_card_has_tables_of_its_own() {
+    for by_index in [false, true] {
+        let mut vpc = Vpc::new();
+        let a = vpc.subnet("10.0.0.0/20", None);
+        let b = vpc.subnet("10.1.0.0/20", None);
+        vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
+        let second = EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]).device_number(1);
+        vpc.attach(if by_index {
+            second.card_index(2)
+        } else {
+            second.card(2)
+        });
+        let instance = Instance::with_netplan(vpc.guest());
+        instance.must("apply");
+        let neighbour = vpc.neighbour(a);
+        assert_eq!(
+            neighbour.ping(&["10.1.0.30", "10.0.0.10"]),
+            [] as [IpAddr; 0]
+        );
+        assert!(
+            instance
+                .host
+                .ip("rule")
+                .contains("10201:\tfrom 10.1.0.30 lookup 10201")
+        );
+    }
+}
+
+/// ENIs that EC2 lists and that have no interface here, with as many values as an ENI ever has.
+fn list_others(imds: &Imds, count: usize) {
+    const MACS: &str = "network/interfaces/macs";
+    let macs: Vec<String> = (0..count)
+        .map(|n| format!("02:00:00:00:{:02x}:{:02x}", n / 256, n % 256))
+        .collect();
+    for (n, mac) in macs.iter().enumerate() {
+        let (second, third) = (100 + n / 250, n % 250);
+        let each =
+            |value: &dyn Fn(usize) -> String| (0..64).map(value).collect::<Vec<_>>().join("\n");
+        let keys = [
+            ("interface-id", format!("eni-0{n:016x}")),
+            ("device-number", (10 + n % 80).to_string()),
+            ("network-card", (n / 80).to_string()),
+            (
+                "local-ipv4s",
+                each(&|i| format!("10.{second}.{third}.{}", 10 + i)),
+            ),
+            (
+                "subnet-ipv4-cidr-block",
+                format!("10.{second}.{third}.0/24"),
+            ),
+            (
+                "ipv6s",
+                each(&|i| format!("2001:db8:1:{n:x}::{:x}", 256 + i)),
+            ),
+            ("subnet-ipv6-cidr-blocks", format!("2001:db8:1:{n:x}::/64")),
+            (
+                "ipv6-prefix",
+                each(&|i| format!("2001:db8:1:{n:x}:{:x}::/80", 1 + i)),
+            ),
+            ("public-ipv4s", each(&|i| format!("198.51.100.{i}"))),
+            ("ipv4-associations", each(&|i| format!("198.51.100.{i}"))),
+        ];
+        let listing: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+        imds.fault(Fault::value(&format!("{MACS}/{mac}"), &listing.join("\n")));
+        for (key, value) in keys {
+            imds.fault(Fault::value(&format!("{mac}/{key}"), &value));
+        }
+    }
+    let own = imds.text_of(&format!("/latest/meta-data/{MACS}/")).unwrap();
+    let list = format!("{}/\n{own}", macs.join("/\n"));
+    imds.fault(Fault::value(MACS, &list));
+}
+
+#[test]
+fn four_hundred_listed_enis_cost_no_more_memory_and_requests_than_those_that_are_here() {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.0.0/20", None);
+    let b = vpc.subnet("10.1.0.0/20", None);
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
+    vpc.attach(EniSpec::new(b, "eth1").ipv4(["10.1.0.30"]));
+    let instance = Instance::with_netplan(vpc.guest());
+    list_others(vpc.imds(), 400);
+    for command in ["apply", "status", "refresh", "check"] {
+        vpc.imds().clear_log();
+        let bounded = vec!["prlimit".to_owned(), "--as=32000000".to_owned()];
+        let words: Vec<String> = bounded.into_iter().chain(confined()).collect();
+        let run = instance.host.command(&words[0]).args(&words[1..]);
+        let root = instance.root().display().to_string();
+        let run = run.args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command]);
+        let run = Run::of(run.output());
+        assert!([0, 3].contains(&run.code), "{run:?}");
+        let requests = vpc.imds().log().len();
+        assert!(requests < 3 + 2 * 20 + 16 * 9, "{command}: {requests}");
+    }
+    assert!(
+        vpc.neighbour(a)
+            .ping(&["10.0.0.10", "10.1.0.30"])
+            .is_empty()
+    );
+    assert!(instance.must("status").contains("384 more ENIs"));
+}
