@@ -9,7 +9,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 # A test waits for packets and daemons more than it computes.
 THREADS = $(shell echo $$((3 * $$(nproc))))
-SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build .ci/run
+SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run
 
 .PHONY: help
 help: ## Show this text

@@ -2,10 +2,8 @@
 //! plugged and unplugged, and a reboot brings the guest back.
 
 use std::net::IpAddr;
-use std::thread;
-use std::time::Duration;
 
-use crate::deadline::Deadline;
+use crate::deadline::comes_true;
 use crate::guest::Guest;
 use crate::image::Image;
 use crate::table::Steps;
@@ -113,11 +111,12 @@ pub fn primary_answers(site: &mut Site, guest: &mut Guest) {
     let (inet, neighbour) = (site.vpc.inet(), site.vpc.neighbour(site.subnets[0]));
     let silent = || [inet.ping(&[PUBLIC, PRIMARY[1]]), neighbour.ping(&PRIMARY)].concat();
     // DHCPv6 and router advertisements may take their time; nothing in the guest waits for them.
-    let deadline = Deadline::after(60);
-    while !silent().is_empty() && !deadline.passed() {
-        thread::sleep(Duration::from_millis(300));
-    }
-    assert_eq!(silent(), NOBODY, "{}", state(guest));
+    assert!(
+        comes_true(60, || silent() == NOBODY),
+        "no answer: {:?}\n{}",
+        silent(),
+        state(guest)
+    );
 }
 
 fn metadata_answers(guest: &mut Guest) {

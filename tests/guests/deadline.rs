@@ -1,5 +1,6 @@
 //! Bounded waiting: sockets that are not there yet, and lines and bytes that may never come.
 
+use std::env;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -10,8 +11,9 @@ use std::time::{Duration, Instant};
 pub struct Deadline(Instant);
 
 impl Deadline {
+    /// So many seconds from now, times the patience.
     pub fn after(seconds: u64) -> Self {
-        Self(Instant::now() + Duration::from_secs(seconds))
+        Self(Instant::now() + Duration::from_secs(seconds * patience()))
     }
 
     pub fn passed(self) -> bool {
@@ -26,6 +28,28 @@ impl Deadline {
             Ok(left)
         }
     }
+}
+
+/// How many times as long everything may take, on a machine that is busy with other things: `ENIROUTE_PATIENCE`, a whole
+/// number; 1 unless it is set.
+fn patience() -> u64 {
+    env::var("ENIROUTE_PATIENCE").map_or(1, |times| {
+        times
+            .parse()
+            .unwrap_or_else(|e| panic!("ENIROUTE_PATIENCE={times}: {e}"))
+    })
+}
+
+/// Whether it comes true within so many seconds. Asks again and again.
+pub fn comes_true(seconds: u64, mut is_true: impl FnMut() -> bool) -> bool {
+    let deadline = Deadline::after(seconds);
+    while !is_true() {
+        if deadline.passed() {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(300));
+    }
+    true
 }
 
 /// The reading half of a socket, each read of which has a deadline.

@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::agent::{Agent, Ran};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, comes_true};
 use crate::image::{FIRST_SLOT, Image};
 use crate::qmp::Qmp;
 use crate::vpc::{Background, EniId, EniSpec, Vpc};
@@ -68,6 +67,11 @@ impl Guest {
         guest
     }
 
+    /// The ENI with this device number.
+    pub fn eni(&self, device_number: usize) -> EniId {
+        self.enis[device_number].expect("an ENI that is plugged in")
+    }
+
     /// Waits until systemd has nothing left to start, and gives its verdict: `running`, or `degraded`
     /// with the units that failed.
     pub fn wait_ready(&mut self) -> String {
@@ -97,14 +101,7 @@ impl Guest {
 
     /// Whether the script succeeds within so many seconds. Tries again and again.
     pub fn comes_true(&mut self, script: &str, seconds: u64) -> bool {
-        let deadline = Deadline::after(seconds);
-        while self.try_run(script).status != 0 {
-            if deadline.passed() {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(300));
-        }
-        true
+        comes_true(seconds, || self.try_run(script).status == 0)
     }
 
     /// Copies a program into the guest, root's own, mode 0755.

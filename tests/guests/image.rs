@@ -1,8 +1,20 @@
 //! The guests' root images, by name. `images/build` makes and caches them.
 
 use std::fmt;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+/// Where the scripts are that make images.
+const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/images");
+
+/// Debian 11, 12 and 13, of which each has another nftables: 0.9.8, 1.0.6, 1.1.3; and NetworkManager.
+const NAT: [Image; 4] = [
+    Image::BullseyeIfupdown,
+    Image::BookwormNetplan,
+    Image::BookwormNm,
+    Image::TrixieNetplan,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
@@ -62,7 +74,13 @@ impl Image {
 
     /// Whether this story is told of it: of another architecture two are enough, which take thrice as long.
     pub fn tells(self, story: &str) -> bool {
-        !self.is_arm64() || ["survive", "installed"].contains(&story)
+        match story {
+            "nat" => NAT.contains(&self),
+            "imds" => self == Self::ForkyNetplan,
+            "appliance" => self == Self::TrixieNetplan,
+            "survive" | "installed" => true,
+            _ => !self.is_arm64(),
+        }
     }
 
     pub fn is_arm64(self) -> bool {
@@ -116,25 +134,38 @@ impl Image {
 
     /// Builds it unless it is cached. Takes a minute or two, once.
     pub fn files(self) -> Files {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/images/build");
-        let out = Command::new(script)
-            .arg(self.name())
-            .stderr(Stdio::inherit())
-            .output();
-        let out = out.unwrap_or_else(|e| panic!("{script}: {e}"));
-        assert!(
-            out.status.success(),
-            "{script} {}: {}: run tests/setup-boot first",
-            self.name(),
-            out.status
-        );
-        let folder = PathBuf::from(String::from_utf8_lossy(&out.stdout).trim());
+        let folder = self.folder("build", &[]);
         let file = |name| folder.join(name);
         Files {
             root: file("root.ext4"),
             kernel: file("vmlinuz"),
             initrd: file("initrd"),
         }
+    }
+
+    /// Packages of its release that it lacks, with what they need.
+    pub fn debs(self, packages: &[&str]) -> Vec<PathBuf> {
+        let files =
+            fs::read_dir(self.folder("debs", packages)).expect("the folder of the packages");
+        files.flatten().map(|file| file.path()).collect()
+    }
+
+    /// The folder that a script of the images prints.
+    fn folder(self, script: &str, arguments: &[&str]) -> PathBuf {
+        let script = format!("{IMAGES}/{script}");
+        let command = Command::new(&script)
+            .arg(self.name())
+            .args(arguments)
+            .stderr(Stdio::inherit())
+            .output();
+        let out = command.unwrap_or_else(|e| panic!("{script}: {e}"));
+        assert!(
+            out.status.success(),
+            "{script} {}: {}: run tests/setup-boot first",
+            self.name(),
+            out.status
+        );
+        PathBuf::from(String::from_utf8_lossy(&out.stdout).trim())
     }
 }
 

@@ -2,18 +2,15 @@
 //! that was down is repaired, a detached ENI is forgotten, and reboots change nothing; until the package is purged.
 //! Needs the .deb: `make packages`.
 
-use std::path::{Path, PathBuf};
-
 use crate::baseline::{PRIMARY, PUBLIC, Site, ready};
 use crate::guest::Guest;
 use crate::image::Image;
 use crate::loaded::loaded;
+use crate::packages::{self, dpkg};
 use crate::pings::Pings;
 use crate::survive::{SECOND, THIRD, all_answer, plug, reboots, same, settled};
 use crate::table::Steps;
 use crate::vpc::EniId;
-
-const DEB: &str = "/root/eniroute.deb";
 
 /// Fails when a trace of the third ENI is left: in the kernel, in a file, or in the ledger.
 const FORGOTTEN: &str = r#"
@@ -75,38 +72,10 @@ pub fn run(image: Image, steps: &mut Steps) {
     }
 }
 
-fn deb(image: Image) -> PathBuf {
-    let name = format!(
-        "target/dist/eniroute_{}_{}.deb",
-        env!("CARGO_PKG_VERSION"),
-        image.architecture()
-    );
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    assert!(path.is_file(), "{} is not there: make dist", path.display());
-    path
-}
-
-/// What dpkg says, which must succeed. Emulated, its many small programs take minutes.
-fn dpkg(guest: &mut Guest, words: &str) -> String {
-    guest.run(&format!(
-        "rm -f /root/ended; (dpkg {words}; echo $? >/root/ended) </dev/null >/root/log 2>&1 &"
-    ));
-    let ended = guest.comes_true("test -s /root/ended", 600);
-    let said = guest.run("cat /root/log");
-    assert!(
-        ended,
-        "dpkg {words} has not ended: {said}{}",
-        guest.try_run("ps axf").output
-    );
-    assert_eq!(guest.run("cat /root/ended").trim(), "0", "{said}");
-    said
-}
-
 /// As an administrator does, and the primary ENI loses nothing by it.
 pub fn install(site: &mut Site, guest: &mut Guest, image: Image, addresses: &[&str]) {
-    guest.push(&deb(image), DEB);
     let pings = Pings::start(&site.vpc);
-    println!("{}", dpkg(guest, &format!("--install {DEB}")));
+    println!("{}", packages::install(guest, &[packages::eniroute(image)]));
     all_answer(site, guest, addresses);
     assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)]);
 }

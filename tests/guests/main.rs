@@ -8,13 +8,18 @@
 mod vpc;
 
 mod agent;
+mod appliance;
 mod baseline;
 mod deadline;
+mod early;
 mod forgotten;
 mod guest;
 mod image;
+mod imds;
 mod installed;
 mod loaded;
+mod nat;
+mod packages;
 mod pings;
 mod plugged;
 mod qmp;
@@ -31,13 +36,16 @@ use table::Steps;
 
 /// What is told of each image.
 type Story = (&'static str, fn(Image, &mut Steps));
-const STORIES: [Story; 6] = [
+const STORIES: [Story; 9] = [
     ("baseline", baseline::run),
     ("survive", survive::run),
     ("forgotten", forgotten::run),
     ("installed", installed::run),
     ("plugged", plugged::run),
     ("repaired", repaired::run),
+    ("imds", imds::run),
+    ("nat", nat::run),
+    ("appliance", appliance::run),
 ];
 /// What is told of one image alone.
 const BINARY: (Image, Story) = (

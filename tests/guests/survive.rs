@@ -10,7 +10,7 @@ use std::time::Duration;
 use similar::TextDiff;
 
 use crate::baseline::{PRIMARY, PUBLIC, Site, ready, state};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, comes_true};
 use crate::guest::Guest;
 use crate::image::Image;
 use crate::loaded::loaded;
@@ -190,13 +190,12 @@ pub fn reboots(steps: &mut Steps, guest: &mut Guest) -> bool {
 
 /// From the Internet (IPv4 by its public address) and from a neighbour in each of the three subnets.
 pub fn all_answer(site: &mut Site, guest: &mut Guest, addresses: &[&str]) {
-    let deadline = Deadline::after(60);
-    let mut silent = silent(site, addresses);
-    while !silent.is_empty() && !deadline.passed() {
-        thread::sleep(Duration::from_millis(300));
+    let mut silent = vec![];
+    let all = comes_true(60, || {
         silent = self::silent(site, addresses);
-    }
-    assert!(silent.is_empty(), "no answer: {silent:?}\n{}", state(guest));
+        silent.is_empty()
+    });
+    assert!(all, "no answer: {silent:?}\n{}", state(guest));
 }
 
 /// Who asked in vain, and whom.

@@ -1,8 +1,8 @@
 //! Symmetric return: an answer leaves by the ENI by which its flow came, wherever it comes from, and whatever a path says.
 
-use super::scene::{CLIENT, ONE_ARM, PUBLIC, Scene, TWO_ARMS, tcp, udp};
+use super::scene::{CLIENT, ONE_ARM, PUBLIC, Scene, TWO_ARMS};
 use super::{OWN, passed};
-use crate::vpc::{Host, INTERNET};
+use crate::vpc::{Host, INTERNET, tcp, udp};
 
 /// A container on the appliance, at which every port of these addresses of eth1 is published.
 const CONTAINER: [&str; 2] = ["192.168.77.2", "fd77::2"];

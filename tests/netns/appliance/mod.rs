@@ -8,9 +8,9 @@ mod settings;
 mod standby;
 
 pub use scene::ONE_ARM;
-use scene::{CLIENT, PUBLIC, Scene, TWO_ARMS, tcp, udp};
+use scene::{CLIENT, PUBLIC, Scene, TWO_ARMS};
 
-use crate::vpc::INTERNET;
+use crate::vpc::{INTERNET, tcp, udp};
 
 /// A few packets are the hosts' own: neighbour discovery, group reports.
 const OWN: u64 = 40;

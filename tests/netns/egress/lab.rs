@@ -1,24 +1,16 @@
-//! Scenario S3's VPC: an instance with two ENIs of one subnet, with an Elastic IP each, and clients in a private subnet,
-//! whose route table has the instance's primary ENI as the way out.
+//! Scenario S3 with its instance, whose primary ENI the private subnet's route table has as the way out.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::instance::Instance;
-use crate::vpc::{EniId, EniSpec, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
-
-/// What the Internet sees of the two ENIs.
-pub const FIRST: &str = "54.178.213.178";
-pub const SECOND: &str = "54.178.197.195";
-
-/// The client that leaves by the second ENI, the one that leaves by the first, and one that is nobody's.
-pub const B: &str = "172.31.26.176";
-pub const A: &str = "172.31.20.5";
-pub const C: &str = "172.31.20.9";
+pub use crate::vpc::nat::{A, B, C, FIRST, SECOND};
+use crate::vpc::nat::{NatSite, seen};
+use crate::vpc::{EniId, Host, INTERNET, SubnetId, Vpc, wait_for};
 
 pub const S3: &str = r#"
 [[egress]]
@@ -53,22 +45,15 @@ impl Lab {
 
     /// Nothing is configured yet.
     pub fn bare() -> Self {
-        let mut vpc = Vpc::new();
-        let public = vpc.subnet("172.31.0.0/20", Some("2001:db8:0:1::/64"));
-        let private = vpc.subnet("172.31.16.0/20", Some("2001:db8:0:2::/64"));
-        let eth0 = EniSpec::new(public, "eth0").ipv4(["172.31.5.10"]);
-        let eth1 = EniSpec::new(public, "eth1").ipv4(["172.31.8.208", "172.31.8.209"]);
-        let enis = [
-            vpc.attach(eth0.public("172.31.5.10", FIRST).unchecked()),
-            vpc.attach(eth1.public("172.31.8.208", SECOND).unchecked()),
-        ];
-        vpc.route(RouteTable::Subnet(private), "0.0.0.0/0", enis[0]);
-        let client = |name, ip: &str| vpc.instance(private, name, &[ip]);
-        let clients = [
-            client("client-a", A),
-            client("client-b", B),
-            client("client-c", C),
-        ];
+        let mut site = NatSite::new();
+        let enis = site.enis().map(|eni| site.vpc.attach(eni));
+        site.route(enis[0]);
+        let NatSite {
+            vpc,
+            public,
+            private,
+            clients,
+        } = site;
         let instance = Instance::bare(vpc.guest());
         Self {
             vpc,
@@ -86,9 +71,7 @@ impl Lab {
 
     /// What the Internet sees of a client's datagram; empty: nothing.
     pub fn seen(&self, client: &Host) -> String {
-        let internet: IpAddr = INTERNET[0].parse().unwrap();
-        let seen = client.seen_by(&self.vpc.inet(), internet, None);
-        seen.map(|ip| ip.to_string()).unwrap_or_default()
+        seen(&self.vpc, client)
     }
 
     /// What the Internet sees of all three.

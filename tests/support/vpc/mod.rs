@@ -27,12 +27,15 @@ mod eni;
 mod faults;
 mod http;
 mod imds;
+pub mod ingress;
 mod metadata;
+pub mod nat;
 mod netns;
 mod ports;
 mod probe;
 mod router;
 mod routes;
+mod talk;
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -45,6 +48,7 @@ pub use netns::Host;
 pub use probe::wait_for;
 pub use router::{IMDS, IMDS6, INTERNET};
 pub use routes::RouteTable;
+pub use talk::{tcp, udp};
 
 use attach::Eni;
 use dhcpd::Dhcpd;
