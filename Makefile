@@ -52,7 +52,7 @@ install: ## Install the binary, units, udev rule, man pages, completions and doc
 	install -m 644 system/*.service system/*.timer system/*.socket "$(DESTDIR)$(unitdir)/"
 	install -D -m 644 -t "$(DESTDIR)$(unitdir)/nftables.service.d" system/nftables.service.d/eniroute.conf
 	install -m 644 system/99-eniroute.rules "$(DESTDIR)$(rulesdir)/"
-	sed -i 's|/usr/sbin/eniroute|$(sbindir)/eniroute|' "$(DESTDIR)$(unitdir)"/eniroute*
+	sed -i 's|/usr/sbin/eniroute|$(sbindir)/eniroute|' "$(DESTDIR)$(unitdir)"/eniroute* "$(DESTDIR)$(unitdir)"/*.d/eniroute.conf
 	install -D -m 644 system/eniroute.toml "$(DESTDIR)$(sysconfdir)/eniroute.toml.example"
 	install -D -m 644 -t "$(DESTDIR)$(mandir)/man8" system/eniroute.8
 	install -D -m 644 -t "$(DESTDIR)$(mandir)/man5" system/eniroute.toml.5

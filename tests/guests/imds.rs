@@ -35,13 +35,13 @@ pub fn run(image: Image, steps: &mut Steps) {
     let vpc = &mut site.vpc;
     let booted = steps.essential("boots with one ENI", || Guest::boot(vpc, image, [primary]));
     let Some(mut guest) = booted else { return };
-    let ready = steps.essential("is up, and has systemd-imds alone", || {
+    let able = steps.essential("is up, and has systemd-imds alone", || {
         ready(&mut guest);
         let files = image.debs(&["systemd-imds"]);
         println!("{}", packages::install(&mut guest, &files));
         guest.run(ALONE);
     });
-    if ready.is_none() || !reboots(steps, &mut guest) {
+    if able.is_none() || !reboots(steps, &mut guest) {
         return;
     }
     steps.step("the early unit has the primary ENI, and is locked", || {
