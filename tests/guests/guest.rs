@@ -18,7 +18,8 @@ use crate::vpc::{Background, EniId, EniSpec, Vpc};
 const BOOT: u64 = 900;
 const COMMAND: u64 = 120;
 
-/// SMBIOS as on EC2, by which cloud-init knows its datasource.
+/// SMBIOS as on EC2, by which systemd-imds knows its vendor, and cloud-init its datasource.
+const FIRMWARE: &str = "type=0,vendor=Amazon EC2,version=1.0";
 const SMBIOS: &str = "type=1,manufacturer=Amazon EC2,product=c6in.32xlarge,\
      uuid=ec2e1916-9099-7caf-fd21-012345abcdef,serial=ec2e1916-9099-7caf-fd21-012345abcdef";
 
@@ -251,7 +252,7 @@ fn machine_arguments(image: Image, folder: &Path) -> Vec<String> {
     );
     let text = format!(
         "{machine}|-smp|2|-m|768|-nodefaults|-no-user-config|-display|none\
-         |-smbios|{SMBIOS}|-kernel|{kernel}|-initrd|{initrd}|-append|{append}\
+         |-smbios|{FIRMWARE}|-smbios|{SMBIOS}|-kernel|{kernel}|-initrd|{initrd}|-append|{append}\
          |-drive|file={root},format=raw,if=none,id=root,snapshot=on,cache=unsafe\
          |-device|virtio-blk-pci,drive=root,addr=3\
          |-device|virtio-serial-pci,addr=4|-chardev|socket,id=agent,path={folder}/agent,server=on,wait=off\

@@ -44,9 +44,12 @@ pub fn run(image: Image, steps: &mut Steps) {
     if able.is_none() || !reboots(steps, &mut guest) {
         return;
     }
-    steps.step("the early unit has the primary ENI, and is locked", || {
+    let locked = steps.essential("the early unit has the primary ENI, and is locked", || {
         early(&mut guest, image)
     });
+    if locked.is_none() {
+        return;
+    }
     let installed = steps.essential("the package is installed", || {
         installed::install(&mut site, &mut guest, image, &PRIMARY)
     });
@@ -81,5 +84,7 @@ pub fn run(image: Image, steps: &mut Steps) {
 }
 
 fn early(guest: &mut Guest, image: Image) {
-    guest.run(&format!("dev={}\n{EARLY}", image.interface(0)));
+    let script = format!("dev={}\n{EARLY}", image.interface(0));
+    let there = guest.comes_true(&script, 30);
+    assert!(there, "{}", guest.try_run(&script).output);
 }

@@ -27,7 +27,11 @@ const STATE: &str = "nft list table inet eniroute; sysctl -ar 'forwarding|rp_fil
 
 pub fn run(image: Image, steps: &mut Steps) {
     let mut site = NatSite::new();
-    let enis = site.enis();
+    let [first, second] = site.enis();
+    let enis = [
+        first.ipv6(["2001:db8:0:1::10"]),
+        second.ipv6(["2001:db8:0:1::20"]),
+    ];
     let vpc = &mut site.vpc;
     let Some(mut guest) = steps.essential("boots with two ENIs", || Guest::boot(vpc, image, enis))
     else {

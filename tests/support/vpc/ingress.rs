@@ -1,6 +1,8 @@
 //! Scenario S4 without its appliance: three subnets for its ENIs, and a client in one of its own, between which and the
 //! Internet the VPC's route tables put the appliance.
 
+use std::net::IpAddr;
+
 use super::{EniId, EniSpec, Host, INTERNET, RouteTable, SubnetId, Vpc, tcp, udp};
 
 /// The client's addresses, and the first one's public address.
@@ -63,9 +65,15 @@ impl IngressSite {
     }
 
     /// Who does not answer a ping through the appliance: the client to the Internet, or the other way round.
-    pub fn silent(&self) -> Vec<std::net::IpAddr> {
+    pub fn silent(&self) -> Vec<IpAddr> {
         let inward = self.vpc.inet().ping(&[PUBLIC, CLIENT[1]]);
         [inward, self.client.ping(&INTERNET)].concat()
+    }
+
+    /// The same, of IPv4 alone.
+    pub fn silent_ipv4(&self) -> Vec<IpAddr> {
+        let inward = self.vpc.inet().ping(&[PUBLIC]);
+        [inward, self.client.ping(&INTERNET[..1])].concat()
     }
 }
 
