@@ -19,7 +19,12 @@ fn table(inspection: &Inspection) -> Option<Finding> {
     if !inspection.is_root || standing.is_some_and(|nft| nft.digest == wanted.digest) {
         return None;
     }
+    let is_off = !inspection.owners.forwarding.is_on();
     let (now, install) = match standing {
+        _ if !inspection.owners.has_nft && is_off => (
+            "`nft` is not installed, and nothing is forwarded until it is there",
+            true,
+        ),
         _ if !inspection.owners.has_nft => ("`nft` is not installed", true),
         None => ("it is not there", false),
         Some(Nft { digest, .. }) if digest.is_empty() => ("somebody has changed it", false),

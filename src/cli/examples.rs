@@ -15,7 +15,8 @@ Exit codes:
   3  `check` has found errors (with --strict: or warnings)
   4  the metadata service cannot be reached or refuses, and nothing was changed;
      or a service has waited for an ENI of which it has not said all
-  5  `plan --exit-code`: something would change";
+  5  `plan --exit-code`: something would change
+  6  `egress drain`: flows are left";
 
 /// A command, a command line of it, what that does, and the page that goes on. Of what systemd and udev call, too.
 const EXAMPLES: [(&str, &str, &str, &str); 9] = [

@@ -7,7 +7,7 @@ use clap::Subcommand;
 /// What to do for the clients of `[[egress]]`.
 #[derive(Debug, Subcommand)]
 pub enum Egress {
-    /// Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`
+    /// Give no new flow this address until the next `apply` or boot, and wait for those that have it: at most --wait, and 6 says that some are left
     Drain {
         /// One of the addresses in `as`: private or public
         address: Ipv4Addr,

@@ -1,5 +1,7 @@
 //! `eniroute apply`: makes the host what EC2 says it is, now and for the next boot.
 
+use std::collections::BTreeSet;
+
 use crate::cli::{Apply, Common};
 use crate::conflicts;
 use crate::error::{Error, Result};
@@ -26,7 +28,8 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     }
     let mut host = Host::open(common)?;
     host.is_strict = true;
-    drained::end(&disk)?;
+    host.drained = Some(BTreeSet::new());
     let metadata = host.metadata(host.needs_public(&how.selected))?;
+    drained::end(&disk)?;
     converge(&mut host, &how, metadata)
 }

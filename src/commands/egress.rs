@@ -4,17 +4,27 @@ use std::net::Ipv4Addr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use log::warn;
+
 use crate::cli::{Common, Egress};
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::metadata::cache::Memory;
+use crate::kernel::Kernel;
+use crate::metadata::Metadata;
 use crate::net::{Flow, nft};
+use crate::plan::nft::Entry;
 use crate::reconcile::executor::Executor;
-use crate::reconcile::{Host, How, LOCK, Run, converge, demand_root, drained, lock};
-use crate::report::{Report, Voice};
+use crate::reconcile::{Host, How, LOCK, Run, demand_root, drained, lock};
+use crate::report::{DrainReport, Report};
 
-/// How often flows are counted.
+/// How often flows are counted, at most.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// Counting takes no more than one part of so many and one of the time.
+const SHARE: u32 = 4;
+
+/// How often a person who waits is told.
+const TELL: Duration = Duration::from_secs(5);
 
 /// What is to be done for clients.
 ///
@@ -50,82 +60,100 @@ fn load(common: &Common) -> Result<Report> {
 /// Gives no new flow this address, and waits until no flow has it.
 ///
 /// # Errors
-/// The address is no entry's; as [`converge()`].
+/// The address is no entry's; as [`Run::converge`].
 fn drain(common: &Common, address: Ipv4Addr) -> Result<Report> {
-    let disk = Disk::new(&common.root)?;
-    let private = private(&disk, address);
-    {
-        let _lock = lock(&disk, common.wait)?;
-        let mut host = Host::open(common)?;
-        let metadata = host.metadata(true)?;
-        let how = How::all("egress", common);
-        demand_in_use(
-            &Run::of(&mut host, &how, metadata.clone())?,
-            address,
-            private,
-        )?;
-        drained::add(&disk, private)?;
-        let report = converge(&mut host, &how, metadata)?;
-        if !report.errors.is_empty() {
-            return Ok(report);
-        }
+    let (mut report, private) = keep_from_new_flows(common, address)?;
+    if !report.errors.is_empty() {
+        return Ok(report);
     }
-    let left = wait_for_none(common, private)?;
-    let line = match left {
-        0 => format!("{address} has no flows left, and gets none until the next `eniroute apply`"),
-        1 => format!("{address} has 1 flow left after {:?}", common.wait),
-        left => format!("{address} has {left} flows left after {:?}", common.wait),
-    };
-    Ok(Report {
-        voice: Voice::Line(line),
-        ..Report::silent("egress")
-    })
+    let flows = wait_for_none(common, address, private)?;
+    report.drained = Some(DrainReport {
+        address,
+        private,
+        flows,
+        waited: common.wait,
+    });
+    Ok(report)
 }
 
+/// Returns its private address, too.
+fn keep_from_new_flows(common: &Common, address: Ipv4Addr) -> Result<(Report, Ipv4Addr)> {
+    let disk = Disk::new(&common.root)?;
+    let _lock = lock(&disk, common.wait)?;
+    let mut host = Host::open(common)?;
+    let metadata = host.metadata(true)?;
+    let private = private(&metadata, address);
+    let mut all = drained::load(&disk);
+    all.insert(private);
+    host.drained = Some(all.clone());
+    let how = How::all("egress", common);
+    let mut run = Run::of(&mut host, &how, metadata)?;
+    let alone = emptied(&run.assessment.desired.egress.entries, address, private)?;
+    run.report.notes.extend(alone);
+    drained::save(&disk, &all)?;
+    Ok((run.converge()?, private))
+}
+
+/// What is to be known of the entries whose last address this was.
+///
 /// # Errors
 /// [`Error::Usage`]: no entry has it.
-fn demand_in_use(run: &Run, address: Ipv4Addr, private: Ipv4Addr) -> Result<()> {
-    let known = &run.assessment;
-    let mut pools = known
-        .desired
-        .egress
-        .entries
-        .iter()
-        .flat_map(|entry| &entry.pool);
-    let is_in_use =
-        pools.any(|(ip, _)| *ip == private) || known.observed.drained.contains(&private);
-    let why = || {
+fn emptied(entries: &[Entry], address: Ipv4Addr, private: Ipv4Addr) -> Result<Vec<String>> {
+    let has = |entry: &&Entry| entry.drained.iter().any(|(ip, _)| *ip == private);
+    let entries: Vec<&Entry> = entries.iter().filter(has).collect();
+    if entries.is_empty() {
+        return Err(Error::Usage(format!(
+            "no [[egress]] in the configuration leaves as {address}; name one of the addresses in `as`, private or public"
+        )));
+    }
+    let emptied = entries.iter().filter(|entry| entry.pool.is_empty());
+    let note = |entry: &&Entry| {
         format!(
-            "no [[egress]] in the configuration leaves as {address}; name one of the addresses in `as`"
+            "{}: no other address is left in `as`, so new flows of these clients are refused",
+            entry.place
         )
     };
-    is_in_use.then_some(()).ok_or_else(|| Error::Usage(why()))
+    Ok(emptied.map(note).collect())
 }
 
-/// The private address that a public one leads to, by what EC2 said last.
-fn private(disk: &Disk, address: Ipv4Addr) -> Ipv4Addr {
-    let enis = Memory::load(disk).enis;
-    let mut pairs = enis.iter().flat_map(|eni| &eni.public);
+/// The private address that a public one leads to.
+fn private(metadata: &Metadata, address: Ipv4Addr) -> Ipv4Addr {
+    let mut pairs = metadata.enis.iter().flat_map(|eni| &eni.public);
     let found = pairs.find(|(_, public)| public.contains(&address));
     found.map_or(address, |(private, _)| *private)
 }
 
-/// A client's flow has been given this address.
-fn is_given(flow: &Flow, address: Ipv4Addr) -> bool {
-    flow.answered_at == address && flow.source != address
-}
-
 /// How many flows have this address at the end.
-fn wait_for_none(common: &Common, address: Ipv4Addr) -> Result<usize> {
-    let host = Host::open(common)?;
-    let deadline = Instant::now() + common.wait;
+fn wait_for_none(common: &Common, address: Ipv4Addr, private: Ipv4Addr) -> Result<usize> {
+    let kernel = Kernel::open()?;
+    let start = Instant::now();
+    let mut told = start;
     loop {
-        let mut count = 0;
-        let mut look = |flow: &Flow| count += usize::from(is_given(flow, address));
-        host.kernel.flows(&mut look)?;
-        if count == 0 || Instant::now() >= deadline {
+        let before = Instant::now();
+        let count = left(&kernel, private)?;
+        let waited = start.elapsed();
+        if count == 0 || waited >= common.wait {
             return Ok(count);
         }
-        sleep(PAUSE);
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            let (waited, all) = (waited.as_secs(), common.wait.as_secs());
+            let flows = if count == 1 { "flow" } else { "flows" };
+            warn!("{address} has {count} {flows} left after {waited} of {all} seconds");
+        }
+        // A table of a million connections takes a while to look through.
+        let pause = PAUSE.max(before.elapsed() * SHARE);
+        sleep(pause.min(common.wait.saturating_sub(waited)));
     }
+}
+
+/// How many flows of clients have been given this address.
+fn left(kernel: &Kernel, private: Ipv4Addr) -> Result<usize> {
+    let mut count = 0;
+    let mut look = |flow: &Flow| {
+        let is_given = flow.answered_at == private && flow.source != private;
+        count += usize::from(is_given);
+    };
+    kernel.flows(&mut look)?;
+    Ok(count)
 }

@@ -1,5 +1,7 @@
 //! `eniroute plan`: shows what `apply` would do, and does nothing.
 
+use std::collections::BTreeSet;
+
 use crate::cli::{Common, Parts, Selected};
 use crate::conflicts;
 use crate::error::Result;
@@ -16,6 +18,7 @@ pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report
     let how = How::plan(common, selected, parts);
     let mut host = Host::open(common)?;
     host.is_strict = true;
+    host.drained = Some(BTreeSet::new());
     let metadata = host.metadata(host.needs_public(selected))?;
     let mut run = Run::of(&mut host, &how, metadata)?;
     run.note(unproven::finding(&run.host.disk));

@@ -7,7 +7,7 @@ use crate::metadata::cache;
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::reconcile::assess::Assessment;
-use crate::reconcile::{Host, How, Inspection, Run, enis, findings, unproven};
+use crate::reconcile::{Host, How, Inspection, Run, enis, findings, passing, unproven};
 use crate::report::{Gauges, Report, Voice, metrics};
 
 /// Asks the metadata service and the kernel; changes nothing, and needs no root.
@@ -43,6 +43,9 @@ pub fn run(common: &Common, options: &Status) -> Result<Report> {
         ..
     } = run;
     keep_meant(&mut report, &assessment);
+    if options.address.is_none() && assessment.is_about_all() {
+        report.passing = passing(host, &assessment);
+    }
     if common.verbose > 0 {
         let macs: Vec<Mac> = report.enis.iter().map(|eni| eni.mac).collect();
         report.is_wide = true;
@@ -71,6 +74,7 @@ fn measured(run: Run) -> Result<Report> {
         mut report,
         ..
     } = run;
+    report.passing = passing(host, &assessment);
     let inspection = Inspection::of(host, assessment, None)?;
     report.findings = check::findings(&inspection);
     report.enis = enis::all(&inspection.assessment, &report.findings);

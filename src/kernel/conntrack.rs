@@ -14,14 +14,14 @@ use super::refusal::Refusal;
 use super::socket::Socket;
 use super::{Kernel, needless};
 use crate::error::Result;
-use crate::net::{Flow, Flows};
+use crate::net::{Flow, Flows, Target};
 
 /// `NFNL_SUBSYS_CTNETLINK << 8`, and in it `IPCTNL_MSG_CT_GET` and `IPCTNL_MSG_CT_DELETE`.
 const GET: u16 = 0x101;
 const DELETE: u16 = 0x102;
 
 /// `struct nfgenmsg`: family, version, resource id.
-const HEADER: usize = 4;
+pub(super) const HEADER: usize = 4;
 
 const NESTED: u16 = 0x8000;
 const CTA_TUPLE_ORIG: u16 = 1;
@@ -30,12 +30,15 @@ const CTA_MARK: u16 = 8;
 const CTA_ID: u16 = 12;
 const CTA_ZONE: u16 = 18;
 const CTA_TUPLE_IP: u16 = 1;
+const CTA_TUPLE_PROTO: u16 = 2;
+const CTA_PROTO_NUM: u16 = 1;
+const CTA_PROTO_DST_PORT: u16 = 3;
 /// Sources and destinations, IPv4 before IPv6.
 const CTA_IP_SRC: [u16; 2] = [1, 3];
 const CTA_IP_DST: [u16; 2] = [2, 4];
 
-/// A kernel without connection tracking, or without netlink for it.
-const NONE: [Errno; 4] = [
+/// A kernel without this part of netfilter, or without netlink for it.
+pub(super) const NONE: [Errno; 4] = [
     Errno::EPROTONOSUPPORT,
     Errno::EINVAL,
     Errno::EOPNOTSUPP,
@@ -132,12 +135,25 @@ fn flow(entry: &[u8]) -> Option<Flow> {
         let ips = nested(nested(attributes, tuple)?, CTA_TUPLE_IP)?;
         kinds.iter().find_map(|kind| ip_of(nested(ips, *kind)?))
     };
+    let kind = of_protocol(attributes, CTA_PROTO_NUM);
+    let port = of_protocol(attributes, CTA_PROTO_DST_PORT);
     let mark = nested(attributes, CTA_MARK).and_then(|mark| mark.try_into().ok());
     Some(Flow {
         mark: mark.map_or(0, u32::from_be_bytes),
         source: address(CTA_TUPLE_ORIG, CTA_IP_SRC)?,
         answered_at: address(CTA_TUPLE_REPLY, CTA_IP_DST)?,
+        to: Target {
+            address: address(CTA_TUPLE_ORIG, CTA_IP_DST)?,
+            protocol: kind.map_or(0, |[protocol]| protocol),
+            port: port.map_or(0, u16::from_be_bytes),
+        },
     })
+}
+
+/// A value of this many bytes in what an entry says of its first packet's protocol.
+fn of_protocol<const N: usize>(attributes: &[u8], kind: u16) -> Option<[u8; N]> {
+    let protocol = nested(nested(attributes, CTA_TUPLE_ORIG)?, CTA_TUPLE_PROTO)?;
+    nested(protocol, kind)?.try_into().ok()
 }
 
 /// The request that deletes this entry and no other: its first tuple, its zone, and its number, which a later entry with the

@@ -4,6 +4,8 @@
 //! A table tells of itself by the names of two chains without rules: from which text it was made, and what its listing was
 //! right after that. Where the listing is another one by now, somebody has changed it.
 
+mod listed;
+
 use std::time::Duration;
 
 use super::Kernel;

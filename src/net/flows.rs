@@ -26,6 +26,18 @@ pub struct Flow {
     pub source: IpAddr,
     /// Of the answers.
     pub answered_at: IpAddr,
+    /// Of the first packet.
+    pub to: Target,
+}
+
+/// Where a flow goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    pub address: IpAddr,
+    /// The number of the protocol: 6 for TCP, 17 for UDP.
+    pub protocol: u8,
+    /// 0 for a protocol without ports.
+    pub port: u16,
 }
 
 impl Flows {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use address::{Address, Family, short};
 pub use declared::{Declared, Word};
-pub use flows::{Flow, Flows};
+pub use flows::{Flow, Flows, Target};
 pub use index_rule::IndexRule;
 pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;

@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 /// The family and the name of the table. No other one is ever touched.
 pub const TABLE: &str = "inet eniroute";
 
+/// Its name alone.
+pub const NAME: &str = "eniroute";
+
+/// What a counter has counted since it was made. A reload of the table keeps it; the table's end, and the boot's, do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
 /// Where the text stands for the next boot; nftables' own files may include it.
 pub const PATH: &str = "/var/lib/eniroute/nat.nft";
 

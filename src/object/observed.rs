@@ -34,6 +34,8 @@ pub struct Observed {
     pub nft: Option<Nft>,
     /// The addresses of the names that the configuration has.
     pub names: BTreeMap<String, Vec<IpAddr>>,
+    /// Those of the names that do not resolve now: their addresses are their last ones.
+    pub unresolved: BTreeSet<String>,
     /// Addresses that are given to no new flow.
     pub drained: BTreeSet<Ipv4Addr>,
     /// By whose word an interface is a port, left alone, or up only when its owner likes.
@@ -52,6 +54,7 @@ impl Observed {
     pub fn knowing(mut self, before: &Self) -> Self {
         self.declared.clone_from(&before.declared);
         self.names.clone_from(&before.names);
+        self.unresolved.clone_from(&before.unresolved);
         self.drained.clone_from(&before.drained);
         self.learn(before.nft.as_ref());
         self

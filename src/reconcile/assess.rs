@@ -73,7 +73,7 @@ impl Assessment {
     ) -> Result<Self> {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
         let resolved = names::resolve(&host.config, &host.disk, host.service.wait * PATIENCE);
-        observed.names = resolved.names;
+        let unresolved = resolved.tell(&mut observed);
         let expected = absent(expected, &observed);
         let metadata = accepted(metadata, &ledger, &host.disk, &observed.links)?;
         let desired = planned(host, &metadata, &mut observed, &expected)?;
@@ -90,7 +90,7 @@ impl Assessment {
             ..reach(&metadata, &desired, chosen.as_ref())
         };
         let mut idle = idle(&host.config, &metadata, &observed.links);
-        idle.extend(unfollowed(&desired, resolved.notes));
+        idle.extend(unfollowed(&desired, unresolved));
         let mut assessment = Self {
             conflicts: conflicts(&desired, &observed, &scope),
             idle: if scope.complete { idle } else { Vec::new() },
@@ -220,9 +220,10 @@ fn ledger_and_kernel(host: &mut Host) -> Result<(Ledger, Observed)> {
     if ledger.host.nft().is_some() || host.config.marks() {
         host.kernel.observe_nft();
     }
+    let drained = host.drained.clone();
     let mut observed = Observed {
         is_starting: host.is_starting,
-        drained: drained::load(&host.disk),
+        drained: drained.unwrap_or_else(|| drained::load(&host.disk)),
         ..host.kernel.observe()?
     };
     observed.learn(ledger.host.nft());

@@ -25,36 +25,43 @@ use crate::stacks::Before;
 /// # Errors
 /// A selector that means no ENI; the kernel cannot be read; as [`super::executor::Executor::execute`].
 pub fn converge(host: &mut Host, how: &How, metadata: Metadata) -> Result<Report> {
-    let mut run = Run::of(host, how, metadata)?;
-    if how.is_repeated {
-        let told = Memory::load(&run.host.disk).told;
-        run.report.errors.retain(|error| !told.contains(error));
-    }
-    let kept = run.round()?;
-    let is_loaded = kept.is_some();
-    if let Some(kept) = kept {
-        // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
-        let metadata = run.assessment.metadata.clone();
-        let again = Assessment::expecting(run.host, metadata, &how.selected, kept)?;
-        if again.desired != run.assessment.desired {
-            run.assessment = again;
-            run.round()?;
-        }
-    }
-    let obstacles = match how.live {
-        true => run.complete_index(),
-        false => Vec::new(),
-    };
-    let findings = run.findings()?;
-    let mut shadows = findings::notes_of_shadows(&findings);
-    shadows.extend(rule_index::notes(&obstacles));
-    run.report_enis(findings);
-    run.tell_news(&shadows);
-    run.remember(shadows, is_loaded);
-    Ok(run.report)
+    Run::of(host, how, metadata)?.converge()
 }
 
 impl Run<'_> {
+    /// Makes the host what is desired, and remembers it for the next run.
+    ///
+    /// # Errors
+    /// The kernel cannot be read; as [`super::executor::Executor::execute`].
+    pub fn converge(mut self) -> Result<Report> {
+        if self.how.is_repeated {
+            let told = Memory::load(&self.host.disk).told;
+            self.report.errors.retain(|error| !told.contains(error));
+        }
+        let kept = self.round()?;
+        let is_loaded = kept.is_some();
+        if let Some(kept) = kept {
+            // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
+            let metadata = self.assessment.metadata.clone();
+            let again = Assessment::expecting(self.host, metadata, &self.how.selected, kept)?;
+            if again.desired != self.assessment.desired {
+                self.assessment = again;
+                self.round()?;
+            }
+        }
+        let obstacles = match self.how.live {
+            true => self.complete_index(),
+            false => Vec::new(),
+        };
+        let findings = self.findings()?;
+        let mut shadows = findings::notes_of_shadows(&findings);
+        shadows.extend(rule_index::notes(&obstacles));
+        self.report_enis(findings);
+        self.tell_news(&shadows);
+        self.remember(shadows, is_loaded);
+        Ok(self.report)
+    }
+
     /// Kernel, then files, then another look. Returns what the clients of others keep in main, if a network
     /// manager has loaded files of ours.
     fn round(&mut self) -> Result<Option<Vec<Route>>> {

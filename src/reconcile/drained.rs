@@ -1,4 +1,5 @@
-//! Addresses that get no new flows: until a person applies again, or until the next boot, which has no flows.
+//! Addresses that get no new flows: until a person applies again, or until the next boot, which has no flows. Every other
+//! run keeps them so.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -14,14 +15,12 @@ pub fn load(disk: &Disk) -> BTreeSet<Ipv4Addr> {
     disk.own_or_default(PATH)
 }
 
-/// One more.
+/// These are, from now on.
 ///
 /// # Errors
 /// [`crate::error::Error::File`].
-pub fn add(disk: &Disk, address: Ipv4Addr) -> Result<()> {
-    let mut all = load(disk);
-    all.insert(address);
-    disk.write_own(PATH, &all)
+pub fn save(disk: &Disk, all: &BTreeSet<Ipv4Addr>) -> Result<()> {
+    disk.write_own(PATH, all)
 }
 
 /// None any more.

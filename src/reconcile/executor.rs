@@ -1,6 +1,7 @@
 //! The one door to the kernel: changes are written down ahead, made, proven, recorded and saved, or taken back; what an
 //! earlier run left half done is settled. What to change is decided elsewhere, and nobody else changes the kernel.
 
+mod closed;
 mod flows;
 mod forgotten;
 mod index;
@@ -87,7 +88,7 @@ impl<'a> Executor<'a> {
         let stretch = Stretch::begin();
         let mark = Unproven::new(&changes, baseline, &ledger, &assessment.ledger);
         self.write_down(&mark)?;
-        let done = self.make(changes, &assessment.observed.links);
+        let done = self.make(changes, &mark.ledger, &assessment.observed.links);
         match self.prove(&mark, &done) {
             Ok(Some(observed)) => assessment.observed = observed.knowing(&assessment.observed),
             Ok(None) => {}
@@ -154,12 +155,12 @@ impl<'a> Executor<'a> {
 
     /// Makes the changes one by one. What is already so is passed over; what fails is reported. Returns what was done.
     /// What is to go may hold what could not be made, so after a failure to make something nothing is taken away.
-    fn make(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<Change> {
+    fn make(&mut self, changes: Vec<Change>, ledger: &Ledger, links: &[Link]) -> Vec<Change> {
         let (removals, additions): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|c| matches!(c, Change::Remove(_)));
         let failed_before = self.report.errors.len();
-        let mut done = self.add(additions, links);
+        let mut done = self.add(additions, ledger, links);
         if self.report.errors.len() == failed_before {
             done.extend(self.pass(removals, links));
         } else if !removals.is_empty() {
@@ -170,8 +171,8 @@ impl<'a> Executor<'a> {
         done
     }
 
-    /// What comes after the table of nftables lets packets through: not without it.
-    fn add(&mut self, additions: Vec<Change>, links: &[Link]) -> Vec<Change> {
+    /// What comes after the table of nftables lets packets through: not without it, and what does so already goes off.
+    fn add(&mut self, additions: Vec<Change>, ledger: &Ledger, links: &[Link]) -> Vec<Change> {
         let is_table = |change: &Change| matches!(change, Change::Add(Object::Nft(_)));
         let Some(place) = additions.iter().position(is_table) else {
             return self.pass(additions, links);
@@ -181,9 +182,8 @@ impl<'a> Executor<'a> {
         let mut done = self.pass(first, links);
         if done.iter().any(is_table) {
             done.extend(self.pass(rest, links));
-        } else if !rest.is_empty() {
-            let note = "nothing is forwarded by it, because the nftables table could not be made";
-            self.report.notes.push(note.to_owned());
+        } else {
+            done.extend(self.close(ledger, links));
         }
         done
     }

@@ -1,6 +1,7 @@
 //! The host, and the metadata service that answers it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use log::info;
 
@@ -33,6 +34,8 @@ pub struct Host {
     /// A person asks for this run, and is to learn of a mistake before anything is changed. All other runs do what can be
     /// done.
     pub is_strict: bool,
+    /// Addresses that get no new flows, whatever earlier runs have said of that.
+    pub drained: Option<BTreeSet<Ipv4Addr>>,
 }
 
 impl Host {
@@ -63,6 +66,7 @@ impl Host {
             imds: None,
             is_starting: false,
             is_strict: false,
+            drained: None,
         })
     }
 

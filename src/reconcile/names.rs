@@ -10,6 +10,7 @@ use crate::config::{Client, Config};
 use crate::error::Result;
 use crate::files::Disk;
 use crate::gather::Gather;
+use crate::object::Observed;
 use crate::plan::egress::Names;
 
 /// What each name was when it last resolved.
@@ -21,6 +22,8 @@ const EACH: Duration = Duration::from_secs(2);
 /// What the names of a configuration are.
 pub struct Resolved {
     pub names: Names,
+    /// Those that do not resolve now.
+    pub unresolved: BTreeSet<String>,
     /// What could not be resolved, and what is done about it.
     pub notes: Vec<String>,
 }
@@ -35,6 +38,7 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
     known.retain(|name, _| wanted.contains(name));
     let mut resolved = Resolved {
         names: known,
+        unresolved: BTreeSet::new(),
         notes: Vec::new(),
     };
     let deadline = Instant::now() + wait;
@@ -46,6 +50,13 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
 }
 
 impl Resolved {
+    /// Tells who the names are, and returns what could not be resolved.
+    pub fn tell(self, observed: &mut Observed) -> Vec<String> {
+        observed.names = self.names;
+        observed.unresolved = self.unresolved;
+        self.notes
+    }
+
     fn ask(&mut self, name: String, wait: Duration) {
         match command::addresses(&name, wait) {
             Ok(addresses) => drop(self.names.insert(name, addresses)),
@@ -57,6 +68,7 @@ impl Resolved {
                 self.notes.push(format!(
                     "`{name}` in `from` does not resolve ({why}); {kept}"
                 ));
+                self.unresolved.insert(name);
             }
         }
     }

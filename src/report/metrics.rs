@@ -1,6 +1,8 @@
 //! A report as OpenMetrics text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>), for node_exporter's textfile
 //! collector.
 
+mod passing;
+
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,6 +44,7 @@ pub fn metrics(report: &Report, gauges: &Gauges) -> String {
     families.findings(report);
     families.limits(&report.enis, gauges);
     families.host(gauges);
+    families.passing(report.passing.as_ref());
     families.0 + "# EOF\n"
 }
 

@@ -1,10 +1,13 @@
 //! What happened, as text for a person or as one JSON document. The field names of the JSON are stable.
 
 mod check;
+mod drain;
 mod explain;
 mod finding;
 mod journal;
 mod metrics;
+mod outcome;
+mod passing;
 mod place;
 mod screen;
 mod state;
@@ -22,10 +25,15 @@ use crate::logger::escape;
 use crate::net::Mac;
 use crate::object::Change;
 pub use check::{Baseline, EniVerdict, Form, ProbeReport, Verdict};
+pub use drain::DrainReport;
 pub use explain::{Explanation, KernelReport, Outcome, PacketReport, StepReport, WayReport};
 pub use finding::{Applicability, Evidence, EvidenceKind, Finding, Remedy};
 pub use journal::Fields;
 pub use metrics::{Gauges, metrics};
+pub use passing::{
+    Busiest, ConntrackReport, EntryReport, FilterReport, ForwardingReport, Load, NameReport,
+    Passing, PathReport, PoolReport, RouterReport, TableState, Use,
+};
 pub use screen::Screen;
 pub use state::{AddressState, State};
 use text::remarks;
@@ -60,6 +68,12 @@ pub struct Report {
     /// `explain` only.
     #[serde(flatten)]
     pub explanation: Option<Explanation>,
+    /// `status` only.
+    #[serde(flatten)]
+    pub passing: Option<Passing>,
+    /// `egress drain` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drained: Option<DrainReport>,
     /// `check` only.
     #[serde(skip)]
     pub form: Option<Form>,
@@ -81,12 +95,6 @@ pub struct Report {
     #[serde(skip)]
     pub screen: Screen,
 }
-
-/// The exit code of `plan --exit-code` where something would change.
-const DRIFT: u8 = 5;
-
-/// The exit code of a service's run that metadata came too late for: that of a metadata service that cannot be reached.
-const LATE: u8 = 4;
 
 /// How much of a report is printed. In JSON it is always whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -229,18 +237,6 @@ impl Report {
         }
         self.errors.push(error.to_string());
         Ok(self)
-    }
-
-    /// 0, or 1 when something failed, 4 when that is only late metadata that a service waited for; of `check`, what its [`Form`] says; of `plan --exit-code`, 5 where something would
-    /// change.
-    pub fn exit_code(&self) -> u8 {
-        match self.form {
-            Some(form) => form.exit_code(&self.findings),
-            None if !self.errors.is_empty() && self.awaits => LATE,
-            None if !self.errors.is_empty() => 1,
-            None if self.tells_drift && self.changes_anything() => DRIFT,
-            None => 0,
-        }
     }
 
     /// One JSON document, with a newline at its end.

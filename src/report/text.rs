@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use super::check::coloured;
-use super::{AddressReport, EniReport, IndexReport, Report, State, Voice};
+use super::{AddressReport, EniReport, IndexReport, Passing, Report, State, Voice};
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
@@ -41,6 +41,7 @@ impl Report {
             (Voice::Silent, _) => String::new(),
             (Voice::Line(line), _) => escape::line(line) + "\n",
             (Voice::Text(text), _) => text.clone(),
+            (Voice::Full, "egress") if self.drained.is_some() => self.drain_text(),
             (Voice::Full, "status") => self.table(),
             (Voice::Full, "check") => self.check_text(),
             (Voice::Full, "explain") => self.explain_text(),
@@ -57,7 +58,13 @@ impl Report {
         };
         let mut rows = vec![header.iter().map(ToString::to_string).collect()];
         rows.extend(self.enis.iter().flat_map(EniReport::rows));
-        aligned(&rows, header.len()) + &self.remarks("note: ")
+        let passing = self.passing.iter().map(Passing::text);
+        aligned(&rows, header.len()) + &passing.collect::<String>() + &self.remarks("note: ")
+    }
+
+    fn drain_text(&self) -> String {
+        let lines = self.drained.iter().map(|drained| drained.text() + "\n");
+        lines.collect::<String>() + &self.remarks("note: ")
     }
 
     /// The `ip` commands and the file diffs; the rest stands behind `#`.
@@ -271,7 +278,7 @@ pub(super) fn remarks(notes: &[String], lead: &str) -> String {
     notes.iter().map(line).collect()
 }
 
-fn listed(public: &[Ipv4Addr]) -> String {
+pub(super) fn listed(public: &[Ipv4Addr]) -> String {
     let public: Vec<String> = public.iter().map(Ipv4Addr::to_string).collect();
     match &public[..] {
         [] => "-".to_owned(),
@@ -280,7 +287,7 @@ fn listed(public: &[Ipv4Addr]) -> String {
 }
 
 /// Columns as wide as their widest cell; a row that is shorter ends early, and what is too much of it is left out.
-fn aligned(rows: &[Vec<String>], columns: usize) -> String {
+pub(super) fn aligned(rows: &[Vec<String>], columns: usize) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)

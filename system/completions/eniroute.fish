@@ -130,7 +130,7 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s q -l quiet -d 'Say only what went wrong'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s h -l help -d 'Print help'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -s V -l version -d 'Print version'
-complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "drain" -d 'Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "drain" -d 'Give no new flow this address until the next `apply` or boot, and wait for those that have it: at most --wait, and 6 says that some are left'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "load" -d 'Load the nftables table of the last run, without asking anybody'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and not __fish_seen_subcommand_from drain load help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from drain" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
@@ -151,7 +151,7 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_see
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Say only what went wrong'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from load" -s V -l version -d 'Print version'
-complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Give no new flow this address until the next `apply` or boot, and wait for those that have it: at most --wait, and 6 says that some are left'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "load" -d 'Load the nftables table of the last run, without asking anybody'
 complete -c eniroute -n "__fish_eniroute_using_subcommand egress; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c eniroute -n "__fish_eniroute_using_subcommand refresh" -l wait -d 'Wait at most this long for the metadata service, and for another run to end' -r
@@ -217,7 +217,7 @@ complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_s
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "refresh" -d 'Follow what EC2 has changed; cheap and silent where nothing has'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "hotplug" -d 'Deal with an interface that has appeared, gone or changed'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and not __fish_seen_subcommand_from apply plan status check explain remove egress refresh hotplug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from egress" -f -a "drain" -d 'Give no new flow this address, and wait for those that have it (at most --wait); until the next `apply`'
+complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from egress" -f -a "drain" -d 'Give no new flow this address until the next `apply` or boot, and wait for those that have it: at most --wait, and 6 says that some are left'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from egress" -f -a "load" -d 'Load the nftables table of the last run, without asking anybody'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "add" -d 'It has appeared: wait until EC2 has published its ENI (at most --wait), and configure it'
 complete -c eniroute -n "__fish_eniroute_using_subcommand help; and __fish_seen_subcommand_from hotplug" -f -a "remove" -d 'It is gone: forget every ENI whose interface is gone, whatever the metadata still says'

@@ -1,10 +1,12 @@
 //! Every output in the documentation has a name that a test compares, and what README.md shows of scenario S1.
 
 use std::fs;
+use std::net::UdpSocket;
+use std::time::Duration;
 
 use crate::support::instance::Instance;
 use crate::support::shown::{NAMES, assert_shown, pages};
-use crate::support::vpc::{EniSpec, Vpc};
+use crate::support::vpc::{EniSpec, Host, INTERNET, RouteTable, Vpc};
 
 #[test]
 fn every_output_in_the_documentation_is_one_that_a_test_compares() {
@@ -91,4 +93,59 @@ fn the_readme_shows_a_dead_address_the_plan_and_both_addresses_answering() {
         &format!("{apply}\n{}\n{}", demo.fping(), demo.way()),
     );
     assert_shown("s1 status", &demo.eniroute("status"));
+}
+
+/// Scenario S3, and a few datagrams of its clients.
+#[test]
+fn nat_md_shows_what_status_tells_of_clients() {
+    let mut vpc = Vpc::new();
+    let [public, private] = ["172.31.0.0/20", "172.31.16.0/20"].map(|net| vpc.subnet(net, None));
+    let enis = [
+        ["eth0", "06:ce:dd:28:5b:b8", "172.31.5.10", "54.178.213.178"],
+        [
+            "eth1",
+            "06:a6:9a:4a:98:c6",
+            "172.31.8.208",
+            "54.178.197.195",
+        ],
+    ];
+    let enis = enis.map(|[name, mac, own, outside]| {
+        let eni = EniSpec::new(public, name).mac(mac).ipv4([own]);
+        vpc.attach(eni.public(own, outside).unchecked())
+    });
+    vpc.route(RouteTable::Subnet(private), "0.0.0.0/0", enis[0]);
+    let first = vpc.instance(private, "first", &["172.31.26.176"]);
+    let second = vpc.instance(private, "second", &["172.31.20.5"]);
+    let instance = Instance::with_netplan(vpc.guest());
+    instance.write(
+        "etc/eniroute.toml",
+        "[[egress]]\nfrom = \"172.31.26.176\"\nas = \"54.178.197.195\"\n\n\
+         [[egress]]\nfrom = \"172.31.16.0/20\"\nas = \"54.178.213.178\"\n",
+    );
+    instance.must("apply");
+    let server = vpc
+        .inet()
+        .enter(|| UdpSocket::bind((INTERNET[0], 53)).unwrap());
+    for client in [&first, &first, &first, &second] {
+        exchange(client, &server);
+    }
+    let shown = format!("guest# eniroute status\n{}", instance.must("status"));
+    assert_shown("status of clients", &shown);
+}
+
+/// A datagram by a socket of its own, and the answer.
+fn exchange(client: &Host, server: &UdpSocket) {
+    let socket = client.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    for socket in [&socket, server] {
+        socket
+            .set_read_timeout(Some(Duration::from_secs(3)))
+            .unwrap();
+    }
+    let mut heard = [0; 256];
+    socket
+        .send_to(&[0; 40], server.local_addr().unwrap())
+        .unwrap();
+    let (_, from) = server.recv_from(&mut heard).unwrap();
+    server.send_to(&[0; 200], from).unwrap();
+    socket.recv_from(&mut heard).unwrap();
 }

@@ -15,6 +15,8 @@ mod probe;
 mod profiles;
 mod rules;
 
+pub use form::validate;
+
 use serde_json::Value;
 
 use crate::instance::{Instance, Run};

@@ -180,10 +180,10 @@ fn public_addresses_cost_no_request_where_an_eni_has_one_private_address_and_els
 }
 
 /// Name, labels, value.
-type Sample = (String, Value, f64);
+pub type Sample = (String, Value, f64);
 
 /// The samples of `status --metrics`.
-fn samples(instance: &Instance) -> Vec<Sample> {
+pub fn samples(instance: &Instance) -> Vec<Sample> {
     parsed(&instance.must("status --metrics"))
 }
 
@@ -212,7 +212,7 @@ fn parsed(text: &str) -> Vec<Sample> {
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
-fn value(samples: &[Sample], name: &str, label: (&str, &str)) -> f64 {
+pub fn value(samples: &[Sample], name: &str, label: (&str, &str)) -> f64 {
     let found = samples.iter().find(|(named, labels, _)| {
         named == name && (label.0.is_empty() || labels[label.0] == label.1)
     });

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub const WRITE: &str = "ENIROUTE_WRITE_PAGES";
 
 /// Every block's name. Whoever adds one here compares it by [`assert_shown`].
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "s1 before",
     "s1 plan",
     "s1 after",
@@ -18,6 +18,7 @@ pub const NAMES: [&str; 9] = [
     "egress-only out",
     "egress-only in",
     "check of an unknown address",
+    "status of clients",
 ];
 
 /// README.md and every page in docs/.

@@ -67,8 +67,11 @@ pub fn meaning(config: &Config, desired: &Desired, observed: &Observed) -> Meani
         let pool = Pool::of(egress, ground, config, &mut meaning);
         let entry = Entry {
             key,
+            place: egress.place.clone(),
             clients: clients.of(egress, &mut meaning),
             pool: pool.ipv4,
+            drained: pool.drained,
+            absent: pool.absent,
             ipv6: pool.ipv6,
             not_to: egress.not_to.clone(),
             wishes: egress.wishes,

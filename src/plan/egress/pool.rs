@@ -14,6 +14,10 @@ use crate::select::Selector;
 pub(super) struct Pool {
     /// The private address and its ENI's slot.
     pub(super) ipv4: Vec<(Ipv4Addr, Slot)>,
+    /// Those that get no new flows.
+    pub(super) drained: Vec<(Ipv4Addr, Slot)>,
+    /// Words that mean nothing here yet.
+    pub(super) absent: Vec<String>,
     /// The slot of the first one's ENI.
     pub(super) ipv6: Option<Slot>,
 }
@@ -31,10 +35,11 @@ impl Pool {
             let (mistakes, notes) = (&mut meaning.mistakes, &mut meaning.notes);
             match meant(word, ground) {
                 Ok((ip, planned, slot)) => {
-                    let is_drained = |ip: &Ipv4Addr| ground.observed.drained.contains(ip);
-                    pool.take(ip.filter(|ip| !is_drained(ip)), planned, slot);
+                    pool.take(ip.map(|ip| (ip, slot)), ground);
+                    pool.take_ipv6(planned, slot);
                 }
                 Err(_) if config.forwarding.expects(word) => {
+                    pool.absent.push(word.clone());
                     notes.push(format!("{}: {word} in `as` is not here yet", egress.place));
                 }
                 Err(why) => mistakes.push(format!("{}: {why}", egress.place)),
@@ -43,10 +48,16 @@ impl Pool {
         pool
     }
 
-    fn take(&mut self, ip: Option<Ipv4Addr>, planned: &Planned, slot: Slot) {
-        let is_new = |ip: &Ipv4Addr| !self.ipv4.iter().any(|(known, _)| known == ip);
-        let ip = ip.filter(is_new);
-        self.ipv4.extend(ip.map(|ip| (ip, slot)));
+    fn take(&mut self, one: Option<(Ipv4Addr, Slot)>, ground: Ground) {
+        let is_drained = one.is_some_and(|(ip, _)| ground.observed.drained.contains(&ip));
+        let list = match is_drained {
+            true => &mut self.drained,
+            false => &mut self.ipv4,
+        };
+        list.extend(one.filter(|one| !list.contains(one)));
+    }
+
+    fn take_ipv6(&mut self, planned: &Planned, slot: Slot) {
         let is_first = self.ipv6.is_none() && planned.eni.has_ipv6();
         if is_first {
             self.ipv6 = Some(slot);

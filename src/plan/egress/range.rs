@@ -43,6 +43,12 @@ impl Range {
         (self.family, self.first) <= (Family::of(ip), number(ip))
     }
 
+    /// Its first and its last address as numbers; `None` for IPv6.
+    pub fn ipv4(&self) -> Option<(u32, u32)> {
+        let [first, last] = [self.first, self.last].map(u32::try_from);
+        (self.family == Family::Ipv4).then_some((first.ok()?, last.ok()?))
+    }
+
     fn address(&self, number: u128) -> IpAddr {
         match self.family {
             // What came from an IPv4 address has 32 bits.

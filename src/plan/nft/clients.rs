@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use super::draft::Draft;
-use super::pool;
 use super::ways::by;
 use super::{Entry, Filter};
+use super::{counts, pool};
 use crate::net::Family;
 
 /// A TCP packet that opens a flow, or accepts it.
@@ -161,10 +161,9 @@ impl Of<'_> {
         let idle = format!("meta l4proto tcp ct timeout set \"{idle}\"");
         let way = pool::spread(pool, |(_, slot)| by(*slot));
         draft.chain(&format!("new_{n}"), skip().chain([idle]).chain(way));
-        let to = pool::spread(pool, |(ip, _)| {
-            pool::to(*ip, self.entry.wishes.random_ports)
-        });
+        let to = pool::spread(pool, |(ip, _)| counts::by_first(n, *ip));
         draft.chain(&format!("nat_{n}"), skip().chain(to));
+        counts::first(draft, self.entry, n);
         pool::addresses(draft, pool, self.entry.wishes.random_ports);
         let skip = self.unless_not_to(Family::Ipv6).into_iter();
         let way = self.entry.ipv6.map(|slot| format!("goto {}", by(slot)));
@@ -172,9 +171,7 @@ impl Of<'_> {
         draft.chain(&format!("out_{n}"), self.out());
         draft.chain(&format!("out6_{n}"), self.out6());
         self.limit(draft);
-        for what in ["out", "in", "refused", "stale"] {
-            draft.counter(self.counter(what));
-        }
+        counts::add(draft, self.entry, n);
     }
 
     fn come_back(&self, draft: &mut Draft) {
@@ -183,7 +180,8 @@ impl Of<'_> {
                 "ct state established,related counter name {} accept",
                 self.counter("in")
             );
-            let rules = self.clamp(family, "saddr").into_iter();
+            let known = (family == Family::Ipv4).then(|| counts::known(self.n, "in"));
+            let rules = self.clamp(family, "saddr").into_iter().chain(known);
             let rules = rules.chain([accept, self.refuse()]);
             draft.chain(&format!("{chain}{}", self.n), rules);
         }
@@ -202,6 +200,7 @@ impl Of<'_> {
         }
         rules.extend(self.over_limit());
         rules.extend(self.clamp(Family::Ipv4, "daddr"));
+        rules.push(counts::known(self.n, "out"));
         let accept = format!("counter name {} accept", self.counter("out"));
         // Without an address here, new flows get no further than to what needs none.
         rules.extend(match self.entry.pool.is_empty() {
@@ -254,7 +253,7 @@ impl Of<'_> {
 
     fn over_limit(&self) -> Option<String> {
         let (name, limit) = (self.limit_name()?, self.entry.wishes.limit?);
-        let count = self.counter("refused");
+        let count = self.counter("limited");
         Some(format!(
             "ct state new add @{name} {{ ip saddr ct count over {limit} }} counter name {count} drop"
         ))
@@ -265,7 +264,7 @@ impl Of<'_> {
     }
 
     fn counter(&self, what: &str) -> String {
-        format!("{}_{what}", self.entry.key)
+        counts::of_entry(self.entry, what)
     }
 }
 

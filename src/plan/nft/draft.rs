@@ -82,6 +82,11 @@ impl Draft {
         self.filled("map", (name, of), joined(elements));
     }
 
+    /// A map from this type to counters.
+    pub(super) fn counters(&mut self, name: &str, of: &str, elements: Vec<String>) {
+        self.filled("map", (name, format!("{of} : counter")), joined(elements));
+    }
+
     /// A set that rules fill, and that a reload leaves as it is.
     pub(super) fn filled_by_rules(&mut self, name: &str, of: &str) {
         self.sets

@@ -6,6 +6,7 @@
 //! came in by. nft cannot put a variable into a part of a mark, hence chains of constants.
 
 mod clients;
+mod counts;
 mod draft;
 mod guard;
 mod known;
@@ -52,10 +53,16 @@ pub struct Port {
 pub struct Entry {
     /// Names its counters: letters, digits and underscores.
     pub key: String,
+    /// The file and the line where it stands.
+    pub place: String,
     /// No two entries have an address in common.
     pub clients: Vec<Range>,
     /// The addresses that its IPv4 clients leave as, each with its ENI's slot; none: nothing is let through.
     pub pool: Vec<(Ipv4Addr, Slot)>,
+    /// Addresses that it had, and that get no new flows: those that they have go on, and are counted.
+    pub drained: Vec<(Ipv4Addr, Slot)>,
+    /// Words of its `as` that mean nothing here yet.
+    pub absent: Vec<String>,
     /// The slot of the ENI that its IPv6 clients leave by.
     pub ipv6: Option<Slot>,
     /// Destinations beside [`Filter::exempt`] that are reached without NAT.
@@ -68,6 +75,9 @@ impl Filter {
     pub fn table(&self) -> Nft {
         let mut draft = Draft::default();
         ways::add(&mut draft, self);
+        if self.is_router {
+            counts::passed(&mut draft, self);
+        }
         if !self.entries.is_empty() {
             clients::add(&mut draft, self);
             guard::add(&mut draft, self);
@@ -76,6 +86,7 @@ impl Filter {
     }
 }
 
+pub use counts::{PARTS, of_address, of_eni, of_entry};
 pub use known::Known;
 pub use pool::{address_of, client_bucket};
 

@@ -123,7 +123,10 @@ impl Forwarding {
 
 impl Conntrack {
     /// Reads it; `None`: the host tracks no connections.
-    fn read(disk: &Disk) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// A file that is there cannot be read.
+    pub fn read(disk: &Disk) -> Result<Option<Self>> {
         let value = |key: &str| {
             let text = disk.read(format!("{CONNTRACK}{key}"))?;
             Ok(text.and_then(|text| text.trim().parse().ok()))

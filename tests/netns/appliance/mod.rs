@@ -6,6 +6,7 @@ mod refused;
 mod scene;
 mod settings;
 mod standby;
+mod status;
 
 pub use scene::ONE_ARM;
 use scene::{CLIENT, PUBLIC, Scene, TWO_ARMS};

@@ -24,16 +24,19 @@ fn codes(report: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Asserts by Python's jsonschema that a report is what the schema says.
+/// Asserts by Python's jsonschema that a report is what its command's schema says.
 pub fn validate(report: &Value) {
     let program = "import json, sys, jsonschema\n\
-                   schema = json.load(open('docs/check.schema.json'))\n\
+                   report = json.load(sys.stdin)\n\
+                   read = lambda name: json.load(open(f'docs/{name}.schema.json'))\n\
+                   check, schema = read('check'), read(report.get('command', 'check'))\n\
                    kind = jsonschema.Draft202012Validator\n\
                    kind.check_schema(schema)\n\
-                   report = json.load(sys.stdin)\n\
-                   branch = {'$ref': '#/$defs/failure' if 'error' in report else '#/$defs/report', '$defs': schema['$defs']}\n\
-                   for error in kind(branch).iter_errors(report): print(error.json_path, error.message)\n\
-                   kind(schema).validate(report)\n";
+                   store = {one['$id']: one for one in (check, schema)}\n\
+                   judge = lambda one: kind(one, resolver=jsonschema.RefResolver(schema['$id'], schema, store))\n\
+                   branch = {'$ref': check['$id'] + '#/$defs/failure' if 'error' in report else '#/$defs/report'}\n\
+                   for error in judge(branch).iter_errors(report): print(error.json_path, error.message)\n\
+                   judge(schema).validate(report)\n";
     let mut python = Command::new("/usr/bin/python3")
         .args(["-W", "ignore", "-c", program])
         .stdin(Stdio::piped())

@@ -30,42 +30,6 @@ fn a_client_that_left_the_configuration_loses_its_flows_and_nobody_else_does() {
 }
 
 #[test]
-fn a_drained_address_gets_no_new_flows_keeps_those_that_it_has_and_comes_back_with_apply() {
-    let lab = Lab::new(&format!(
-        "[[egress]]\nfrom = [\"{A}\", \"{B}\"]\nas = [\"{FIRST}\", \"{SECOND}\"]\n"
-    ));
-    echo(&lab.vpc.inet());
-    let before = lab.all_seen();
-    let client = before
-        .iter()
-        .position(|seen| seen == FIRST || seen == SECOND)
-        .unwrap();
-    let (drained, other) = match before[client].as_str() {
-        FIRST => (FIRST, SECOND),
-        _ => (SECOND, FIRST),
-    };
-    let mut flow = Flow::open(&lab.clients[client]);
-    let said = lab
-        .instance
-        .must(&format!("egress drain {drained} --wait 1"));
-    assert!(said.contains("left after 1s"), "{said}");
-    assert!(flow.lives());
-    lab.instance.must("refresh");
-    assert!(flow.lives());
-    assert_eq!(lab.seen(&lab.clients[client]), other);
-    drop(flow);
-    lab.instance.must("apply --backend none");
-    assert_eq!(lab.seen(&lab.clients[client]), drained);
-    let run = lab.instance.eniroute("egress drain 203.0.113.7");
-    assert_eq!(run.code, 2, "{run:?}");
-    assert!(
-        run.stderr
-            .contains("in the configuration leaves as 203.0.113.7"),
-        "{run:?}"
-    );
-}
-
-#[test]
 fn a_session_to_the_host_itself_outlives_an_emptied_conntrack_and_unasked_packets_are_dropped() {
     let lab = Lab::new(S3);
     let host = &lab.instance.host;

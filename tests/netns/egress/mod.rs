@@ -1,8 +1,11 @@
 //! `[[egress]]` by packets: who is seen as which address, what outlives a change, and what is refused.
 
+mod drain;
 mod flows;
 mod lab;
+mod status;
 mod table;
+mod without_nft;
 
 use eniroute::plan::nft::address_of;
 use lab::{A, Asking, B, C, FIRST, Flow, Lab, S3, SECOND, after, echo};

@@ -33,6 +33,9 @@ fn filter(addresses: u8, wishes: Wishes) -> Filter {
         ports: vec![port(0), port(1)],
         entries: vec![Entry {
             key: "e_1".to_owned(),
+            place: String::new(),
+            drained: vec![([10, 0, 0, 9].into(), slot(0))],
+            absent: Vec::new(),
             clients: clients.into_iter().map(Range::from).collect(),
             pool: pool.collect(),
             ipv6: Some(slot(1)),
