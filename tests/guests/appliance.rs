@@ -39,7 +39,7 @@ pub fn run(image: Image, steps: &mut Steps) {
         return;
     }
     steps.step("the arm is unplugged, and plugged in again", || {
-        replug(&mut site, &mut guest, first);
+        replug(&mut site, &mut guest, first, image);
     });
     site.route(second, first);
     steps.step("two arms: both sides reach each other", || {
@@ -90,9 +90,19 @@ fn reboots(steps: &mut Steps, site: &IngressSite, guest: &mut Guest) -> bool {
     true
 }
 
-/// Before Linux 6.17 all links pass IPv6 on or none, so that nobody asks for that until the ENI is configured.
-fn replug(site: &mut IngressSite, guest: &mut Guest, arm: EniId) {
+/// As at a fail-over it comes to a host that knows nothing of it. Before Linux 6.17 all links pass IPv6 on or none, so that
+/// nobody asks for that until the ENI is configured.
+fn replug(site: &mut IngressSite, guest: &mut Guest, arm: EniId, image: Image) {
     guest.unplug(&mut site.vpc, arm);
+    let forgotten = format!(
+        "! grep {} /etc/sysctl.d/99-zz-eniroute.conf",
+        image.interface(1)
+    );
+    assert!(
+        guest.comes_true(&forgotten, 60),
+        "{}",
+        guest.run(&forgotten)
+    );
     guest.replug(&mut site.vpc, arm, 1);
     let began = Instant::now();
     comes_true(60, || site.silent_ipv4().is_empty());
