@@ -15,7 +15,7 @@ use crate::logger::escape;
 use crate::metadata::imds::Url;
 use crate::select::Selector;
 use crate::stacks::{self, Stack};
-pub use what::{Egress, Hotplug};
+pub use what::{Egress, Hotplug, Package};
 
 /// Every address of every ENI of this EC2 instance leaves by the interface that owns it.
 ///
@@ -100,6 +100,11 @@ pub enum Command {
     /// udev and systemd call it.
     #[command(subcommand, hide = true)]
     Hotplug(Hotplug),
+    /// Do what a maintainer script of the .deb or the .rpm has to do
+    ///
+    /// dpkg and rpm call it.
+    #[command(hide = true)]
+    Package(Package),
 }
 
 impl Command {
@@ -115,6 +120,7 @@ impl Command {
             Self::Egress(_) => "egress",
             Self::Refresh => "refresh",
             Self::Hotplug(_) => "hotplug",
+            Self::Package(_) => "package",
         }
     }
 
@@ -249,7 +255,7 @@ pub struct Remove {
 }
 
 /// The flags of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Common {
     /// Wait at most this long for the metadata service, and for another run to end
     #[arg(long, global = true, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
@@ -354,6 +360,35 @@ mod tests {
             remove.selected.enis,
             [Selector::new("eth1"), Selector::new("eni-0abc")]
         );
+    }
+
+    #[test]
+    fn a_slip_in_a_command_a_flag_or_a_value_names_the_nearest() {
+        for (slip, meant) in [
+            ("eniroute aply", "'apply'"),
+            ("eniroute egress drian 10.0.0.10", "'drain'"),
+            ("eniroute hotplug chnage", "'change'"),
+            ("eniroute plan --exit-cod", "'--exit-code'"),
+            ("eniroute status --jsn", "'--json'"),
+            ("eniroute plan --backend netpaln", "`netplan`"),
+            ("eniroute package postins configure", "'postinst'"),
+        ] {
+            let said = parse(slip).unwrap_err().to_string();
+            assert!(said.contains(meant), "{slip}: {said}");
+            let ends = ["similar", "did you mean"];
+            assert!(ends.iter().any(|end| said.contains(end)), "{slip}: {said}");
+        }
+        for strange in [
+            "eniroute xyzzy",
+            "eniroute plan --frobnicate",
+            "eniroute plan --backend bsd",
+        ] {
+            let said = parse(strange).unwrap_err().to_string();
+            assert!(
+                !said.contains("similar") && !said.contains("did you mean"),
+                "{said}"
+            );
+        }
     }
 
     #[test]

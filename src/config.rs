@@ -13,6 +13,7 @@ use toml::Spanned;
 
 use crate::error::{Error, Result};
 use crate::files::plain;
+use crate::nearest::nearest;
 pub use egress::{Client, Egress, Wishes};
 pub use forwarding::{Forwarding, Path as ForwardingPath, Standby};
 use value::{Mtu, Name};
@@ -103,9 +104,24 @@ impl Config {
             Err(error) => {
                 let place = place(error.span().map_or(0, |span| span.start));
                 let why = error.message().trim().replace('\n', " ");
-                Err(Error::Usage(format!("{place}: {why}")))
+                Err(Error::Usage(format!("{place}: {}", in_our_words(&why))))
             }
         }
+    }
+}
+
+/// What serde says of a name that it does not know: "unknown field `egres`, expected one of `exclude`, `egress`".
+fn in_our_words(why: &str) -> String {
+    let why = why.replacen("unknown field", "unknown key", 1);
+    let mut names = why.split('`').skip(1).step_by(2);
+    let (Some(written), true) = (names.next(), why.starts_with("unknown ")) else {
+        return why;
+    };
+    match (nearest(written, &mut names), why.split_once(", expected ")) {
+        (Some(name), Some((what, known))) => {
+            format!("{what}: did you mean `{name}`? Expected {known}")
+        }
+        _ => why,
     }
 }
 

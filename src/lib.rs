@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod ledger;
 pub mod logger;
 pub mod metadata;
+pub mod nearest;
 pub mod net;
 pub mod numbering;
 pub mod object;

@@ -8,6 +8,9 @@ Called by udev and systemd:
   refresh  Follow what EC2 has changed; cheap and silent where nothing has
   hotplug  Deal with an interface that has appeared, gone or changed
 
+Called by dpkg and rpm:
+  package  Do what a maintainer script of the .deb or the .rpm has to do
+
 Exit codes:
   0  done, or nothing to do
   1  something failed; all else was done, and is reported
@@ -18,8 +21,8 @@ Exit codes:
   5  `plan --exit-code`: something would change
   6  `egress drain`: flows are left";
 
-/// A command, a command line of it, what that does, and the page that goes on. Of what systemd and udev call, too.
-const EXAMPLES: [(&str, &str, &str, &str); 9] = [
+/// A command, a command line of it, what that does, and the page that goes on. Of what others call, too.
+const EXAMPLES: [(&str, &str, &str, &str); 10] = [
     (
         "apply",
         "eniroute apply --eni eth1",
@@ -72,6 +75,12 @@ const EXAMPLES: [(&str, &str, &str, &str); 9] = [
         "hotplug",
         "eniroute hotplug change",
         "puts back what somebody has taken away",
+        "docs/operation.md",
+    ),
+    (
+        "package",
+        "eniroute package postinst configure",
+        "configures every ENI, as the package's installation does",
         "docs/operation.md",
     ),
 ];

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// What to do for the clients of `[[egress]]`.
 #[derive(Debug, Subcommand)]
@@ -31,4 +31,14 @@ pub enum Hotplug {
     },
     /// Some interface has changed: repair what went down and up. Standard input is a netlink socket (RTNLGRP_LINK)
     Change,
+}
+
+/// A maintainer script, and what it was called with.
+#[derive(Debug, Args)]
+pub struct Package {
+    /// Which script: the .deb's postinst, prerm or postrm; the .rpm's post or preun
+    #[arg(value_parser = ["postinst", "prerm", "postrm", "post", "preun"])]
+    pub script: String,
+    /// What dpkg or rpm called it with
+    pub words: Vec<String>,
 }

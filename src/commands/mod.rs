@@ -6,6 +6,7 @@ mod check;
 mod egress;
 mod explain;
 mod hotplug;
+mod package;
 mod plan;
 mod refresh;
 mod remove;
@@ -69,5 +70,6 @@ fn dispatch(cli: &Cli) -> Result<Report> {
         Command::Egress(what) => egress::run(&cli.common, what),
         Command::Refresh => serve_silently("refresh", &cli.common, || refresh::run(&cli.common)),
         Command::Hotplug(what) => hotplug::run(&cli.common, what),
+        Command::Package(script) => package::run(&cli.common, script),
     }
 }

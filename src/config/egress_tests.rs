@@ -134,7 +134,10 @@ fn what_no_entry_can_mean_is_refused_with_its_line() {
             &*format!("{ONE}limit = 0"),
             "a number of flows from 1 to 1000000",
         ),
-        (&*format!("{ONE}limt = 1"), "unknown field `limt`"),
+        (
+            &*format!("{ONE}limt = 1"),
+            "unknown key `limt`: did you mean `limit`?",
+        ),
     ] {
         let said = refusal(lines);
         assert!(said.starts_with("eniroute.toml:"), "{lines}: {said}");

@@ -59,6 +59,81 @@ fn an_unknown_key_is_named_with_its_line() {
     );
 }
 
+#[test]
+fn a_slip_in_a_key_or_a_value_names_the_nearest_with_its_line() {
+    for (text, line, said) in [
+        (
+            "[[egres]]\n",
+            1,
+            "unknown key `egres`: did you mean `egress`? Expected one of `",
+        ),
+        (
+            "\nexclud = []\n",
+            2,
+            "unknown key `exclud`: did you mean `exclude`?",
+        ),
+        (
+            "main-route = true\n",
+            1,
+            "unknown key `main-route`: did you mean `main_route`?",
+        ),
+        (
+            "[eni.eth1]\nmtu_internt = 1500\n",
+            2,
+            "did you mean `mtu_internet`? Expected `mtu_internet`",
+        ),
+        (
+            "[forwarding]\n\nenabeld = true\n",
+            3,
+            "did you mean `enabled`?",
+        ),
+        (
+            "[[forwarding.path]]\nin = \"eth1\"\nuot = \"eth2\"\n",
+            3,
+            "did you mean `out`?",
+        ),
+        (
+            "forwarding = { symetric = true }\n",
+            1,
+            "did you mean `symmetric`?",
+        ),
+        (
+            "[[egress]]\nform = \"10.0.3.0/24\"\n",
+            2,
+            "did you mean `from`?",
+        ),
+        (
+            "rule_index = \"of\"\n",
+            1,
+            "unknown variant `of`: did you mean `off`?",
+        ),
+    ] {
+        let complaint = complaint(text);
+        assert!(
+            complaint.starts_with(&format!("/etc/eniroute.toml:{line}: ")),
+            "{complaint}"
+        );
+        assert!(complaint.contains(said), "{complaint}");
+    }
+}
+
+#[test]
+fn where_nothing_is_near_all_keys_are_named_and_none_is_meant() {
+    for text in [
+        "frobnicate = 1\n",
+        "include = []\n",
+        "[forwarding]\nx = 1\n",
+        "rule_index = \"bsd\"\n",
+    ] {
+        let complaint = complaint(text);
+        assert!(
+            complaint.contains("unknown ") && complaint.contains(", expected "),
+            "{complaint}"
+        );
+        assert!(!complaint.contains("did you mean"), "{complaint}");
+    }
+}
+
 fn load(bytes: &[u8]) -> Result<Config> {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("eniroute.toml");

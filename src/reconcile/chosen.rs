@@ -6,6 +6,7 @@ use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
+use crate::nearest::{aside, nearest_object};
 use crate::net::{Link, Mac};
 use crate::plan::link_of;
 use crate::select::Selector;
@@ -87,5 +88,12 @@ fn no_such_eni(selector: &Selector, known: Vec<String>) -> Error {
         [] => "(none)".to_owned(),
         _ => known.join("\n  "),
     };
-    Error::Usage(format!("no ENI matches `{selector}`; there are:\n  {list}"))
+    let (written, mut words) = (
+        selector.to_string(),
+        known.iter().flat_map(|eni| eni.split(' ')),
+    );
+    let meant = aside(nearest_object(&written, &mut words));
+    Error::Usage(format!(
+        "no ENI matches `{selector}`{meant}; there are:\n  {list}"
+    ))
 }

@@ -43,6 +43,20 @@ pub fn save_meanwhile(disk: &Disk, ledger: &Ledger) -> Result<()> {
     disk.put(file(SPARE, ledger))
 }
 
+/// Moves it to where it is for this boot alone, as nobody is left to keep it true. Returns whether there is any.
+///
+/// # Errors
+/// As [`save`]; it stays where it is.
+pub fn set_apart(disk: &Disk) -> Result<bool> {
+    let ledger = read_ledger(disk);
+    let is_any = !ledger.is_empty();
+    if is_any {
+        save_meanwhile(disk, &ledger)?;
+    }
+    disk.delete_own(&[ledger::PATH])?;
+    Ok(is_any)
+}
+
 /// `path` is to hold the ledger, or not to be.
 fn write(disk: &Disk, path: &str, ledger: &Ledger) -> Result<()> {
     match ledger.is_empty() {

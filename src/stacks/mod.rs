@@ -30,6 +30,7 @@ use log::info;
 
 use crate::error::{Error, Result};
 use crate::files::Disk;
+use crate::nearest::{aside, nearest};
 use crate::numbering::Owner;
 use crate::object::{Change, Observed};
 use crate::plan::Desired;
@@ -76,7 +77,13 @@ pub fn names() -> String {
 /// There is no such stack; the names of all.
 pub fn by_name(name: &str) -> Result<&'static Stack, String> {
     let found = all().find(|stack| stack.name == name);
-    found.ok_or_else(|| format!("`{name}` is not a backend; the backends are {}", names()))
+    found.ok_or_else(|| {
+        let meant = aside(nearest(name, &mut all().map(|stack| stack.name)));
+        format!(
+            "`{name}` is not a backend{meant}; the backends are {}",
+            names()
+        )
+    })
 }
 
 /// Whose a file of ours is, by the first line of its text; `None` where that does not say.

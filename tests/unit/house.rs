@@ -33,6 +33,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("code", 1),
     ("net", 1),
     ("gather", 1),
+    ("nearest", 1),
     ("logger", 1),
     ("signals", 1),
 ];

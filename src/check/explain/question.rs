@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{Ground, Wish};
 use crate::check::walk::Packet;
 use crate::error::{Error, Result};
+use crate::nearest::{aside, nearest_object};
 use crate::net::{Dev, Family};
 use crate::reconcile::outside;
 
@@ -144,8 +145,12 @@ fn dev(ground: &Ground, name: &str) -> Result<Dev> {
     };
     let link = links.iter().find(is_it);
     link.map(|link| link.name.clone()).ok_or_else(|| {
+        let meant = aside(nearest_object(
+            name,
+            &mut links.iter().map(|link| &*link.name),
+        ));
         Error::Usage(format!(
-            "no interface is called {name}: there are {}",
+            "no interface is called {name}{meant}: there are {}",
             names()
         ))
     })

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::cli::Explain;
 use crate::code::Code;
 use crate::error::{Error, Result};
+use crate::nearest::{aside, nearest};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +62,9 @@ fn unclear(words: &str) -> Error {
 /// What there is, for one who has named something else.
 fn neither(word: &str) -> Error {
     let codes: Vec<String> = Code::all().map(|code| code.to_string()).collect();
+    let meant = aside(nearest(word, &mut codes.iter().map(String::as_str)));
     Error::Usage(format!(
-        "`{word}` is neither a code nor an address. Codes: {}. Addresses: those of this host, private or public \
+        "`{word}` is neither a code nor an address{meant}. Codes: {}. Addresses: those of this host, private or public \
          (eniroute status)",
         codes.join(" ")
     ))
