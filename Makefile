@@ -7,9 +7,11 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
 RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
+# No folder of this machine gets into what it builds.
+BUILD = $(CARGO) build --release --locked --config "$$(.cargo/paths)"
 # A test waits for packets and daemons more than it computes.
 THREADS = $(shell echo $$((3 * $$(nproc))))
-SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run
+SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run .cargo/paths
 
 .PHONY: help
 help: ## Show this text
@@ -25,7 +27,7 @@ setup: root ## Install what the demo and the tests need, and is missing (apt)
 
 .PHONY: build
 build: ## Build the static binary: target/release/eniroute
-	@$(CARGO) build --release --locked
+	@$(BUILD)
 	@mkdir -p $(TARGET)/release
 	@install -m 755 $(RELEASE)/eniroute $(TARGET)/release/eniroute
 
@@ -65,7 +67,7 @@ install: ## Install the binary, units, udev rule, man pages, completions and doc
 
 .PHONY: demo
 demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
-	@$(CARGO) build --release --locked --quiet --example demo
+	@$(BUILD) --quiet --example demo
 	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute
 
 .PHONY: demo-broken demo-nat demo-appliance
@@ -73,7 +75,7 @@ demo-broken: ## Watch a host break in five ways, what check says of each, and ho
 demo-nat: ## Watch a NAT instance that chooses the public address by client (root)
 demo-appliance: ## Watch an appliance behind VPC ingress routing (root)
 demo-broken demo-nat demo-appliance: demo-%: root setup build
-	@$(CARGO) build --release --locked --quiet --example demo
+	@$(BUILD) --quiet --example demo
 	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute $*
 
 .PHONY: lint
@@ -137,5 +139,5 @@ fuzz: ## Fuzz all that is read, ten targets, a minute each; ARGS="SECONDS TARGET
 
 .PHONY: bench
 bench: root setup build ## Measure time, requests and memory against a floor (root)
-	@$(CARGO) build --release --locked --quiet --example bench
+	@$(BUILD) --quiet --example bench
 	@$(RELEASE)/examples/bench $(TARGET)/release/eniroute
