@@ -11,7 +11,7 @@ RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 BUILD = $(CARGO) build --release --locked --config "$$(.cargo/paths)"
 # A test waits for packets and daemons more than it computes.
 THREADS = $(shell echo $$((3 * $$(nproc))))
-SCRIPTS = $(filter-out %.rs,$(wildcard tests/packages/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run .cargo/paths
+SCRIPTS = $(filter-out %.rs %/previous,$(wildcard tests/packages/* tests/packages/previous/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run .cargo/paths
 
 .PHONY: help
 help: ## Show this text
@@ -27,6 +27,8 @@ setup: root ## Install what the demo and the tests need, and is missing (apt)
 
 .PHONY: build
 build: ## Build the static binary: target/release/eniroute
+	@command -v $(CARGO) >/dev/null || { echo "cargo is not there: install Rust 1.91 or newer, by https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "cc is not there, which links the binary: apt-get install gcc libc6-dev" >&2; exit 1; }
 	@$(BUILD)
 	@mkdir -p $(TARGET)/release
 	@install -m 755 $(RELEASE)/eniroute $(TARGET)/release/eniroute
@@ -90,7 +92,7 @@ test: root setup lint build packages ## Run all tests (root)
 	tests/binary $(TARGET)/release/eniroute
 	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked
 	@tests/packages/root > /dev/null
-	$(CARGO) test --locked --test packages -- --skip cross
+	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked --test packages -- --skip cross_ --skip release_
 
 .PHONY: unit
 unit: ## Run the tests that need neither root nor a network
@@ -109,7 +111,12 @@ dist: root packages ## Build the .deb and the .rpm for aarch64, too (root)
 
 .PHONY: test-dist
 test-dist: root setup dist ## Check the packages for aarch64 and run their binary, emulated (root)
-	$(CARGO) test --locked --test packages -- cross
+	$(CARGO) test --locked --test packages -- cross_
+
+.PHONY: release
+release: root ## Build all that is published, twice, and compare: target/release-VERSION (root); RELEASE_KEY=KEY signs
+	@tests/packages/setup cross
+	@dist=$$(tests/packages/release) && ENIROUTE_DIST="$$dist" $(CARGO) test --locked --test packages
 
 .PHONY: pages
 pages: root ## Write anew what pages show of the program: the manual page, the completions, docs/, README.md (root)

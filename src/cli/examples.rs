@@ -22,7 +22,7 @@ Exit codes:
   6  `egress drain`: flows are left";
 
 /// A command, a command line of it, what that does, and the page that goes on. Of what others call, too.
-const EXAMPLES: [(&str, &str, &str, &str); 10] = [
+const EXAMPLES: [(&str, &str, &str, &str); 15] = [
     (
         "apply",
         "eniroute apply --eni eth1",
@@ -60,6 +60,18 @@ const EXAMPLES: [(&str, &str, &str, &str); 10] = [
         "docs/nat.md",
     ),
     (
+        "egress drain",
+        "eniroute egress drain 54.178.197.195",
+        "gives it no new flows, and waits for five seconds",
+        "docs/nat.md",
+    ),
+    (
+        "egress load",
+        "eniroute egress load",
+        "puts the table back that `nft flush ruleset` has taken away",
+        "docs/nat.md",
+    ),
+    (
         "remove",
         "eniroute remove --eni eth1",
         "takes back what was made for one ENI",
@@ -78,6 +90,24 @@ const EXAMPLES: [(&str, &str, &str, &str); 10] = [
         "docs/operation.md",
     ),
     (
+        "hotplug add",
+        "eniroute hotplug add eth1 --wait 30",
+        "configures an ENI as soon as EC2 has published it",
+        "docs/operation.md",
+    ),
+    (
+        "hotplug remove",
+        "eniroute hotplug remove eth1",
+        "forgets every ENI whose interface is gone",
+        "docs/operation.md",
+    ),
+    (
+        "hotplug change",
+        "eniroute hotplug change",
+        "puts back what somebody has taken away",
+        "docs/operation.md",
+    ),
+    (
         "package",
         "eniroute package postinst configure",
         "configures every ENI, as the package's installation does",
@@ -91,6 +121,11 @@ pub(super) fn added(command: Command) -> Command {
         .into_iter()
         .fold(command, |command, (name, line, does, page)| {
             let end = format!("Example:\n  {line}\n  {does}\n\nRead on: man eniroute, {page}");
-            command.mut_subcommand(name, |one| one.after_help(end))
+            match name.split_once(' ') {
+                Some((outer, name)) => command.mut_subcommand(outer, |outer| {
+                    outer.mut_subcommand(name, |one| one.after_help(end))
+                }),
+                None => command.mut_subcommand(name, |one| one.after_help(end)),
+            }
         })
 }

@@ -37,7 +37,7 @@ pub enum Hotplug {
 #[derive(Debug, Args)]
 pub struct Package {
     /// Which script: the .deb's postinst, prerm or postrm; the .rpm's post or preun
-    #[arg(value_parser = ["postinst", "prerm", "postrm", "post", "preun"])]
+    #[arg(value_parser = ["postinst", "prerm", "postrm", "post", "preun"], hide_possible_values = true)]
     pub script: String,
     /// What dpkg or rpm called it with
     pub words: Vec<String>,

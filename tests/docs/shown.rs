@@ -2,28 +2,82 @@
 
 use std::fs;
 use std::net::UdpSocket;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::instance::Instance;
-use crate::support::shown::{NAMES, assert_shown, pages};
+use crate::support::shown::{NAMES, assert_shown, pages, shown};
 use crate::support::vpc::{EniSpec, Host, INTERNET, RouteTable, Vpc};
 
 #[test]
 fn every_output_in_the_documentation_is_one_that_a_test_compares() {
     for path in pages() {
-        let page = fs::read_to_string(&path).unwrap();
-        for (position, _) in page.match_indices("```console") {
-            let comment = page[..position].trim_end().lines().next_back().unwrap();
-            let name = comment
-                .strip_prefix("<!-- shown: ")
-                .and_then(|rest| rest.strip_suffix(" -->"));
-            let known = name.is_some_and(|name| NAMES.contains(&name));
-            assert!(
-                known,
-                "{}: no test compares what follows {comment:?}",
-                path.display()
-            );
-        }
+        let uncompared = uncompared(&fs::read_to_string(&path).unwrap());
+        assert!(uncompared.is_empty(), "{}: {uncompared:?}", path.display());
+    }
+}
+
+/// What stands before an output, or a block that no test reads.
+fn uncompared(page: &str) -> Vec<String> {
+    let lines: Vec<&str> = page.lines().collect();
+    let fences = lines.iter().enumerate();
+    let begins = fences
+        .filter(|(_, line)| line.starts_with("```"))
+        .step_by(2);
+    let is_compared = |n: usize, language: &str| match language {
+        "console" => n.checked_sub(1).is_some_and(|before| {
+            let named = lines[before].strip_prefix("<!-- shown: ");
+            named.is_some_and(|rest| NAMES.iter().any(|name| rest == format!("{name} -->")))
+        }),
+        // A drawing is text.
+        language => ["toml", "sh", "keepalived", "text"].contains(&language),
+    };
+    let uncompared = begins.filter(|(n, line)| !is_compared(*n, &line[3..]));
+    uncompared
+        .map(|(n, line)| format!("line {}: {line}", n + 1))
+        .collect()
+}
+
+#[test]
+fn an_output_that_no_test_compares_is_found() {
+    let [name, ..] = NAMES;
+    let page = format!(
+        "a\n\n```console\n$ true\n```\n<!-- shown: nobody's -->\n```console\n$ true\n```\n\
+         <!-- shown: {name} -->\n```console\n$ true\n```\n```toml\na = 1\n```\n```\nsomething\n```\n"
+    );
+    assert_eq!(
+        uncompared(&page),
+        ["line 3: ```console", "line 7: ```console", "line 17: ```"]
+    );
+}
+
+#[test]
+fn an_output_that_is_stale_is_found() {
+    let page = "a\n<!-- shown: s1 plan -->\n```console\n$ old\n```\nb\n";
+    let updated = |text: &str| shown(page, "s1 plan", text).unwrap().1;
+    assert_eq!(updated("$ old\n"), page);
+    assert_eq!(updated("$ new"), page.replace("old", "new"));
+    assert_eq!(shown(page, "s1 status", "$ old"), None);
+}
+
+/// The name alone compares nothing.
+#[test]
+fn every_name_of_an_output_is_in_a_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for name in NAMES {
+        let found = Command::new("grep")
+            .args([
+                "--recursive",
+                "--quiet",
+                "--include=*.rs",
+                "--null-data",
+                "-E",
+            ])
+            .arg(format!("_shown\\(\\s*\"{name}\""))
+            .arg(&tests)
+            .status();
+        assert!(found.unwrap().success(), "no test compares `{name}`");
     }
 }
 

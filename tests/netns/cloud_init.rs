@@ -18,6 +18,7 @@ const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cloud-init/u
 /// The web server.
 const WEB: &str = INTERNET[0];
 const NO_SUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// `cloud-init schema`, as tests/consumers has unpacked it, or as this machine has it.
 fn schema(file: &Path) -> Output {
@@ -212,17 +213,17 @@ fn the_package_for_the_host_is_fetched_checked_and_installed() {
     for (managers, package, words) in [
         (
             &["apt-get", "dpkg"][..],
-            format!("eniroute_0.1.0_{debian}.deb"),
+            format!("eniroute_{VERSION}_{debian}.deb"),
             "apt-get install --yes",
         ),
         (
             &["dnf", "yum"],
-            format!("eniroute-0.1.0-1.{machine}.rpm"),
+            format!("eniroute-{VERSION}-1.{machine}.rpm"),
             "dnf install --assumeyes",
         ),
         (
             &["yum"],
-            format!("eniroute-0.1.0-1.{machine}.rpm"),
+            format!("eniroute-{VERSION}-1.{machine}.rpm"),
             "yum install --assumeyes",
         ),
     ] {

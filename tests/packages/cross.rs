@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::lint;
 use crate::place::{Place, package, said, text};
+use crate::same;
 
 const EMULATOR: &str = "qemu-aarch64-static";
 
@@ -77,6 +78,14 @@ fn cross_packages_hold_the_same_files() {
 fn cross_packages_are_clean() {
     lint::lintian("_arm64.deb");
     lint::rpmlint("-1.aarch64.rpm");
+}
+
+#[test]
+fn cross_packages_made_in_two_folders_are_the_same_bytes_and_tell_no_folder() {
+    for (kind, end) in [("deb", "_arm64.deb"), ("rpm", "-1.aarch64.rpm")] {
+        same::assert_made_again(kind, "aarch64", end);
+        same::assert_tells_no_folder(same::unpacked(&package(end)).path());
+    }
 }
 
 #[test]

@@ -1,49 +1,51 @@
 //! The .deb's life.
 
+use std::path::Path;
 use std::process::Command;
 
-use crate::place::{ENABLED, Place, package, said};
+use crate::place::{ENABLED, Place, package, said, script};
 use crate::vpc::Fault;
 
 const STANZA: &str = "etc/network/interfaces.d/60-eniroute-eth1";
 const FOREIGN_RULE: &str = "from 198.51.100.1 lookup 10001 priority 10001";
 
-fn install(place: &Place) -> String {
-    place.write(
-        "tmp/eniroute.deb",
-        std::fs::read(package("_amd64.deb")).unwrap(),
-    );
-    place.run("dpkg --install /tmp/eniroute.deb")
+pub fn install(place: &Place) -> String {
+    installed(place, &package("_amd64.deb"))
 }
 
-/// The same package, of a later version, whose example of a configuration is another one.
-fn upgrade(place: &Place) -> String {
+fn installed(place: &Place, deb: &Path) -> String {
+    place.write("tmp/eniroute.deb", std::fs::read(deb).unwrap());
+    place.run("dpkg --install /tmp/eniroute.deb </dev/null")
+}
+
+/// The same package, with what this script makes of its files and of its DEBIAN/ is installed.
+fn install_changed(place: &Place, change: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let (tree, deb) = (folder.path().join("tree"), folder.path().join("new.deb"));
-    said(
-        Command::new("dpkg-deb")
-            .arg("-R")
-            .arg(package("_amd64.deb"))
-            .arg(&tree),
-    );
-    said(
-        Command::new("sed")
-            .args(["-i", "s/^Version: .*/&.1/"])
-            .arg(tree.join("DEBIAN/control")),
+    let deb = folder.path().join("new.deb");
+    let change = format!(
+        "dpkg-deb -R {} tree; cd tree; {change}; dpkg-deb -Znone -b . ../new.deb",
+        package("_amd64.deb").display()
     );
     said(
         Command::new("sh")
-            .arg("-c")
-            .arg("echo '# new' >> \"$0\"")
-            .arg(tree.join("etc/eniroute.toml.example")),
+            .args(["-ec", &change])
+            .arg(script("previous"))
+            .current_dir(&folder),
     );
-    said(
-        Command::new("dpkg-deb")
-            .args(["-Znone", "-b"])
-            .args([&tree, &deb]),
-    );
-    place.write("tmp/new.deb", std::fs::read(deb).unwrap());
-    place.run("dpkg --install /tmp/new.deb </dev/null")
+    installed(place, &deb)
+}
+
+/// A later version, whose example of a configuration is another one.
+fn upgrade(place: &Place) -> String {
+    let change =
+        "sed -i 's/^Version: .*/&.1/' DEBIAN/control; echo '# new' >> etc/eniroute.toml.example";
+    install_changed(place, change)
+}
+
+/// An earlier one, with the maintainer scripts of 0.1.0.
+fn previous(place: &Place) -> String {
+    let change = "sed -i 's/^Version: .*/Version: 0.1.0~/' DEBIAN/control; cp \"$0\"/* DEBIAN/";
+    install_changed(place, change)
 }
 
 #[test]
@@ -223,4 +225,69 @@ fn in_an_image_that_is_built_nothing_runs() {
     );
     place.run("dpkg --purge eniroute");
     assert_eq!(place.host.dump(), dump);
+}
+
+#[test]
+fn the_scripts_of_the_previous_version_are_followed_and_go_before() {
+    let mut place = Place::new();
+    let (dump, files) = (place.host.dump(), place.files());
+    previous(&place);
+    place.assert_answers(true);
+    let state = |place: &Place| {
+        (
+            place.host.dump(),
+            place.read("var/lib/eniroute/ledger.json"),
+        )
+    };
+    let before = state(&place);
+    install(&place);
+    assert_eq!(state(&place), before);
+    previous(&place);
+    assert_eq!(state(&place), before, "a downgrade");
+    place.run("dpkg --remove eniroute");
+    install(&place);
+    assert_eq!(
+        state(&place),
+        before,
+        "installed beside what the previous one kept"
+    );
+    place.run("dpkg --purge eniroute");
+    assert_eq!((place.host.dump(), place.files()), (dump, files));
+}
+
+#[test]
+fn a_package_whose_program_is_gone_can_be_removed_and_purged() {
+    let place = Place::new();
+    install(&place);
+    place.run("rm /usr/sbin/eniroute");
+    place.run("dpkg --remove eniroute && dpkg --purge eniroute");
+    assert!(!place.has("var/lib/eniroute") && !place.has("run/eniroute"));
+    assert!(!place.has("etc/eniroute.toml"));
+}
+
+#[test]
+fn a_purge_without_the_program_that_was_kept_leaves_the_kernel_alone() {
+    let place = Place::new();
+    install(&place);
+    place.run("dpkg --remove eniroute && rm /var/lib/eniroute/eniroute");
+    let applied = place.host.dump();
+    let said = place.run("dpkg --purge eniroute");
+    assert!(!said.contains("not found"), "{said}");
+    assert_eq!(place.host.dump(), applied);
+    assert!(!place.has("var/lib/eniroute") && !place.has("run/eniroute"));
+}
+
+/// The program itself does not fit beside what is there.
+#[test]
+fn a_package_can_be_removed_with_a_full_var() {
+    let place = Place::new();
+    install(&place);
+    place.fill_state();
+    let said = place.run("dpkg --remove eniroute");
+    assert!(
+        said.contains("stay until the next boot") && said.contains("no room"),
+        "{said}"
+    );
+    assert!(!place.has("usr/sbin/eniroute") && !place.has("var/lib/eniroute/eniroute"));
+    assert!(!place.has(STANZA));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::place::{package, said, text};
+use crate::place::{package, said, script, text};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -27,8 +27,11 @@ pub fn lintian(deb: &str) {
 }
 
 pub fn rpmlint(rpm: &str) {
-    let [config, spec] =
-        ["rpm/rpmlint.toml", "rpm/eniroute.spec"].map(|path| Path::new(HERE).join(path));
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("eniroute.spec");
+    let recipe = said(Command::new(script("build")).args(["spec", "x86_64", "/bin/true"]));
+    fs::write(&spec, recipe).unwrap();
+    let config = Path::new(HERE).join("rpm/rpmlint.toml");
     let out = said(
         Command::new("rpmlint")
             .arg("-c")
@@ -41,19 +44,38 @@ pub fn rpmlint(rpm: &str) {
     );
 }
 
+/// What stands at the beginning of a package's own changelog, and what its history has first.
 #[test]
-fn there_is_one_version() {
+fn each_package_has_the_version_of_cargo_toml_and_the_history_of_the_changelog() {
     let version = env!("CARGO_PKG_VERSION");
-    let read = |path: &str| fs::read_to_string(Path::new(HERE).join(path)).unwrap();
-    let changelog = read("debian/changelog");
-    assert!(
-        changelog.starts_with(&format!("eniroute ({version}) ")),
-        "debian/changelog"
-    );
-    let spec = read("rpm/eniroute.spec");
-    assert!(
-        spec.lines()
-            .any(|line| line.split_whitespace().eq(["Version:", version])),
-        "rpm/eniroute.spec"
-    );
+    let history = fs::read_to_string(Path::new(HERE).join("CHANGELOG.md")).unwrap();
+    let newest = history
+        .lines()
+        .find_map(|line| line.strip_prefix("- "))
+        .unwrap();
+    let newest: String = newest.chars().take(40).collect();
+    let (deb, rpm) = (package("_amd64.deb"), package("-1.x86_64.rpm"));
+    let changelog =
+        "dpkg-deb --fsys-tarfile \"$0\" | tar -xO ./usr/share/doc/eniroute/changelog.gz | zcat";
+    for (words, begin) in [
+        ("dpkg-deb -f \"$0\" Version", version.to_owned()),
+        (changelog, format!("eniroute ({version}) ")),
+    ] {
+        let text = said(Command::new("sh").args(["-c", words]).arg(&deb));
+        assert!(text.starts_with(&begin), "{words}: {text}");
+        assert!(
+            words != changelog || joined(&text).contains(&newest),
+            "{newest}: {text}"
+        );
+    }
+    let query = |words: &[&str]| said(Command::new("rpm").arg("-qp").args(words).arg(&rpm));
+    assert_eq!(query(&["--queryformat", "%{VERSION}"]), version);
+    let text = query(&["--changelog"]);
+    let first = text.lines().next().unwrap();
+    assert!(first.ends_with(&format!("- {version}-1")), "{first}");
+    assert!(joined(&text).contains(&newest), "{newest}: {text}");
+}
+
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -12,4 +12,6 @@ mod cross;
 mod deb;
 mod lint;
 mod place;
+mod release;
 mod rpm;
+mod same;

@@ -159,6 +159,14 @@ impl Place {
         log
     }
 
+    /// The folder of its state has no room for anything more.
+    pub fn fill_state(&self) {
+        self.run(
+            "cp /var/lib/eniroute/ledger.json /tmp/; mount -t tmpfs -o size=64k none /var/lib/eniroute; \
+             mv /tmp/ledger.json /var/lib/eniroute/; dd if=/dev/zero of=/var/lib/eniroute/fill bs=1k 2>/dev/null || :",
+        );
+    }
+
     /// Every file but those of the packages' own databases and logs.
     pub fn files(&self) -> Vec<String> {
         let find = "find / -xdev -path /var/lib/dpkg -prune -o -path /var/lib/rpm -prune -o -path /var/log -prune \
@@ -181,17 +189,23 @@ impl Place {
 
 /// A package that has been built, by the end of its name.
 pub fn package(end: &str) -> PathBuf {
-    let folder = std::env::var("CARGO_TARGET_DIR")
-        .unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/target").to_owned());
-    let path = Path::new(&folder)
-        .join("dist")
-        .join(format!("eniroute{}{end}", version(end)));
+    let path = dist().join(format!("eniroute{}{end}", version(end)));
     assert!(
         path.is_file(),
         "{} is not there: make packages, or make dist",
         path.display()
     );
     path
+}
+
+/// Where the packages are: those of `make packages`, or of the release that `ENIROUTE_DIST` names.
+pub fn dist() -> PathBuf {
+    std::env::var("ENIROUTE_DIST").map_or_else(|_| target().join("dist"), PathBuf::from)
+}
+
+pub fn target() -> PathBuf {
+    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/target").to_owned();
+    PathBuf::from(std::env::var("CARGO_TARGET_DIR").unwrap_or(usual))
 }
 
 fn version(end: &str) -> String {
@@ -202,7 +216,7 @@ fn version(end: &str) -> String {
     )
 }
 
-/// A script of this folder.
+/// A script of this folder, or a folder of them.
 pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/packages")

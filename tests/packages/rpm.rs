@@ -156,3 +156,17 @@ fn in_an_image_that_is_built_nothing_runs() {
     must(&place, "-e eniroute");
     assert_eq!(place.host.dump(), dump);
 }
+
+/// Nothing of its scripts may fail: rpm would keep half of a package.
+#[test]
+fn a_package_can_be_removed_with_a_full_var_and_run() {
+    for run in ["size=64k", "nr_inodes=1"] {
+        let place = Place::new();
+        install(&place, "-i");
+        place.fill_state();
+        place.run(&format!("mount -t tmpfs -o {run} none /run"));
+        let said = must(&place, "-e eniroute");
+        assert!(said.contains("stay until the next boot"), "{run}: {said}");
+        assert!(!place.has("usr/sbin/eniroute"), "{run}");
+    }
+}

@@ -43,25 +43,32 @@ pub fn pages() -> Vec<PathBuf> {
 /// The blocks of this name show `text`, and there is one at least.
 pub fn assert_shown(name: &str, text: &str) {
     assert!(NAMES.contains(&name), "{name} is not listed in {}", file!());
-    let start = format!("<!-- shown: {name} -->\n```console\n");
     let mut found = 0;
     for path in pages() {
         let page = fs::read_to_string(&path).unwrap();
-        let Some((before, rest)) = page.split_once(&start) else {
+        let Some((shown, updated)) = shown(&page, name, text) else {
             continue;
         };
-        let (shown, after) = rest.split_once("```").unwrap();
         found += 1;
-        let text = format!("{}\n", text.trim_matches('\n'));
-        if std::env::var_os(WRITE).is_some() && shown != text {
-            fs::write(&path, format!("{before}{start}{text}```{after}")).unwrap();
+        if std::env::var_os(WRITE).is_some() && page != updated {
+            fs::write(&path, updated).unwrap();
         } else {
             let path = path.display();
-            assert_eq!(
-                shown, text,
-                "{path} shows something else as `{name}`: make pages"
+            assert!(
+                page == updated,
+                "{path} shows something else as `{name}`: make pages\n{shown}\nIt is:\n{text}"
             );
         }
     }
     assert!(found > 0, "no page shows `{name}`");
+}
+
+/// What this page shows by this name, and the page with `text` in its place; `None` where it shows nothing by it.
+pub fn shown(page: &str, name: &str, text: &str) -> Option<(String, String)> {
+    let start = format!("<!-- shown: {name} -->\n```console\n");
+    let (before, rest) = page.split_once(&start)?;
+    let (shown, after) = rest.split_once("```").unwrap();
+    let text = text.trim_matches('\n');
+    let updated = format!("{before}{start}{text}\n```{after}");
+    Some((shown.to_owned(), updated))
 }
