@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Kernel;
 use super::refusal::Refusal;
 use crate::command;
-use crate::net::nft::{Nft, TABLE, TEXT, digest};
+use crate::net::nft::{NFT, Nft, TABLE, TEXT, digest};
 
 /// The name of the chain that tells what the listing was.
 const LISTING: &str = "stands_";
@@ -25,8 +25,7 @@ const LIST: [&str; 5] = ["-s", "list", "table", "inet", "eniroute"];
 /// Bounds each call: ten thousand clients take less than a second.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// The program, and the package that has it everywhere.
-const NFT: &str = "nft";
+/// The package that has [`NFT`] everywhere.
 const PACKAGE: &str = "nftables";
 
 impl Kernel {

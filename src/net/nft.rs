@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The family and the name of the table. No other one is ever touched.
 pub const TABLE: &str = "inet eniroute";
 
+/// The program that loads it; nobody else can.
+pub const NFT: &str = "nft";
+
 /// Its name alone.
 pub const NAME: &str = "eniroute";
 

@@ -25,7 +25,7 @@ use crate::eni::Eni;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Declared, Dev, Link, Route, Rule, Word, link_of_mac};
 use crate::numbering::Slot;
-use crate::object::{Object, Observed};
+use crate::object::{Object, Observed, Stage};
 use crate::select::Selector;
 use beside::Beside;
 use tables::Host;
@@ -50,6 +50,22 @@ impl Desired {
         if observed.nft.is_some() && !self.egress.mistakes.is_empty() {
             self.host.retain(|object| object.nft().is_none());
         }
+    }
+
+    /// The same for a boot that cannot load the table of nftables: then nothing is passed on, lest packets leave with private
+    /// addresses. `None`: no table is wanted.
+    pub fn without_table(&self) -> Option<Self> {
+        self.host.iter().find_map(Object::nft)?;
+        let mut closed = self.clone();
+        closed
+            .host
+            .retain(|object| object.stage() != Stage::Forwarding);
+        for planned in &mut closed.enis {
+            planned
+                .settings
+                .retain(|setting| !setting.key.is_forwarding());
+        }
+        Some(closed)
     }
 
     /// Every object, in the order in which it must be made.

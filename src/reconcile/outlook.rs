@@ -1,13 +1,16 @@
 //! What will be there once a network manager runs by the files of a run: a complete definition of ours takes an ENI from
 //! a DHCP client, and with it what the client keeps in main. The files are planned from that, whatever is there now: else
-//! a file would be planned from a route that its own hand-over ends, and have to be written and handed over again.
+//! a file would be planned from a route that its own hand-over ends, and have to be written and handed over again. And
+//! without the program that loads the table of nftables at a boot, that boot must not pass packets on.
 
 use std::collections::BTreeSet;
 
 use super::assess::Assessment;
+use crate::command;
 use crate::config::Config;
 use crate::error::Result;
 use crate::files::Disk;
+use crate::net::nft::NFT;
 use crate::net::{Dev, MAIN, NextHop, Route};
 use crate::object::{Object, Observed};
 use crate::plan::{Desired, plan};
@@ -25,6 +28,11 @@ pub fn render(
 ) -> Result<Rendered> {
     let files = |desired: &Desired, of: &Assessment| {
         let links = &of.observed.links;
+        let closed = match command::is_there(NFT) {
+            true => None,
+            false => desired.without_table(),
+        };
+        let desired = closed.as_ref().unwrap_or(desired);
         stacks::render(&Target { disk, links }, stacks, desired, &of.keep)
     };
     let now = files(&assessment.desired, assessment)?;

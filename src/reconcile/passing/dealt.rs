@@ -27,6 +27,7 @@ impl Dealt {
                 let few = addresses(&entry.clients).take(FEW + 1);
                 Some([(*only, (all, few.collect()))].into())
             }
+            [] => Some(BTreeMap::new()),
             _ if all > MOST => None,
             _ => Some(dealt(entry)),
         };

@@ -317,14 +317,14 @@ fn metrics_have_the_same_by_entry_address_and_eni() {
     );
 }
 
-/// Ten thousand clients in single addresses, no two of which are neighbours, in ten entries.
-fn ten_thousand() -> String {
+/// Five thousand clients in single addresses, no two of which are neighbours, in ten entries.
+fn five_thousand() -> String {
     let entry = |entry: u32| {
         let of = |n: u32| {
-            let number = 2 * (entry * 1000 + n);
+            let number = 2 * (entry * 500 + n);
             format!("\"100.64.{}.{}\"", number / 256, number % 256)
         };
-        let from: Vec<String> = (0..1000).map(of).collect();
+        let from: Vec<String> = (0..500).map(of).collect();
         format!(
             "[[egress]]\nfrom = [{}]\nas = [\"{FIRST}\", \"{SECOND}\", \"172.31.8.209\"]\n",
             from.join(", ")
@@ -334,9 +334,9 @@ fn ten_thousand() -> String {
 }
 
 #[test]
-fn ten_thousand_clients_and_as_many_flows_are_told_in_no_time() {
-    let lab = Lab::new(&ten_thousand());
-    let flows: String = (0..10_000)
+fn five_thousand_clients_and_as_many_flows_cost_little_more_than_a_plan() {
+    let lab = Lab::new(&five_thousand());
+    let flows: String = (0..5_000)
         .map(|n| {
             let (client, port) = (2 * n, 1024 + n);
             let source = format!("100.64.{}.{}", client / 256, client % 256);
@@ -354,11 +354,11 @@ fn ten_thousand_clients_and_as_many_flows_are_told_in_no_time() {
         .input(&flows)
         .output();
     assert!(load.status.success(), "{load:?}");
-    let plain = Instant::now();
-    lab.instance.must("plan --backend none");
-    let plain = plain.elapsed();
     let start = Instant::now();
-    let told = status(&lab);
+    lab.instance.must("plan --backend none");
+    let plan = start.elapsed();
+    let start = Instant::now();
+    let told = lab.instance.json("status");
     let took = start.elapsed();
     let sum = |field: &str| -> u64 {
         let entries = told["egress"].as_array().unwrap().iter();
@@ -366,15 +366,15 @@ fn ten_thousand_clients_and_as_many_flows_are_told_in_no_time() {
     };
     assert_eq!(
         (sum("clients"), sum("flows"), sum("active")),
-        (10_000, 10_000, 10_000)
+        (5_000, 5_000, 5_000)
     );
     let busiest = &told["egress"][3]["addresses"][0]["busiest"];
     assert_eq!(
         (&busiest["ports"], &busiest["port"]),
-        (&json!(1000), &json!(53))
+        (&json!(500), &json!(53))
     );
     assert!(
-        took < plain + Duration::from_secs(3),
-        "{took:?}, a plan {plain:?}"
+        took < 2 * plan + Duration::from_secs(2),
+        "{took:?}, a plan {plan:?}"
     );
 }

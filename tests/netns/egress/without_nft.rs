@@ -1,7 +1,7 @@
 //! The table of nftables cannot be made, or not again: whatever forwards already is switched off, so that no packet leaves
 //! with a private address.
 
-use super::lab::{A, FIRST, Flow, Lab, S3, SECOND, echo};
+use super::lab::{A, Flow, Lab, S3, SECOND, echo};
 use crate::check::{findings, the_only};
 use crate::instance::Instance;
 use crate::vpc::Host;
@@ -40,7 +40,7 @@ fn forwarding_that_is_on_goes_off_with_the_table_and_comes_back_with_it() {
     let lab = Lab::new(S3);
     booted_without_nft(&lab);
     let run = lab.instance.eniroute("refresh");
-    assert_eq!(lab.all_seen(), ["", "", ""]);
+    assert_eq!(lab.seen(&lab.clients[1]), "");
     assert_eq!(lab.vpc.without_public_address(), 0);
     assert_eq!(run.code, 1, "{run:?}");
     assert!(
@@ -62,7 +62,7 @@ fn forwarding_that_is_on_goes_off_with_the_table_and_comes_back_with_it() {
     assert!(!run.stdout.contains("switched off"), "once: {run:?}");
     show(&lab.instance.host);
     lab.instance.must("refresh");
-    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    assert_eq!(lab.seen(&lab.clients[1]), SECOND);
     lab.instance.must("remove");
     assert_eq!(forwarding(&lab.instance.host), "00", "as it was before");
 }
@@ -76,14 +76,23 @@ fn the_boot_s_loading_of_the_table_switches_forwarding_off_where_it_fails() {
     instance.host.sh("nft delete table inet eniroute");
     lab.forget_flows();
     hide(&instance.host);
+    let switches = |instance: &Instance| {
+        let file = instance.read("etc/sysctl.d/99-zz-eniroute.conf");
+        let lines = file.lines().filter(|line| line.contains("/forwarding = 1"));
+        lines.count()
+    };
     let run = instance.eniroute("egress load");
     assert_eq!(run.code, 1, "{run:?}");
     assert_eq!(forwarding(&instance.host), "00");
-    assert_eq!(lab.all_seen(), ["", "", ""]);
+    assert_eq!(lab.seen(&lab.clients[1]), "");
     assert_eq!(lab.vpc.without_public_address(), 0);
+    assert_eq!(switches(&instance), 2);
+    instance.eniroute("refresh");
+    assert_eq!(switches(&instance), 0, "nor does the next boot forward");
     show(&instance.host);
-    instance.must("apply");
-    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    instance.must("refresh");
+    assert_eq!(lab.seen(&lab.clients[1]), SECOND);
+    assert_eq!(switches(&instance), 2);
 }
 
 #[test]
@@ -95,7 +104,7 @@ fn a_table_that_stands_goes_on_working_though_nft_is_gone() {
     let run = lab.instance.eniroute("refresh");
     assert_eq!(run.code, 1, "{run:?}");
     assert!(flow.lives());
-    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    assert_eq!(lab.seen(&lab.clients[1]), SECOND);
     let status = lab.instance.json("status");
     assert_eq!(status["nftables"]["table"], "unseen");
     let first = &status["egress"][1]["addresses"][0];
