@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::logger::escape;
 use crate::net::Mac;
 
@@ -57,7 +59,7 @@ pub enum Error {
 }
 
 /// What a metadata value that is missing or wrong may yet become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lack {
     /// It is not published, yet.
     Late,

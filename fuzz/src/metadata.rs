@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use eniroute::config::Config;
 use eniroute::error::Result;
-use eniroute::metadata::{Metadata, Reading, Source, judge, still_holds};
+use eniroute::metadata::{Answers, Known, Metadata, Reading, Source, judge, still_holds};
 use eniroute::net::Link;
 use eniroute::object::Observed;
 
@@ -20,8 +20,13 @@ impl Source for Service {
         Ok(self.0.get(path).cloned())
     }
 
-    fn second(&self) -> Option<Self> {
-        Some(self.clone())
+    fn ahead(&mut self, paths: Vec<String>) -> Answers {
+        let answer = |path: String| (self.0.get(&path).cloned(), path);
+        paths
+            .into_iter()
+            .map(answer)
+            .map(|(answer, path)| (path, answer))
+            .collect()
     }
 }
 
@@ -44,7 +49,11 @@ pub fn metadata(input: &[u8]) {
         .chain(&metadata.refused)
         .cloned()
         .collect();
-    let _ = still_holds(&mut service, &known, 1);
+    let known = Known {
+        enis: &known,
+        ..Known::default()
+    };
+    let _ = still_holds(&mut service, known, 1);
     let observed = Observed {
         links: links(&metadata),
         ..Observed::default()

@@ -10,7 +10,7 @@ use crate::cli::{Common, Selected};
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::metadata::cache::{self, Memory};
-use crate::metadata::{Incomplete, Metadata, still_holds_of};
+use crate::metadata::{Incomplete, Known, Metadata, still_holds};
 use crate::reconcile::{Host, How, converge, demand_root, try_lock};
 use crate::report::Report;
 
@@ -64,10 +64,12 @@ fn current(host: &mut Host) -> Result<Metadata> {
     let links = host.kernel.links()?;
     let public = host.needs_public(&Selected::default());
     let present = host.present()?;
-    if !public
-        && memory.is_of(&links)
-        && still_holds_of(host.imds()?, &memory.read(), minute(), Some(&present))?
-    {
+    let known = Known {
+        enis: &memory.read(),
+        apart: &memory.apart,
+        present: Some(&present),
+    };
+    if !public && memory.is_of(&links) && still_holds(host.imds()?, known, minute())? {
         return Ok(memory.metadata());
     }
     host.metadata(public)

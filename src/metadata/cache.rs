@@ -32,6 +32,9 @@ pub struct Memory {
     /// Those that were complete, and could not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Eni>,
+    /// Those of which something is lacking that is not expected any more: see [`Metadata::apart`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<Incomplete>,
     /// Those that the service has not told in this boot yet: they are as it said before.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub recalled: BTreeSet<Mac>,
@@ -54,6 +57,7 @@ impl Memory {
             nics: nics(links),
             enis: metadata.enis.clone(),
             refused: metadata.refused.clone(),
+            apart: metadata.apart.clone(),
             recalled: metadata.recalled.clone(),
             told: metadata
                 .incomplete
@@ -133,7 +137,10 @@ impl Memory {
     /// All of it, judged anew: the file may say anything. An ENI that has no interface (EFA-only, or in a container's
     /// namespace) is still listed by EC2.
     pub fn metadata(self) -> Metadata {
-        judge(self.read(), &self.recalled)
+        Metadata {
+            apart: self.apart.clone(),
+            ..judge(self.read(), &self.recalled)
+        }
     }
 
     /// Without the ENIs whose interface is not among `links`: they are gone.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Source;
+use super::ahead::{Ahead, TOGETHER};
 use super::bounds::VALUES;
-use super::each::{CROWD, each};
-use super::keys::{Reader, lines};
+use super::keys::{Reader, key_of, lines};
 use crate::eni::Details;
 use crate::error::Result;
 use crate::net::Mac;
@@ -13,30 +13,39 @@ use crate::net::Mac;
 /// The longest id that AWS gives has 26 characters.
 const LONGEST: usize = 64;
 
+const KEYS: [&str; 4] = ["security-group-ids", "subnet-id", "vpc-id", "owner-id"];
+
 /// Reads them of each of `macs`: four requests for each.
 ///
 /// # Errors
 /// When the service fails.
-pub fn details(source: &mut impl Source, macs: &[Mac]) -> Result<BTreeMap<Mac, Details>> {
-    let read = each(source, macs, CROWD, |source, mac| of_one(source, mac));
-    macs.iter()
-        .zip(read)
-        .map(|(mac, read)| Ok((*mac, read?)))
-        .collect()
+pub fn details(source: &mut dyn Source, macs: &[Mac]) -> Result<BTreeMap<Mac, Details>> {
+    let mut read = BTreeMap::new();
+    for macs in macs.chunks(TOGETHER) {
+        let paths = macs
+            .iter()
+            .flat_map(|mac| KEYS.map(|key| key_of(*mac, key)));
+        let mut source = Ahead::of(source, paths.collect());
+        for mac in macs {
+            read.insert(*mac, of_one(&mut source, *mac)?);
+        }
+    }
+    Ok(read)
 }
 
-fn of_one(source: &mut impl Source, mac: Mac) -> Result<Details> {
+fn of_one(source: &mut dyn Source, mac: Mac) -> Result<Details> {
     let mut reader = Reader::new(source, mac);
     let mut ids = |key: &str| -> Result<Vec<String>> {
         let text = reader.get(key)?.unwrap_or_default();
         let ids = lines(&text).filter(|id| is_id(id)).take(VALUES);
         Ok(ids.map(str::to_owned).collect())
     };
+    let [groups, subnet, vpc, owner] = KEYS;
     Ok(Details {
-        security_groups: ids("security-group-ids")?,
-        subnet: ids("subnet-id")?.pop(),
-        vpc: ids("vpc-id")?.pop(),
-        owner: ids("owner-id")?.pop(),
+        security_groups: ids(groups)?,
+        subnet: ids(subnet)?.pop(),
+        vpc: ids(vpc)?.pop(),
+        owner: ids(owner)?.pop(),
     })
 }
 

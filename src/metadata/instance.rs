@@ -17,7 +17,7 @@ pub struct Instance {
 
 impl Instance {
     /// Reads it, by two requests.
-    pub fn read(source: &mut impl Source) -> Self {
+    pub fn read(source: &mut dyn Source) -> Self {
         let mut word = |key| word(&source.get(key).ok()??);
         Self {
             id: word("instance-id"),

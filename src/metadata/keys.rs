@@ -1,5 +1,6 @@
 //! Reads the keys of one ENI, and tells what is missing, late or wrong with them.
 
+mod again;
 mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +16,17 @@ use super::judge::is_id;
 use crate::eni::Eni;
 use crate::error::{Error, Lack, Result};
 use crate::net::Mac;
+pub use again::asked_again;
+pub(super) use listing::KEYS;
 
 /// The list of ENIs, and the folder of their keys.
 pub const MACS: &str = "network/interfaces/macs/";
 
 /// The folder of the public addresses.
-const ASSOCIATIONS: &str = "ipv4-associations";
+pub(super) const ASSOCIATIONS: &str = "ipv4-associations";
+
+/// The key of the device number, which is 0 until EC2 has published it.
+const DEVICE: &str = "device-number";
 
 /// The path of a key of the ENI `mac`, as a message names it.
 pub fn key_of(mac: Mac, key: &str) -> String {
@@ -38,21 +44,21 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Reads the keys of one ENI. The ENI's own listing says which keys it has, so that absent ones cost nothing.
-pub struct Reader<'a, S> {
-    source: &'a mut S,
+pub struct Reader<'a> {
+    source: &'a mut dyn Source,
     mac: Mac,
     depth: Depth,
     keys: BTreeSet<String>,
 }
 
-impl<'a, S: Source> Reader<'a, S> {
+impl<'a> Reader<'a> {
     /// Of the ENI `mac`, of which all is read.
-    pub fn new(source: &'a mut S, mac: Mac) -> Self {
+    pub fn new(source: &'a mut dyn Source, mac: Mac) -> Self {
         Self::to(Depth::Whole, source, mac)
     }
 
     /// Of the ENI `mac`, of which so much is read.
-    pub fn to(depth: Depth, source: &'a mut S, mac: Mac) -> Self {
+    pub fn to(depth: Depth, source: &'a mut dyn Source, mac: Mac) -> Self {
         Self {
             source,
             mac,
@@ -110,67 +116,25 @@ impl<'a, S: Source> Reader<'a, S> {
         Ok(subnet.map(|net| net.trunc()))
     }
 
-    /// Whether the service still says of this ENI what it said when `known` was read, by two requests at most: its
-    /// addresses each time, and in turns its listing, which tells of anything new, and the other values.
-    pub fn still_says(mut self, known: &Eni, turn: u64) -> Result<bool> {
-        let first = ASSIGNED[usize::from(known.ipv4.is_empty())];
-        let is_other = |key: &&str| *key != first && known.has(key);
-        let others = ASSIGNED.into_iter().filter(is_other);
-        let others: Vec<&str> = std::iter::once("").chain(others).collect();
-        let in_turn = others[usize::try_from(turn).unwrap_or_default() % others.len()];
-        Ok((!known.has(first) || self.says(first, known)?) && self.says(in_turn, known)?)
-    }
-
-    /// Whether one key still has the value that was read. Of what is never asked again, the answer is no.
-    pub fn says(&mut self, key: &str, known: &Eni) -> Result<bool> {
-        let Some(text) = self.get(key)? else {
-            return Ok(false);
-        };
-        let listed = |key: &&str| lines(&text).any(|line| line.trim_end_matches('/') == *key);
-        Ok(match key {
-            "" => {
-                let mut read = ASSIGNED.iter().filter(|key| self.depth.reads(key));
-                read.all(|key| listed(key) == known.has(key))
-            }
-            "local-ipv4s" => self.is_list(key, &text, &known.ipv4),
-            "ipv6s" => self.is_list(key, &text, &known.ipv6),
-            "ipv4-prefix" => self.is_list(key, &text, &known.ipv4_prefixes),
-            "ipv6-prefix" => self.is_list(key, &text, &known.ipv6_prefixes),
-            "subnet-ipv4-cidr-block" => self.is_list(key, &text, known.subnet_ipv4.as_slice()),
-            "subnet-ipv6-cidr-blocks" => self.is_list(key, &text, &known.subnet_ipv6),
-            _ => false,
-        })
-    }
-
-    fn is_list<T: FromStr<Err: Display> + PartialEq>(
-        &self,
-        key: &str,
-        text: &str,
-        known: &[T],
-    ) -> bool {
-        self.parse::<T>(key, text)
-            .is_ok_and(|values| values == known)
-    }
-
     /// Device number and network card. EC2 answers 0 for a device number that has not propagated yet, and only
     /// the primary ENI is device 0 of card 0 (amazon-ec2-net-utils #90); single-card types have no card key.
     fn position(&mut self) -> Result<(u32, u32)> {
         let device = self
-            .optional::<u32>("device-number")?
-            .ok_or_else(|| self.late("device-number"))?;
+            .optional::<u32>(DEVICE)?
+            .ok_or_else(|| self.late(DEVICE))?;
         let card = match self.optional::<u32>("network-card")? {
             Some(card) => card,
             None => self.optional::<u32>("network-card-index")?.unwrap_or(0),
         };
         match (device, card) {
             (0, 0) => Err(self.fault(
-                "device-number",
+                DEVICE,
                 "is 0, which only the primary ENI has: not propagated yet".to_owned(),
                 Lack::Late,
             )),
             (0..100, 0..32) => Ok((device, card)),
             _ => Err(self.wrong(
-                "device-number",
+                DEVICE,
                 format!("device {device} on card {card} is out of range"),
             )),
         }
@@ -221,7 +185,7 @@ impl<'a, S: Source> Reader<'a, S> {
 
     /// The text of one key of this ENI; empty: its listing.
     pub fn get(&mut self, key: &str) -> Result<Option<String>> {
-        self.source.get(&format!("{MACS}{}/{key}", self.mac))
+        self.source.get(&key_of(self.mac, key))
     }
 
     /// The values of `key`; none when the ENI's listing lacks it. A listing can be ahead of its keys
@@ -293,18 +257,6 @@ impl<'a, S: Source> Reader<'a, S> {
             key: key.to_owned(),
             why,
             lack: if has_none { Lack::Addresses } else { lack },
-        }
-    }
-}
-
-impl Eni {
-    /// Whether one of [`ASSIGNED`] tells something.
-    fn has(&self, key: &str) -> bool {
-        !match key {
-            "local-ipv4s" => self.ipv4.is_empty(),
-            "ipv6s" => self.ipv6.is_empty(),
-            "ipv4-prefix" => self.ipv4_prefixes.is_empty(),
-            _ => self.ipv6_prefixes.is_empty(),
         }
     }
 }

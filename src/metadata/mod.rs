@@ -1,11 +1,12 @@
 //! The instance metadata: reads every ENI, and goes on reading while EC2 still publishes a part of them. Text becomes
 //! types here, and text ends here.
 
+mod ahead;
 mod bounds;
 pub mod cache;
 mod details;
-mod each;
 pub mod imds;
+mod incomplete;
 pub mod instance;
 mod judge;
 mod keys;
@@ -14,30 +15,36 @@ mod still;
 mod top;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use crate::eni::Eni;
-use crate::error::{Error, Lack, Result};
+use crate::error::Result;
 use crate::net::Mac;
+use ahead::Ahead;
+pub use ahead::Answers;
 use bounds::Depth;
 pub use bounds::{REQUESTS, note as note_of_unread};
 pub use details::details;
-use each::{CROWD, each};
+pub use incomplete::Incomplete;
+use incomplete::outcome;
 pub use judge::judge;
 use judge::{is_id, is_sound, overlapping};
-use keys::Reader;
 pub use keys::key_of;
-pub use still::{still_holds, still_holds_of};
+use keys::{MACS, Reader};
+pub use still::{Known, still_holds};
 use top::{list, primary};
 
 /// Where metadata values come from. `None` means that the service says: no such key (404).
-pub trait Source: Send + Sized {
+pub trait Source {
     /// Reads `path` below `/latest/meta-data/`, for example `network/interfaces/macs/`.
+    ///
+    /// # Errors
+    /// The service fails.
     fn get(&mut self, path: &str) -> Result<Option<String>>;
 
-    /// A second line to the same service, where there can be one.
-    fn second(&self) -> Option<Self> {
-        None
+    /// What the service says at once of `paths`, which are about to be asked for one after the other; of those that are not
+    /// among the answers, [`Source::get`] has the first word.
+    fn ahead(&mut self, _paths: Vec<String>) -> Answers {
+        Answers::new()
     }
 }
 
@@ -73,34 +80,6 @@ impl Metadata {
     }
 }
 
-/// What keeps an ENI from being complete.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incomplete {
-    pub mac: Mac,
-    /// The metadata key below the ENI's own; empty: its listing.
-    pub key: String,
-    pub why: String,
-    pub lack: Lack,
-}
-
-impl fmt::Display for Incomplete {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self {
-            mac,
-            key,
-            why,
-            lack,
-        } = self.clone();
-        Error::Metadata {
-            mac,
-            key,
-            why,
-            lack,
-        }
-        .fmt(f)
-    }
-}
-
 /// What has been read so far.
 pub struct Reading {
     primary: Mac,
@@ -122,7 +101,7 @@ impl Reading {
     /// # Errors
     /// Only what makes the whole answer worthless: the service fails, or it has no list of ENIs. What is wrong with
     /// one ENI stands in [`Metadata::incomplete`].
-    pub fn start(source: &mut impl Source, public: bool) -> Result<Self> {
+    pub fn start(source: &mut dyn Source, public: bool) -> Result<Self> {
         Self::begin(source, public, None)
     }
 
@@ -131,7 +110,7 @@ impl Reading {
     /// # Errors
     /// As [`Reading::start`].
     pub fn of_present(
-        source: &mut impl Source,
+        source: &mut dyn Source,
         public: bool,
         present: BTreeSet<Mac>,
     ) -> Result<Self> {
@@ -139,15 +118,20 @@ impl Reading {
     }
 
     fn begin(
-        source: &mut impl Source,
+        source: &mut dyn Source,
         public: bool,
         mut present: Option<BTreeSet<Mac>>,
     ) -> Result<Self> {
-        let primary = primary(source)?;
+        let mut top = Ahead::new(source);
+        // One ENI is read over one connection.
+        if present.as_ref().is_none_or(|present| present.len() > 1) {
+            top.ask(["mac", MACS].map(str::to_owned).to_vec());
+        }
+        let primary = primary(&mut top)?;
         if let Some(present) = &mut present {
             present.insert(primary);
         }
-        let (macs, unread) = bounds::chosen(list(source)?, present.as_ref());
+        let (macs, unread) = bounds::chosen(list(&mut top)?, present.as_ref());
         let mut reading = Self {
             primary,
             public,
@@ -156,12 +140,7 @@ impl Reading {
             found: Vec::new(),
             seen: BTreeMap::new(),
         };
-        // An ENI may have 50 public addresses, each of which costs a request.
-        let crowd = if public { 2 } else { CROWD };
-        let read = each(source, &macs, crowd, |source, mac| reading.one(source, mac));
-        for (mac, read) in macs.into_iter().zip(read) {
-            reading.found.push((mac, outcome(read)?));
-        }
+        reading.found = reading.read(source, &macs)?;
         reading.tell_apart(source)?;
         Ok(reading)
     }
@@ -171,7 +150,7 @@ impl Reading {
     ///
     /// # Errors
     /// As [`Reading::start`].
-    pub fn go_on(&mut self, source: &mut impl Source, wanted: &[Mac]) -> Result<bool> {
+    pub fn go_on(&mut self, source: &mut dyn Source, wanted: &[Mac]) -> Result<bool> {
         let before = self.metadata();
         self.expect(wanted);
         if !wanted.iter().all(|mac| self.is_read(*mac)) {
@@ -201,11 +180,11 @@ impl Reading {
         }
     }
 
-    fn read_again(&mut self, source: &mut impl Source, mac: Mac) -> Result<()> {
-        let read = outcome(self.one(source, mac))?;
+    fn read_again(&mut self, source: &mut dyn Source, mac: Mac) -> Result<()> {
+        let read = self.read(source, &[mac])?.pop();
         let mut found = self.found.iter_mut();
-        if let Some((_, found)) = found.find(|(known, _)| *known == mac) {
-            *found = read;
+        if let Some(found) = found.find(|(known, _)| *known == mac) {
+            *found = read.unwrap_or_else(|| found.clone());
         }
         Ok(())
     }
@@ -239,32 +218,43 @@ impl Reading {
         metadata
     }
 
-    fn one(&self, source: &mut impl Source, mac: Mac) -> Result<Eni> {
-        let depth = Depth::of(mac, self.present.as_ref());
-        Reader::to(depth, source, mac).eni(self.primary, self.public)
+    /// Reads each of `macs`, in their order, up to the first failure of the service.
+    fn read(&self, source: &mut dyn Source, macs: &[Mac]) -> Result<Vec<(Mac, Found)>> {
+        let mut read = Vec::new();
+        for macs in macs.chunks(ahead::TOGETHER) {
+            let mut source = Ahead::new(source);
+            let depth = |mac| Depth::of(mac, self.present.as_ref());
+            source.ask_of_enis(macs, self.primary, self.public, depth);
+            for mac in macs {
+                let reader = Reader::to(depth(*mac), &mut source, *mac);
+                read.push((*mac, outcome(reader.eni(self.primary, self.public))?));
+            }
+        }
+        Ok(read)
     }
 
-    fn look_for_new_ones(&mut self, source: &mut impl Source) -> Result<()> {
+    fn look_for_new_ones(&mut self, source: &mut dyn Source) -> Result<()> {
         let (macs, unread) = bounds::chosen(list(source)?, self.present.as_ref());
         self.unread = unread;
         self.found.retain(|(mac, _)| macs.contains(mac));
-        for mac in macs {
-            if !self.is_read(mac) {
-                let read = outcome(self.one(source, mac))?;
-                self.found.push((mac, read));
-            }
-        }
+        let new = macs.into_iter().filter(|mac| !self.is_read(*mac));
+        let read = self.read(source, &new.collect::<Vec<_>>())?;
+        self.found.extend(read);
         Ok(())
     }
 
     /// Asks for the VPCs of those ENIs whose ranges overlap: two VPCs may have the same.
-    fn tell_apart(&mut self, source: &mut impl Source) -> Result<()> {
+    fn tell_apart(&mut self, source: &mut dyn Source) -> Result<()> {
         let found = self.found.iter();
         let overlapping = overlapping(found.filter_map(|(_, found)| found.as_ref().ok()));
         let found = self.found.iter_mut();
         let found = found.filter_map(|(_, found)| found.as_mut().ok());
-        for eni in found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac)) {
-            eni.vpc = Reader::new(source, eni.mac).get("vpc-id")?;
+        let untold = found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac));
+        let untold: Vec<&mut Eni> = untold.collect();
+        let paths = untold.iter().map(|eni| key_of(eni.mac, "vpc-id"));
+        let mut source = Ahead::of(source, paths.collect());
+        for eni in untold {
+            eni.vpc = Reader::new(&mut source, eni.mac).get("vpc-id")?;
         }
         Ok(())
     }
@@ -276,25 +266,6 @@ impl Reading {
                 .found
                 .iter()
                 .any(|(known, found)| *known == mac && found.is_ok())
-    }
-}
-
-/// What is wrong with one ENI is no failure of the reading.
-fn outcome(read: Result<Eni>) -> Result<Found> {
-    match read {
-        Ok(eni) => Ok(Ok(eni)),
-        Err(Error::Metadata {
-            mac,
-            key,
-            why,
-            lack,
-        }) => Ok(Err(Incomplete {
-            mac,
-            key,
-            why,
-            lack,
-        })),
-        Err(error) => Err(error),
     }
 }
 

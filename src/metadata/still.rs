@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::ahead::Ahead;
 use super::bounds::Depth;
-use super::keys::Reader;
-use super::{Incomplete, Source, bounds, judge, list};
+use super::keys::{Reader, asked_again, key_of};
+use super::{Incomplete, Metadata, Source, bounds, judge, list};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::gather::Gather;
@@ -13,48 +14,75 @@ use crate::net::Mac;
 /// Every so many turns all is read anew, while an ENI is refused.
 const ALL_OVER: u64 = 8;
 
-/// Whether the service still says what it said when `known` was read, by one request, and two for each ENI; what has
-/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next. Of an ENI
-/// that cannot be true, what is wrong with it is asked each time, and all of it now and then: another may be at fault.
-///
-/// # Errors
-/// When the service fails.
-pub fn still_holds(source: &mut impl Source, known: &[Eni], turn: u64) -> Result<bool> {
-    still_holds_of(source, known, turn, None)
+/// What the service said before.
+#[derive(Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The ENIs that were all there, also those that cannot be true.
+    pub enis: &'a [Eni],
+    /// Those that were not, and are not expected any more.
+    pub apart: &'a [Incomplete],
+    /// What it was read of; see [`super::Reading::of_present`].
+    pub present: Option<&'a BTreeSet<Mac>>,
 }
 
-/// The same for what was read of the ENIs that are `present`; see [`super::Reading::of_present`].
+/// Whether the service still says what it said when `known` was read, by one request, and two for each ENI; what has
+/// more than two values that may change is asked in turns, so `turn` should differ from one time to the next. Of an ENI
+/// that cannot be true, or of which something is lacking, that is asked each time; and where one cannot be true, all of it
+/// now and then: another may be at fault.
 ///
 /// # Errors
 /// When the service fails.
-pub fn still_holds_of(
-    source: &mut impl Source,
-    known: &[Eni],
-    turn: u64,
-    present: Option<&BTreeSet<Mac>>,
-) -> Result<bool> {
-    let primary = known.iter().filter(|eni| eni.primary).map(|eni| eni.mac);
-    let present = present.map(|present| present.iter().copied().chain(primary).into_set());
-    let present: Option<&BTreeSet<Mac>> = present.as_ref();
-    let (macs, _) = bounds::chosen(list(source)?, present);
-    let macs: BTreeSet<Mac> = macs.into_iter().into_set();
-    if macs != known.iter().map(|eni| eni.mac).into_set() {
+pub fn still_holds(source: &mut dyn Source, known: Known, turn: u64) -> Result<bool> {
+    let primary = known.enis.iter().filter(|eni| eni.primary);
+    let primary = primary.map(|eni| eni.mac);
+    let present = known
+        .present
+        .map(|present| present.iter().copied().chain(primary).into_set());
+    let (macs, _) = bounds::chosen(list(source)?, present.as_ref());
+    let (enis, apart) = (known.enis.iter(), known.apart.iter());
+    let before = enis
+        .map(|eni| eni.mac)
+        .chain(apart.map(|lack| lack.mac))
+        .into_set();
+    if macs.into_iter().into_set() != before {
         return Ok(false);
     }
-    let judged = judge(known.to_vec(), &BTreeSet::new());
+    let judged = judge(known.enis.to_vec(), &BTreeSet::new());
     if !judged.refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
         return Ok(false);
     }
-    let depth = |eni: &Eni| Depth::of(eni.mac, present);
+    let mut source = Ahead::of(source, asked(&judged, known.apart, turn));
+    let depth = |mac| Depth::of(mac, present.as_ref());
+    for lack in known.apart {
+        if !Reader::to(depth(lack.mac), &mut source, lack.mac).still_lacks(lack)? {
+            return Ok(false);
+        }
+    }
     for (eni, Incomplete { key, .. }) in judged.refused.iter().zip(&judged.incomplete) {
-        if !Reader::to(depth(eni), source, eni.mac).says(key, eni)? {
+        if !Reader::to(depth(eni.mac), &mut source, eni.mac).says(key, eni)? {
             return Ok(false);
         }
     }
     for eni in judged.enis {
-        if !Reader::to(depth(&eni), source, eni.mac).still_says(&eni, turn)? {
+        if !Reader::to(depth(eni.mac), &mut source, eni.mac).still_says(&eni, turn)? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The paths that are asked for.
+fn asked(judged: &Metadata, apart: &[Incomplete], turn: u64) -> Vec<String> {
+    let lacks = apart.iter().chain(&judged.incomplete);
+    let lacks = lacks.map(|lack| key_of(lack.mac, lack.asked()));
+    let again = |eni: &Eni| {
+        asked_again(eni, turn)
+            .map(|key| key_of(eni.mac, key))
+            .collect()
+    };
+    let whole = judged
+        .enis
+        .iter()
+        .flat_map(|eni| -> Vec<String> { again(eni) });
+    lacks.chain(whole).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::keys::{MACS, lines};
 use super::*;
+use crate::error::Error;
 use std::net::Ipv4Addr;
 
 /// A metadata service in memory; it counts what it is asked.
@@ -9,7 +10,7 @@ use std::net::Ipv4Addr;
 struct Fake {
     values: BTreeMap<String, String>,
     asked: Vec<String>,
-    /// It has more than one line, and how many of its requests one line answers before the service fails.
+    /// It answers what is asked ahead, and so many requests before it fails.
     lines: bool,
     patience: Option<usize>,
 }
@@ -29,13 +30,11 @@ impl Source for Fake {
         Ok(self.values.get(path).cloned())
     }
 
-    fn second(&self) -> Option<Self> {
-        let second = Self {
-            values: self.values.clone(),
-            patience: self.patience,
-            ..Self::default()
-        };
-        self.lines.then_some(second)
+    fn ahead(&mut self, paths: Vec<String>) -> Answers {
+        let paths = paths.into_iter().filter(|_| self.lines);
+        let paths: Vec<String> = paths.collect();
+        let answered = |path: String| self.get(&path).ok().map(|answer| (path, answer));
+        paths.into_iter().map_while(answered).collect()
     }
 }
 
@@ -304,19 +303,32 @@ fn crowd() -> Fake {
 }
 
 #[test]
-fn many_enis_are_read_by_two_lines_with_the_same_result() {
-    let mut fake = crowd();
-    let by_two = fake.read();
-    assert!(
-        fake.asked.len() < 2 + 11 * 5,
-        "the first line asked for half of them: {}",
-        fake.asked.len()
-    );
-    fake.lines = false;
-    let by_one = fake.read();
-    assert_eq!(by_two.enis, by_one.enis);
-    assert_eq!((by_two.enis.len(), by_two.incomplete.len()), (20, 1));
-    assert_eq!(by_two.incomplete, by_one.incomplete);
+fn what_is_asked_ahead_is_what_is_read_and_nothing_is_asked_twice() {
+    for public in [false, true] {
+        let read = |lines| {
+            let mut fake = Fake { lines, ..crowd() };
+            fake.key(PRIMARY, "ipv6s", "2001:db8::11");
+            fake.key(PRIMARY, "subnet-ipv6-cidr-blocks", "2001:db8::/64");
+            let second = "06:00:00:00:00:01";
+            fake.key(second, "network-card", "0");
+            fake.key(second, "network-card-index", "0");
+            fake.key(second, "public-ipv4s", "203.0.113.1");
+            fake.key(PRIMARY, "ipv4-associations/", "203.0.113.2");
+            let association = format!("{MACS}{PRIMARY}/ipv4-associations/203.0.113.2");
+            fake.set(&association, "172.31.37.139");
+            let metadata = Reading::start(&mut fake, public).unwrap().into_metadata();
+            let mut asked = fake.asked;
+            // Of the one with a wrong value no more is read.
+            asked.retain(|path| !path.contains("06:00:00:00:00:10/"));
+            asked.sort();
+            (metadata, asked)
+        };
+        let (ahead, one_by_one) = (read(true), read(false));
+        assert_eq!(ahead.1, one_by_one.1);
+        assert_eq!(ahead.0.enis, one_by_one.0.enis);
+        assert_eq!(ahead.0.incomplete, one_by_one.0.incomplete);
+        assert_eq!((ahead.0.enis.len(), ahead.0.incomplete.len()), (20, 1));
+    }
 }
 
 #[test]
@@ -331,7 +343,7 @@ fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
             panic!()
         };
         assert_eq!(error.exit_code(), 4);
-        assert_eq!(fake.asked.len(), 21);
+        assert!(fake.asked.len() < 30, "{}", fake.asked.len());
     }
 }
 
@@ -389,6 +401,13 @@ fn a_device_number_that_two_enis_claim_is_read_until_they_differ() {
     assert_eq!(reading.metadata().enis.len(), 3);
 }
 
+fn enis(enis: &[Eni]) -> Known<'_> {
+    Known {
+        enis,
+        ..Known::default()
+    }
+}
+
 /// Whether `change` is noticed in each of six turns; never more than two requests for each ENI and one for the list.
 fn noticed(change: impl Fn(&mut Fake)) -> Vec<bool> {
     let mut fake = Fake::s1();
@@ -399,7 +418,7 @@ fn noticed(change: impl Fn(&mut Fake)) -> Vec<bool> {
     change(&mut fake);
     let turn = |turn| {
         fake.asked.clear();
-        let same = still_holds(&mut fake, &known, turn).unwrap();
+        let same = still_holds(&mut fake, enis(&known), turn).unwrap();
         assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
         !same
     };
@@ -451,14 +470,14 @@ fn an_eni_that_cannot_be_true_is_not_read_in_full_each_time_and_its_repair_is_no
         let known: Vec<Eni> = metadata.enis.into_iter().chain(metadata.refused).collect();
         assert_eq!((known.len(), metadata.incomplete.len()), (2, 1), "{key}");
         fake.asked.clear();
-        assert!(still_holds(&mut fake, &known, 1).unwrap(), "{key}");
+        assert!(still_holds(&mut fake, enis(&known), 1).unwrap(), "{key}");
         assert!(fake.asked.len() <= 1 + 2 * 2, "{:?}", fake.asked);
         assert!(
-            (2..10).any(|turn| !still_holds(&mut fake, &known, turn).unwrap()),
+            (2..10).any(|turn| !still_holds(&mut fake, enis(&known), turn).unwrap()),
             "another ENI may be at fault"
         );
         fake.key(SECOND, key, good);
-        assert!(!still_holds(&mut fake, &known, 1).unwrap(), "{key}");
+        assert!(!still_holds(&mut fake, enis(&known), 1).unwrap(), "{key}");
     }
 }
 
@@ -584,7 +603,18 @@ fn an_eni_without_an_interface_is_read_in_outline() {
     );
     for turn in 0..4 {
         fake.asked.clear();
-        assert!(still_holds_of(&mut fake, &metadata.enis, turn, Some(&present)).unwrap());
+        assert!(
+            still_holds(
+                &mut fake,
+                Known {
+                    enis: &metadata.enis,
+                    present: Some(&present),
+                    ..Known::default()
+                },
+                turn
+            )
+            .unwrap()
+        );
         assert!(fake.asked.len() <= 1 + 2 * 18, "{}", fake.asked.len());
     }
     // One of them gets its interface.
@@ -618,7 +648,18 @@ fn an_eni_without_interface_and_addresses_is_not_waited_for() {
         (3, &[][..])
     );
     for turn in 0..4 {
-        assert!(still_holds_of(&mut fake, &metadata.enis, turn, Some(&present)).unwrap());
+        assert!(
+            still_holds(
+                &mut fake,
+                Known {
+                    enis: &metadata.enis,
+                    present: Some(&present),
+                    ..Known::default()
+                },
+                turn
+            )
+            .unwrap()
+        );
     }
     let all = Reading::start(&mut fake, false).unwrap().into_metadata();
     assert_eq!(

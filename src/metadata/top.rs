@@ -14,7 +14,7 @@ use crate::net::Mac;
 ///
 /// # Errors
 /// The service fails, or it has no such list.
-pub(super) fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
+pub(super) fn list(source: &mut dyn Source) -> Result<Vec<Mac>> {
     let list = required(source, MACS)?;
     let (mut macs, mut known) = (Vec::new(), BTreeSet::new());
     let mut strange = None;
@@ -35,7 +35,7 @@ pub(super) fn list(source: &mut impl Source) -> Result<Vec<Mac>> {
 }
 
 /// The one value of its key, whatever its line ends with and however often it is said.
-pub(super) fn primary(source: &mut impl Source) -> Result<Mac> {
+pub(super) fn primary(source: &mut dyn Source) -> Result<Mac> {
     let text = required(source, "mac")?;
     let mut said: BTreeSet<&str> = lines(&text).into_set();
     match said.pop_first() {
@@ -49,7 +49,7 @@ fn mac(path: &str, text: &str) -> Result<Mac> {
         .map_err(|why| not_ec2(path, format!("{why}: is this EC2?")))
 }
 
-fn required(source: &mut impl Source, path: &str) -> Result<String> {
+fn required(source: &mut dyn Source, path: &str) -> Result<String> {
     source
         .get(path)?
         .ok_or_else(|| not_ec2(path, "404: this is not an EC2 instance in a VPC".to_owned()))

@@ -31,6 +31,7 @@ pub(super) fn set_apart(
         (Lack::Late, Some(link)) => ages.get(&link.name).is_some_and(|age| *age >= LONG),
     };
     let all = std::mem::take(&mut metadata.incomplete).into_iter();
+    let all = all.chain(std::mem::take(&mut metadata.apart));
     let (apart, late) = all.partition(|late| !is_known(late) && is_over(late));
     (metadata.apart, metadata.incomplete) = (apart, late);
     metadata

@@ -8,6 +8,7 @@ use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 
 use super::endpoint::Way;
+use super::pace;
 use super::transport::Dialer;
 
 /// Seconds, 1 to 21600. Long enough for a run; a token that ends earlier is renewed.
@@ -81,15 +82,26 @@ impl Client {
         limit: Duration,
     ) -> Result<Option<String>, Fault> {
         let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
-        self.exchange("GET", &url, |agent| {
+        let answer = self.exchange("GET", &url, |agent| {
             let request = agent.get(&url).header("x-aws-ec2-metadata-token", token);
             request.config().timeout_global(Some(limit)).build().call()
-        })
+        });
+        if let Ok(Some(text)) = &answer {
+            pace::answer(self.way.endpoint.address().ip(), text.len());
+        }
+        answer
+    }
+
+    /// A request goes now, or as soon as it may.
+    fn count(&mut self) {
+        self.sent += 1;
+        pace::exchange(self.way.endpoint.address().ip());
     }
 
     /// Whether anything answers, whatever it says: a refusal (403), a busy service (429, 5xx) and one that rejects the
     /// token (401) have been reached as well. So no token is needed; the one that is sent keeps IMDSv1 out of it.
     pub(super) fn answers(&mut self, path: &str, limit: Duration) -> Result<(), Fault> {
+        self.count();
         let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
         let request = self
             .agent
@@ -109,14 +121,14 @@ impl Client {
         url: &str,
         send: impl Fn(&Agent) -> Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<Option<String>, Fault> {
+        self.count();
         let dialed = self.dialer.dialed();
         let start = Instant::now();
-        self.sent += 1;
         let mut response = send(&self.agent);
         let kept = self.dialer.dialed() == dialed;
         if kept && matches!(response, Err(ureq::Error::Io(_))) {
             debug!("{method} {url}: the kept connection was dead, opening another");
-            self.sent += 1;
+            self.count();
             response = send(&self.agent);
         }
         let answer = response

@@ -4,6 +4,8 @@
 mod client;
 mod endpoint;
 mod from;
+mod lines;
+mod pace;
 mod plain;
 mod retry;
 mod source;
@@ -12,17 +14,19 @@ mod tests;
 mod transport;
 
 use std::fmt;
+use std::mem::take;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info};
 
 use crate::error::{Error, Result};
-use crate::metadata::{REQUESTS, Source};
+use crate::metadata::{Answers, REQUESTS, Source};
 use crate::net::Dev;
 use client::{Client, Fault};
 pub use endpoint::Way;
 pub use from::{Question, Url, address_in, ask_from};
+use lines::Lines;
 pub use plain::{default_addresses, reach};
 use retry::Retry;
 
@@ -46,7 +50,7 @@ pub struct Options {
     pub wait: Duration,
 }
 
-/// A session with the metadata service: one endpoint, one token, one connection.
+/// A session with the metadata service: one endpoint, one token, one connection, and others for what is asked ahead.
 pub struct Imds {
     client: Client,
     token: String,
@@ -54,6 +58,7 @@ pub struct Imds {
     /// Requests sent to the ways that did not answer.
     astray: u32,
     others: Vec<plain::Other>,
+    lines: Lines,
 }
 
 impl Imds {
@@ -81,6 +86,7 @@ impl Imds {
             wait: options.wait,
             astray,
             others,
+            lines: Lines::new(),
         })
     }
 
@@ -91,7 +97,7 @@ impl Imds {
 
     /// HTTP requests sent so far, repeated ones and unanswered ones included.
     pub fn requests(&self) -> u32 {
-        self.astray + self.client.sent
+        self.astray + self.client.sent + self.lines.sent()
     }
 
     fn ask(&mut self, path: &str, wait: Duration) -> Result<Option<String>> {
@@ -103,6 +109,7 @@ impl Imds {
                 ),
             });
         }
+        let wait = wait.saturating_sub(take(&mut self.lines.lost));
         let answer = insist(wait, |patience| self.once(path, patience));
         answer.map_err(|end| {
             end.about(format!(
@@ -133,18 +140,6 @@ impl fmt::Debug for Imds {
 }
 
 impl Source for Imds {
-    /// The same endpoint by the same way with the same token, over a connection of its own.
-    fn second(&self) -> Option<Self> {
-        let client = Client::new(self.client.way.clone());
-        Some(Self {
-            client,
-            token: self.token.clone(),
-            wait: self.wait,
-            astray: 0,
-            others: Vec::new(),
-        })
-    }
-
     /// `GET /latest/meta-data/{path}`. An empty answer is no answer: EC2 gives none for the keys of an ENI.
     ///
     /// # Errors
@@ -152,6 +147,10 @@ impl Source for Imds {
     /// [`Error::Unreachable`] when the trouble outlasts the deadline.
     fn get(&mut self, path: &str) -> Result<Option<String>> {
         self.ask(path, self.wait)
+    }
+
+    fn ahead(&mut self, paths: Vec<String>) -> Answers {
+        self.ask_together(paths)
     }
 }
 

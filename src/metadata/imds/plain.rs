@@ -31,6 +31,8 @@ impl Imds {
     /// The plain ways that lead to the service now; where none does, the way that this session uses. To be asked right
     /// before a change. `ipv6`: whether the IPv6 endpoint counts; it is off on most instances, so it is not waited for.
     pub fn ways(&mut self, ipv6: bool) -> Vec<Way> {
+        // What is read, is read: the proof has a connection of its own.
+        self.hang_up();
         let wait = self.wait.min(PATIENCE);
         let counts =
             |knock: &Option<Knock>| knock.as_ref().is_none_or(|knock| ipv6 && knock.is_open());

@@ -22,6 +22,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::endpoint::Way;
+use super::pace;
 use super::source;
 
 /// Metadata values are short: most answers fit into one read.
@@ -71,11 +72,9 @@ impl Connector for Dialer {
         _: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
         self.dialed.fetch_add(1, Ordering::Relaxed);
-        let stream = dial(
-            self.way.endpoint.address(),
-            self.way.device.as_deref(),
-            bound(details.timeout),
-        );
+        let to = self.way.endpoint.address();
+        pace::connection(to.ip());
+        let stream = dial(to, self.way.device.as_deref(), bound(details.timeout));
         let stream = stream.map_err(timed(details.timeout))?;
         Ok(Some(Connection {
             stream,

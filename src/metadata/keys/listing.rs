@@ -1,12 +1,12 @@
 //! Which keys an ENI has, by its listing or without one.
 
-use super::{ASSOCIATIONS, MACS, Reader, Source, lines};
+use super::{ASSOCIATIONS, Reader, key_of, lines};
 use crate::error::Result;
 use crate::gather::Gather;
 use crate::net::Mac;
 
 /// All that is read of an ENI.
-const KEYS: [&str; 11] = [
+pub const KEYS: [&str; 11] = [
     "interface-id",
     "device-number",
     "network-card",
@@ -20,7 +20,7 @@ const KEYS: [&str; 11] = [
     ASSOCIATIONS,
 ];
 
-impl<S: Source> Reader<'_, S> {
+impl Reader<'_> {
     /// Which keys the ENI has: its listing says so. An emulator that lists the keys of no ENI, the `primary` one neither, is
     /// asked for each by its name; EC2 lists the primary's long before it has published all of another one.
     pub(super) fn learn_keys(&mut self, primary: Mac) -> Result<()> {
@@ -33,8 +33,7 @@ impl<S: Source> Reader<'_, S> {
                 .into_set();
             return Ok(());
         }
-        let lists_others =
-            self.mac != primary && self.source.get(&format!("{MACS}{primary}/"))?.is_some();
+        let lists_others = self.mac != primary && self.source.get(&key_of(primary, ""))?.is_some();
         if lists_others || self.get("interface-id")?.is_none() {
             return Err(self.late(""));
         }

@@ -4,6 +4,7 @@
 mod ask;
 mod burst;
 pub mod client;
+mod told;
 
 use std::mem::take;
 use std::thread::sleep;
@@ -11,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::apart::{self, set_apart};
+use super::apart::set_apart;
 use super::converge::converge;
 use super::host::Host;
 use super::how::How;
 use super::kept::read_ledger;
 use super::lock::lock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Lack, Result};
 use crate::metadata::cache::Memory;
 use crate::metadata::record::Record;
 use crate::metadata::{Incomplete, Metadata, Reading};
@@ -25,6 +26,7 @@ use crate::net::{self, Link, Mac};
 use crate::platform;
 use crate::report::Report;
 use burst::Burst;
+use told::{is_all_late, is_partial, tell};
 
 /// The first pause between two looks at the metadata, and the longest: an ENI shall answer within a tenth of a second
 /// once EC2 has published it. One small request for each look, for at most `--wait`, is far below EC2's limit of 1024
@@ -38,10 +40,16 @@ const STALE: Duration = Duration::from_secs(5);
 /// How long a service that is silent keeps the host from what is known of it since the last boot.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long the boot's run waits for an address of an ENI of which EC2 publishes everything else. Those of an instance are
+/// attached before it starts; what has none by then is an EFA-only device, or of a secondary network, and each refresh
+/// looks again.
+const ADDRESSES: Duration = Duration::from_secs(5);
+
 /// A run that waits for EC2 to publish what the host's interfaces are.
 pub struct Wait<'a> {
     host: &'a mut Host,
     how: &'a How,
+    began: Instant,
     deadline: Instant,
     /// What the host has been made already.
     known: Memory,
@@ -78,6 +86,7 @@ impl<'a> Wait<'a> {
         Self {
             host,
             how,
+            began: Instant::now(),
             deadline,
             known,
             last,
@@ -106,7 +115,7 @@ impl<'a> Wait<'a> {
             }
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
             let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
-            if unserved.is_empty() || self.is_over() {
+            if self.is_over() || unserved.iter().all(|nic| self.is_given_up(nic, &metadata)) {
                 let ledger = read_ledger(&self.host.disk);
                 let told = set_apart(metadata, &ledger, &self.host.disk, &links);
                 let late = &told.incomplete;
@@ -143,6 +152,19 @@ impl<'a> Wait<'a> {
         let (notes, errors): (Vec<_>, _) = errors.partition(|error| others.contains(error));
         self.report.errors = errors;
         self.report.notes.extend(notes);
+    }
+
+    /// At a boot nothing waits for an ENI that has no address, unless it once had one.
+    fn is_given_up(&self, nic: &Link, metadata: &Metadata) -> bool {
+        let is_its = |lack: &&Incomplete| nic.eni_mac() == Some(lack.mac);
+        let lack = metadata.incomplete.iter().find(is_its);
+        self.host.is_starting
+            && self.began.elapsed() >= ADDRESSES
+            && lack.is_some_and(|lack| lack.lack == Lack::Addresses && !self.was_complete(lack.mac))
+    }
+
+    fn was_complete(&self, mac: Mac) -> bool {
+        self.last.enis.iter().any(|eni| eni.mac == mac)
     }
 
     fn is_over(&self) -> bool {
@@ -258,47 +280,4 @@ impl<'a> Wait<'a> {
         }
         read.ok()
     }
-}
-
-/// EC2 has something left to say of the host's interfaces.
-fn is_partial(metadata: &Metadata, links: &[Link]) -> bool {
-    let is_told = |mac: Mac| {
-        metadata.enis.iter().any(|eni| eni.mac == mac) && !metadata.recalled.contains(&mac)
-    };
-    let mut nics = net::nics(links).filter_map(Link::eni_mac);
-    !metadata.incomplete.is_empty() || nics.any(|mac| !is_told(mac))
-}
-
-/// Nothing else is wrong than that EC2 has not said all, or not yet what can be true.
-fn is_all_late(errors: &[String], late: &[Incomplete]) -> bool {
-    let late: Vec<String> = late.iter().map(Incomplete::to_string).collect();
-    errors.iter().all(|error| late.contains(error))
-}
-
-/// Says of each interface that was waited for in vain why.
-fn tell(report: &mut Report, unserved: &[&Link], metadata: &Metadata, wait: Duration) {
-    for nic in unserved {
-        let is_its = |told: &&Incomplete| nic.eni_mac() == Some(told.mac);
-        if let Some(apart) = metadata.apart.iter().find(is_its) {
-            let why = apart::why(apart.lack);
-            report
-                .notes
-                .push(format!("{} is left alone: {why}", nic.name));
-            continue;
-        }
-        match metadata.incomplete.iter().find(is_its) {
-            Some(incomplete) if report.errors.contains(&incomplete.to_string()) => {}
-            Some(incomplete) => report.errors.push(incomplete.to_string()),
-            None => report.notes.push(unlisted(nic, wait)),
-        }
-    }
-}
-
-fn unlisted(nic: &Link, wait: Duration) -> String {
-    format!(
-        "EC2 lists no ENI for {} ({}) after {} s; `eniroute refresh` goes on looking",
-        nic.name,
-        nic.eni_mac().map_or(String::new(), |mac| mac.to_string()),
-        wait.as_secs_f64()
-    )
 }

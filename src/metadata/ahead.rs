@@ -1,0 +1,135 @@
+//! What is about to be read, asked for together: the time of a reading goes into waiting for one answer after the other.
+//! Decides nothing: what is not there yet when it is wanted is asked for then.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use super::Source;
+use super::bounds::Depth;
+use super::keys::{ASSOCIATIONS, KEYS, key_of, lines};
+use crate::error::Result;
+use crate::net::Mac;
+
+/// The answers to some paths; `None`: no such key.
+pub type Answers = BTreeMap<String, Option<String>>;
+
+/// So many ENIs are asked for together: what is kept of answers is bounded.
+pub(super) const TOGETHER: usize = 16;
+
+/// Alternatives, of which a reader asks for the second only where there is no first.
+const CARDS: [&str; 2] = ["network-card", "network-card-index"];
+
+/// What only addresses make worth asking.
+const SUBNET_IPV6: &str = "subnet-ipv6-cidr-blocks";
+
+/// A service, of which some answers are here already.
+pub(super) struct Ahead<'a> {
+    source: &'a mut dyn Source,
+    known: Answers,
+}
+
+impl Source for Ahead<'_> {
+    fn get(&mut self, path: &str) -> Result<Option<String>> {
+        match self.known.get(path) {
+            Some(known) => Ok(known.clone()),
+            None => self.source.get(path),
+        }
+    }
+}
+
+impl<'a> Ahead<'a> {
+    pub(super) fn new(source: &'a mut dyn Source) -> Self {
+        let known = Answers::new();
+        Self { source, known }
+    }
+
+    /// With what is said at once of `paths`.
+    pub(super) fn of(source: &'a mut dyn Source, paths: Vec<String>) -> Self {
+        let mut ahead = Self::new(source);
+        ahead.ask(paths);
+        ahead
+    }
+
+    pub(super) fn ask(&mut self, paths: Vec<String>) {
+        let mut known = self.source.ahead(paths);
+        self.known.append(&mut known);
+    }
+
+    /// Asks for what is read of each of these ENIs: their listings, then what these have; `public`: the public addresses,
+    /// too.
+    pub(super) fn ask_of_enis(
+        &mut self,
+        macs: &[Mac],
+        primary: Mac,
+        public: bool,
+        depth: impl Fn(Mac) -> Depth,
+    ) {
+        self.ask(macs.iter().map(|mac| key_of(*mac, "")).collect());
+        let mut keys = Vec::new();
+        for mac in macs {
+            let listed = self.listed(*mac, depth(*mac));
+            keys.extend(paths_of(&listed, *mac == primary, public).map(|key| key_of(*mac, key)));
+        }
+        self.ask(keys);
+        if public {
+            let of_addresses = |mac: &Mac| self.public_of(*mac, depth(*mac));
+            let keys = macs.iter().filter_map(of_addresses).collect();
+            self.ask(keys);
+            self.ask(
+                macs.iter()
+                    .flat_map(|mac| self.associations(*mac))
+                    .collect(),
+            );
+        }
+    }
+
+    /// The keys that the ENI has, where that is known.
+    fn listed(&self, mac: Mac, depth: Depth) -> Vec<String> {
+        let listing = key_of(mac, "");
+        let keys = self.lines(&listing);
+        let keys = keys.map(|key| key.trim_end_matches('/'));
+        keys.filter(|key| depth.reads(key))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn lines(&self, path: &str) -> impl Iterator<Item = &str> {
+        let text = self.known.get(path).and_then(Option::as_deref);
+        lines(text.unwrap_or_default())
+    }
+
+    /// Where the ENI's public addresses stand.
+    fn public_of(&self, mac: Mac, depth: Depth) -> Option<String> {
+        let listed = self.listed(mac, depth);
+        let has = |key: &str| listed.iter().any(|listed| listed == key);
+        let is_single = self.lines(&key_of(mac, "local-ipv4s")).count() == 1;
+        if is_single && has("public-ipv4s") {
+            return Some(key_of(mac, "public-ipv4s"));
+        }
+        has(ASSOCIATIONS).then(|| key_of(mac, &format!("{ASSOCIATIONS}/")))
+    }
+
+    fn associations(&self, mac: Mac) -> Vec<String> {
+        let folder = key_of(mac, &format!("{ASSOCIATIONS}/"));
+        let public = self.lines(&folder).filter_map(|line| line.parse().ok());
+        public
+            .map(|public: Ipv4Addr| format!("{folder}{public}"))
+            .collect()
+    }
+}
+
+/// What is read in any case of an ENI that has the keys `listed`.
+fn paths_of(listed: &[String], is_primary: bool, public: bool) -> impl Iterator<Item = &str> {
+    let has = |key: &str| listed.iter().any(|listed| listed == key);
+    let has_ipv6 = has("ipv6s") || has("ipv6-prefix");
+    let is_read = move |key: &&str| match *key {
+        ASSOCIATIONS => false,
+        "device-number" => !is_primary,
+        key if key == CARDS[0] => !is_primary,
+        key if key == CARDS[1] => !is_primary && !has(CARDS[0]),
+        SUBNET_IPV6 => has_ipv6,
+        "vpc-ipv4-cidr-blocks" | "vpc-ipv6-cidr-blocks" => public,
+        key => KEYS.contains(&key),
+    };
+    listed.iter().map(String::as_str).filter(is_read)
+}
