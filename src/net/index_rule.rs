@@ -22,6 +22,9 @@ pub const BLOCKS: Range<u32> = GATE + 4..24_000;
 /// Behind the index.
 pub const END: u32 = BLOCKS.end;
 
+/// What is no node and no block, and is for every packet.
+pub const FIXED: [(u32, Step); 3] = [(FLAT, Step::Nop), (GATE, Step::Goto(END)), (END, Step::Nop)];
+
 /// `RTPROT_KERNEL`. systemd-networkd deletes rules that it has not made, unless the kernel itself has
 /// (`manager_drop_foreign_rules`); and nobody else gives it to a rule.
 pub const PROTOCOL: u8 = 2;
@@ -79,6 +82,11 @@ pub fn in_order<'a>(rules: impl Iterator<Item = &'a IndexRule>) -> Vec<IndexRule
 }
 
 impl IndexRule {
+    /// It is one of the three that every index has at the same place, from its first rule to its last.
+    pub fn is_fixed(&self) -> bool {
+        self.packets == Packets::All && FIXED.contains(&(self.priority, self.step))
+    }
+
     /// It leads packets past the tree that other rules are for, too.
     pub fn is_guard(&self) -> bool {
         matches!(self.packets, Packets::Marked(_) | Packets::Received)

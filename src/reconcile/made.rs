@@ -8,7 +8,7 @@ use crate::gather::Gather;
 use crate::ledger::{Ledger, Wanted};
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::net::{Link, Mac, link_of_mac};
+use crate::net::{IndexRule, Link, Mac, link_of_mac};
 use crate::object::{Object, Observed};
 use crate::plan::{Desired, Planned};
 use crate::stacks;
@@ -21,6 +21,8 @@ pub(super) fn brought_up_to_date(
     observed: &Observed,
 ) -> Ledger {
     ledger.bring_up_to_date(observed);
+    // Its form, its place and its protocol are nobody else's: a ledger that is lost does not make it foreign.
+    ledger.host.rule_index |= observed.index.iter().any(IndexRule::is_fixed);
     let is_new = |planned: &Planned| !ledger.enis.contains_key(&planned.eni.mac);
     if desired.enis.iter().any(is_new) {
         ledger.restore(&wanted(desired), observed, &configured(disk, desired));

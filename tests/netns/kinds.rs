@@ -2,9 +2,12 @@
 //! further card, IPv6 ranges of other sizes, VPCs that overlap, subnets without IPv4, links with another MTU. Whatever
 //! there is of them works, and nothing that is lacking stops the others.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::instance::{Instance, Run, neighbours_reach};
+use crate::life::{end, start};
 use crate::vpc::{EniId, EniSpec, Fault, SubnetId, Vpc};
 
 /// Of the interface without addresses.
@@ -85,6 +88,72 @@ fn no_unit_fails_for_an_interface_without_an_address_and_what_is_detached_beside
         assert!(instance.must("refresh").contains("rule"));
         assert!(!instance.host.ip("rule").contains("10.1.0.30"));
     }
+}
+
+/// The longest that a boot's run waits for an address, by far.
+const PATIENT: Duration = Duration::from_secs(15);
+
+#[test]
+fn a_boot_does_not_wait_for_an_interface_without_an_address() {
+    let (mut vpc, instance, subnets) = host();
+    vpc.attach(strange(subnets[1])[0].clone());
+    let begin = Instant::now();
+    let boot = start(&instance, "apply --service --wait 60");
+    while !neighbour_reaches(&mut vpc, subnets[1], "10.1.0.21") {
+        assert!(begin.elapsed() < PATIENT, "the others wait with it");
+    }
+    let run = end(boot);
+    succeeds(&run);
+    assert!(begin.elapsed() < PATIENT, "{:?}", begin.elapsed());
+    assert!(run.stdout.contains("note: eth7 is left alone: "), "{run:?}");
+    assert_left_alone(&instance);
+}
+
+fn neighbour_reaches(vpc: &mut Vpc, subnet: SubnetId, address: &str) -> bool {
+    vpc.neighbour(subnet).ping(&[address]).is_empty()
+}
+
+#[test]
+fn a_refresh_is_as_cheap_where_an_interface_has_no_address() {
+    for n in 0..2 {
+        let (mut vpc, instance, subnets) = host();
+        let eni = vpc.attach(strange(subnets[1])[n].clone());
+        instance.must("apply");
+        for unplugged in [false, true] {
+            if unplugged {
+                vpc.unplug(eni);
+                instance.must("hotplug remove eth7");
+                instance.must("refresh");
+            }
+            let disk = instance.disk_state();
+            for _ in 0..3 {
+                vpc.imds().clear_log();
+                assert_eq!(instance.must("refresh"), "");
+                let log = vpc.imds().log();
+                assert!(log.len() <= 2 + 2 * 3, "{} requests: {log:?}", log.len());
+                assert_eq!(instance.disk_state(), disk);
+            }
+        }
+        assert_left_alone(&instance);
+    }
+}
+
+#[test]
+fn a_hot_plug_that_waits_for_an_address_holds_up_no_other() {
+    let (mut vpc, instance, subnets) = host();
+    instance.must("apply");
+    vpc.attach(strange(subnets[1])[0].clone());
+    let waiting = start(&instance, "hotplug add eth7 --wait 6");
+    vpc.attach(EniSpec::new(subnets[1], "eth2").ipv4(["10.1.0.30"]));
+    let begin = Instant::now();
+    let other = start(&instance, "hotplug add eth2 --wait 30");
+    while !neighbour_reaches(&mut vpc, subnets[1], "10.1.0.30") {
+        assert!(begin.elapsed() < Duration::from_secs(5), "it waits with it");
+    }
+    for run in [end(waiting), end(other)] {
+        succeeds(&run);
+    }
+    assert_left_alone(&instance);
 }
 
 /// An EFA-only device has no interface either.

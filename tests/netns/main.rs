@@ -42,6 +42,7 @@ mod networkd;
 mod nm_newcomer;
 mod others;
 mod output;
+mod pace;
 mod peers;
 mod persist;
 mod primary;

@@ -244,3 +244,35 @@ fn an_index_that_has_lost_rules_is_found_and_made_whole() {
     assert_eq!(index(&instance).len(), whole);
     assert_eq!(of_code(&instance, "R14"), [] as [Value; 0]);
 }
+
+#[test]
+fn an_index_is_known_for_what_it_is_where_the_ledger_is_lost() {
+    let (_vpc, instance, ..) = host();
+    let before = instance.host.ip("rule");
+    instance.must("apply");
+    let lose = || {
+        instance.host.sh(&format!(
+            "rm {}/var/lib/eniroute/ledger.json",
+            instance.root().display()
+        ));
+    };
+    let whole = index(&instance);
+    lose();
+    assert_eq!(of_code(&instance, "R14"), [] as [Value; 0]);
+    instance.must("apply");
+    assert_eq!(index(&instance), whole);
+    instance.host.ip("rule del not from 10.0.0.0/14 pref 7000");
+    lose();
+    assert!(instance.must("refresh").contains("rule index: 1 rule set"));
+    assert_eq!(index(&instance), whole);
+    lose();
+    instance.write("etc/eniroute.toml", "rule_index = \"off\"\n");
+    instance.must("apply");
+    assert_eq!(index(&instance), [] as [String; 0]);
+    instance.write("etc/eniroute.toml", "");
+    instance.must("apply");
+    assert_eq!(index(&instance), whole);
+    lose();
+    instance.must("remove");
+    assert_eq!(instance.host.ip("rule"), before);
+}

@@ -13,8 +13,8 @@ const MOST: usize = 480;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The packets of a request and its answer, each acknowledged by a packet of its own.
-const EXCHANGE: usize = 4;
+/// The packets of a request: it, its answer, and an acknowledgement. By far the most answers need none of their own.
+const EXCHANGE: usize = 3;
 
 /// Those that open a connection and end it.
 const CONNECTION: usize = 7;
@@ -108,12 +108,12 @@ mod tests {
             assert!(went.iter().filter(within).count() * EXCHANGE <= 512);
         }
         let rate = 2000.0 * EXCHANGE as f64 / went[1999].as_secs_f64();
-        assert!(rate > 470.0, "and as fast as that allows: {rate}");
+        assert!(rate > 460.0, "and as fast as that allows: {rate}");
     }
 
     #[test]
     fn what_a_host_of_fifteen_enis_asks_does_not_wait() {
-        assert_eq!(played(110).last(), Some(&Duration::ZERO));
+        assert_eq!(played(150).last(), Some(&Duration::ZERO));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use ipnet::IpNet;
 
 use crate::gather::Gather;
 use crate::net::index_rule::{
-    END, ENTRANCE, FLAT, GATE, IndexRule, Packets, Step, in_order, is_spanned,
+    END, ENTRANCE, FIXED, FLAT, IndexRule, Packets, Step, in_order, is_spanned,
 };
 use crate::net::{Family, Rule};
 use flat::{Flat, Source};
@@ -140,8 +140,7 @@ impl Index {
     }
 
     fn rules(&self) -> BTreeSet<IndexRule> {
-        let fixed = [(FLAT, Step::Nop), (GATE, Step::Goto(END)), (END, Step::Nop)];
-        let fixed = fixed.map(|(priority, step)| (priority, Packets::All, step));
+        let fixed = FIXED.map(|(priority, step)| (priority, Packets::All, step));
         let rules = fixed
             .into_iter()
             .chain(self.entrance())

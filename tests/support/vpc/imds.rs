@@ -30,6 +30,8 @@ pub struct Request {
     pub status: u16,
     /// The source address, which tells the ENI.
     pub from: IpAddr,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// One instance in the eyes of the service: its text, and the source addresses that are its own.
@@ -49,6 +51,8 @@ struct State {
     log: Vec<Request>,
     /// Who serves a connection owns it; this is to end it.
     open: Vec<Weak<TcpStream>>,
+    /// How many were open at once.
+    most_open: usize,
 }
 
 /// The service, until it is dropped.
@@ -122,8 +126,15 @@ impl Imds {
         })
     }
 
+    /// Forgets what there was.
     pub fn clear_log(&self) {
-        self.state().log.clear();
+        let mut state = self.state();
+        (state.log, state.most_open) = (Vec::new(), 0);
+    }
+
+    /// How many connections were open at once since then.
+    pub fn most_connections(&self) -> usize {
+        self.state().most_open
     }
 
     /// Tokens handed out so far are worth nothing from now on.
@@ -256,6 +267,7 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, from: IpAddr) {
             path: head.path.clone(),
             status,
             from,
+            at: begin,
         });
         drop(state);
         if !reply(stream, &answer, &faults, begin) || head.close {
@@ -316,6 +328,7 @@ impl State {
     fn remember(&mut self, stream: &Arc<TcpStream>) {
         self.open.retain(|stream| stream.strong_count() > 0);
         self.open.push(Arc::downgrade(stream));
+        self.most_open = self.most_open.max(self.open.len());
     }
 
     fn answer(&mut self, instance: usize, head: &Head, faults: &[Fault]) -> Answer {

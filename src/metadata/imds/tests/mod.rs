@@ -3,6 +3,7 @@
 mod server;
 
 use std::env;
+use std::mem::replace;
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -515,4 +516,88 @@ fn the_environments_proxy_is_ignored() {
         String::from_utf8_lossy(&output.stdout)
     );
     assert_eq!((proxy.connections(), server.lines().len()), (0, 2));
+}
+
+/// Keys of which EC2 knows nothing: each answer is a 404.
+fn paths(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("key-{n:03}")).collect()
+}
+
+#[test]
+fn what_is_asked_ahead_goes_over_four_connections_with_one_token_and_each_question_once() {
+    let server = Server::start(|ec2, request, _| {
+        std::thread::sleep(Duration::from_millis(2));
+        ec2.answer(request)
+    });
+    let mut imds = connect(&server);
+    let answers = imds.ahead(paths(40));
+    assert!(answers.len() == 40 && answers.values().all(Option::is_none));
+    assert_eq!(imds.ahead(paths(40)).len(), 40);
+    assert_eq!((imds.requests(), server.connections()), (81, 4));
+    let mut lines = server.lines();
+    lines.sort();
+    let tokens = lines.iter().filter(|line| line.starts_with("PUT"));
+    assert_eq!(tokens.count(), 1);
+    lines.dedup();
+    assert_eq!(lines.len(), 41);
+    assert!(
+        imds.ahead(paths(1)).is_empty(),
+        "one question needs no further connection"
+    );
+}
+
+#[test]
+fn a_connection_that_fails_loses_nothing_of_what_the_others_bring() {
+    for act in [Act::Hang, status("503 Slow Down", b"")] {
+        let mut failed = false;
+        let server = Server::start(move |ec2, request, _| {
+            if request.line.ends_with("key-005") && !replace(&mut failed, true) {
+                act.clone()
+            } else {
+                std::thread::sleep(Duration::from_millis(5));
+                ec2.answer(request)
+            }
+        });
+        let mut imds = connect(&server);
+        let begin = Instant::now();
+        let answers = imds.ahead(paths(40));
+        assert!(answers.len() >= 39, "{answers:?}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            begin.elapsed()
+        );
+        assert_eq!(imds.get("key-005").unwrap(), None, "the session insists");
+        assert!(
+            imds.ahead(paths(4)).is_empty(),
+            "and goes on by one connection"
+        );
+        assert_mac(&mut imds);
+    }
+}
+
+#[test]
+fn a_service_that_throttles_is_not_pressed_and_the_deadline_holds() {
+    let server = Server::start(values(status("503 Slow Down", b"")));
+    let mut imds = Imds::connect(&options(&server, WAIT), &[]).unwrap();
+    let begin = Instant::now();
+    assert!(imds.ahead(paths(100)).is_empty());
+    assert!(imds.requests() <= 1 + 4, "{}", imds.requests());
+    assert!(unreachable(imds.get("mac").unwrap_err()).contains("503"));
+    assert!(begin.elapsed() < WAIT * 2, "{:?}", begin.elapsed());
+    assert!(imds.requests() < 20, "{}", imds.requests());
+}
+
+#[test]
+fn a_service_that_hangs_takes_no_more_time_than_it_is_waited_for() {
+    let server = Server::start(values(Act::Hang));
+    let mut imds = Imds::connect(&options(&server, WAIT), &[]).unwrap();
+    let begin = Instant::now();
+    assert!(imds.ahead(paths(100)).is_empty());
+    unreachable(imds.get("mac").unwrap_err());
+    assert!(
+        begin.elapsed() < WAIT + Duration::from_millis(400),
+        "{:?}",
+        begin.elapsed()
+    );
 }
