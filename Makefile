@@ -145,6 +145,6 @@ fuzz: ## Fuzz all that is read, ten targets, a minute each; ARGS="SECONDS TARGET
 	@tests/fuzz $(ARGS)
 
 .PHONY: bench
-bench: root setup build ## Measure time, requests and memory against a floor (root)
+bench: root setup build ## Measure time, requests and memory against a floor (root); ARGS=nat for a part
 	@$(BUILD) --quiet --example bench
-	@$(RELEASE)/examples/bench $(TARGET)/release/eniroute
+	@$(RELEASE)/examples/bench $(TARGET)/release/eniroute $(ARGS)

@@ -1,7 +1,7 @@
 //! What is about to be read, asked for together: the time of a reading goes into waiting for one answer after the other.
 //! Decides nothing: what is not there yet when it is wanted is asked for then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use super::Source;
@@ -21,6 +21,14 @@ const CARDS: [&str; 2] = ["network-card", "network-card-index"];
 
 /// What only addresses make worth asking.
 const SUBNET_IPV6: &str = "subnet-ipv6-cidr-blocks";
+
+/// What is read of ENIs.
+pub(super) struct Read<'a> {
+    pub(super) primary: Mac,
+    pub(super) public: bool,
+    /// Those that have an interface here; see [`super::Reading`].
+    pub(super) present: Option<&'a BTreeSet<Mac>>,
+}
 
 /// A service, of which some answers are here already.
 pub(super) struct Ahead<'a> {
@@ -55,31 +63,23 @@ impl<'a> Ahead<'a> {
         self.known.append(&mut known);
     }
 
-    /// Asks for what is read of each of these ENIs: their listings, then what these have; `public`: the public addresses,
-    /// too.
-    pub(super) fn ask_of_enis(
-        &mut self,
-        macs: &[Mac],
-        primary: Mac,
-        public: bool,
-        depth: impl Fn(Mac) -> Depth,
-    ) {
+    /// Asks for what is read of each of these ENIs: their listings, then what these have.
+    pub(super) fn ask_of_enis(&mut self, macs: &[Mac], read: &Read) {
+        let depth = |mac: &Mac| Depth::of(*mac, read.present);
         self.ask(macs.iter().map(|mac| key_of(*mac, "")).collect());
         let mut keys = Vec::new();
         for mac in macs {
-            let listed = self.listed(*mac, depth(*mac));
-            keys.extend(paths_of(&listed, *mac == primary, public).map(|key| key_of(*mac, key)));
+            let listed = self.listed(*mac, depth(mac));
+            let paths = paths_of(&listed, *mac == read.primary, read.public);
+            keys.extend(paths.map(|key| key_of(*mac, key)));
         }
         self.ask(keys);
-        if public {
-            let of_addresses = |mac: &Mac| self.public_of(*mac, depth(*mac));
+        if read.public {
+            let of_addresses = |mac: &Mac| self.public_of(*mac, depth(mac));
             let keys = macs.iter().filter_map(of_addresses).collect();
             self.ask(keys);
-            self.ask(
-                macs.iter()
-                    .flat_map(|mac| self.associations(*mac))
-                    .collect(),
-            );
+            let associations = macs.iter().flat_map(|mac| self.associations(*mac));
+            self.ask(associations.collect());
         }
     }
 

@@ -220,13 +220,18 @@ impl Reading {
 
     /// Reads each of `macs`, in their order, up to the first failure of the service.
     fn read(&self, source: &mut dyn Source, macs: &[Mac]) -> Result<Vec<(Mac, Found)>> {
+        let wanted = ahead::Read {
+            primary: self.primary,
+            public: self.public,
+            present: self.present.as_ref(),
+        };
         let mut read = Vec::new();
         for macs in macs.chunks(ahead::TOGETHER) {
             let mut source = Ahead::new(source);
-            let depth = |mac| Depth::of(mac, self.present.as_ref());
-            source.ask_of_enis(macs, self.primary, self.public, depth);
+            source.ask_of_enis(macs, &wanted);
             for mac in macs {
-                let reader = Reader::to(depth(*mac), &mut source, *mac);
+                let depth = Depth::of(*mac, wanted.present);
+                let reader = Reader::to(depth, &mut source, *mac);
                 read.push((*mac, outcome(reader.eni(self.primary, self.public))?));
             }
         }

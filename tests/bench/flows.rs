@@ -16,6 +16,12 @@ const ROUNDS: usize = 7;
 const CONNECTS: u32 = 20_000;
 const PACKETS: u32 = 60_000;
 
+/// From outside of the addresses.
+const FORWARDED: [(&str, &str); 2] = [
+    ("a forwarded packet", "203.0.113.9:9"),
+    ("a forwarded packet, IPv6", "[2001:db8:ffff::9]:9"),
+];
+
 /// ENIs, IPv4 and IPv6 addresses of each.
 const CASES: [[usize; 3]; 2] = [[15, 50, 10], [80, 50, 0]];
 
@@ -56,7 +62,11 @@ fn of_case([enis, ipv4, ipv6]: [usize; 3]) -> Vec<Vec<String>> {
         ));
     }
     let states = ["none", "flat", "index"];
-    let mut times = vec![[const { Vec::new() }; 3]; kinds.len() + 1];
+    let forwarded: &[(&str, &str)] = match ipv6 {
+        0 => &FORWARDED[..1],
+        _ => &FORWARDED,
+    };
+    let mut times = vec![[const { Vec::new() }; 3]; kinds.len() + forwarded.len()];
     let mut built = Vec::new();
     let mut one = Vec::new();
     for _ in 0..ROUNDS {
@@ -69,7 +79,9 @@ fn of_case([enis, ipv4, ipv6]: [usize; 3]) -> Vec<Vec<String>> {
             for (at, (_, from, to)) in kinds.iter().enumerate() {
                 times[at][state].push(host.enter(|| one_by_one(*from, *to)));
             }
-            times[kinds.len()][state].push(client.enter(packets));
+            for (at, (_, to)) in forwarded.iter().enumerate() {
+                times[kinds.len() + at][state].push(client.enter(|| packets(to)));
+            }
         }
         one.push(host.enter(change_one));
         host.enter(take_away);
@@ -78,7 +90,7 @@ fn of_case([enis, ipv4, ipv6]: [usize; 3]) -> Vec<Vec<String>> {
     let names = kinds
         .iter()
         .map(|(name, ..)| *name)
-        .chain(["a forwarded packet"]);
+        .chain(forwarded.iter().map(|(name, _)| *name));
     let mut rows: Vec<Vec<String>> = names
         .zip(&times)
         .map(|(name, states)| {
@@ -131,6 +143,9 @@ fn furnish(host: &Host, client: &Host, case: [usize; 3]) {
     host.ip("address add 198.18.0.1/24 dev fw");
     client.ip("address add 198.18.0.2/24 dev c0");
     client.ip("route add default via 198.18.0.1");
+    host.ip("-6 address add fd00:18::1/64 dev fw nodad");
+    client.ip("-6 address add fd00:18::2/64 dev c0 nodad");
+    client.ip("-6 route add default via fd00:18::1");
     for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
         host.sysctl(key, 1);
     }
@@ -183,9 +198,11 @@ fn one_by_one(from: Option<IpAddr>, to: SocketAddr) -> f64 {
 }
 
 /// Nanoseconds a packet that the host forwards: a veth pair's far side works in the sender's time.
-fn packets() -> f64 {
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    socket.connect("203.0.113.9:9").unwrap();
+pub fn packets(to: &str) -> f64 {
+    let to: SocketAddr = to.parse().unwrap();
+    let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).unwrap();
+    socket.connect(to).unwrap();
     let begin = Instant::now();
     for _ in 0..PACKETS {
         let _ = socket.send(&[0; 18]);

@@ -8,6 +8,8 @@ mod floor;
 mod flows;
 mod life;
 mod looking;
+mod nat;
+mod scale;
 #[path = "../support/vpc/mod.rs"]
 mod vpc;
 
@@ -18,6 +20,7 @@ use std::{env, fs, thread};
 
 use floor::Objects;
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use nix::sys::utsname::uname;
 use tempfile::TempDir;
 use vpc::{EniSpec, Fault, Host, Vpc};
@@ -53,19 +56,47 @@ fn main() {
     println!(
         "`kernel`: apply --no-persist; `netplan`: apply on a host with cloud-init's YAML, netplan's generator included\n"
     );
-    let header = "ENIs x addresses  objects  floor  kernel  kernel/floor  netplan  again  remove  requests  per ENI  MiB";
-    let mut rows = vec![
-        header
-            .split("  ")
-            .filter(|cell| !cell.is_empty())
-            .map(|cell| cell.trim().to_owned())
-            .collect(),
-    ];
+    let chosen: Vec<&str> = arguments.iter().skip(2).map(String::as_str).collect();
+    for (name, rows) in PARTS {
+        if chosen.is_empty() || chosen.contains(&name) {
+            println!("{}", aligned(&rows()));
+        }
+    }
+}
+
+/// A part's table, its header first.
+type Table = fn() -> Vec<Vec<String>>;
+
+/// What `make bench ARGS="flows nat"` chooses from; by default all of it.
+const PARTS: [(&str, Table); 6] = [
+    ("runs", rows),
+    ("scale", scale::rows),
+    ("flows", flows::rows),
+    ("life", life::rows),
+    ("looking", looking::rows),
+    ("nat", nat::rows),
+];
+
+const HEADER: [&str; 13] = [
+    "ENIs x addresses",
+    "objects",
+    "floor",
+    "kernel",
+    "kernel/floor",
+    "netplan",
+    "netplan/kernel",
+    "again",
+    "refresh",
+    "refresh/floor",
+    "remove",
+    "requests",
+    "MiB",
+];
+
+fn rows() -> Vec<Vec<String>> {
+    let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
     rows.extend(CASES.map(|case| Bench::new(case).row()));
-    println!("{}", aligned(&rows));
-    println!("{}", aligned(&flows::rows()));
-    println!("{}", aligned(&life::rows()));
-    print!("{}", aligned(&looking::rows()));
+    rows
 }
 
 /// What is measured: the binary that is shipped.
@@ -75,7 +106,7 @@ fn binary() -> String {
         .expect("the path of the release binary; run `make bench`")
 }
 
-/// Runs a program to its end, and prints its wall time in microseconds and its peak memory in KiB. This process is a
+/// Runs a program to its end, and prints its wall time and its time of a processor in microseconds, and its peak memory in KiB. This process is a
 /// small one: the kernel counts the memory of a child from before it became the program (`exec_mmap`).
 fn measured(program: &str, arguments: &[String]) {
     let begin = Instant::now();
@@ -85,10 +116,10 @@ fn measured(program: &str, arguments: &[String]) {
         .expect("start the program");
     let time = begin.elapsed().as_micros();
     assert!(out.status.success(), "{program} {arguments:?}: {out:?}");
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)
-        .expect("resource usage")
-        .max_rss();
-    println!("{time} {peak}");
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("resource usage");
+    let micros = |time: TimeVal| time.num_microseconds();
+    let worked = micros(usage.user_time()) + micros(usage.system_time());
+    println!("{time} {worked} {}", usage.max_rss());
 }
 
 /// One VPC, and what was measured there.
@@ -107,6 +138,7 @@ struct Times {
     kernel: Vec<f64>,
     netplan: Vec<f64>,
     again: Vec<f64>,
+    refresh: Vec<f64>,
     remove: Vec<f64>,
 }
 
@@ -179,6 +211,7 @@ impl Bench {
             times.netplan.push(netplan);
             peak = peak.max(memory);
             times.again.push(self.eniroute(&["apply"]).0);
+            times.refresh.push(self.eniroute(&["refresh"]).0);
             times.remove.push(self.eniroute(&["remove"]).0);
             assert_eq!(
                 self.guest.dump(),
@@ -196,17 +229,20 @@ impl Bench {
         } else {
             format!("{enis} x {ipv4}")
         };
+        let ratio = |of: &[f64], to: &[f64]| format!("{:.2}", median(of) / median(to));
         vec![
             name,
             objects.count().to_string(),
             min_median(&times.floor),
             min_median(&times.kernel),
-            format!("{:.2}", median(&times.kernel) / median(&times.floor)),
+            ratio(&times.kernel, &times.floor),
             min_median(&times.netplan),
+            ratio(&times.netplan, &times.kernel),
             min_median(&times.again),
+            min_median(&times.refresh),
+            ratio(&times.refresh, &times.floor),
             min_median(&times.remove),
             requests.to_string(),
-            format!("{:.1}", requests as f64 / enis as f64),
             format!("{peak:.1}"),
         ]
     }
@@ -222,21 +258,8 @@ impl Bench {
 
     /// Wall time in milliseconds, peak memory in MiB.
     fn eniroute(&self, words: &[&str]) -> (f64, f64) {
-        let program = self.guest.command(
-            &env::current_exe()
-                .expect("our own path")
-                .display()
-                .to_string(),
-        );
-        let out = program.args([MEASURE, &binary()]).args(words).run();
-        let mut numbers = out
-            .split_whitespace()
-            .map(|word| word.parse::<f64>().expect("a number"));
-        let (micros, kib) = (
-            numbers.next().expect("a time"),
-            numbers.next().expect("a size"),
-        );
-        (micros / 1e3, kib / 1024.0)
+        let [wall, _, peak] = measure(&self.guest, words);
+        (wall, peak)
     }
 
     /// The `ip` commands that make all objects.
@@ -245,6 +268,21 @@ impl Bench {
         let plan: serde_json::Value = serde_json::from_str(&plan).expect("JSON");
         serde_json::from_value(plan["kernel"].clone()).expect("a list of commands")
     }
+}
+
+/// Runs eniroute: wall time and time of a processor in milliseconds, peak memory in MiB.
+fn measure(guest: &Host, words: &[&str]) -> [f64; 3] {
+    let own = env::current_exe().expect("our own path");
+    let program = guest.command(&own.display().to_string());
+    let out = program.args([MEASURE, &binary()]).args(words).run();
+    let numbers: Vec<f64> = out
+        .split_whitespace()
+        .map(|word| word.parse().expect("a number"))
+        .collect();
+    let [wall, worked, kib] = numbers[..] else {
+        panic!("{out}")
+    };
+    [wall / 1e3, worked / 1e3, kib / 1024.0]
 }
 
 /// A host that cloud-init has configured by netplan. Its folders are its own; the programs are this machine's.
