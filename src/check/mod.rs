@@ -15,6 +15,7 @@ mod rules;
 mod verdict;
 pub mod walk;
 
+use crate::gather::Order;
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
 use crate::report::{Applicability, Finding};
@@ -45,7 +46,7 @@ pub fn findings(inspection: &Inspection) -> Vec<Finding> {
     all.extend(probes::findings(inspection, &all));
     all.iter_mut()
         .for_each(|finding| locate(inspection, finding));
-    all.sort_by_key(|finding| {
+    all.order_by_key(|finding| {
         let place = place(inspection, finding);
         (finding.severity, place, finding.address, finding.code)
     });

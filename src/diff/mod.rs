@@ -9,7 +9,7 @@ mod scope;
 
 use std::collections::BTreeMap;
 
-use crate::gather::Gather;
+use crate::gather::{Gather, Order};
 use crate::numbering::Number;
 use crate::object::{Change, Index, Object, Observed};
 use crate::plan::{Desired, Planned};
@@ -30,7 +30,7 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
     let objects = desired.host.iter().cloned().chain(objects);
     let added = objects.filter_map(|object| present.addition(object, scope));
     let mut changes: Vec<Change> = added.collect();
-    changes.sort_by_key(Change::stage);
+    changes.order_by_key(Change::stage);
     let removed = removals(desired, &present, scope).into_iter();
     changes.extend(removed.map(Change::Remove));
     changes

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Scope;
 use super::present::Present;
 use crate::eni::Eni;
-use crate::gather::Gather;
+use crate::gather::{Gather, Order};
 use crate::ledger::Made;
 use crate::numbering::Owner;
 use crate::object::{Object, Place};
@@ -28,7 +28,7 @@ pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> V
         .collect();
     let is_free = |object: &&Object| !matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
     let mut unwanted: Vec<Object> = unwanted.iter().filter(is_free).cloned().collect();
-    unwanted.sort_by_key(Object::undoing);
+    unwanted.order_by_key(Object::undoing);
     unwanted
 }
 

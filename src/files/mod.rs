@@ -16,6 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
+use crate::gather::Order;
 pub use change::{File, FileChange};
 pub use lock::Lock;
 pub use sweep::{TEMPORARY_FILE, TEMPORARY_FOLDER};
@@ -135,7 +136,7 @@ impl Disk {
             .iter()
             .map(|entry| dir.join(entry.file_name()))
             .collect();
-        paths.sort();
+        paths.order();
         Ok(paths)
     }
 

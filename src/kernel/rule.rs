@@ -18,6 +18,7 @@ use super::index_rule::Row;
 use super::refusal::Refusal;
 use super::socket::settled;
 use super::{Kernel, instead, needless, rule_words};
+use crate::gather::Order;
 use crate::net::rule::STATIC;
 use crate::net::{Family, IndexRule, Mark, Rule};
 
@@ -140,7 +141,7 @@ fn deletable<'a>(rule: &Rule, rules: &'a [Standing]) -> Result<Option<Option<u8>
         .filter(|standing| standing.rule == *rule)
         .map(|standing| standing.protocol)
         .collect();
-    own.sort_by_key(|protocol| *protocol != Some(STATIC));
+    own.order_by_key(|protocol| *protocol != Some(STATIC));
     let mut other = None;
     for protocol in own {
         let is_any = matches!(protocol, None | Some(0));

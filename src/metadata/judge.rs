@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Incomplete, Metadata};
 use crate::eni::Eni;
 use crate::error::Lack;
+use crate::gather::Order;
 use crate::net::Mac;
 use crate::numbering::Number;
 pub use range::is_id;
@@ -24,7 +25,7 @@ type Finding = (&'static str, String);
 /// those that are `recalled` before this boot gives way to what it says of others now, but for the primary ENI.
 pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
     let is_recalled = |eni: &Eni| recalled.contains(&eni.mac);
-    read.sort_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
+    read.order_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
     let sound = || read.iter().filter(|eni| own(eni).is_none());
     let (all, now) = (
         count(sound()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::eni::Eni;
 use crate::error::Result;
 use crate::files::Disk;
-use crate::gather::Gather;
+use crate::gather::{Gather, Order};
 use crate::metadata::{Metadata, is_sound, judge};
 use crate::net::link_of_mac;
 use crate::net::{Link, Mac};
@@ -62,7 +62,7 @@ impl Record {
             |eni: &Eni| is_this && !is_told(eni.mac) && link_of_mac(eni.mac, links).is_some();
         let mut enis = metadata.enis.clone();
         enis.extend(self.enis.into_iter().filter(stands));
-        enis.sort_by_key(|eni| (!eni.primary, eni.number()));
+        enis.order_by_key(|eni| (!eni.primary, eni.number()));
         Self {
             instance,
             primary: primary.or(self.primary.filter(|_| is_this)),

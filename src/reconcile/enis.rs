@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::assess::Assessment;
 use crate::eni::{Details, Eni};
+use crate::gather::Order;
 use crate::metadata::Metadata;
 use crate::net::{Dev, Mac};
 use crate::numbering::Owner;
@@ -25,7 +26,7 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
         .iter()
         .map(|skipped| report(&skipped.eni, skipped.dev.as_ref()));
     let mut reports: Vec<EniReport> = planned.chain(skipped).collect();
-    reports.sort_by_key(|report| (!report.primary, report.table));
+    reports.order_by_key(|report| (!report.primary, report.table));
     let refused = metadata.refused.iter().map(|eni| {
         let link = link_of(eni, &assessment.observed.links);
         report(eni, link.map(|link| &link.name))

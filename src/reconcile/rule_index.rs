@@ -8,7 +8,7 @@ use super::executor::Executor;
 use super::run::Run;
 use crate::code::Code;
 use crate::config::RuleIndex;
-use crate::gather::Gather;
+use crate::gather::{Gather, Order};
 use crate::net::index_rule::is_spanned;
 use crate::net::{Family, IndexRule, Rule};
 use crate::numbering::Owner;
@@ -96,7 +96,7 @@ fn rules_after<'a>(assessment: &'a Assessment, ahead: &'a [Change]) -> Vec<&'a R
     let observed = assessment.observed.rules.iter();
     let rules = observed.filter(|rule| !gone.contains(rule)).chain(added);
     let mut rules: Vec<&Rule> = rules.filter(|rule| is_spanned(rule.priority)).collect();
-    rules.sort();
+    rules.order();
     rules.dedup();
     rules
 }

@@ -6,7 +6,7 @@ mod mtu;
 
 use std::collections::BTreeSet;
 
-use crate::gather::Gather;
+use crate::gather::{Gather, Order};
 use crate::net::{Mac, nics};
 use crate::numbering::{Number, Owner};
 use crate::plan::Planned;
@@ -179,7 +179,7 @@ fn disorder(inspection: &Inspection) -> Option<Finding> {
         .enis()
         .filter_map(|planned| Some((planned.eni.number(), planned, place(planned)?)))
         .collect();
-    enis.sort_by_key(|(number, ..)| number.table());
+    enis.order_by_key(|(number, ..)| number.table());
     let is_sorted = enis.is_sorted_by_key(|(.., place)| *place);
     let primary = enis.iter().find(|(_, planned, _)| planned.eni.primary);
     let is_first = primary.is_none_or(|(.., place)| *place == 0);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::gather::Gather;
 use crate::ledger::Made;
 use crate::net::Mac;
 use crate::numbering::Owner;
@@ -15,7 +16,7 @@ pub(super) fn findings(inspection: &Inspection) -> impl Iterator<Item = Finding>
     let assessment = &inspection.assessment;
     let scope = &assessment.scope;
     let is_known = inspection.refusal.is_none() && scope.complete;
-    let listed: BTreeSet<Mac> = inspection.listed().map(|eni| eni.mac).collect();
+    let listed: BTreeSet<Mac> = inspection.listed().map(|eni| eni.mac).into_set();
     let there = Index::new(&assessment.observed);
     scope.made.iter().filter_map(move |made| {
         let Made {

@@ -7,6 +7,7 @@ use super::maker;
 use super::refusals::evidence;
 use super::ways::RA;
 use crate::check::walk::{End, Packet, Walker};
+use crate::gather::Order;
 use crate::net::fib::{FibRoute, Protocol};
 use crate::net::{Dev, Family, MAIN, RouteKind};
 use crate::numbering::Owner;
@@ -49,7 +50,7 @@ fn of_main(inspection: &Inspection) -> impl Iterator<Item = &FibRoute> {
 fn defaults(inspection: &Inspection, family: Family) -> Vec<&FibRoute> {
     let is_default = |listed: &&FibRoute| listed.route.dst == family.everything();
     let mut defaults: Vec<_> = of_main(inspection).filter(is_default).collect();
-    defaults.sort_by_key(|listed| listed.route.metric);
+    defaults.order_by_key(|listed| listed.route.metric);
     defaults
 }
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use crate::check::walk::{Candidates, End, Packet, Walk, Walker};
 use crate::eni::{Eni, IPV6_ROUTER};
+use crate::gather::Order;
 use crate::net::fib::Protocol;
 use crate::net::{Dev, Family, Mac, Reachability, RouteKind};
 use crate::plan::Planned;
@@ -117,8 +118,8 @@ impl Way<'_> {
     fn agrees(&self) -> bool {
         let mut walked = self.walk.end.devs();
         let mut asked: Vec<&Dev> = self.answer.devs.iter().collect();
-        walked.sort();
-        asked.sort();
+        walked.order();
+        asked.order();
         walked == asked || self.walk.uncertain().next().is_some()
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::Packet;
+use crate::gather::Order;
 use crate::net::RouteKind;
 use crate::net::fib::FibRoute;
 use crate::net::{Dev, Family};
@@ -43,7 +44,7 @@ impl<'a> Tables<'a> {
         }
         let prefixes = tables.values_mut().flat_map(BTreeMap::values_mut);
         for alike in prefixes.flat_map(BTreeMap::values_mut) {
-            alike.sort_by_key(|listed| listed.route.metric);
+            alike.order_by_key(|listed| listed.route.metric);
         }
         Self(tables)
     }

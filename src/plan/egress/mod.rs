@@ -13,6 +13,7 @@ use super::nft::{Entry, Filter, Port};
 use super::{Desired, Planned};
 use crate::config::{Config, Egress};
 use crate::eni::Eni;
+use crate::gather::Order;
 use crate::net::nft::digest;
 use crate::object::Observed;
 use clients::Clients;
@@ -133,7 +134,7 @@ fn exempt(desired: &Desired) -> Vec<IpNet> {
     let vpc = desired.enis.iter().flat_map(|planned| vpc(&planned.eni));
     let local = LOCAL.iter().filter_map(|net| net.parse().ok());
     let mut exempt: Vec<IpNet> = vpc.chain(local).collect();
-    exempt.sort_unstable();
+    exempt.order();
     exempt.dedup();
     exempt
 }

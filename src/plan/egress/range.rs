@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::gather::Order;
 use crate::net::{Family, short};
 
 /// Addresses of one family from the first to the last.
@@ -150,7 +151,7 @@ fn between(of: Range, first: Option<u128>, last: Option<u128>) -> Option<Range> 
 
 /// The same addresses in as few ranges as can be, in their order.
 pub fn merged(mut ranges: Vec<Range>) -> Vec<Range> {
-    ranges.sort_unstable();
+    ranges.order();
     let mut merged: Vec<Range> = Vec::new();
     for range in ranges {
         match merged.last_mut() {

@@ -2,6 +2,7 @@
 
 use super::Filter;
 use super::draft::Draft;
+use crate::gather::Order;
 
 /// The ends of `forward` and `input`.
 pub(super) fn add(draft: &mut Draft, filter: &Filter) {
@@ -45,7 +46,7 @@ fn input(draft: &mut Draft, filter: &Filter) {
     );
     let pools = filter.entries.iter().flat_map(|entry| &entry.pool);
     let mut addresses: Vec<_> = pools.map(|(ip, _)| *ip).collect();
-    addresses.sort_unstable();
+    addresses.order();
     addresses.dedup();
     draft.set("snat4", "ipv4_addr", addresses);
 }

@@ -4,6 +4,7 @@
 use log::info;
 
 use super::Executor;
+use crate::gather::Order;
 use crate::net::{Flows, Rule};
 use crate::numbering::{self, Band, Number, Slot};
 use crate::object::{Change, Object};
@@ -36,7 +37,7 @@ fn contradicted(done: &[Change]) -> Vec<Flows> {
     let numbers = gone.filter(is_turned).map(|(number, _)| number);
     let marks = numbers.filter_map(|number| Some(Flows::Marked(Slot::of(number)?.mark())));
     let mut flows: Vec<Flows> = marks.collect();
-    flows.sort();
+    flows.order();
     flows.dedup();
     flows
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::{Dev, Family, Mac};
 use crate::plan::Planned;
 use crate::reconcile::assess::Assessment;
@@ -84,7 +85,7 @@ fn of_eni(assessment: &Assessment, planned: &Planned, taken: &Taken) -> Vec<Ques
     let destinations = [Family::Ipv4, Family::Ipv6]
         .map(|family| (family, destinations(assessment, planned, taken, family)));
     let up = assessment.observed.addresses.iter();
-    let up: BTreeSet<IpAddr> = up.map(|up| up.net.addr()).collect();
+    let up: BTreeSet<IpAddr> = up.map(|up| up.net.addr()).into_set();
     let mut all = Vec::new();
     for from in planned.eni.addresses().filter(|ip| up.contains(ip)) {
         let of_family = destinations.iter();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::keyfile::{Assignment, assignments, is_false, list};
 use crate::error::Result;
 use crate::files::Disk;
+use crate::gather::Order;
 use crate::net::{Declared, Mac, Word};
 use crate::stacks::networkd::nic::{Nic, fnmatch};
 
@@ -153,7 +154,7 @@ fn files(disk: &Disk) -> Result<Vec<PathBuf>> {
     // The main file has the last folder's rank, and comes first of that.
     let last = FOLDERS.len().saturating_sub(1);
     paths.insert(0, (last, MAIN.into()));
-    paths.sort_by_key(|(rank, _)| *rank);
+    paths.order_by_key(|(rank, _)| *rank);
     Ok(paths.into_iter().map(|(_, path)| path).collect())
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
+use crate::gather::Order;
 use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route};
 use crate::object::Object;
 use crate::plan::Planned;
@@ -265,7 +266,7 @@ fn routes_and_rules(planned: &Planned) -> Vec<(File, Planned)> {
 /// that no route reaches yet ("Nexthop has invalid gateway").
 fn route_lines(part: &Planned) -> Vec<String> {
     let mut routes: Vec<_> = part.routes.iter().collect();
-    routes.sort_by_key(|route| (route.via.is_some(), route.table == MAIN));
+    routes.order_by_key(|route| (route.via.is_some(), route.table == MAIN));
     routes.into_iter().map(route_line).collect()
 }
 
