@@ -2,24 +2,18 @@
 
 use std::time::Duration;
 
-use crate::instance::{Instance, changed};
-use crate::vpc::{EniId, EniSpec, Host, Vpc};
+use crate::instance::changed;
+use crate::support::lab::Lab;
+use crate::vpc::{EniSpec, Host};
 
-fn two_enis() -> (Vpc, Instance, [EniId; 2]) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    let first = vpc.attach(
-        EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10", "10.0.0.11"])
-            .ipv6(["2001:db8:0:a::100"]),
-    );
-    let spec = EniSpec::new(b, "eth1")
-        .ipv4(["10.1.0.30", "10.1.0.31"])
-        .ipv6(["2001:db8:0:b::300"]);
-    let second = vpc.attach(spec.prefix4("10.1.3.16/28"));
-    let instance = Instance::with_netplan(vpc.guest());
-    (vpc, instance, [first, second])
+/// The primary in both families, too, and eth1 with a prefix.
+fn lab() -> Lab {
+    Lab::of(|[a, b]| {
+        [
+            Lab::eth0(a).ipv6(["2001:db8:0:a::100"]),
+            Lab::eth1(b).prefix4("10.1.3.16/28"),
+        ]
+    })
 }
 
 /// What `ip monitor` sees of links, addresses, routes and rules while `work` is done.
@@ -48,7 +42,11 @@ fn monitored(host: &Host, work: impl FnOnce()) -> String {
 #[test]
 fn a_second_run_writes_nothing_to_the_kernel_and_nothing_to_the_disk() {
     for config in ["", "main_routes_first = true\n"] {
-        let (_vpc, instance, _) = two_enis();
+        let Lab {
+            vpc: _vpc,
+            instance,
+            ..
+        } = lab();
         instance.write("etc/eniroute.toml", config);
         let seen = monitored(&instance.host, || drop(instance.must("apply")));
         assert!(
@@ -76,7 +74,11 @@ fn a_second_run_writes_nothing_to_the_kernel_and_nothing_to_the_disk() {
 
 #[test]
 fn remove_returns_the_host_to_what_it_was() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     let (dump, disk) = (instance.host.dump(), instance.disk_state());
     instance.must("apply");
     assert_ne!(instance.host.dump(), dump);
@@ -101,7 +103,11 @@ fn remove_returns_the_host_to_what_it_was() {
 
 #[test]
 fn remove_without_the_kernel_takes_the_files_and_leaves_all_else_to_the_next_boot() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     let before = instance.host.dump();
     instance.must("apply");
     let applied = instance.host.dump();
@@ -123,7 +129,7 @@ fn remove_without_the_kernel_takes_the_files_and_leaves_all_else_to_the_next_boo
 
 #[test]
 fn remove_needs_no_metadata() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = lab();
     let dump = instance.host.dump();
     instance.must("apply");
     vpc.imds().fault(crate::vpc::Fault::Dead);
@@ -133,7 +139,7 @@ fn remove_needs_no_metadata() {
 
 #[test]
 fn remove_of_one_eni_leaves_the_others() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = lab();
     let mut vpc = vpc;
     let c = vpc.subnet("10.2.0.0/20", None);
     vpc.attach(EniSpec::new(c, "eth2").ipv4(["10.2.0.40"]));
@@ -175,7 +181,11 @@ address add 192.0.2.1/32 dev eth0
 
 #[test]
 fn what_others_made_is_neither_changed_nor_removed() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     instance.host.ip_batch(FOREIGN);
     instance.write("etc/netplan/99-mine.yaml", "network: {version: 2}\n");
     let dump = instance.host.dump();
@@ -201,7 +211,11 @@ fn what_others_made_is_neither_changed_nor_removed() {
 
 #[test]
 fn an_address_that_was_there_before_stays_after_remove() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     instance.host.ip("link set eth1 up");
     instance
         .host
@@ -225,7 +239,12 @@ fn an_address_that_was_there_before_stays_after_remove() {
 
 #[test]
 fn what_ec2_assigns_and_unassigns_follows() {
-    let (mut vpc, instance, [_, second]) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = lab();
     instance.must("apply");
     vpc.assign(second, "10.1.0.32");
     vpc.assign(second, "2001:db8:0:b::301");
@@ -254,7 +273,12 @@ fn what_ec2_assigns_and_unassigns_follows() {
 
 #[test]
 fn a_detached_eni_leaves_nothing_behind() {
-    let (mut vpc, instance, [_, second]) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = lab();
     let before = instance.host.dump();
     instance.must("apply");
     vpc.detach(second);
@@ -287,7 +311,11 @@ fn a_detached_eni_leaves_nothing_behind() {
 
 #[test]
 fn an_upper_device_with_a_copied_mac_is_left_alone() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     instance.host.ip_batch(
         "link add upper0 type bridge\nlink set upper0 address 06:00:00:00:00:01\n\
          link add link eth1 name upper1 type macvlan mode passthru\n",
@@ -311,7 +339,11 @@ fn an_upper_device_with_a_copied_mac_is_left_alone() {
 
 #[test]
 fn a_port_of_a_bridge_is_left_to_the_bridge() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     instance
         .host
         .ip_batch("link add br-ex type bridge\nlink set eth1 master br-ex\n");
@@ -329,7 +361,12 @@ fn a_port_of_a_bridge_is_left_to_the_bridge() {
 
 #[test]
 fn an_excluded_eni_loses_what_we_made_and_the_primary_keeps_its_way_to_the_neighbours_there() {
-    let (mut vpc, instance, [_, second]) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = lab();
     instance.must("apply");
     let dump = instance.host.dump();
     instance.write("etc/eniroute.toml", "exclude = [\"eth1\"]\n");
@@ -348,7 +385,7 @@ fn an_excluded_eni_loses_what_we_made_and_the_primary_keeps_its_way_to_the_neigh
 
 #[test]
 fn two_runs_at_once_wait_for_each_other() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = lab();
     vpc.imds()
         .fault(crate::vpc::Fault::Slow(Duration::from_millis(20)));
     let binary = env!("CARGO_BIN_EXE_eniroute");
@@ -369,7 +406,11 @@ fn two_runs_at_once_wait_for_each_other() {
 
 #[test]
 fn a_run_gives_up_when_another_holds_the_lock_for_too_long() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     let lock = instance.root().join("run/eniroute.lock");
     let _holder = instance
         .host
@@ -392,7 +433,7 @@ fn a_run_gives_up_when_another_holds_the_lock_for_too_long() {
 
 #[test]
 fn a_kill_at_any_moment_is_mended_by_the_next_run() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = lab();
     vpc.imds()
         .fault(crate::vpc::Fault::Slow(Duration::from_millis(2)));
     let before = instance.host.dump();
@@ -430,7 +471,11 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
 /// cloud-init writes such rules since 24.1; a rule without a priority lands before all others.
 #[test]
 fn rules_not_made_by_eniroute_for_our_addresses_are_reported() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = lab();
     instance
         .host
         .ip("rule add from 10.1.0.30 lookup 101 priority 32765");

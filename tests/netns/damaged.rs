@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::disks::STACKS;
 use crate::instance::{Instance, changed};
-use crate::vpc::{EniSpec, Vpc};
+use crate::support::lab::Lab;
+use crate::vpc::Vpc;
 
 pub const LEDGER: &str = "var/lib/eniroute/ledger.json";
 pub const RECORD: &str = "var/lib/eniroute/metadata.json";
@@ -13,22 +14,6 @@ pub const MEMORY: &str = "run/eniroute/metadata.json";
 
 /// `grün` in Latin-1.
 const COMMENT: &[u8] = b"# gr\xfcn\n";
-
-pub fn two_enis() -> (Vpc, Instance) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10", "10.0.0.11"])
-            .public("10.0.0.10", "203.0.113.10"),
-    );
-    let spec = EniSpec::new(a, "eth1")
-        .ipv4(["10.0.0.20", "10.0.0.21"])
-        .ipv6(["2001:db8:0:a::200"]);
-    vpc.attach(spec.public("10.0.0.20", "203.0.113.20"));
-    let instance = Instance::bare(vpc.guest());
-    (vpc, instance)
-}
 
 pub fn answers(vpc: &Vpc) {
     let dead = vpc
@@ -64,7 +49,7 @@ pub fn ours(instance: &Instance) -> Vec<String> {
 
 #[test]
 fn what_is_written_down_and_cannot_be_read_is_set_aside_once_and_written_anew() {
-    let (vpc, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     instance.write("usr/sbin/netplan", "");
     instance.must("apply");
     let whole = |path| bytes(&instance, path);
@@ -100,7 +85,7 @@ fn what_is_written_down_and_cannot_be_read_is_set_aside_once_and_written_anew() 
 
 #[test]
 fn a_folder_in_the_place_of_the_ledger_is_set_aside_too() {
-    let (vpc, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     fs::create_dir_all(instance.root().join(LEDGER)).unwrap();
     let run = instance.eniroute("apply");
     assert!(
@@ -114,7 +99,11 @@ fn a_folder_in_the_place_of_the_ledger_is_set_aside_too() {
 #[test]
 fn a_removal_goes_on_to_its_end_without_the_ledger() {
     for (name, stack, _) in STACKS {
-        let (_vpc, instance) = two_enis();
+        let Lab {
+            vpc: _vpc,
+            instance,
+            ..
+        } = Lab::in_one_subnet().bare();
         stack
             .iter()
             .for_each(|(path, text)| instance.write(path, text));
@@ -142,7 +131,11 @@ fn a_removal_goes_on_to_its_end_without_the_ledger() {
 #[test]
 fn a_file_of_ours_with_a_damaged_byte_is_shown_written_anew_and_removed() {
     for (name, stack, _) in STACKS {
-        let (_vpc, instance) = two_enis();
+        let Lab {
+            vpc: _vpc,
+            instance,
+            ..
+        } = Lab::in_one_subnet().bare();
         stack
             .iter()
             .for_each(|(path, text)| instance.write(path, text));
@@ -169,7 +162,7 @@ fn a_file_of_ours_with_a_damaged_byte_is_shown_written_anew_and_removed() {
 #[test]
 fn a_comment_of_somebody_else_s_that_is_no_utf_8_is_passed_over_and_left_as_it_is() {
     for (name, stack, ours_of_eth1) in STACKS {
-        let (vpc, instance) = two_enis();
+        let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
         let foreign: Vec<_> = stack
             .iter()
             .map(|(path, text)| (path, [COMMENT, text.as_bytes()].concat()))
@@ -202,7 +195,7 @@ fn a_comment_of_somebody_else_s_that_is_no_utf_8_is_passed_over_and_left_as_it_i
 
 #[test]
 fn a_comment_in_the_configuration_may_be_in_any_encoding_and_a_value_may_not() {
-    let (vpc, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     write(
         &instance,
         "etc/eniroute.toml",

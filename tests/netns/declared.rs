@@ -3,17 +3,8 @@
 //! make of such words is in `networkd/ports.rs`, `network_manager.rs` and `ifupdown.rs`.
 
 use crate::instance::{Instance, changed};
-use crate::vpc::{EniId, EniSpec, Host, Vpc};
-
-fn two_enis() -> (Vpc, [EniId; 2]) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    let eth0 = EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]);
-    let eth1 = EniSpec::new(b, "eth1").ipv4(["10.1.0.30", "10.1.0.31"]);
-    let enis = [eth0, eth1.ipv6(["2001:db8:0:b::300"])].map(|spec| vpc.attach(spec));
-    (vpc, enis)
-}
+use crate::support::lab::Lab;
+use crate::vpc::{EniSpec, Host};
 
 type File<'a> = (&'a str, &'a str);
 
@@ -390,7 +381,7 @@ fn status(instance: &Instance) -> (String, Option<String>) {
 
 #[test]
 fn a_word_of_the_owner_s_is_found_in_every_stack_and_status_says_whose_it_is() {
-    let (vpc, _) = two_enis();
+    let Lab { vpc, .. } = Lab::two_enis();
     let host = vpc.guest();
     for (stack, (path, text), told) in [PORTS, ALONE, MANUAL].concat() {
         let instance = instance(&host, stack, &[(path, text)]);
@@ -417,7 +408,7 @@ fn a_word_of_the_owner_s_is_found_in_every_stack_and_status_says_whose_it_is() {
 
 #[test]
 fn what_is_a_port_or_left_alone_gets_nothing_now_or_for_the_next_boot() {
-    let (vpc, _) = two_enis();
+    let Lab { vpc, .. } = Lab::two_enis();
     let host = vpc.guest();
     for (stack, file, told) in [PORTS, ALONE].concat() {
         if told.is_none() {
@@ -453,7 +444,7 @@ fn files_of_eth1(instance: &Instance) -> Vec<String> {
 #[test]
 fn an_eni_that_passes_from_ours_to_left_alone_loses_what_we_made_and_its_files_and_gets_them_back()
 {
-    let (vpc, _) = two_enis();
+    let Lab { vpc, .. } = Lab::two_enis();
     let host = vpc.guest();
     host.settle();
     let bare = of_eth1(&host);
@@ -496,7 +487,7 @@ fn an_eni_that_passes_from_ours_to_left_alone_loses_what_we_made_and_its_files_a
 
 #[test]
 fn what_the_kernel_says_now_counts_too_and_a_port_stays_up() {
-    let (vpc, _) = two_enis();
+    let Lab { vpc, .. } = Lab::two_enis();
     let host = vpc.guest();
     let instance = instance(&host, NETPLAN, &[]);
     instance.must("apply");
@@ -520,7 +511,7 @@ fn what_the_kernel_says_now_counts_too_and_a_port_stays_up() {
 /// Half of the metadata says nothing of what may go.
 #[test]
 fn nothing_goes_while_the_metadata_is_not_all_there() {
-    let (mut vpc, _) = two_enis();
+    let Lab { mut vpc, .. } = Lab::two_enis();
     let c = vpc.subnet("10.2.0.0/20", None);
     let eth2 = vpc.attach(EniSpec::new(c, "eth2").ipv4(["10.2.0.40"]));
     let host = vpc.guest();
@@ -537,7 +528,7 @@ fn nothing_goes_while_the_metadata_is_not_all_there() {
 #[test]
 fn a_link_that_its_owner_brings_up_stays_down_until_then_and_then_has_what_it_needs() {
     for (stack, (path, text), told) in MANUAL.iter().filter(|case| case.2.is_some()) {
-        let (vpc, _) = two_enis();
+        let Lab { vpc, .. } = Lab::two_enis();
         let host = vpc.guest();
         let instance = instance(&host, stack, &[(path, text)]);
         for command in ["apply", "refresh", "hotplug add eth1"] {
@@ -616,7 +607,7 @@ fn the_primary_keeps_what_it_has_whatever_its_owner_says_of_it() {
         (NETWORK_MANAGER, (CONF, "[keyfile]\nunmanaged-devices=*\n")),
     ];
     for (stack, (path, text)) in words {
-        let (vpc, _) = two_enis();
+        let Lab { vpc, .. } = Lab::two_enis();
         let host = vpc.guest();
         let instance = instance(&host, stack, &[]);
         instance.must("apply");

@@ -4,29 +4,14 @@ use eniroute::code::Code;
 use serde_json::{Value, json};
 
 use crate::instance::{Instance, Run};
+use crate::support::lab::Lab;
 use crate::support::shown::assert_shown;
 use crate::vpc::{EniSpec, Fault, Vpc};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 
-/// Scenario S1: two ENIs in one subnet, an Elastic IP on each, both families.
 fn two_enis() -> (Vpc, Instance) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("172.31.32.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .mac("06:ce:dd:28:5b:b8")
-            .ipv4(["172.31.37.139"])
-            .ipv6(["2001:db8:0:a::139"])
-            .public("172.31.37.139", "54.178.213.178"),
-    );
-    vpc.attach(
-        EniSpec::new(a, "eth1")
-            .mac("06:a6:9a:4a:98:c6")
-            .ipv4(["172.31.41.29", "172.31.41.30"])
-            .ipv6(["2001:db8:0:a::29"])
-            .public("172.31.41.29", "3.104.193.180"),
-    );
+    let (vpc, ..) = Lab::of_scenario_1(&["172.31.41.30"]);
     let instance = Instance::with_netplan(vpc.guest());
     (vpc, instance)
 }

@@ -2,17 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::instance::Instance;
-use crate::vpc::{EniSpec, Vpc};
-
-fn two_enis() -> (Vpc, Instance) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", None);
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-    vpc.attach(EniSpec::new(a, "eth1").ipv4(["10.0.0.20", "10.0.0.21"]));
-    let instance = Instance::with_netplan(vpc.guest());
-    (vpc, instance)
-}
+use crate::support::lab::Lab;
+use crate::vpc::EniSpec;
 
 /// The codes of the findings about `eni` (as the report has it), in their order.
 fn codes<'a>(report: &'a Value, eni: &Value) -> Vec<&'a str> {
@@ -25,14 +16,22 @@ fn codes<'a>(report: &'a Value, eni: &Value) -> Vec<&'a str> {
 
 #[test]
 fn where_all_is_well_there_is_nothing_to_find() {
-    let (_vpc, instance) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::in_one_subnet();
     assert_eq!(instance.json("apply")["findings"], json!([]));
     assert_eq!(instance.json("status")["findings"], json!([]));
 }
 
 #[test]
 fn each_object_that_is_missing_is_found_with_the_command_that_brings_it_back() {
-    let (_vpc, instance) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::in_one_subnet();
     instance.must("apply");
     instance.host.ip("address del 10.0.0.21/32 dev eth1");
     instance.host.ip("rule del from 10.0.0.20 lookup 10001");
@@ -68,7 +67,11 @@ fn each_object_that_is_missing_is_found_with_the_command_that_brings_it_back() {
 
 #[test]
 fn an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule() {
-    let (_vpc, instance) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::in_one_subnet();
     instance.must("apply");
     instance
         .host
@@ -106,7 +109,9 @@ fn an_address_that_a_rule_of_others_sends_another_way_is_found_with_that_rule() 
 
 #[test]
 fn an_eni_that_is_left_alone_or_has_no_interface_is_found_with_the_reason() {
-    let (mut vpc, instance) = two_enis();
+    let Lab {
+        mut vpc, instance, ..
+    } = Lab::in_one_subnet();
     instance.write("etc/eniroute.toml", "exclude = [\"eth1\", \"eth9\"]\n");
     let a = vpc.subnet("10.0.16.0/20", None);
     let gone = vpc.attach(EniSpec::new(a, "eth2").ipv4(["10.0.16.10"]));

@@ -5,18 +5,8 @@ use std::fs;
 use std::process::Command;
 
 use crate::instance::{Instance, Run};
-use crate::vpc::{EniId, EniSpec, Fault, Vpc};
-
-fn two_enis() -> (Vpc, Instance, EniId) {
-    let mut vpc = Vpc::new();
-    let subnet = vpc.subnet("10.0.0.0/20", None);
-    let first = EniSpec::new(subnet, "eth0").ipv4(["10.0.0.10"]);
-    vpc.attach(first.public("10.0.0.10", "203.0.113.10"));
-    let second = EniSpec::new(subnet, "eth1").ipv4(["10.0.0.20"]);
-    let second = vpc.attach(second.public("10.0.0.20", "203.0.113.20"));
-    let instance = Instance::with_netplan(vpc.guest());
-    (vpc, instance, second)
-}
+use crate::support::lab::Lab;
+use crate::vpc::{EniSpec, Fault, Vpc};
 
 fn assert_answers(vpc: &Vpc) {
     let silent = vpc.inet().ping(&["203.0.113.10", "203.0.113.20"]);
@@ -26,7 +16,7 @@ fn assert_answers(vpc: &Vpc) {
 /// Each would end the process: a reader that calls itself for each level has no stack left.
 #[test]
 fn a_file_that_no_reader_survives_costs_the_files_and_not_the_kernel_part() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet();
     for text in [
         "- ".repeat(20_000),
         "[".repeat(50_000),
@@ -82,7 +72,7 @@ fn eight_enis_are_configured_where_no_second_thread_is_to_be_had() {
 #[test]
 fn an_interface_whose_name_a_shell_or_yaml_would_obey_gets_no_files_and_works() {
     for name in ["$(id)", "a*b", "e[0]", "it's", "a\"b", "-eth1", "a;b"] {
-        let (vpc, instance, _) = two_enis();
+        let Lab { vpc, instance, .. } = Lab::in_one_subnet();
         instance.must("apply");
         let rename = ["link", "set", "eth1", "name"];
         instance
@@ -133,7 +123,12 @@ pub fn assert_quiet(field: &str, run: &Run) {
 
 #[test]
 fn no_text_from_outside_reaches_a_terminal_as_it_is() {
-    let (vpc, instance, second) = two_enis();
+    let Lab {
+        vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = Lab::in_one_subnet();
     let mac = vpc.mac(second).to_owned();
     for key in [
         "interface-id",
@@ -186,7 +181,11 @@ fn no_text_from_outside_reaches_a_terminal_as_it_is() {
 
 #[test]
 fn what_a_killed_run_has_left_is_swept_by_the_next_one_and_by_remove() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::in_one_subnet();
     for command in ["apply", "remove"] {
         let left = [
             "etc/netplan/.eniroute-Ab3xY9",
@@ -217,7 +216,7 @@ fn what_a_killed_run_has_left_is_swept_by_the_next_one_and_by_remove() {
 /// An id of the memory goes into names and texts.
 #[test]
 fn what_the_memory_says_is_checked_as_the_metadata_is() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet();
     instance.must("apply");
     for path in [
         "run/eniroute/metadata.json",

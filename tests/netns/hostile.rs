@@ -1,26 +1,9 @@
 //! What could cut off a machine whose only access is the network that eniroute configures: swapped names, a lost
 //! lease, an ENI that the metadata forgets, a change that fails half-way, IPv6 switched off.
 
-use crate::instance::{Instance, changed};
-use crate::vpc::{EniId, EniSpec, Fault, Vpc};
-
-/// The primary ENI with a secondary address, and a second ENI in another subnet, with public addresses.
-fn two_enis() -> (Vpc, Instance, EniId) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10", "10.0.0.11"])
-            .public("10.0.0.10", "203.0.113.10"),
-    );
-    let spec = EniSpec::new(b, "eth1")
-        .ipv4(["10.1.0.30", "10.1.0.31"])
-        .ipv6(["2001:db8:0:b::300"]);
-    let second = vpc.attach(spec.public("10.1.0.30", "203.0.113.30"));
-    let instance = Instance::with_netplan(vpc.guest());
-    (vpc, instance, second)
-}
+use crate::instance::changed;
+use crate::support::lab::Lab;
+use crate::vpc::Fault;
 
 /// As after a boot that named the interfaces the other way round: the primary has its lease, the second is down.
 const SWAP: &str = "\
@@ -37,7 +20,7 @@ route add default via 10.0.0.1 dev eth1 proto dhcp src 10.0.0.10 metric 100
 #[test]
 fn interfaces_that_swap_their_names_do_not_take_the_primary_down() {
     for command in ["apply", "remove"] {
-        let (vpc, instance, _) = two_enis();
+        let Lab { vpc, instance, .. } = Lab::two_enis();
         instance.must("apply");
         instance.host.ip_batch(SWAP);
         instance.must(command);
@@ -58,7 +41,12 @@ fn interfaces_that_swap_their_names_do_not_take_the_primary_down() {
 
 #[test]
 fn what_was_made_before_the_interfaces_swapped_their_names_is_still_ours() {
-    let (mut vpc, instance, second) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = Lab::two_enis();
     instance.must("apply");
     instance
         .host
@@ -82,7 +70,11 @@ fn what_was_made_before_the_interfaces_swapped_their_names_is_still_ours() {
 
 #[test]
 fn a_lost_lease_costs_the_primary_nothing_more() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
     instance.must("apply");
     let file = instance.read("etc/netplan/60-eniroute-eth0.yaml");
     instance.host.ip("address del 10.0.0.10/20 dev eth0");
@@ -108,7 +100,12 @@ fn a_lost_lease_costs_the_primary_nothing_more() {
 /// Rule 1: only a complete answer *for that ENI* may remove anything of it.
 #[test]
 fn an_eni_whose_interface_is_there_but_which_the_list_forgets_loses_nothing() {
-    let (mut vpc, instance, second) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = Lab::two_enis();
     instance.must("apply");
     let (dump, file) = (
         instance.host.dump(),
@@ -127,7 +124,12 @@ fn an_eni_whose_interface_is_there_but_which_the_list_forgets_loses_nothing() {
 
 #[test]
 fn a_run_that_cannot_make_everything_takes_nothing_away() {
-    let (mut vpc, instance, second) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = Lab::two_enis();
     instance.must("apply");
     // An address of this host is no gateway.
     instance
@@ -160,7 +162,12 @@ fn a_run_that_cannot_make_everything_takes_nothing_away() {
 /// It would be a secondary ENI then, and another one would be treated as what the host is reached by.
 #[test]
 fn another_primary_than_before_is_refused_and_changes_nothing() {
-    let (vpc, instance, second) = two_enis();
+    let Lab {
+        vpc,
+        instance,
+        enis: [_, second],
+        ..
+    } = Lab::two_enis();
     instance.must("apply");
     let (dump, disk) = (instance.host.dump(), instance.disk_state());
     let other = vpc.mac(second).to_owned();
@@ -185,7 +192,11 @@ fn another_primary_than_before_is_refused_and_changes_nothing() {
 
 #[test]
 fn an_eni_is_excluded_by_its_public_address_too() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
     instance.write("etc/eniroute.toml", "exclude = [\"203.0.113.30\"]\n");
     instance.must("apply");
     assert!(!instance.host.ip("rule").contains("10.1.0.30"));
@@ -199,7 +210,7 @@ fn an_eni_is_excluded_by_its_public_address_too() {
 #[test]
 fn ipv6_that_is_switched_off_is_left_off_and_costs_ipv4_nothing() {
     for key in ["all", "eth1"] {
-        let (vpc, instance, _) = two_enis();
+        let Lab { vpc, instance, .. } = Lab::two_enis();
         instance
             .host
             .sysctl(&format!("net.ipv6.conf.{key}.disable_ipv6"), 1);
@@ -227,7 +238,11 @@ fn ipv6_that_is_switched_off_is_left_off_and_costs_ipv4_nothing() {
 
 #[test]
 fn status_needs_no_root_after_an_apply_either() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
     instance.must("apply");
     let run = instance.eniroute_as("65534", "status");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -237,7 +252,7 @@ fn status_needs_no_root_after_an_apply_either() {
 #[test]
 fn a_file_of_somebody_elses_that_cannot_be_read_costs_no_run_its_kernel_part() {
     for path in ["etc/network/secret", "etc/netplan/90-secret.yaml"] {
-        let (vpc, instance, _) = two_enis();
+        let Lab { vpc, instance, .. } = Lab::two_enis();
         let is_of_the_stack = path.contains("netplan");
         instance.write(path, "10.0.0.51");
         let path = instance.root().join(path);
@@ -276,7 +291,11 @@ fn a_file_of_somebody_elses_that_cannot_be_read_costs_no_run_its_kernel_part() {
 
 #[test]
 fn a_plan_says_that_apply_would_stand_down() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
     instance.write(
         "run/systemd/network/70-eth1.network.d/ec2net_policy_4.conf",
         "",

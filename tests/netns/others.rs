@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::instance::{Instance, changed};
 use crate::life::{change, link_socket};
-use crate::vpc::{EniId, EniSpec, Fault, SubnetId, Vpc};
+use crate::support::lab::Lab;
+use crate::vpc::{EniSpec, Fault, SubnetId, Vpc};
 
 const NOTHING: [String; 0] = [];
 const LEDGER: &str = "var/lib/eniroute/ledger.json";
@@ -33,17 +34,6 @@ rule add to 192.168.0.0/16 lookup 10001 priority 10001
 -6 route add throw 2001:db8:79::/80 table 10001 proto static
 -6 rule add from 2001:db8:9::/64 lookup 10001 priority 10001
 ";
-
-/// eth1 has its own delegated prefix, eth0 a second address.
-fn two_enis() -> (Vpc, Instance, [SubnetId; 2], EniId) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10", "10.0.0.11"]));
-    let eth1 = vpc.attach(eth1(b));
-    let instance = Instance::with_netplan(vpc.guest());
-    (vpc, instance, [a, b], eth1)
-}
 
 fn eth1(subnet: SubnetId) -> EniSpec {
     let spec = EniSpec::new(subnet, "eth1")
@@ -76,7 +66,13 @@ fn lost(before: &str, instance: &Instance) -> Vec<String> {
 #[test]
 fn what_others_add_stays_through_every_run_whenever_they_added_it() {
     for first in [true, false] {
-        let (mut vpc, instance, [a, b], eth1) = two_enis();
+        let Lab {
+            mut vpc,
+            instance,
+            subnets: [a, b],
+            enis: [_, eth1],
+            ..
+        } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
         let bare = tables(&instance);
         if !first {
             instance.must("apply");
@@ -146,7 +142,11 @@ fn what_others_add_stays_through_every_run_whenever_they_added_it() {
 #[test]
 fn what_others_add_stays_whichever_stack_the_files_are_for() {
     for stack in eniroute::stacks::all() {
-        let (_vpc, instance, ..) = two_enis();
+        let Lab {
+            vpc: _vpc,
+            instance,
+            ..
+        } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
         add_theirs(&instance);
         let theirs = tables(&instance);
         for _ in 0..2 {
@@ -161,7 +161,12 @@ fn what_others_add_stays_whichever_stack_the_files_are_for() {
 
 #[test]
 fn what_others_add_outlives_the_interface_as_far_as_the_kernel_lets_it() {
-    let (mut vpc, instance, _, eth1) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, eth1],
+        ..
+    } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
     let bare = tables(&instance);
     instance.must("apply");
     add_theirs(&instance);
@@ -180,7 +185,11 @@ fn what_others_add_outlives_the_interface_as_far_as_the_kernel_lets_it() {
 /// As wanted, to the letter, before eniroute came.
 #[test]
 fn what_was_there_as_we_want_it_stays_after_remove() {
-    let (_vpc, instance, ..) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
     instance.host.ip_batch(
         "link set eth1 up\naddress add 10.1.0.30/32 dev eth1\n\
          route add 10.1.0.0/20 dev eth1 src 10.1.0.30 table 10001\n\
@@ -203,7 +212,12 @@ fn what_was_there_as_we_want_it_stays_after_remove() {
 #[test]
 fn a_route_by_another_hand_in_the_place_of_ours_stays_and_is_told_with_the_remedy() {
     for first in [true, false] {
-        let (mut vpc, instance, [a, _], _) = two_enis();
+        let Lab {
+            mut vpc,
+            instance,
+            subnets: [a, _],
+            ..
+        } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
         if !first {
             instance.must("apply");
         }
@@ -260,7 +274,13 @@ fn a_route_by_another_hand_in_the_place_of_ours_stays_and_is_told_with_the_remed
 /// A table and the interface's name go to another ENI before anybody was told.
 #[test]
 fn an_eni_that_comes_back_with_another_number_leaves_nothing_under_the_old_one() {
-    let (mut vpc, instance, [a, b], first) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        subnets: [a, b],
+        enis: [_, first],
+        ..
+    } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
     let bare = tables(&instance);
     instance.must("apply");
     instance
@@ -310,7 +330,12 @@ fn rules_and_throw_routes_of_an_interface_that_is_gone_are_found_by_the_ledger_a
         "refresh",
         "apply",
     ] {
-        let (mut vpc, instance, _, eth1) = two_enis();
+        let Lab {
+            mut vpc,
+            instance,
+            enis: [_, eth1],
+            ..
+        } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
         instance.must("apply");
         vpc.unplug(eth1);
         std::fs::remove_file(instance.root().join("run/eniroute/metadata.json")).unwrap();
@@ -328,7 +353,11 @@ fn rules_and_throw_routes_of_an_interface_that_is_gone_are_found_by_the_ledger_a
 /// A link that was down, or a manager that let go of it: what comes back, by us or by files, is ours.
 #[test]
 fn what_vanishes_and_comes_back_is_still_ours() {
-    let (_vpc, instance, ..) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
     let bare = tables(&instance);
     instance.must("apply");
     let whole = tables(&instance);
@@ -373,7 +402,12 @@ fn as_before(instance: &Instance) {
 #[test]
 fn after_an_upgrade_from_a_version_that_went_by_numbers_ours_is_still_ours() {
     for next in ["remove", "apply", "hotplug remove eth1"] {
-        let (mut vpc, instance, _, eth1) = two_enis();
+        let Lab {
+            mut vpc,
+            instance,
+            enis: [_, eth1],
+            ..
+        } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
         let bare = instance.host.dump();
         instance.must("apply");
         as_before(&instance);
@@ -422,7 +456,11 @@ fn after_an_upgrade_from_a_version_that_went_by_numbers_ours_is_still_ours() {
 fn where_the_ledger_is_lost_what_our_files_bring_is_ours_and_nothing_else() {
     for way in ["gone", "broken", "a boot without it"] {
         for next in ["apply", "refresh", "nothing"] {
-            let (_vpc, instance, ..) = two_enis();
+            let Lab {
+                vpc: _vpc,
+                instance,
+                ..
+            } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
             let bare = tables(&instance);
             instance.must("apply");
             instance
@@ -453,7 +491,7 @@ fn where_the_ledger_is_lost_what_our_files_bring_is_ours_and_nothing_else() {
 
 #[test]
 fn what_could_not_be_made_or_was_taken_back_is_not_ours() {
-    let (vpc, instance, ..) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::of(|[a, b]| [Lab::eth0(a), eth1(b)]);
     instance.must("apply");
     instance.must("remove");
     let bare = tables(&instance);

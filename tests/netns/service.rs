@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::disks::STACKS;
 use crate::instance::{Instance, changed};
+use crate::support::lab::Lab;
 use crate::vpc::{EniSpec, Fault, SubnetId, Vpc};
 
 const MEMORY: &str = "run/eniroute/metadata.json";
@@ -15,22 +16,6 @@ const VENDOR: &str = "sys/class/dmi/id/sys_vendor";
 const ASSET_TAG: &str = "sys/class/dmi/id/board_asset_tag";
 const THIS: &str = "i-0000000000000000a\n";
 const OTHER: &str = "i-0000000000000000b\n";
-
-fn two_enis() -> (Vpc, SubnetId, Instance) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10", "10.0.0.11"])
-            .public("10.0.0.10", "203.0.113.10"),
-    );
-    let spec = EniSpec::new(a, "eth1")
-        .ipv4(["10.0.0.20", "10.0.0.21"])
-        .ipv6(["2001:db8:0:a::200"]);
-    vpc.attach(spec.public("10.0.0.20", "203.0.113.20"));
-    let instance = Instance::bare(vpc.guest());
-    (vpc, a, instance)
-}
 
 fn netplan(instance: &Instance) {
     instance.write("usr/sbin/netplan", "");
@@ -81,7 +66,7 @@ fn files(root: &Path) -> BTreeMap<PathBuf, String> {
 
 #[test]
 fn off_ec2_the_service_ends_at_once_in_one_line_and_the_metadata_is_not_asked() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     instance.write(VENDOR, "QEMU\n");
     assert_stands_down(
@@ -111,7 +96,7 @@ fn off_ec2_the_service_ends_at_once_in_one_line_and_the_metadata_is_not_asked() 
 #[test]
 fn on_ec2_the_service_applies() {
     for vendor in ["Amazon EC2\n", ""] {
-        let (vpc, _, instance) = two_enis();
+        let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
         netplan(&instance);
         instance.write(VENDOR, vendor);
         instance.must("apply --service");
@@ -130,7 +115,11 @@ fn on_ec2_the_service_applies() {
 
 #[test]
 fn who_names_a_metadata_service_says_that_this_is_ec2() {
-    let (_vpc, _, instance) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::in_one_subnet().bare();
     instance.write(VENDOR, "QEMU\n");
     instance.must("apply --service --imds http://169.254.169.254");
     assert!(instance.host.ip("rule").contains("lookup 10001"));
@@ -138,7 +127,7 @@ fn who_names_a_metadata_service_says_that_this_is_ec2() {
 
 #[test]
 fn a_metadata_service_that_is_turned_off_is_no_failure_of_the_service() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     instance.write(VENDOR, "Amazon EC2\n");
     vpc.imds().fault(Fault::REFUSE);
@@ -172,7 +161,7 @@ const CLEAR: [u16; 3] = [400, 403, 404];
 
 #[test]
 fn an_answer_that_denies_ec2_does_not_end_the_boot_where_the_firmware_says_ec2() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     instance.write(VENDOR, "Amazon EC2\n");
     for what in ESSENTIAL {
@@ -189,7 +178,7 @@ fn an_answer_that_denies_ec2_does_not_end_the_boot_where_the_firmware_says_ec2()
 
 #[test]
 fn an_answer_that_denies_ec2_for_all_of_the_boot_leaves_the_rest_to_the_refresh() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     for (what, status) in ESSENTIAL.into_iter().zip(CLEAR) {
         vpc.imds().fault(Fault::status_of(what, status));
@@ -206,7 +195,7 @@ fn an_answer_that_denies_ec2_for_all_of_the_boot_leaves_the_rest_to_the_refresh(
 
 #[test]
 fn what_looks_like_somebody_elses_server_ends_the_service_where_nothing_says_ec2() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     for (what, status) in ESSENTIAL.into_iter().zip(CLEAR) {
         vpc.imds().fault(Fault::status_of(what, status));
@@ -217,7 +206,7 @@ fn what_looks_like_somebody_elses_server_ends_the_service_where_nothing_says_ec2
 
 #[test]
 fn an_answer_that_denies_ec2_costs_a_configured_host_nothing() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     instance.write(VENDOR, "Amazon EC2\n");
     instance.must("apply --service");
@@ -253,7 +242,12 @@ fn an_answer_that_denies_ec2_costs_a_configured_host_nothing() {
 
 #[test]
 fn a_hot_plug_outlasts_an_answer_that_denies_ec2() {
-    let (mut vpc, subnet, instance) = two_enis();
+    let Lab {
+        mut vpc,
+        subnets: [subnet, _],
+        instance,
+        ..
+    } = Lab::in_one_subnet().bare();
     netplan(&instance);
     instance.write(VENDOR, "Amazon EC2\n");
     instance.must("apply --service");
@@ -283,7 +277,7 @@ fn all_answer(vpc: &Vpc) {
 /// A container, or a board without DMI, may be on EC2: only its metadata service can tell.
 #[test]
 fn an_unreachable_metadata_service_is_a_failure_only_where_there_must_be_one() {
-    let (vpc, _, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     netplan(&instance);
     vpc.imds().fault(Fault::Dead);
     assert_stands_down(&instance, "apply --service --wait 0", "metadata service");
@@ -306,7 +300,12 @@ fn an_unreachable_metadata_service_is_a_failure_only_where_there_must_be_one() {
 
 /// An instance of this stack on which eniroute has run; and its disk before that.
 fn applied(stack: &[(&str, &str)]) -> (Vpc, SubnetId, Instance, BTreeMap<PathBuf, String>) {
-    let (vpc, subnet, instance) = two_enis();
+    let Lab {
+        vpc,
+        subnets: [subnet, _],
+        instance,
+        ..
+    } = Lab::in_one_subnet().bare();
     stack
         .iter()
         .for_each(|(path, text)| instance.write(path, text));

@@ -4,9 +4,10 @@
 
 use std::fs;
 
-use crate::damaged::{LEDGER, MEMORY, RECORD, two_enis};
+use crate::damaged::{LEDGER, MEMORY, RECORD};
 use crate::hardened::{ACTIVE, assert_quiet};
 use crate::instance::{Instance, Run};
+use crate::support::lab::Lab;
 use crate::vpc::Vpc;
 
 const UNPROVEN: &str = "run/eniroute/unproven.json";
@@ -225,7 +226,7 @@ fn safe(field: &str, command: &str, run: &Run) {
 }
 
 fn configured() -> (Vpc, Instance) {
-    let (vpc, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     instance.write("usr/sbin/netplan", "");
     let yaml = "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n";
     instance.write("etc/netplan/50-cloud-init.yaml", yaml);

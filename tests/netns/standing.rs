@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::damaged::{LEDGER, MEMORY, RECORD, answers, ours, two_enis};
+use crate::damaged::{LEDGER, MEMORY, RECORD, answers, ours};
 use crate::disks::STACKS;
 use crate::instance::{Instance, Run};
+use crate::support::lab::Lab;
 
 const SCRIPTS: &str = "etc/sysconfig/network-scripts";
 
@@ -64,7 +65,7 @@ fn with_network_scripts(instance: &Instance) {
 
 #[test]
 fn a_person_s_own_route_and_rule_files_fail_no_run_and_what_has_room_beside_them_is_written() {
-    let (vpc, instance) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
     with_network_scripts(&instance);
     let routes =
         "10.0.0.0/20 dev eth1 src 10.0.0.20 table 10001\n10.9.0.0/16 via 10.0.0.1 dev eth1\n";
@@ -105,7 +106,11 @@ fn a_person_s_own_route_and_rule_files_fail_no_run_and_what_has_room_beside_them
 
 #[test]
 fn the_primary_s_rules_go_where_a_person_has_left_room_for_them() {
-    let (_vpc, instance) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::in_one_subnet().bare();
     with_network_scripts(&instance);
     instance.write(
         &format!("{SCRIPTS}/rule-eth0"),
@@ -128,7 +133,7 @@ fn a_file_of_somebody_else_s_in_the_place_of_any_of_ours_is_a_note_on_every_stac
             if name == "netplan" && ["folder", "FIFO"].contains(&kind) {
                 continue;
             }
-            let (vpc, instance) = two_enis();
+            let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
             for (path, text) in stack {
                 instance.write(path, text);
             }
@@ -170,7 +175,7 @@ fn a_file_of_somebody_else_s_in_the_place_of_any_of_ours_is_a_note_on_every_stac
 fn what_is_no_plain_file_is_set_aside_where_eniroute_keeps_its_own() {
     for path in [LEDGER, MEMORY, RECORD, "run/eniroute/unproven.json"] {
         for kind in ["FIFO", "socket", "device", "folder"] {
-            let (vpc, instance) = two_enis();
+            let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
             put(&instance, kind, path);
             for command in ["apply", "refresh", "status", "remove"] {
                 let said = run(&instance, command);
@@ -189,7 +194,11 @@ fn what_is_no_plain_file_is_named_where_it_has_to_be_read_or_locked() {
     let locked = ["run/eniroute.lock", "etc/eniroute.toml"];
     for (path, code) in locked.into_iter().zip([1, 2]) {
         for kind in ["FIFO", "socket", "device", "folder"] {
-            let (_vpc, instance) = two_enis();
+            let Lab {
+                vpc: _vpc,
+                instance,
+                ..
+            } = Lab::in_one_subnet().bare();
             put(&instance, kind, path);
             let said = run(&instance, "apply");
             assert_eq!(said.code, code, "{path}, {kind}: {said:?}");
@@ -202,7 +211,7 @@ fn what_is_no_plain_file_is_named_where_it_has_to_be_read_or_locked() {
 fn what_is_no_plain_file_beside_a_stack_s_files_holds_up_no_run_and_the_kernel_is_right() {
     for (name, stack, _) in STACKS {
         for kind in ["FIFO", "socket", "device"] {
-            let (vpc, instance) = two_enis();
+            let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
             for (path, text) in stack {
                 instance.write(path, text);
             }

@@ -10,30 +10,21 @@ use nix::sys::socket::{MsgFlags, recv};
 
 use crate::instance::{Instance, changed};
 use crate::life::{change, end, link_socket, start};
-use crate::vpc::{EniId, EniSpec, Fault, Vpc};
+use crate::support::lab::Lab;
+use crate::vpc::{EniSpec, Fault, Vpc};
 
 const NOBODYS_ID: u32 = 65534;
-
-/// eth0 and eth1, configured.
-fn two_enis() -> (Vpc, Instance, EniId) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-    let eth1 = vpc.attach(
-        EniSpec::new(b, "eth1")
-            .ipv4(["10.1.0.30", "10.1.0.31"])
-            .ipv6(["2001:db8:0:b::300"]),
-    );
-    let instance = Instance::with_netplan(vpc.guest());
-    instance.must("apply");
-    (vpc, instance, eth1)
-}
 
 /// An EFA-only ENI never has an interface; one that a container has taken is listed, too.
 #[test]
 fn a_refresh_is_as_cheap_where_an_eni_has_no_interface() {
-    let (mut vpc, instance, eth1) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, eth1],
+        ..
+    } = Lab::two_enis();
+    instance.must("apply");
     vpc.unplug(eth1);
     instance.must("hotplug remove eth1");
     instance.must("refresh");
@@ -52,7 +43,8 @@ fn a_refresh_is_as_cheap_where_an_eni_has_no_interface() {
 
 #[test]
 fn a_link_is_repaired_while_the_metadata_service_is_silent() {
-    let (vpc, instance, _) = two_enis();
+    let Lab { vpc, instance, .. } = Lab::two_enis();
+    instance.must("apply");
     let dump = instance.host.dump();
     vpc.imds().fault(Fault::Dead);
     instance.host.ip("link set eth1 down");
@@ -65,7 +57,12 @@ fn a_link_is_repaired_while_the_metadata_service_is_silent() {
 
 #[test]
 fn an_interface_that_is_renamed_gets_its_files_under_its_new_name() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
+    instance.must("apply");
     instance.host.ip("link set eth1 down");
     instance.host.ip("link set eth1 name wan-1");
     instance.must("hotplug add wan-1");
@@ -85,7 +82,12 @@ fn an_interface_that_is_renamed_gets_its_files_under_its_new_name() {
 
 #[test]
 fn what_the_configuration_says_now_holds_for_what_is_remembered() {
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
+    instance.must("apply");
     instance.write("etc/eniroute.toml", "main_route = false\n");
     instance.must("refresh");
     assert!(
@@ -107,7 +109,13 @@ fn what_the_configuration_says_now_holds_for_what_is_remembered() {
 
 #[test]
 fn a_nic_whose_eni_ec2_no_longer_lists_keeps_all_and_costs_no_more() {
-    let (mut vpc, instance, eth1) = two_enis();
+    let Lab {
+        mut vpc,
+        instance,
+        enis: [_, eth1],
+        ..
+    } = Lab::two_enis();
+    instance.must("apply");
     let dump = instance.host.dump();
     vpc.forget(eth1);
     instance.must("refresh");
@@ -132,7 +140,10 @@ fn a_nic_whose_eni_ec2_no_longer_lists_keeps_all_and_costs_no_more() {
 
 /// An ENI of which EC2 says only a part yet.
 fn with_a_late_eni() -> (Vpc, Instance) {
-    let (mut vpc, instance, _) = two_enis();
+    let Lab {
+        mut vpc, instance, ..
+    } = Lab::two_enis();
+    instance.must("apply");
     let c = vpc.subnet("10.2.0.0/20", None);
     vpc.imds()
         .fault(Fault::late("macs/06:00:00:00:00:77/local-ipv4s"));
@@ -188,7 +199,12 @@ fn changed_links_are_read_also_where_eniroute_stands_down() {
         ("sys/class/dmi/id/sys_vendor", "QEMU\n"),
         ("etc/cni/net.d/10-aws.conflist", "{}"),
     ] {
-        let (_vpc, instance, _) = two_enis();
+        let Lab {
+            vpc: _vpc,
+            instance,
+            ..
+        } = Lab::two_enis();
+        instance.must("apply");
         instance.write(path, text);
         let socket = link_socket(&instance);
         instance.host.ip("link add stray type veth peer name other");
@@ -219,7 +235,12 @@ fn links_that_change_all_the_time_do_not_use_up_the_starts_that_systemd_allows()
     };
     let allowed =
         Duration::from_secs(number("StartLimitInterval=").into()) / number("StartLimitBurst=");
-    let (_vpc, instance, _) = two_enis();
+    let Lab {
+        vpc: _vpc,
+        instance,
+        ..
+    } = Lab::two_enis();
+    instance.must("apply");
     for (config, code) in [("", 0), ("nonsense", 2)] {
         instance.write("etc/eniroute.toml", config);
         let begin = Instant::now();

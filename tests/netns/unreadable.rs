@@ -4,8 +4,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use crate::damaged::two_enis;
 use crate::disks::STACKS;
+use crate::support::lab::Lab;
 use crate::vpc::Vpc;
 
 /// `nobody`.
@@ -24,7 +24,7 @@ fn a_file_of_the_owner_s_that_may_not_be_read_costs_files_and_not_the_kernel_par
             .iter()
             .filter(|(path, text)| path.starts_with("etc/") && !text.is_empty());
         for (path, _) in texts {
-            let (vpc, instance) = two_enis();
+            let Lab { vpc, instance, .. } = Lab::in_one_subnet().bare();
             for (path, text) in files {
                 instance.write(path, text);
             }

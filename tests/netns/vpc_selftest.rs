@@ -2,30 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::vpc::{EniId, EniSpec, Fault, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
+use crate::support::lab::Lab;
+use crate::vpc::{EniSpec, Fault, Host, INTERNET, RouteTable, Vpc, wait_for};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
-
-/// Scenario S1, before anybody mends it: two ENIs in one subnet, an Elastic IP on each.
-fn two_enis() -> (Vpc, SubnetId, EniId) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("172.31.32.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .mac("06:ce:dd:28:5b:b8")
-            .ipv4(["172.31.37.139"])
-            .ipv6(["2001:db8:0:a::139"])
-            .public("172.31.37.139", "54.178.213.178"),
-    );
-    let eth1 = vpc.attach(
-        EniSpec::new(a, "eth1")
-            .mac("06:a6:9a:4a:98:c6")
-            .ipv4(["172.31.41.29"])
-            .ipv6(["2001:db8:0:a::29"])
-            .public("172.31.41.29", "3.104.193.180"),
-    );
-    (vpc, a, eth1)
-}
 
 /// What a person would type to make eth1 answer.
 fn configure_by_hand(guest: &Host) {
@@ -43,7 +23,7 @@ fn configure_by_hand(guest: &Host) {
 
 #[test]
 fn primary_answers_from_everywhere() {
-    let (mut vpc, a, _) = two_enis();
+    let (mut vpc, a, _) = Lab::of_scenario_1(&[]);
     assert_eq!(
         vpc.inet().ping(&["54.178.213.178", "2001:db8:0:a::139"]),
         NOBODY
@@ -64,7 +44,7 @@ fn primary_answers_from_everywhere() {
 
 #[test]
 fn secondary_needs_its_own_table() {
-    let (vpc, _, _) = two_enis();
+    let (vpc, _, _) = Lab::of_scenario_1(&[]);
     let guest = vpc.guest();
     let targets = ["3.104.193.180", "2001:db8:0:a::29"];
     guest.ip_batch(
@@ -100,7 +80,7 @@ fn secondary_needs_its_own_table() {
 
 #[test]
 fn curl_reads_metadata_as_on_ec2() {
-    let (vpc, _, _) = two_enis();
+    let (vpc, _, _) = Lab::of_scenario_1(&[]);
     let imds = Curl::of(&vpc);
     let macs = "/latest/meta-data/network/interfaces/macs/";
     assert_eq!(imds.get("/latest/meta-data/mac"), "200 06:ce:dd:28:5b:b8");
@@ -126,7 +106,7 @@ fn curl_reads_metadata_as_on_ec2() {
 
 #[test]
 fn metadata_demands_a_token() {
-    let (vpc, _, _) = two_enis();
+    let (vpc, _, _) = Lab::of_scenario_1(&[]);
     let guest = vpc.guest();
     let curl = |args: &str| {
         guest.sh(&format!(
@@ -167,7 +147,7 @@ fn metadata_demands_a_token() {
 
 #[test]
 fn metadata_fails_as_told() {
-    let (vpc, _, _) = two_enis();
+    let (vpc, _, _) = Lab::of_scenario_1(&[]);
     let (imds, service) = (Curl::of(&vpc), vpc.imds());
     let secondary = "/latest/meta-data/network/interfaces/macs/06:a6:9a:4a:98:c6";
     let number = format!("{secondary}/device-number");
@@ -203,7 +183,7 @@ fn metadata_fails_as_told() {
 
 #[test]
 fn metadata_connections_break_as_told() {
-    let (vpc, _, _) = two_enis();
+    let (vpc, _, _) = Lab::of_scenario_1(&[]);
     let imds = Curl::of(&vpc);
     // curl's exit codes: 18 a partial body, 1 a protocol that it does not speak, 28 time out.
     for (fault, exits) in [
@@ -224,7 +204,7 @@ fn metadata_connections_break_as_told() {
 
 #[test]
 fn metadata_answers_over_ipv6_once_enabled_and_never_beyond_the_instance() {
-    let (mut vpc, _, _) = two_enis();
+    let (mut vpc, _, _) = Lab::of_scenario_1(&[]);
     let token = "curl -s --max-time 1 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
     vpc.enable_imds_ipv6();
     let guest = vpc.guest();
@@ -279,7 +259,7 @@ fn an_ipv6_only_instance_has_metadata_and_a_network() {
 
 #[test]
 fn an_address_unknown_to_ec2_has_no_network() {
-    let (mut vpc, a, _) = two_enis();
+    let (mut vpc, a, _) = Lab::of_scenario_1(&[]);
     let guest = vpc.guest();
     guest.ip("address add 172.31.37.51/20 dev eth0");
     assert_eq!(vpc.neighbour(a).ping(&["172.31.37.51"]).len(), 1);
@@ -294,7 +274,7 @@ fn an_address_unknown_to_ec2_has_no_network() {
 
 #[test]
 fn assigned_addresses_work_once_configured() {
-    let (mut vpc, a, eth1) = two_enis();
+    let (mut vpc, a, eth1) = Lab::of_scenario_1(&[]);
     let guest = vpc.guest();
     configure_by_hand(&guest);
     guest.ip_batch("address add 172.31.41.30/32 dev eth1\nrule add from 172.31.41.30 table 7\n");
@@ -313,7 +293,7 @@ fn assigned_addresses_work_once_configured() {
 
 #[test]
 fn delegated_prefixes_reach_containers() {
-    let (mut vpc, a, eth1) = two_enis();
+    let (mut vpc, a, eth1) = Lab::of_scenario_1(&[]);
     let guest = vpc.guest();
     configure_by_hand(&guest);
     vpc.assign(eth1, "172.31.46.16/28");
@@ -341,7 +321,7 @@ fn delegated_prefixes_reach_containers() {
 
 #[test]
 fn detached_eni_leaves_and_comes_back() {
-    let (mut vpc, _, eth1) = two_enis();
+    let (mut vpc, _, eth1) = Lab::of_scenario_1(&[]);
     let guest = vpc.guest();
     let before = guest.dump();
     configure_by_hand(&guest);
@@ -364,7 +344,7 @@ fn detached_eni_leaves_and_comes_back() {
 
 #[test]
 fn eni_moves_to_the_stand_by() {
-    let (mut vpc, a, eth1) = two_enis();
+    let (mut vpc, a, eth1) = Lab::of_scenario_1(&[]);
     let standby = vpc.second_guest("standby");
     vpc.attach(
         EniSpec::new(a, "ens5")
@@ -440,7 +420,7 @@ fn appliance_stands_between_the_internet_and_a_subnet() {
 
 #[test]
 fn egress_only_gateway_lets_answers_in_and_nothing_else() {
-    let (vpc, _, _) = two_enis();
+    let (vpc, _, _) = Lab::of_scenario_1(&[]);
     vpc.egress_only_ipv6();
     assert_eq!(vpc.guest().ping(&INTERNET), NOBODY);
     assert_eq!(
@@ -511,7 +491,7 @@ fn mounts_of_a_host_stay_there() {
 
 #[test]
 fn source_check_can_be_switched_off() {
-    let (mut vpc, a, eth1) = two_enis();
+    let (mut vpc, a, eth1) = Lab::of_scenario_1(&[]);
     let (guest, neighbour) = (vpc.guest(), vpc.neighbour(a));
     let at = "172.31.47.250".parse().unwrap();
     assert_eq!(guest.ping(&[at]), NOBODY);

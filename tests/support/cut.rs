@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::instance::{Instance, Run, changed};
-use super::vpc::{EniSpec, Fault, SubnetId, Vpc, wait_for};
+use super::lab::Lab;
+use super::vpc::{Fault, SubnetId, Vpc, wait_for};
 
 pub const MARK: &str = "run/eniroute/unproven.json";
 pub const FILE: &str = "etc/netplan/60-eniroute-eth1.yaml";
@@ -74,22 +75,16 @@ pub struct Scene {
 
 impl Scene {
     pub fn new() -> Self {
-        let mut vpc = Vpc::new();
-        let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-        let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-        let primary = EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10", "10.0.0.11"])
-            .ipv6(["2001:db8:0:a::100"]);
-        vpc.attach(primary.public("10.0.0.10", PRIMARY[0]));
-        let second = EniSpec::new(b, "eth1")
-            .ipv4(["10.1.0.30", "10.1.0.31"])
-            .ipv6(["2001:db8:0:b::300"]);
-        vpc.attach(second.public("10.1.0.30", SECOND[0]));
-        let instance = Instance::with_netplan(vpc.guest());
+        let Lab {
+            vpc,
+            instance,
+            subnets,
+            ..
+        } = Lab::of(|[a, b]| [Lab::eth0(a).ipv6([PRIMARY[1]]), Lab::eth1(b)]);
         Self {
             vpc,
             instance,
-            subnets: [a, b],
+            subnets,
         }
     }
 

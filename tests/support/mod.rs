@@ -8,6 +8,7 @@ pub mod cut;
 pub mod disks;
 pub mod draw;
 pub mod instance;
+pub mod lab;
 pub mod shown;
 pub mod truth;
 pub mod vpc;
