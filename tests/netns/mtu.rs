@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::instance::{Instance, changed};
+use crate::support::lab::Lab;
 use crate::vpc::{EniSpec, SubnetId, Vpc};
 
 /// A configuration for eth1.
@@ -12,16 +13,19 @@ const CONFIG: &str = "etc/eniroute.toml";
 
 /// Two ENIs in two subnets; eth1 has IPv6, and a public address.
 fn two_enis() -> (Vpc, Instance, SubnetId) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", None);
-    let b = vpc.subnet("10.1.0.0/20", Some("2001:db8:0:b::/64"));
-    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.0.10"]));
-    let eth1 = EniSpec::new(b, "eth1").ipv4(["10.1.0.20"]);
-    let eth1 = eth1
-        .ipv6(["2001:db8:0:b::20"])
-        .public("10.1.0.20", "54.178.213.178");
-    vpc.attach(eth1);
-    let instance = Instance::bare(vpc.guest());
+    let eth0 = |subnet| EniSpec::new(subnet, "eth0").ipv4(["10.0.0.10"]);
+    let eth1 = |subnet| {
+        EniSpec::new(subnet, "eth1")
+            .ipv4(["10.1.0.20"])
+            .ipv6(["2001:db8:0:b::20"])
+            .public("10.1.0.20", "54.178.213.178")
+    };
+    let Lab {
+        vpc,
+        instance,
+        subnets: [_, b],
+        ..
+    } = Lab::of(|[a, b]| [eth0(a), eth1(b)]).bare();
     (vpc, instance, b)
 }
 

@@ -9,24 +9,15 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::unistd::pipe;
 
 use crate::instance::{Instance, changed};
+use crate::support::lab::Lab;
 use crate::vpc::{EniSpec, Vpc};
 
 fn two_enis() -> (Vpc, Instance) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", None);
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10"])
-            .public("10.0.0.10", "203.0.113.10"),
-    );
     // Enough to say to fill a pipe.
     let addresses = (20..60).map(|host| format!("10.0.0.{host}"));
-    vpc.attach(
-        EniSpec::new(a, "eth1")
-            .ipv4(addresses)
-            .public("10.0.0.20", "203.0.113.20"),
-    );
-    let instance = Instance::with_netplan(vpc.guest());
+    let eth1 = |subnet| EniSpec::new(subnet, "eth1").ipv4(addresses);
+    let Lab { vpc, instance, .. } =
+        Lab::of(|[a, _]| [Lab::eth0(a), eth1(a).public("10.0.0.20", "203.0.113.20")]);
     (vpc, instance)
 }
 

@@ -8,24 +8,22 @@ use eniroute::report::{AddressState, EniReport, Gauges, Membership, Report, Stat
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
+use crate::support::lab::Lab;
 use crate::vpc::{EniSpec, Vpc};
 
 fn two_enis() -> (Vpc, Instance) {
-    let mut vpc = Vpc::new();
-    let a = vpc.subnet("10.0.0.0/20", Some("2001:db8:0:a::/64"));
-    vpc.attach(
-        EniSpec::new(a, "eth0")
-            .ipv4(["10.0.0.10"])
-            .public("10.0.0.10", "203.0.113.10"),
-    );
-    vpc.attach(
-        EniSpec::new(a, "eth1")
+    let eth1 = |subnet| {
+        EniSpec::new(subnet, "eth1")
             .ipv4(["10.0.0.20", "10.0.0.21"])
             .ipv6(["2001:db8:0:a::20"])
             .prefix4("10.0.3.16/28")
-            .public("10.0.0.21", "203.0.113.21"),
-    );
-    let instance = Instance::with_netplan(vpc.guest());
+            .public("10.0.0.21", "203.0.113.21")
+    };
+    let eth0 = |subnet| {
+        let spec = EniSpec::new(subnet, "eth0").ipv4(["10.0.0.10"]);
+        spec.public("10.0.0.10", "203.0.113.10")
+    };
+    let Lab { vpc, instance, .. } = Lab::of(|[a, _]| [eth0(a), eth1(a)]);
     instance.must("apply");
     (vpc, instance)
 }
