@@ -76,7 +76,9 @@ impl Guest {
     /// Waits until systemd has nothing left to start, and gives its verdict: `running`, or `degraded`
     /// with the units that failed.
     pub fn wait_ready(&mut self) -> String {
-        let script = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend";
+        // A guest that is starved may not even be asked in time.
+        let script = "while state=$(systemctl is-system-running --wait); [ \"${state:-unknown}\" = unknown ]; do sleep 1; done
+            echo $state; systemctl --failed --plain --no-legend";
         let ran = self.agent.run(script, Deadline::after(BOOT));
         let ran = ran.unwrap_or_else(|e| {
             panic!(
