@@ -24,7 +24,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     let booted = steps.essential("boots with three ENIs", || Guest::boot(vpc, image, enis));
     let Some(mut guest) = booted else { return };
     let able = steps.essential("is up, and has nftables and eniroute", || {
-        install(&mut guest, image)
+        packages::beside_nftables(&mut guest, image)
     });
     if able.is_none() {
         return;
@@ -59,12 +59,6 @@ fn two_arms(image: Image) -> String {
         format!("[[forwarding.path]]\nin = \"{input}\"\nout = \"{output}\"\n")
     };
     [ONE_ARM, &path(1, 2), &path(2, 1)].concat()
-}
-
-fn install(guest: &mut Guest, image: Image) {
-    ready(guest);
-    let files = [image.debs(&["nftables"]), vec![packages::eniroute(image)]].concat();
-    println!("{}", packages::install(guest, &files));
 }
 
 fn configure(guest: &mut Guest, config: &str) {

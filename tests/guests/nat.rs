@@ -2,7 +2,7 @@
 //! on, before eniroute has run; a client's name is followed; nothing is left when the package is purged. With the release's
 //! own nftables. Needs the .deb: `make packages`.
 
-use crate::baseline::{ready, state};
+use crate::baseline::state;
 use crate::deadline::comes_true;
 use crate::early;
 use crate::guest::Guest;
@@ -44,7 +44,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     let resolver = resolves(&site, B);
     let _asking = asking(&site);
     let able = steps.essential("is up, and has nftables and eniroute", || {
-        install(&mut guest, image)
+        packages::beside_nftables(&mut guest, image)
     });
     if able.is_none() {
         return;
@@ -116,12 +116,6 @@ fn asking(site: &NatSite) -> Vec<Background> {
         .iter()
         .map(|client| ask(client).background())
         .collect()
-}
-
-fn install(guest: &mut Guest, image: Image) {
-    ready(guest);
-    let files = [image.debs(&["nftables"]), vec![packages::eniroute(image)]].concat();
-    println!("{}", packages::install(guest, &files));
 }
 
 fn configure(guest: &mut Guest) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::baseline::ready;
 use crate::guest::Guest;
 use crate::image::Image;
 
@@ -17,6 +18,13 @@ pub fn eniroute(image: Image) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     assert!(path.is_file(), "{} is not there: make dist", path.display());
     path
+}
+
+/// eniroute in a guest that is up, and the nftables of its release.
+pub fn beside_nftables(guest: &mut Guest, image: Image) {
+    ready(guest);
+    let files = [image.debs(&["nftables"]), vec![eniroute(image)]].concat();
+    println!("{}", install(guest, &files));
 }
 
 /// Installs these files in one run of dpkg, as an administrator does, and gives what it says.
