@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::Kernel;
 use super::refusal::Refusal;
 use crate::command;
+use crate::error::Result;
 use crate::net::nft::{NFT, Nft, TABLE, TEXT, digest};
 
 /// The name of the chain that tells what the listing was.
@@ -32,6 +33,14 @@ impl Kernel {
     /// [`Kernel::observe`] tells of our table of nftables, too, from now on, for which it runs a program.
     pub fn observe_nft(&mut self) {
         self.sees_nft = true;
+    }
+
+    /// Loads `text`, a part of our table, beside what of it stands; the table is then another than was made.
+    ///
+    /// # Errors
+    /// nft is missing, or refuses.
+    pub fn load_beside(&mut self, text: &str) -> Result<()> {
+        run(text).map_err(|refusal| refusal.of("load a part of the nftables table"))
     }
 
     /// Our table, where it stands and was asked for.

@@ -4,6 +4,7 @@
 mod closed;
 mod flows;
 mod forgotten;
+mod guarded;
 mod index;
 mod interrupted;
 mod restored;
@@ -103,9 +104,9 @@ impl<'a> Executor<'a> {
         assessment.ledger = ledger;
         record(&mut assessment.ledger, &done, &mark.changes);
         assessment.observed.learn(assessment.ledger.host.nft());
+        // Before the mark goes: who is killed here leaves the rest to the next run.
+        self.end_contradicted(&done);
         self.end(&assessment.ledger);
-        self.end_flows(&done);
-        self.forget_flows(&done);
         self.report.kernel.extend(done);
         Ok(())
     }
@@ -179,6 +180,7 @@ impl<'a> Executor<'a> {
         };
         let mut first = additions;
         let rest = first.split_off(place + 1);
+        self.guard(&first);
         let mut done = self.pass(first, links);
         if done.iter().any(is_table) {
             done.extend(self.pass(rest, links));

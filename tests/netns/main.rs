@@ -67,4 +67,4 @@ mod units;
 mod unreadable;
 mod vpc_selftest;
 
-use support::{disks, draw, instance, vpc};
+use support::{crowd, disks, draw, instance, nat, vpc};

@@ -7,6 +7,7 @@ use std::fs;
 use tempfile::NamedTempFile;
 
 use crate::disks::STACKS;
+use crate::instance::Instance;
 use crate::stage::{Scene, Stage};
 use crate::twin::{State, Twin};
 
@@ -109,21 +110,25 @@ impl Interrupted {
 
     /// The command under strace with these options; what strace says.
     fn strace(&self, options: &[&str]) -> String {
-        let trace = NamedTempFile::new().unwrap();
-        let instance = &self.twin.instance;
-        let strace = instance
-            .host
-            .command("strace")
-            .args(["-qq", "-yy", "-o"])
-            .arg(trace.path().display());
-        strace
-            .args(options)
-            .args([env!("CARGO_BIN_EXE_eniroute"), "--root"])
-            .arg(instance.root().display())
-            .args([self.command, "--wait", "1"])
-            .output();
-        fs::read_to_string(trace.path()).unwrap()
+        let arguments = [self.command, "--wait", "1"];
+        traced(&self.twin.instance, options, &arguments)
     }
+}
+
+/// `eniroute ARGUMENTS` under strace with these options, whatever comes of it; what strace says.
+pub fn traced(instance: &Instance, options: &[&str], arguments: &[&str]) -> String {
+    let trace = NamedTempFile::new().unwrap();
+    let strace = instance.host.command("strace");
+    let strace = strace
+        .args(["-qq", "-yy", "-o"])
+        .arg(trace.path().display());
+    strace
+        .args(options)
+        .args([env!("CARGO_BIN_EXE_eniroute"), "--root"])
+        .arg(instance.root().display())
+        .args(arguments)
+        .output();
+    fs::read_to_string(trace.path()).unwrap()
 }
 
 impl Stage for Interrupted {
@@ -186,7 +191,7 @@ impl Stage for Interrupted {
 
 /// Whether the call changes something, by its line of strace's: not a question, not a way to the metadata service, not
 /// a file that is only read.
-fn changes(line: &str) -> bool {
+pub fn changes(line: &str) -> bool {
     match line.split('(').next() {
         Some("sendto") => line.contains("NETLINK") && !line.contains("RTM_GET"),
         Some("openat") => {

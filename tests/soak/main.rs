@@ -10,6 +10,7 @@ mod hostile;
 mod interrupted;
 mod life;
 mod metadata;
+mod nat;
 mod proof;
 mod run;
 mod stage;
@@ -30,6 +31,7 @@ fn scenes() -> Vec<Scene> {
         interrupted::scenes(),
         life::scenes(),
         metadata::scenes(),
+        nat::scenes(),
         proof::scenes(),
         truth::scenes(),
     ]

@@ -187,31 +187,39 @@ impl Of<'_> {
         }
     }
 
-    /// A flow that conntrack does not know ends with an answer, not with silence.
+    /// A flow that conntrack does not know ends with an answer, not with silence. What needs no NAT is answered by whichever
+    /// way the VPC has, so half of such a flow comes by here, and it is not asked for its state.
     fn out(&self) -> Vec<String> {
-        let reset = format!(
-            "counter name {} reject with tcp reset",
-            self.counter("stale")
-        );
-        let mut rules = vec![format!("meta l4proto tcp ct state invalid {reset}")];
-        if self.entry.wishes.resets {
-            let stale = "tcp flags & (fin|syn|rst|ack) != syn ct state new";
-            rules.push(format!("{stale} {reset}"));
-        }
+        let accept = format!("counter name {} accept", self.counter("out"));
+        let own = self.not_to_of(Family::Ipv4).next();
+        let own = own.map(|_| self.not_to_name(Family::Ipv4));
+        let plain = own.into_iter().chain(["exempt4".to_owned()]);
+        let mut rules: Vec<String> = plain
+            .map(|set| format!("ip daddr @{set} {accept}"))
+            .collect();
+        rules.extend(self.stale());
         rules.extend(self.over_limit());
         rules.extend(self.clamp(Family::Ipv4, "daddr"));
         rules.push(counts::known(self.n, "out"));
-        let accept = format!("counter name {} accept", self.counter("out"));
-        // Without an address here, new flows get no further than to what needs none.
-        rules.extend(match self.entry.pool.is_empty() {
-            true => vec![
-                format!("ct state established,related {accept}"),
-                format!("ip daddr @exempt4 {accept}"),
-            ],
-            false => vec![format!("ct state new,established,related {accept}")],
-        });
+        // Without an address here, no flow begins.
+        let new = if self.entry.pool.is_empty() {
+            ""
+        } else {
+            "new,"
+        };
+        rules.push(format!("ct state {new}established,related {accept}"));
         rules.push(self.refuse());
         rules
+    }
+
+    fn stale(&self) -> impl Iterator<Item = String> {
+        let stale = "tcp flags & (fin|syn|rst|ack) != syn ct state new";
+        let stale = self.entry.wishes.resets.then_some(stale);
+        let rules = ["meta l4proto tcp ct state invalid"].into_iter();
+        let counter = self.counter("stale");
+        rules
+            .chain(stale)
+            .map(move |what| format!("{what} counter name {counter} reject with tcp reset"))
     }
 
     fn out6(&self) -> Vec<String> {

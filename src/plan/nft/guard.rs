@@ -22,6 +22,23 @@ pub(super) fn add(draft: &mut Draft, filter: &Filter) {
     input(draft, filter);
 }
 
+/// What the guard is made of: chains, sets, its counter.
+const PARTS: [&str; 4] = ["input", "unsolicited", "enis", "snat4"];
+
+/// Of a table's `text` what guards `input`, to be loaded ahead of the rest, beside the table that stands: its sets keep
+/// what they have. Empty: a table without clients.
+pub fn guard_of(text: &str) -> String {
+    let is_part = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().take(5).collect();
+        let at = |index| words.get(index).copied().unwrap_or_default();
+        PARTS.contains(&at(4)) && (at(0), at(1)) != ("flush", "set")
+    };
+    let parts: Vec<&str> = text.lines().filter(is_part).collect();
+    let table = text.lines().take(parts.len().min(1));
+    let lines = table.chain(parts.iter().copied());
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 /// After a fail-over, a server's packet may come before its client's: to the host itself, which would end the flow by a
 /// reset, or take the port that the flow has had. A session of the host's own has a socket, whatever conntrack knows of
 /// it: without that test it would be lost whenever conntrack is new or emptied.

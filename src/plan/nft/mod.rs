@@ -87,6 +87,7 @@ impl Filter {
 }
 
 pub use counts::{PARTS, of_address, of_eni, of_entry};
+pub use guard::guard_of;
 pub use known::Known;
 pub use pool::{address_of, client_bucket};
 

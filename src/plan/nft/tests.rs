@@ -191,3 +191,28 @@ fn a_text_tells_who_its_clients_are_and_which_addresses_are_the_host_s() {
     assert!(known.is_own(ip("172.31.8.209")) && !known.is_own(ip("172.31.8.210")));
     assert_eq!(Known::of(""), Known::default());
 }
+
+#[test]
+fn the_guard_is_a_part_of_the_table_that_empties_no_set() {
+    let guard = guard_of(&filter().table().text);
+    let lines: Vec<&str> = guard.lines().collect();
+    assert_eq!(lines[0], "add table inet eniroute");
+    for line in [
+        "add chain inet eniroute input { type filter hook input priority -5; policy accept; }",
+        "flush chain inet eniroute input",
+        "add set inet eniroute snat4 { type ipv4_addr; }",
+        "add element inet eniroute snat4 { 172.31.5.10, 172.31.8.208 }",
+        "add rule inet eniroute unsolicited counter name unsolicited drop",
+    ] {
+        assert!(lines.contains(&line), "{line}: {guard}");
+    }
+    assert!(
+        !guard.contains("flush set") && !guard.contains("postrouting"),
+        "{guard}"
+    );
+    let marks = Filter {
+        entries: Vec::new(),
+        ..filter()
+    };
+    assert_eq!(guard_of(&marks.table().text), "");
+}

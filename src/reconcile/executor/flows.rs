@@ -10,8 +10,14 @@ use crate::numbering::{self, Band, Number, Slot};
 use crate::object::{Change, Object};
 
 impl Executor<'_> {
-    /// Ends what `done` contradicts, and nothing else. What fails is reported: the next packets go the new way all the same.
-    pub(super) fn end_flows(&mut self, done: &[Change]) {
+    /// Ends every connection that `done` contradicts, and nothing else.
+    pub(super) fn end_contradicted(&mut self, done: &[Change]) {
+        self.end_flows(done);
+        self.forget_flows(done);
+    }
+
+    /// Of a changed path. What fails is reported: the next packets go the new way all the same.
+    fn end_flows(&mut self, done: &[Change]) {
         let flows = contradicted(done);
         match self.kernel.end_flows(&flows) {
             Ok(0) => {}

@@ -45,6 +45,7 @@ impl Executor<'_> {
         info!("{count} changes of an interrupted run are proven now");
         let mut ledger = mark.ledger;
         record(&mut ledger, standing, &mark.changes);
+        self.end_contradicted(standing);
         self.end(&ledger);
     }
 

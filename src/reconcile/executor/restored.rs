@@ -1,5 +1,7 @@
 //! What was proven once and has gone by another's doing.
 
+use log::warn;
+
 use super::Executor;
 use crate::error::Result;
 use crate::net::nft::Nft;
@@ -12,6 +14,10 @@ impl Executor<'_> {
     /// # Errors
     /// [`crate::error::Error::Kernel`]: nft is missing, or refuses.
     pub fn restore(&mut self, text: &str) -> Result<()> {
+        // At once, before anything is asked: every packet meanwhile goes without NAT, or to this host, which ends its flow.
+        if let Err(error) = self.kernel.load_beside(text) {
+            warn!("{error}");
+        }
         let change = Change::Add(Object::Nft(Nft::written(text)));
         let loaded = self.kernel.apply(&change, &[]);
         if loaded.is_err() {

@@ -1,12 +1,14 @@
 //! Appliances behind VPC ingress routing (S4), with packets: what comes in by an ENI leaves by the ENI that the VPC's route
 //! tables expect.
 
+mod errors;
 mod marks;
 mod refused;
 mod scene;
 mod settings;
 mod standby;
 mod status;
+mod tunnels;
 
 pub use scene::ONE_ARM;
 use scene::{CLIENT, PUBLIC, Scene, TWO_ARMS};

@@ -172,3 +172,42 @@ fn check_knows_a_host_that_forwards_by_its_links_alone_and_finds_nothing_else_wr
         );
     }
 }
+
+/// A kernel before 6.17, by the look of its settings: a link has no switch of its own for IPv6, and the host's is the only
+/// one, which makes every link a router's. This kernel heeds that one all the same.
+const OLDER: &str = "
+    real=/proc/sys/net/ipv6/conf
+    for path in $real/*/*; do
+        case $path in */force_forwarding) continue ;; esac
+        part=/mnt/${path#$real/}
+        mkdir -p ${part%/*}
+        : >$part
+        mount --bind $path $part
+    done
+    mount --rbind /mnt $real";
+
+#[test]
+fn where_a_link_has_no_switch_of_its_own_the_host_is_made_an_ipv6_router_and_put_back() {
+    for config in [ONE_ARM, TWO_ARMS] {
+        let arms = if config == ONE_ARM { [0, 0] } else { [1, 0] };
+        let scene = scene(config);
+        scene.route(scene.arms[arms[0]], scene.arms[arms[1]]);
+        let host = &scene.appliance.host;
+        host.sh(&format!("mount -t tmpfs none /mnt\n{OLDER}"));
+        let before = settings(host);
+        assert!(!before.keys().any(|key| key.contains("force_forwarding")));
+        scene.appliance.must("apply");
+        host.settle();
+        let made = changed(&before, &settings(host));
+        let router = "net/ipv6/conf/all/forwarding=1".to_owned();
+        assert!(made.contains(&router), "{made:#?}");
+        scene.assert_passes();
+        assert_eq!(
+            scene.appliance.json("apply")["kernel"],
+            serde_json::json!([])
+        );
+        scene.appliance.must("remove");
+        assert_eq!(changed(&before, &settings(host)), [""; 0]);
+        assert_eq!(host.sh("cat /proc/sys/net/ipv6/conf/all/forwarding"), "0\n");
+    }
+}

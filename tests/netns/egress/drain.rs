@@ -4,7 +4,7 @@ use std::{fs, thread};
 
 use serde_json::json;
 
-use super::lab::{A, B, FIRST, Flow, Lab, S3, SECOND, echo};
+use crate::nat::{A, B, FIRST, Flow, Lab, S3, SECOND, echo};
 use crate::vpc::wait_for;
 
 const POOL: &str = "[[egress]]\nfrom = [\"172.31.20.5\", \"172.31.26.176\"]\n\

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind::ConnectionReset;
 
-use super::lab::{A, B, FIRST, Flow, Lab, S3, SECOND, ask, echo};
+use crate::nat::{A, B, FIRST, Flow, Lab, S3, SECOND, ask, echo};
 
 /// How many flows of this client's the host's kernel knows.
 fn known(lab: &Lab, client: &str) -> usize {
@@ -14,6 +14,38 @@ fn known(lab: &Lab, client: &str) -> usize {
         .lines()
         .filter(|line| line.contains(&format!("src={client} dst=8.8.8.8")))
         .count()
+}
+
+/// How many flows that began elsewhere have been given this address of the host's.
+pub fn by(lab: &Lab, address: &str) -> usize {
+    let host = &lab.instance.host;
+    let listed = host.sh(&format!(
+        "conntrack -L --any-nat -q {address} 2>/dev/null || true"
+    ));
+    listed.lines().count()
+}
+
+#[test]
+fn flows_by_an_address_that_left_the_instance_are_forgotten_and_nobody_else_s() {
+    let mut lab = Lab::bare();
+    lab.vpc
+        .associate(lab.enis[1], "172.31.8.209", "54.178.200.1");
+    lab.configure(&format!(
+        "[forwarding]\nstandby = [\"172.31.8.209\"]\n[[egress]]\nfrom = \"{A}\"\nas = \"172.31.8.209\"\n[[egress]]\nfrom = \"{B}\"\nas = \"{SECOND}\"\n"
+    ));
+    lab.instance.must("apply --backend none");
+    echo(&lab.vpc.inet());
+    let [mut a, mut b] = [0, 1].map(|index| Flow::open(&lab.clients[index]));
+    let host = lab.instance.host.clone();
+    let foreign = "conntrack -I -p udp -s 192.0.2.1 -d 192.0.2.2 --sport 7 --dport 7 -t 600 -u ASSURED -n 172.31.8.209";
+    host.sh(foreign);
+    assert_eq!([by(&lab, "172.31.8.209"), by(&lab, "172.31.8.208")], [2, 1]);
+    lab.vpc.unassign(lab.enis[1], "172.31.8.209");
+    lab.instance.must("refresh");
+    assert_eq!([by(&lab, "172.31.8.209"), by(&lab, "172.31.8.208")], [1, 1]);
+    assert!(b.lives());
+    assert!(!a.lives(), "its address is another's by now");
+    assert_eq!(lab.vpc.without_public_address(), 0);
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! `[[egress]]` by packets: who is seen as which address, what outlives a change, and what is refused.
 
+mod containers;
 mod drain;
+mod failover;
+mod families;
 mod flows;
-mod lab;
+mod outlive;
 mod status;
 mod table;
+mod wishes;
 mod without_nft;
 
+use crate::nat::{A, Asking, B, C, FIRST, Lab, S3, SECOND, after, changing, echo};
 use eniroute::plan::nft::address_of;
-use lab::{A, Asking, B, C, FIRST, Flow, Lab, S3, SECOND, after, echo};
 use serde_json::json;
 
 use crate::check::{findings, the_only, with_code};
@@ -74,35 +78,17 @@ fn a_table_that_is_gone_or_changed_is_an_error_and_the_next_refresh_mends_it() {
     }
 }
 
+/// `make soak ARGS=nat/reloads` does 186.
 #[test]
-fn clients_that_open_flows_all_the_time_lose_none_over_reloads() {
+fn fifty_clients_that_open_flows_all_the_time_lose_none_over_reloads() {
     let lab = Lab::bare();
     echo(&lab.vpc.inet());
-    let config = |count: usize| {
-        let more: String = (0..count)
-            .map(|last| format!("\"172.31.30.{last}\", "))
-            .collect();
-        format!(
-            "{S3}\n[[egress]]\nfrom = [{more}\"172.31.20.9\"]\nas = [\"{FIRST}\", \"{SECOND}\"]\n"
-        )
-    };
-    lab.configure(&config(0));
+    let clients = lab.crowd(50);
+    lab.configure(&changing(0));
     lab.instance.must("apply --backend none");
-    let without = lab.vpc.without_public_address();
-    let asking = Asking::begin(&lab.clients);
-    after(&asking, 30);
-    for count in 1..=12 {
-        lab.configure(&config(count));
-        lab.instance.must("apply --backend none");
-        after(&asking, 10);
-    }
-    let (asked, lost) = asking.end();
-    assert!(asked > 150, "{asked}");
-    assert_eq!(
-        (lost, lab.vpc.without_public_address()),
-        (0, without),
-        "of {asked}"
-    );
+    let (asked, lost, leaked) = lab.reloads(&clients, 25);
+    assert!(asked > 1_000, "{asked}");
+    assert_eq!((lost, leaked), (0, 0), "of {asked}");
 }
 
 #[test]
@@ -236,36 +222,6 @@ fn the_address_of_each_client_of_a_pool_is_known_without_asking_the_kernel() {
         (lab.vpc.spoofed(), lab.vpc.without_public_address()),
         (0, 0)
     );
-}
-
-#[test]
-fn flows_outlive_a_change_of_pool_a_second_apply_and_an_eni_that_comes_and_goes() {
-    let mut lab = Lab::new(S3);
-    echo(&lab.vpc.inet());
-    let mut flows: Vec<Flow> = lab.clients[..2]
-        .iter()
-        .cycle()
-        .take(12)
-        .map(Flow::open)
-        .collect();
-    let pool = |text: &str| format!("[[egress]]\nfrom = [\"{A}\", \"{B}\"]\nas = {text}\n");
-    lab.configure(&pool(&format!("[\"{FIRST}\", \"{SECOND}\"]")));
-    lab.instance.must("apply --backend none");
-    lab.configure(&pool(&format!("\"{FIRST}\"")));
-    lab.instance.must("apply --backend none");
-    lab.instance.must("apply --backend none");
-    let third = crate::vpc::EniSpec::new(lab.public, "eth2").ipv4(["172.31.9.9"]);
-    let third = lab.vpc.attach(third.unchecked());
-    lab.instance.must("apply --backend none");
-    lab.vpc.detach(third);
-    lab.instance.must("apply --backend none");
-    let alive = flows
-        .iter_mut()
-        .filter_map(|flow| flow.lives().then_some(()))
-        .count();
-    assert_eq!((alive, lab.vpc.without_public_address()), (12, 0));
-    assert_eq!(lab.all_seen(), [FIRST, FIRST, ""]);
-    let _ = C;
 }
 
 #[test]

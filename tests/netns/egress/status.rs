@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::lab::{A, B, C, FIRST, Flow, Lab, PORT, S3, SECOND, ask, echo};
 use super::without_nft::hide;
 use crate::check::validate;
+use crate::nat::{A, B, C, FIRST, Flow, Lab, PORT, S3, SECOND, ask, echo};
 use crate::status::{Sample, samples};
 use crate::vpc::{Host, INTERNET, wait_for};
 

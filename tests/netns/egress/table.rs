@@ -8,6 +8,8 @@ use eniroute::numbering::{Number, Slot};
 use eniroute::plan::egress::Range;
 use eniroute::plan::nft::{Entry, Filter, Port};
 
+use crate::check::{findings, with_code};
+use crate::nat::{FIRST, Lab, S3, SECOND, changing};
 use crate::vpc::{Host, Vpc};
 
 fn slot(number: u32) -> Slot {
@@ -85,4 +87,103 @@ fn nft_takes_every_table_checks_it_and_takes_it_again_with_the_same_result() {
             host.sh("nft delete table inet eniroute");
         }
     }
+}
+
+/// The nft of Debian 11 and of Debian 13, which tests/consumers unpacks, in the place of this machine's.
+const RELEASES: [(&str, &str); 2] = [("bullseye", "v0.9.8"), ("trixie", "v1.1.3")];
+
+fn install(host: &Host, release: &str) {
+    let tree = format!(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/target/nft-{}"),
+        release
+    );
+    assert!(
+        std::fs::exists(&tree).unwrap(),
+        "{tree} is not there: run tests/setup"
+    );
+    let libraries = format!("{tree}/lib/x86_64-linux-gnu:{tree}/usr/lib/x86_64-linux-gnu");
+    host.sh(&format!(
+        "mount -t tmpfs none /mnt
+        cat >/mnt/nft <<SH
+#!/bin/sh
+exec {tree}/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 --library-path {libraries} {tree}/usr/sbin/nft \"\\$@\"
+SH
+        chmod 755 /mnt/nft
+        mount --bind /mnt/nft $(readlink -f /usr/sbin/nft)"
+    ));
+}
+
+#[test]
+fn the_nft_of_an_older_and_of_a_newer_debian_take_every_table_and_take_it_again() {
+    for (release, version) in RELEASES {
+        let vpc = Vpc::new();
+        let host = vpc.guest();
+        install(&host, release);
+        let said = host.sh("nft --version");
+        assert!(said.contains(version), "{said}");
+        for wishes in [USUAL, OTHER] {
+            for addresses in [1, 2, 4] {
+                let table = filter(addresses, wishes).table();
+                load(&host, &table);
+                let listed = host.sh("nft -s list table inet eniroute");
+                load(&host, &table);
+                assert_eq!(host.sh("nft -s list table inet eniroute"), listed);
+                host.sh("nft delete table inet eniroute");
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_are_served_by_the_nft_of_an_older_and_of_a_newer_debian_as_by_this_machine_s() {
+    let parts = |release: Option<&str>| {
+        let lab = Lab::bare();
+        if let Some(release) = release {
+            install(&lab.instance.host, release);
+        }
+        served(&lab);
+        let listed = lab.instance.host.sh("nft -s list table inet eniroute");
+        let is_part = |line: &&str| line.ends_with(" {") && !line.contains("stands_");
+        let mut parts: Vec<String> = listed.lines().filter(is_part).map(str::to_owned).collect();
+        parts.sort();
+        parts
+    };
+    let own = parts(None);
+    assert!(
+        own.iter().any(|part| part == "\tchain postrouting {"),
+        "{own:?}"
+    );
+    for (release, _) in RELEASES {
+        assert_eq!(parts(Some(release)), own, "{release}");
+    }
+}
+
+/// Who is seen as whom, over reloads in which counters go on, and a run that finds nothing to do.
+fn served(lab: &Lab) {
+    let instance = &lab.instance;
+    lab.configure(S3);
+    instance.must("apply --backend none");
+    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    let again = instance.json("apply --backend none");
+    assert_eq!(again["kernel"], serde_json::json!([]));
+    let counted = || instance.host.sh("nft list counters table inet eniroute");
+    let sent = |listed: &str| {
+        let of = listed
+            .split("counter ")
+            .find(|part| part.contains("_out {"));
+        let words = of.unwrap().split_whitespace();
+        let mut count = words.skip_while(|word| *word != "packets");
+        count.nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = sent(&counted());
+    assert!(before > 0);
+    lab.configure(&changing(1));
+    instance.must("apply --backend none");
+    assert!(sent(&counted()) >= before, "counters outlive a reload");
+    lab.configure(S3);
+    instance.must("apply --backend none");
+    assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
+    let found = findings(instance);
+    assert!(with_code(&found, "N8").is_empty(), "{found:?}");
+    assert_eq!(lab.vpc.without_public_address(), 0);
 }

@@ -1,9 +1,9 @@
 //! The table of nftables cannot be made, or not again: whatever forwards already is switched off, so that no packet leaves
 //! with a private address.
 
-use super::lab::{A, Flow, Lab, S3, SECOND, echo};
 use crate::check::{findings, the_only};
 use crate::instance::Instance;
+use crate::nat::{A, Flow, Lab, S3, SECOND, echo};
 use crate::vpc::Host;
 
 const PLACES: &str = "/usr/sbin/nft /usr/bin/nft /sbin/nft";

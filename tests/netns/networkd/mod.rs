@@ -2,6 +2,7 @@
 
 mod counts;
 mod dhcpv6;
+mod egress;
 mod imds;
 mod index;
 mod killed;

@@ -19,7 +19,7 @@ fn commands() -> Vec<String> {
     commands.map(str::to_owned).collect()
 }
 
-fn run_unit(lab: &Lab) {
+pub fn run_unit(lab: &Lab) {
     for command in commands() {
         match command.strip_prefix("/usr/sbin/eniroute ") {
             Some(arguments) => {

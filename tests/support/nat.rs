@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::instance::Instance;
-pub use crate::vpc::nat::{A, B, C, FIRST, SECOND};
-use crate::vpc::nat::{NatSite, seen};
-use crate::vpc::{EniId, Host, INTERNET, SubnetId, Vpc, wait_for};
+use super::instance::Instance;
+pub use super::vpc::nat::{A, B, C, FIRST, SECOND};
+use super::vpc::nat::{NatSite, seen};
+use super::vpc::{EniId, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
 
 pub const S3: &str = r#"
 [[egress]]
@@ -24,6 +24,11 @@ as = "54.178.213.178"
 
 pub const PORT: u16 = 4000;
 
+/// How long one of so many clients that ask over and over rests: each flow has a port for half a minute.
+fn breath(clients: usize) -> Duration {
+    Duration::from_millis(2) * u32::try_from(clients).unwrap()
+}
+
 pub struct Lab {
     pub vpc: Vpc,
     pub instance: Instance,
@@ -32,6 +37,7 @@ pub struct Lab {
     pub enis: [EniId; 2],
     /// `A`, `B` and `C`.
     pub clients: [Host; 3],
+    has_ipv6: bool,
 }
 
 impl Lab {
@@ -62,6 +68,7 @@ impl Lab {
             private,
             enis,
             clients,
+            has_ipv6: false,
         }
     }
 
@@ -98,10 +105,52 @@ impl Lab {
             .collect()
     }
 
+    /// A client with both families, which leave by the primary ENI; both ENIs have IPv6 from then on.
+    pub fn dual_client(&mut self, name: &str, v4: &str, v6: &str) -> Host {
+        if !self.has_ipv6 {
+            for (eni, ip) in self.enis.into_iter().zip(["10", "20"]) {
+                self.vpc.assign(eni, format!("2001:db8:0:1::{ip}"));
+            }
+            let table = RouteTable::Subnet(self.private);
+            self.vpc.route(table, "::/0", self.enis[0]);
+            self.has_ipv6 = true;
+        }
+        self.vpc.instance(self.private, name, &[v4, v6])
+    }
+
+    /// So many clients more.
+    pub fn crowd(&self, count: usize) -> Vec<Host> {
+        let one = |n| self.client(&format!("crowd-{n}"), &format!("172.31.28.{}", n + 1));
+        (0..count).map(one).collect()
+    }
+
+    /// Runs `count` applications of ever other configurations under these clients, who open flows all the time. How many
+    /// flows they opened, how many of those had no answer, and how many packets left with a private address.
+    pub fn reloads(&self, clients: &[Host], count: usize) -> (usize, usize, u64) {
+        let without = self.vpc.without_public_address();
+        let asking = Asking::begin(clients);
+        after(&asking, clients.len());
+        for n in 1..=count {
+            self.configure(&changing(n));
+            self.instance.must("apply --backend none");
+        }
+        after(&asking, clients.len());
+        let (asked, lost) = asking.end();
+        (asked, lost, self.vpc.without_public_address() - without)
+    }
+
     /// Another client.
     pub fn client(&self, name: &str, ip: &str) -> Host {
         self.vpc.instance(self.private, name, &[ip])
     }
+}
+
+/// S3 with a pool for the crowd, and a client more or less each time.
+pub fn changing(n: usize) -> String {
+    let others = format!("\"172.31.30.{}\", \"172.31.31.0/{}\"", n % 200, 24 + n % 5);
+    format!(
+        "{S3}\n[[egress]]\nfrom = [\"172.31.28.0/24\", {others}]\nas = [\"{FIRST}\", \"{SECOND}\"]\n"
+    )
 }
 
 /// On the Internet: answers each datagram and each piece of a TCP flow with the same, until it is dropped with the network.
@@ -177,6 +226,7 @@ impl Asking {
             asked: Arc::default(),
             threads: Vec::new(),
         };
+        let breath = breath(clients.len());
         for client in clients {
             let client = client.clone();
             let (stop, lost, asked) = (
@@ -184,13 +234,17 @@ impl Asking {
                 asking.lost.clone(),
                 asking.asked.clone(),
             );
-            asking.threads.push(thread::spawn(move || {
+            let work = move || {
                 while !stop.load(Ordering::Relaxed) {
-                    let answered = ask(&client);
+                    let answered = ask_from_here();
                     asked.fetch_add(1, Ordering::Relaxed);
                     lost.fetch_add(usize::from(!answered), Ordering::Relaxed);
+                    thread::sleep(breath);
                 }
-            }));
+            };
+            asking
+                .threads
+                .push(thread::spawn(move || client.enter(work)));
         }
         asking
     }
@@ -214,7 +268,11 @@ impl Asking {
 
 /// One datagram by a socket of its own, and its answer.
 pub fn ask(client: &Host) -> bool {
-    let socket = client.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    client.enter(ask_from_here)
+}
+
+fn ask_from_here() -> bool {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(3)))
         .unwrap();
