@@ -27,7 +27,7 @@ const SERVER: &str = "198.18.1.2";
 const PORT: u16 = 4000;
 
 /// The least: whoever leaves has the address.
-const BY_HAND: &str = "table ip by_hand { chain out { type nat hook postrouting priority 100;
+const BY_HAND: &str = "table ip by_hand { chain outwards { type nat hook postrouting priority 100;
     ip saddr 10.9.0.2 snat to 198.18.1.1; ip saddr 10.9.0.3 snat to 198.18.1.1; }; }";
 
 pub fn rows() -> Vec<Vec<String>> {
@@ -64,7 +64,7 @@ impl Site {
         host.ip(&format!("address add {OWN}/24 dev eth1"));
         outside.ip(&format!("address add {SERVER}/24 dev o0"));
         // Without NAT, the client's packets are answered by nobody either.
-        outside.sh("nft 'table ip quiet { chain all { type filter hook prerouting priority 0; meta l4proto udp drop; }; }'");
+        outside.sh("nft 'table ip quiet { chain inwards { type filter hook prerouting priority 0; meta l4proto udp drop; }; }'");
         for words in [
             format!("route add default via {SERVER} dev eth1"),
             format!("route add default via {SERVER} dev eth1 table 10001"),
