@@ -15,7 +15,7 @@ SCRIPTS = $(filter-out %.rs %/previous,$(wildcard tests/packages/* tests/package
 
 .PHONY: help
 help: ## Show this text
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 .PHONY: root
 root:

@@ -120,7 +120,7 @@ fn every_target_of_make_in_the_documentation_is_one() {
             seen += 1;
         }
     }
-    assert!(seen > 20, "only {seen} targets were found");
+    assert!(seen > 15, "only {seen} targets were found");
 }
 
 /// What stands behind `make` in code.
@@ -136,8 +136,9 @@ fn targets(page: &str) -> Vec<String> {
         let words = call
             .split_whitespace()
             .skip_while(|word| *word == "sudo" || word.contains('='));
-        let mut words = words.skip_while(|word| *word != "make").take(2);
-        words.next().and(words.next()).map(str::to_owned)
+        let mut words = words.take(2);
+        let is_make = words.next() == Some("make");
+        words.next().filter(|_| is_make).map(str::to_owned)
     });
     words
         .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
