@@ -60,7 +60,7 @@ fn release_tells_no_folder() {
     }
 }
 
-/// cargo's own list of what is linked is the oracle.
+/// cargo's own list of what is linked is the oracle. The bill has some crates more, of features that only tests turn on.
 #[test]
 fn release_lists_every_crate_with_its_licence() {
     let tree = said(
@@ -90,11 +90,13 @@ fn release_lists_every_crate_with_its_licence() {
             one["version"].as_str().unwrap()
         )
     });
-    assert_eq!(listed.collect::<BTreeSet<_>>(), crates);
+    let listed: BTreeSet<String> = listed.collect();
+    let lacking: Vec<_> = crates.difference(&listed).collect();
+    assert!(lacking.is_empty() && !crates.is_empty(), "{lacking:?}");
     let licences = fs::read_to_string(published(".licences.txt")).unwrap();
     let licensed = licences.lines().map(|line| {
         assert!(line.split(' ').count() > 2, "{line}");
         crate_of(line)
     });
-    assert_eq!(licensed.collect::<BTreeSet<_>>(), crates);
+    assert_eq!(licensed.collect::<BTreeSet<_>>(), listed);
 }
