@@ -1,4 +1,4 @@
-# A provisioner for an AMI: packer build -var source_ami=ami-... -var package=target/dist/eniroute_0.1.0_amd64.deb .
+# A provisioner for an AMI: packer build -var source_ami=ami-... -var package=target/dist/eniroute_0.2.0_amd64.deb .
 # Nothing is configured while the image is built; each instance of it configures its own ENIs when it boots.
 variable "source_ami" {
   type    = string
@@ -7,7 +7,7 @@ variable "source_ami" {
 
 variable "package" {
   type    = string
-  default = "target/dist/eniroute_0.1.0_amd64.deb"
+  default = "target/dist/eniroute_0.2.0_amd64.deb"
 }
 
 variable "ssh_username" {
