@@ -96,7 +96,7 @@ fn replace(folder: &Path) -> std::io::Result<()> {
         .compile("instead");
     println!("cargo:rustc-link-search=native={}", folder.display());
     println!("cargo:rustc-link-lib=static:+whole-archive=instead");
-    println!("cargo:rustc-link-arg-bins=-Wl,-z,muldefs");
+    println!("cargo:rustc-link-arg=-Wl,-z,muldefs");
     Ok(())
 }
 
