@@ -187,7 +187,12 @@ impl Object {
     pub fn absence(&self, dev: &Dev) -> (Code, String) {
         match self {
             Self::Sysctl(Sysctl { key, value, .. }) => {
-                (Code::R9, format!("the setting {key} is not {value}"))
+                let code = if key.is_forwarding() {
+                    Code::O4
+                } else {
+                    Code::R9
+                };
+                (code, format!("the setting {key} is not {value}"))
             }
             Self::LinkUp(_) => (Code::L3, format!("{dev} is down")),
             Self::Address(Address { net, .. }) => (

@@ -14,6 +14,9 @@ const BEFORE: u64 = 432_000;
 const ALL_REDIRECTS: &str = sysctl::HOST_REDIRECTS[0];
 const ESTABLISHED: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
 
+/// How the configuration sets the same for clients.
+const IDLE: &str = "idle";
+
 /// Percent of the connection table that are a warning, and an error.
 const NEARLY_FULL: u64 = 80;
 const FULL: u64 = 95;
@@ -119,7 +122,8 @@ fn dropped(table: &Conntrack) -> Option<Finding> {
 
 /// N3: the host goes by connections that EC2 has forgotten.
 fn forgotten(inspection: &Inspection) -> Option<Finding> {
-    let host = inspection.owners.forwarding.conntrack.as_ref()?.established;
+    let table = inspection.owners.forwarding.conntrack.as_ref()?;
+    let (host, key) = longest(inspection, table);
     let name = inspection.owners.forwarding.instance_type.as_deref();
     let (eni, severity) = timeout(name);
     if host <= eni {
@@ -137,21 +141,44 @@ fn forgotten(inspection: &Inspection) -> Option<Finding> {
     );
     let finding = Finding::new(Code::N3, Owner::Host, what, "let the two agree")
         .rated(severity)
-        .about(ESTABLISHED)
+        .about(key)
         .is_not(
             format!("{host} s"),
             format!("{eni} s, or as the ENI is set"),
         )
-        .mended_by(Remedy::review(format!("sysctl -w {ESTABLISHED}={eni}")))
+        .mended_by(Remedy::review(match key {
+            ESTABLISHED => format!("sysctl -w {ESTABLISHED}={eni}"),
+            _ => format!("{} /etc/eniroute.toml  # idle = {eni}", "${EDITOR:-vi}"),
+        }))
         .mended_by(Remedy::outside(longer))
         .known_from(Evidence::kernel(
-            format!("sysctl {ESTABLISHED}"),
+            format!(
+                "{} {key}",
+                if key == ESTABLISHED { "sysctl" } else { "grep" }
+            ),
             host.to_string(),
         ));
     Some(match name {
         Some(name) => finding.known_from(Evidence::file("/sys/class/dmi/id/product_name", name)),
         None => finding,
     })
+}
+
+/// The longest timeout of what is forwarded, and what sets it: flows of clients have one of their own.
+fn longest(inspection: &Inspection, table: &Conntrack) -> (u64, &'static str) {
+    let entries = inspection.assessment.desired.egress.entries.iter();
+    let idle = entries.map(|entry| u64::from(entry.wishes.idle)).max();
+    let is_router = !inspection.passages.all.is_empty();
+    let by_others = inspection
+        .owners
+        .forwarding
+        .switches
+        .iter()
+        .any(|switch| switch.is_on);
+    match idle {
+        Some(idle) if !is_router && !by_others => (idle, IDLE),
+        _ => (table.established, ESTABLISHED),
+    }
 }
 
 /// An ENI's, in seconds, and how bad it is that the host's is longer: without the type's name it is a guess.

@@ -4,14 +4,18 @@
 mod addresses;
 pub mod explain;
 mod files;
+mod firewall;
 mod forwarding;
 mod links;
+mod marks;
 mod metadata;
 mod nat;
 mod owners;
 mod performance;
 mod probes;
+mod returns;
 mod rules;
+mod settings;
 mod verdict;
 pub mod walk;
 
@@ -33,6 +37,9 @@ pub fn findings(inspection: &Inspection) -> Vec<Finding> {
         owners::findings,
         forwarding::findings,
         nat::findings,
+        marks::findings,
+        returns::findings,
+        settings::findings,
     ];
     let of_groups = groups.iter().flat_map(|group| group(inspection));
     let of_groups: Vec<Finding> = of_groups.collect();

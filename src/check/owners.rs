@@ -1,17 +1,12 @@
 //! Other owners (O): tools that configure the same, firewalls, NAT, and forwarding that nobody here asked for.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-use serde_json::Value;
-
+use super::firewall;
 use crate::conflicts::Peer;
 use crate::net::Family;
 use crate::numbering::Owner;
-use crate::plan::Planned;
 use crate::reconcile::Inspection;
 use crate::reconcile::inspect::forwarding::Switch;
-use crate::reconcile::inspect::rulesets::Chain;
+use crate::reconcile::inspect::rulesets::{Chain, FilterRule, Tool, Verdict, stem};
 use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 
 /// What to do about a firewall.
@@ -30,9 +25,9 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
                 .rulesets
                 .legacy
                 .iter()
-                .map(|family| legacy(*family)),
+                .filter_map(|(family, is_known)| legacy(inspection, *family, *is_known)),
         )
-        .chain(translated(inspection))
+        .chain(firewall::findings(inspection))
         .chain(switches.filter_map(switched))
         .collect()
 }
@@ -63,17 +58,19 @@ fn beside(peer: &Peer) -> Finding {
     known(finding.rated(Severity::Hint), peer)
 }
 
-/// O2: chains by which packets to this host, or through it, may be dropped.
+/// O2: chains by which packets to this host, or through it, may be dropped. Of what the configuration wants to pass, it is
+/// known better.
 fn filters(inspection: &Inspection) -> impl Iterator<Item = Finding> {
-    let forwards = inspection.owners.forwarding.is_on();
+    let forwards = inspection.owners.forwarding.is_on() && !firewall::is_configured(inspection);
     let chains = inspection.owners.rulesets.chains.iter();
-    let asked = chains.filter(move |chain| is_asked(chain, forwards));
+    let asked = chains.filter(move |chain| is_asked(chain, forwards) && chain.tool != Tool::Legacy);
     asked.filter_map(|chain| filter(inspection, chain))
 }
 
 /// Packets to this host pass it, or those through it.
 fn is_asked(chain: &Chain, forwards: bool) -> bool {
-    chain.kind == "filter" && (chain.hook == "input" || forwards && chain.hook == "forward")
+    let is_filter = chain.kind == "filter" && !chain.is_ours();
+    is_filter && (chain.hook == "input" || forwards && chain.hook == "forward")
 }
 
 fn filter(inspection: &Inspection, chain: &Chain) -> Option<Finding> {
@@ -87,7 +84,7 @@ fn filter(inspection: &Inspection, chain: &Chain) -> Option<Finding> {
         true => ("drops all", Severity::Warning),
         false => ("may drop", Severity::Hint),
     };
-    let (name, families) = (title(chain), families(chain));
+    let (name, families) = (firewall::title(chain), families(chain));
     let what = format!("the firewall's chain `{name}` {verb} {families} packets ({now})");
     let finding = Finding::new(Code::O2, Owner::Host, what, LOOK)
         .rated(severity)
@@ -103,12 +100,7 @@ fn dropping(inspection: &Inspection, chain: &Chain) -> usize {
     let reached = inspection.owners.rulesets.of_table(chain);
     let reached = reached.filter(|other| other.hook.is_empty() || *other == chain);
     let rules = reached.flat_map(|chain| &chain.rules);
-    rules.filter(|rule| has(rule, &["drop", "reject"])).count()
-}
-
-/// As nft takes it.
-fn title(chain: &Chain) -> String {
-    format!("{} {} {}", chain.family, chain.table, chain.name)
+    rules.filter(|rule| rule.verdict == Verdict::Drop).count()
 }
 
 fn families(chain: &Chain) -> &'static str {
@@ -121,15 +113,14 @@ fn families(chain: &Chain) -> &'static str {
 
 /// No packet gets through: the policy drops and nothing is let through, or the first rule drops whatever comes.
 fn drops_all(chain: &Chain) -> bool {
-    let lets_through = |rule: &Vec<Value>| has(rule, &["accept", "jump", "goto", "vmap", "queue"]);
-    let first_drops = chain.rules.first().is_some_and(|rule| is_plain_drop(rule));
-    first_drops || chain.drops && !chain.rules.iter().any(lets_through)
-}
-
-/// It drops, and selects nothing.
-fn is_plain_drop(rule: &[Value]) -> bool {
-    let is_plain = |one: &Value| one.get("drop").is_some() || one.get("counter").is_some();
-    has(rule, &["drop"]) && rule.iter().all(is_plain)
+    let stops = |rule: &FilterRule| {
+        matches!(
+            rule.verdict,
+            Verdict::Next | Verdict::Drop | Verdict::Return
+        )
+    };
+    let is_plain = |rule: &FilterRule| rule.verdict == Verdict::Drop && rule.wants.is_empty();
+    chain.rules.first().is_some_and(is_plain) || chain.drops && chain.rules.iter().all(stops)
 }
 
 fn name(family: Family) -> &'static str {
@@ -139,90 +130,27 @@ fn name(family: Family) -> &'static str {
     }
 }
 
-fn has(rule: &[Value], words: &[&str]) -> bool {
-    let mut found = rule.iter();
-    found.any(|one| words.iter().any(|word| one.get(word).is_some()))
-}
-
-fn legacy(family: Family) -> Finding {
-    let command = match family {
-        Family::Ipv4 => "iptables-legacy -S",
-        Family::Ipv6 => "ip6tables-legacy -S",
-    };
+/// O2: what nft does not see. Where it is known that nothing of it drops, nothing is told.
+fn legacy(inspection: &Inspection, family: Family, is_known: bool) -> Option<Finding> {
+    let command = format!("{}-legacy -S", stem(family));
+    let chains = inspection.owners.rulesets.chains.iter();
+    let mut own = chains.filter(|chain| chain.tool == Tool::Legacy && chain.families() == [family]);
+    let forwards = inspection.owners.forwarding.is_on() && !firewall::is_configured(inspection);
+    let drops = |chain: &Chain| chain.drops || dropping(inspection, chain) > 0;
+    if is_known && !own.any(|chain| is_asked(chain, forwards) && drops(chain)) {
+        return None;
+    }
     let what = format!(
         "iptables-legacy filters {}, and nft does not show its rules",
         name(family)
     );
-    Finding::new(Code::O2, Owner::Host, what, LOOK)
-        .about("iptables-legacy")
-        .is_not("a table `filter`", "no rule that drops what should pass")
-        .mended_by(Remedy::review(command))
-        .known_from(Evidence::kernel("/proc/net/ip_tables_names", "filter"))
-}
-
-/// O3: rules that give packets from an ENI's address another one.
-fn translated(inspection: &Inspection) -> impl Iterator<Item = Finding> {
-    let chains = inspection.owners.rulesets.chains.iter();
-    let chains = chains.filter(|chain| chain.kind == "nat" && chain.hook == "postrouting");
-    let rules = chains.flat_map(|chain| chain.rules.iter().map(move |rule| (chain, rule)));
-    rules.filter_map(|(chain, rule)| inspection.enis().find_map(|one| changed(chain, rule, one)))
-}
-
-fn changed(chain: &Chain, rule: &[Value], planned: &Planned) -> Option<Finding> {
-    let to = source(rule, planned)?;
-    let mut own = planned.eni.ipv4.iter().map(|ip| IpAddr::V4(*ip));
-    let from = own.find(|ip| *ip != to && is_for(rule, planned, *ip))?;
-    let name = title(chain);
-    let dev = &planned.dev;
-    let what = format!("`{name}` makes {from} leave {dev} as {to}");
-    let finding = Finding::new(
-        Code::O3,
-        Owner::Eni(planned.eni.mac),
-        what,
-        "narrow that rule",
+    Some(
+        Finding::new(Code::O2, Owner::Host, what, LOOK)
+            .about("iptables-legacy")
+            .is_not("a table `filter`", "no rule that drops what should pass")
+            .mended_by(Remedy::review(command))
+            .known_from(Evidence::kernel("/proc/net/ip_tables_names", "filter")),
     )
-    .of_address(from)
-    .is_not(to.to_string(), from.to_string())
-    .mended_by(Remedy::review(format!("nft -a list chain {name}")))
-    .known_from(Evidence::kernel(
-        format!("nft list chain {name} (priority {})", chain.priority),
-        serde_json::to_string(rule).unwrap_or_default(),
-    ));
-    Some(finding)
-}
-
-/// The address that a rule gives what leaves an ENI: a masquerade its first one.
-fn source(rule: &[Value], planned: &Planned) -> Option<IpAddr> {
-    if has(rule, &["masquerade"]) {
-        return planned.eni.ipv4.first().map(|ip| IpAddr::V4(*ip));
-    }
-    let mut snat = rule.iter().filter_map(|one| one.get("snat"));
-    snat.find_map(|snat| snat["addr"].as_str()?.parse().ok())
-}
-
-/// Whether it is for packets from `ip` that leave by the ENI. What selects by anything else is for others.
-fn is_for(rule: &[Value], planned: &Planned, ip: IpAddr) -> bool {
-    let mut matches = rule.iter().filter_map(|one| one.get("match"));
-    matches.all(|one| {
-        let (left, right) = (&one["left"], &one["right"]);
-        let is_equal = one["op"] == "==";
-        if left["meta"]["key"] == "oifname" || left["meta"]["key"] == "oif" {
-            return is_equal == (*right == *planned.dev);
-        }
-        is_equal && left["payload"]["field"] == "saddr" && holds(right, ip)
-    })
-}
-
-fn holds(right: &Value, ip: IpAddr) -> bool {
-    let prefix = &right["prefix"];
-    let pair = prefix["addr"].as_str().zip(prefix["len"].as_u64());
-    let net = pair.and_then(|(address, length)| format!("{address}/{length}").parse().ok());
-    net.or_else(|| host(right))
-        .is_some_and(|net| net.contains(&ip))
-}
-
-fn host(right: &Value) -> Option<IpNet> {
-    right.as_str()?.parse().ok().map(|ip: IpAddr| ip.into())
 }
 
 /// O4: forwarding is on, or off, and the files say something else, or nothing.

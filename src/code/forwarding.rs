@@ -49,6 +49,54 @@ pub const N3: Entry = Entry {
         ec2 modify-network-interface-attribute --connection-tracking-specification`).",
 };
 
+/// See [`Code::N4`].
+pub const N4: Entry = Entry {
+    code: Code::N4,
+    severity: Severity::Warning,
+    title: "An address has hardly any ports left for one destination",
+    symptom: "Some clients of the NAT instance cannot connect to one busy service, all else works; their SYN \
+        hangs without an error.",
+    consequence: "Once the ports are used up, new flows to that destination are dropped without an answer.",
+    cause: "Flows from one public address to one destination and port need a port each, and an address \
+        has 64,512 from 1024 on. Closed flows keep theirs for a while.",
+    by_hand: "`conntrack -L --reply-dst ADDRESS --reply-src DESTINATION`: count the lines\n\
+        `conntrack -S`: insert_failed rises when there are none left",
+    remedy: "Give the entry a pool: more addresses in `as`, each with an Elastic IP, serve as many flows more. A \
+        shorter `idle` gives ports back sooner.",
+};
+
+/// See [`Code::N5`].
+pub const N5: Entry = Entry {
+    code: Code::N5,
+    severity: Severity::Warning,
+    title: "A part of [[egress]] has no effect",
+    symptom: "A client of the NAT instance gets out with the address of another entry, or not at all, though the \
+        configuration names it.",
+    consequence: "Whoever is meant leaves by another entry's address, with an old address of its name, or not at all.",
+    cause: "A name in `from` does not resolve, and keeps its last addresses; all of a prefix is in earlier entries, \
+        of which the first one counts; or `as` means an address or ENI that is not here.",
+    by_hand: "`getent ahosts db1.internal`: what the name is\n\
+        `eniroute explain 172.31.26.176`: what a client leaves as",
+    remedy: "Correct the line that is named: mend the name, put the narrower entry first, or name in `standby` of \
+        `[forwarding]` what may come later.",
+};
+
+/// See [`Code::N6`].
+pub const N6: Entry = Entry {
+    code: Code::N6,
+    severity: Severity::Error,
+    title: "What is forwarded has no way, there or back",
+    symptom: "Clients send, and no answer reaches them; answers arrive at this host and leave by another ENI, where EC2 \
+        drops them.",
+    consequence: "Packets leave by an ENI whose address they do not have, or whose subnet does not expect them, and are lost.",
+    cause: "A rule that comes before eniroute's sends marked packets elsewhere, a rule or route of eniroute's is gone, or \
+        a path leads one way only while `symmetric` is off.",
+    by_hand: "`ip route get 172.31.26.176 from 8.8.8.8 iif eth1 mark 0x1000000`: by which interface the answer leaves\n\
+        `ip rule`: what comes before the rules with `fwmark`",
+    remedy: "`eniroute apply` makes again what is gone. Move the other rule behind eniroute's, or narrow it; for a path \
+        add the one back, or set `symmetric = true`.",
+};
+
 /// See [`Code::N7`].
 pub const N7: Entry = Entry {
     code: Code::N7,
@@ -80,4 +128,21 @@ pub const N8: Entry = Entry {
     remedy: "`eniroute apply`; where it says that `nft` is not there, install the package nftables. \
         So that a restart of nftables loses no flow, end `/etc/nftables.conf` with the line `include \
         \"/var/lib/eniroute/nat.nft\"`.",
+};
+
+/// See [`Code::N9`].
+pub const N9: Entry = Entry {
+    code: Code::N9,
+    severity: Severity::Warning,
+    title: "The bits of marks that eniroute goes by are somebody else's, too",
+    symptom: "Some flows of clients leave by the wrong ENI, or answers of published ports do; `eniroute apply` refuses to \
+        forward beside Calico or Cilium.",
+    consequence: "Packets get a mark that means another ENI, or lose the one that they had, and leave by the wrong way.",
+    cause: "eniroute marks by the top byte (`0xff000000`) and leaves the rest alone. Calico and Cilium use these bits \
+        themselves, and a rule that sets a whole mark without a mask writes over all of it.",
+    by_hand: "`nft list ruleset`: `meta mark set` and `ct mark set` without a mask\n\
+        `iptables-save -t mangle`: MARK and CONNMARK, and their masks\n\
+        `ip rule`: `fwmark` of others in the top byte",
+    remedy: "Give the other rule a mask that leaves the top byte out (`--set-xmark 0x1/0x00ffffff`). Beside Calico or \
+        Cilium set `symmetric = false` and have no `[[egress]]`, or forward on another host.",
 };

@@ -122,10 +122,18 @@ pub enum Code {
     N2,
     /// The host keeps connections longer than the ENI does.
     N3,
+    /// An address has hardly any ports left for one destination.
+    N4,
+    /// An entry of `[[egress]]` means nobody, or an address that is not here.
+    N5,
+    /// What is forwarded has no way, there or back.
+    N6,
     /// The host sends redirects.
     N7,
     /// The table of nftables is missing, or not as it should be.
     N8,
+    /// The bits of marks that eniroute goes by are somebody else's.
+    N9,
     /// EC2 has held back packets for their bandwidth.
     P1,
     /// EC2 has held back packets for their number.
@@ -181,7 +189,7 @@ pub struct Entry {
 }
 
 /// What each code means, in the order of [`Code`].
-const ENTRIES: [&Entry; 59] = [
+const ENTRIES: [&Entry; 63] = [
     &addresses::A1,
     &addresses::A2,
     &addresses::A3,
@@ -234,8 +242,12 @@ const ENTRIES: [&Entry; 59] = [
     &forwarding::N1,
     &forwarding::N2,
     &forwarding::N3,
+    &forwarding::N4,
+    &forwarding::N5,
+    &forwarding::N6,
     &forwarding::N7,
     &forwarding::N8,
+    &forwarding::N9,
     &performance::P1,
     &performance::P2,
     &performance::P3,

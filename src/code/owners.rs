@@ -28,10 +28,13 @@ pub const O2: Entry = Entry {
         security group but refused or silent.",
     consequence: "What the chain drops gets no answer, however right the routing is.",
     cause: "A firewall on the host (nftables, iptables, firewalld, ufw) has a policy or a rule that \
-        drops. It can differ between the families.",
+        drops. It can differ between the families. Docker sets the policy of FORWARD to drop, and an accept in \
+        another table does not override it.",
     by_hand: "`nft list ruleset`: policy drop, and rules with drop or reject\n\
         `iptables-legacy -S`, `ip6tables-legacy -S`: the same of the older tables",
-    remedy: "Allow what should pass in the firewall's own configuration.",
+    remedy: "Allow what should pass in the firewall's own configuration. For clients of `[[egress]]` and for `[forwarding]` \
+        the finding has the line: `iptables -I DOCKER-USER` beside Docker, `ufw route allow`, a policy of firewalld, \
+        `nft add rule` else.",
 };
 
 /// See [`Code::O3`].
@@ -48,20 +51,22 @@ pub const O3: Entry = Entry {
         such chains.",
     by_hand: "`nft list chains`: chains of type nat, their hooks and priorities\n\
         `conntrack -L`: how a flow was translated",
-    remedy: "Narrow the masquerade rule to the sources that it is for, or exempt the ENI's addresses.",
+    remedy: "Narrow the masquerade rule to the sources that it is for, or exempt the ENI's addresses. For clients of \
+        `[[egress]]` the finding has the line that does.",
 };
 
 /// See [`Code::O4`].
 pub const O4: Entry = Entry {
     code: Code::O4,
     severity: Severity::Hint,
-    title: "The host forwards packets",
+    title: "The host forwards packets, or does not, against what was asked for",
     symptom: "The instance should route (NAT, VPN, containers) and does not, or it forwards though \
         nobody wanted it.",
     consequence: "With forwarding on, packets for others go on by this host; with it off, they are \
         dropped.",
     cause: "`ip_forward` is a setting of the whole host. Docker, libvirt and VPNs switch it on; a \
-        file in sysctl.d may set it back at the next boot.",
+        file in sysctl.d may set it back at the next boot. For `[[egress]]` and `[forwarding]` each link has a switch of \
+        its own, a container's bridge or a tunnel, too.",
     by_hand: "`sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding`\n\
         `grep -r forward /etc/sysctl.conf /etc/sysctl.d /run/sysctl.d /usr/lib/sysctl.d`: who \
         sets it",

@@ -19,6 +19,7 @@ pub fn run(common: &Common, options: &Check) -> Result<Report> {
     let baseline = options.baseline.as_deref().map(baseline).transpose()?;
     let how = How::all("check", common);
     let mut host = Host::open(common)?;
+    host.is_judging = true;
     let said = host.said(true)?;
     let run = Run::of(&mut host, &how, said.metadata)?;
     let Run {

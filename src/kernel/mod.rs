@@ -21,7 +21,7 @@ mod link;
 mod lookup;
 mod neighbour;
 mod nexthop;
-mod nft;
+pub mod nft;
 mod refusal;
 mod removal;
 mod request;

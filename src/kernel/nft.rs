@@ -164,6 +164,21 @@ fn stale(live: &Live, text: &str) -> String {
         .collect()
 }
 
+/// What nft says against the table, in its first words; `None`: it takes it. Nothing is changed.
+pub fn refusal(nft: &Nft) -> Option<String> {
+    let said = command::fed(NFT, &["-c", "-f", "-"], &nft.text, WAIT).err()?;
+    let said = said.to_string();
+    let mut lines = said.lines().skip_while(|line| !line.contains("Error: "));
+    let error = lines
+        .next()
+        .map(|line| line.rsplit("Error: ").next().unwrap_or(line));
+    let at = lines.next().map(|line| format!(": `{}`", line.trim()));
+    Some(error.map_or_else(
+        || said.clone(),
+        |error| error.to_owned() + &at.unwrap_or_default(),
+    ))
+}
+
 fn demand_nft() -> Result<(), Refusal> {
     let why = || format!("`{NFT}` is not installed: install the package {PACKAGE}");
     let is_there = command::is_there(NFT).then_some(());

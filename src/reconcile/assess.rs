@@ -7,7 +7,7 @@ use log::info;
 
 use super::alone::{keeps_files, keeps_kernel, plan_for_owners};
 use super::apart::set_apart;
-use super::choices::{Idle, demand_clear, demand_meaning, idle, unfollowed};
+use super::choices::{Idle, demand_clear, demand_free_marks, demand_meaning, idle, unfollowed};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
 use super::kept::read_ledger;
@@ -200,6 +200,9 @@ fn planned(
     let mut desired = plan_for_owners(&metadata.enis, observed, &host.config, &host.disk);
     observed.routes.truncate(count);
     demand_clear(&host.config, &desired, observed)?;
+    if !host.is_judging {
+        demand_free_marks(&host.config, observed)?;
+    }
     if !is_complete(metadata) {
         desired.keep_table(observed);
     } else if host.is_strict {

@@ -3,6 +3,7 @@
 mod egress;
 mod passing;
 
+use crate::code::Code;
 use crate::config::{Config, EniConfig};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
@@ -12,6 +13,7 @@ use crate::object::Observed;
 use crate::plan::{Desired, IPV6_LEAST, Planned, chosen, link_of};
 use crate::select::Selector;
 pub(super) use egress::{demand_meaning, unfollowed};
+pub(super) use passing::{demand_free_marks, marker};
 
 /// What says it.
 const FILE: &str = "/etc/eniroute.toml";
@@ -44,6 +46,7 @@ fn refusal(config: &Config, planned: &Planned, links: &[Link]) -> Option<Error> 
 
 /// An entry of the configuration without effect, in whole or in part.
 pub struct Idle {
+    pub code: Code,
     /// As the file has it.
     pub entry: String,
     /// A sentence.
@@ -83,6 +86,7 @@ fn none(metadata: &Metadata, entry: &str, text: &str, place: &str) -> Idle {
     let selector = Selector::new(text);
     let known = metadata.enis.iter().map(|eni| eni.id.as_str());
     Idle {
+        code: Code::M6,
         entry: text.to_owned(),
         what: format!("{entry} in the configuration: no ENI is `{selector}`"),
         place: place.to_owned(),
@@ -95,6 +99,7 @@ fn primary(table: &EniConfig, eni: &Eni) -> Idle {
     let (name, id) = (name(table), &eni.id);
     let why = "the primary ENI, whose default route is not eniroute's";
     Idle {
+        code: Code::M6,
         what: format!("`{name}` in the configuration has no effect: {id} is {why}"),
         entry: name,
         place: table.place.clone(),
@@ -108,6 +113,7 @@ fn too_small(table: &EniConfig, eni: &Eni) -> Option<Idle> {
     let mtu = table.mtu_internet.filter(|mtu| *mtu < IPV6_LEAST)?;
     let name = name(table);
     eni.has_ipv6().then(|| Idle {
+        code: Code::M6,
         what: format!(
             "`{name}` in the configuration has no effect on the IPv6 of {}: mtu_internet is {mtu}, and IPv6 needs \
              {IPV6_LEAST}, so its IPv6 default routes keep the MTU of the interface",

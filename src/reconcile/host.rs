@@ -36,6 +36,8 @@ pub struct Host {
     pub is_strict: bool,
     /// Addresses that get no new flows, whatever earlier runs have said of that.
     pub drained: Option<BTreeSet<Ipv4Addr>>,
+    /// This run changes nothing, and tells of what would keep others from changing anything.
+    pub is_judging: bool,
 }
 
 impl Host {
@@ -67,6 +69,7 @@ impl Host {
             is_starting: false,
             is_strict: false,
             drained: None,
+            is_judging: false,
         })
     }
 

@@ -44,7 +44,8 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
     let deadline = Instant::now() + wait;
     for name in wanted {
         let left = deadline.saturating_duration_since(Instant::now());
-        resolved.ask(name, left.min(EACH));
+        let place = place(config, &name);
+        resolved.ask(name, place, left.min(EACH));
     }
     resolved
 }
@@ -57,7 +58,7 @@ impl Resolved {
         self.notes
     }
 
-    fn ask(&mut self, name: String, wait: Duration) {
+    fn ask(&mut self, name: String, place: &str, wait: Duration) {
         match command::addresses(&name, wait) {
             Ok(addresses) => drop(self.names.insert(name, addresses)),
             Err(why) => {
@@ -66,7 +67,7 @@ impl Resolved {
                     None => "it has never had an address, so nobody is meant by it".to_owned(),
                 };
                 self.notes.push(format!(
-                    "`{name}` in `from` does not resolve ({why}); {kept}"
+                    "{place}: `{name}` in `from` does not resolve ({why}); {kept}"
                 ));
                 self.unresolved.insert(name);
             }
@@ -78,6 +79,14 @@ impl Resolved {
 fn wanted(config: &Config) -> BTreeSet<String> {
     let clients = config.egress.iter().flat_map(|egress| &egress.from);
     clients.filter_map(name).into_set()
+}
+
+/// The file and the line of the first entry that has it.
+fn place<'a>(config: &'a Config, wanted: &str) -> &'a str {
+    let has = |client: &Client| name(client).is_some_and(|name| name == wanted);
+    let mut entries = config.egress.iter();
+    let entry = entries.find(|egress| egress.from.iter().any(has));
+    entry.map_or("", |egress| &egress.place)
 }
 
 fn name(client: &Client) -> Option<String> {

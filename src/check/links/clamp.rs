@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use serde_json::Value;
-
 use crate::net::fib::FibRoute;
 use crate::net::{Dev, RouteKind};
 use crate::numbering::Owner;
@@ -19,7 +17,8 @@ const CLAMP: &str = "nft 'add table inet mss; add chain inet mss forward { type 
 pub(super) fn finding(inspection: &Inspection) -> Option<Finding> {
     let owners = &inspection.owners;
     let is_seen = inspection.is_root && owners.rulesets.unseen.is_none();
-    let may_clamp = clamps(inspection) || !owners.rulesets.legacy.is_empty();
+    let is_dark = owners.rulesets.legacy.iter().any(|(_, is_known)| !is_known);
+    let may_clamp = clamps(inspection) || is_dark;
     if !owners.forwarding.is_on() || !is_seen || may_clamp {
         return None;
     }
@@ -81,11 +80,8 @@ fn of_route<'a>(
     })
 }
 
-/// By nftables' own words, or by those of iptables that it shows.
+/// By nftables' own words, or by iptables'.
 fn clamps(inspection: &Inspection) -> bool {
-    let chains = inspection.owners.rulesets.chains.iter();
-    let mut statements = chains.flat_map(|chain| chain.rules.iter().flatten());
-    statements.any(|one: &Value| {
-        one["mangle"]["key"]["tcp option"]["name"] == "maxseg" || one["xt"]["name"] == "TCPMSS"
-    })
+    let mut chains = inspection.owners.rulesets.chains.iter();
+    chains.any(|chain| chain.rules.iter().any(|rule| rule.clamps))
 }

@@ -29,7 +29,7 @@ impl<'a> Clients<'a> {
         for client in &egress.from {
             let of = match client {
                 Client::Net(net) => self.of_net(*net, egress, meaning),
-                Client::Name(name) => self.of_name(name),
+                Client::Name(name) => self.of_name(name, egress, meaning),
             };
             ranges.extend(of);
         }
@@ -57,9 +57,19 @@ impl<'a> Clients<'a> {
     }
 
     /// A name may have an address that an earlier entry has, or this host.
-    fn of_name(&mut self, name: &str) -> Vec<Range> {
-        let addresses = self.names.get(name).into_iter().flatten();
-        let taken = addresses.flat_map(|ip| self.taken.take((*ip).into()));
-        taken.collect()
+    fn of_name(&mut self, name: &str, egress: &Egress, meaning: &mut Meaning) -> Vec<Range> {
+        let addresses = self.names.get(name).map(Vec::as_slice).unwrap_or_default();
+        let taken = addresses
+            .iter()
+            .flat_map(|ip| self.taken.take((*ip).into()));
+        let taken: Vec<Range> = taken.collect();
+        if taken.is_empty() && !addresses.is_empty() {
+            let place = &egress.place;
+            let note = "has no effect: its addresses are those of earlier entries, or this host's";
+            meaning
+                .notes
+                .push(format!("{place}: `{name}` in `from` {note}"));
+        }
+        taken
     }
 }

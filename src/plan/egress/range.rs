@@ -39,6 +39,19 @@ impl Range {
         self.family == Family::of(ip) && (self.first..=self.last).contains(&number(ip))
     }
 
+    /// Whether all of `other` is in it, or nothing of it; `None`: a part.
+    pub fn has(&self, other: &Self) -> Option<bool> {
+        let is_apart =
+            self.family != other.family || other.last < self.first || self.last < other.first;
+        let is_whole = self.first <= other.first && other.last <= self.last;
+        (is_apart || is_whole).then_some(!is_apart)
+    }
+
+    /// Its first address.
+    pub fn first(&self) -> IpAddr {
+        self.address(self.first)
+    }
+
     /// Its first address is this one, or before it.
     pub fn begins_by(&self, ip: IpAddr) -> bool {
         (self.family, self.first) <= (Family::of(ip), number(ip))

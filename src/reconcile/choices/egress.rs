@@ -1,6 +1,7 @@
 //! What of `[[egress]]` cannot be followed: refused where a person has asked for the run, and told of else. Pure.
 
 use super::{FILE, Idle};
+use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::plan::Desired;
 
@@ -19,6 +20,7 @@ pub(crate) fn demand_meaning(desired: &Desired) -> Result<()> {
 pub(crate) fn unfollowed(desired: &Desired, unresolved: Vec<String>) -> impl Iterator<Item = Idle> {
     let told = desired.egress.told().cloned();
     told.chain(unresolved).map(|what| Idle {
+        code: Code::N5,
         entry: "[[egress]]".to_owned(),
         place: place(&what).to_owned(),
         is: "a part that has no effect".to_owned(),

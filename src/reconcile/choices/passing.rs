@@ -1,6 +1,7 @@
 //! What the configuration says of forwarding, held against the host. Pure.
 
 use super::Idle;
+use crate::code::Code;
 use crate::config::{Config, ForwardingPath};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
@@ -20,22 +21,27 @@ const MARKERS: [(&str, &str); 4] = [
 ];
 
 /// # Errors
-/// [`Error::Usage`]: two paths for what comes in by one ENI; marks are needed, and an ENI has no slot, or another
-/// program has their bits.
+/// [`Error::Usage`]: two paths for what comes in by one ENI; marks are needed, and an ENI has no slot.
 pub(super) fn demand_clear(config: &Config, desired: &Desired, observed: &Observed) -> Result<()> {
     demand_one_path(config, desired, observed)?;
     if !config.marks() {
         return Ok(());
     }
-    if let Some(marker) = marker(observed) {
-        return Err(Error::Usage(format!(
-            "forwarding by marks ({MARKS:#x}) cannot work beside {marker}, which has these bits of marks for itself; set \
-             symmetric = false in [forwarding] and have no [[egress]], or forward on another host"
-        )));
-    }
     let mut enis = desired.enis.iter().map(|planned| &planned.eni);
     let lacking = enis.find(|eni| Slot::of(eni.number()).is_none());
     lacking.map_or(Ok(()), |eni| Err(no_slot(eni)))
+}
+
+/// # Errors
+/// [`Error::Usage`]: marks are needed, and another program has their bits.
+pub(crate) fn demand_free_marks(config: &Config, observed: &Observed) -> Result<()> {
+    let marker = config.marks().then(|| marker(observed)).flatten();
+    marker.map_or(Ok(()), |marker| {
+        Err(Error::Usage(format!(
+            "forwarding by marks ({MARKS:#x}) cannot work beside {marker}, which has these bits of marks for itself; set \
+             symmetric = false in [forwarding] and have no [[egress]], or forward on another host"
+        )))
+    })
 }
 
 fn no_slot(eni: &Eni) -> Error {
@@ -63,7 +69,7 @@ fn demand_one_path(config: &Config, desired: &Desired, observed: &Observed) -> R
 }
 
 /// Whose the upper bytes of marks are, and how we know.
-fn marker(observed: &Observed) -> Option<String> {
+pub(crate) fn marker(observed: &Observed) -> Option<String> {
     let of_link = |link: &Link| {
         let mut known = MARKERS.iter();
         let (_, name) = known.find(|(prefix, _)| link.name.starts_with(prefix))?;
@@ -101,6 +107,7 @@ pub(super) fn idle<'a>(
 
 fn absent(path: &ForwardingPath, key: &str, name: &str) -> Idle {
     Idle {
+        code: Code::M6,
         entry: format!("[[forwarding.path]] {key} = {name:?}"),
         what: format!(
             "`{key} = {name:?}` of a [[forwarding.path]] in the configuration: no ENI or tunnel here is that, and the path has \

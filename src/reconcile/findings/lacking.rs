@@ -10,7 +10,7 @@ use crate::numbering::Owner;
 use crate::object::{Change, Object};
 use crate::plan::Planned;
 use crate::reconcile::assess::Assessment;
-use crate::report::{Code, Finding, Remedy};
+use crate::report::{Code, Finding, Remedy, Severity};
 
 /// What each ENI should have and has not. Some of the primary ENI's addresses are its DHCP client's business, but they
 /// count all the same.
@@ -31,6 +31,11 @@ fn absent(planned: &Planned, object: &Object) -> Finding {
     let remedy = format!("{APPLY} (it does `{command}`)");
     let finding = Finding::new(code, Owner::Eni(planned.eni.mac), what, remedy);
     let finding = finding.mended_by(Remedy::safe(APPLY));
+    let finding = match code {
+        // Nothing is forwarded by that link.
+        Code::O4 => finding.rated(Severity::Error),
+        _ => finding,
+    };
     if let Some(address) = object.address() {
         return of_address(finding, planned, address.net.addr());
     }

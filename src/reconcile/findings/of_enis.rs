@@ -79,7 +79,7 @@ pub(super) fn unlisted(assessment: &Assessment) -> impl Iterator<Item = Finding>
 /// Entries of the configuration without effect.
 pub(super) fn idle(assessment: &Assessment) -> impl Iterator<Item = Finding> {
     assessment.idle.iter().map(|idle| {
-        Finding::told(Code::M6, Owner::Host, idle.what.clone())
+        Finding::told(idle.code, Owner::Host, idle.what.clone())
             .about(&idle.entry)
             .is_not(&idle.is, &idle.expected)
             .mended_by(Remedy::review("eniroute status"))

@@ -163,7 +163,7 @@ fn number(path: &str) -> Option<u64> {
 }
 
 /// The texts that count, in the order in which they are read.
-fn sysctl_files(disk: &Disk) -> Result<Vec<(PathBuf, String)>> {
+pub(super) fn sysctl_files(disk: &Disk) -> Result<Vec<(PathBuf, String)>> {
     let mut paths = BTreeMap::new();
     for folder in FOLDERS {
         let files = disk.list(folder)?.into_iter();
@@ -188,7 +188,7 @@ fn winner(files: &[(PathBuf, String)], key: &str) -> Option<(PathBuf, usize, Str
 }
 
 /// What a line sets `key` to.
-fn value(line: &str, key: &str) -> Option<String> {
+pub(super) fn value(line: &str, key: &str) -> Option<String> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim().trim_start_matches('-').replace('.', "/");
     (name == key).then(|| value.trim().to_owned())

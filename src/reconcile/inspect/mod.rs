@@ -3,13 +3,16 @@
 mod addresses;
 pub mod boot;
 mod counters;
+pub mod crowds;
 mod destinations;
 pub mod forwarding;
 pub mod links;
 mod lookups;
 mod owners;
+pub mod passages;
 pub mod probes;
 pub mod rulesets;
+pub mod settings;
 mod told;
 
 use std::collections::BTreeMap;
@@ -33,11 +36,14 @@ use crate::report::Finding;
 pub use addresses::AddressFacts;
 use boot::NextBoot;
 pub use counters::{Counted, CounterFacts};
+use crowds::Crowd;
 pub use destinations::{Destination, Question};
 pub use links::LinkFacts;
 pub use lookups::Answer;
 pub use owners::OwnerFacts;
+use passages::PassageFacts;
 pub use probes::Probe;
+use settings::SettingFacts;
 use told::Told;
 
 /// What is known of the host, for judging it.
@@ -72,6 +78,12 @@ pub struct Inspection {
     pub boot: NextBoot,
     /// Who else is at work.
     pub owners: OwnerFacts,
+    /// What is to be passed on.
+    pub passages: PassageFacts,
+    /// The settings that this needs.
+    pub settings: SettingFacts,
+    /// Flows of which an address has many to one destination.
+    pub crowds: Vec<(Crowd, u64)>,
 }
 
 impl Inspection {
@@ -109,9 +121,16 @@ impl Inspection {
         let counters = CounterFacts::since(start, &links);
         let is_root = geteuid().is_root();
         let boot = NextBoot::of(host, &mut assessment, is_root)?;
+        let owners = OwnerFacts::of(&host.disk, &assessment, is_root)?;
+        let (passages, settings) = passing(host, &assessment)?;
+        let table = owners.forwarding.conntrack.as_ref();
+        let crowds = crowds::read(&mut host.kernel, &assessment.desired, (table, is_root))?;
         Ok(Self {
+            passages,
+            settings,
+            crowds,
             boot,
-            owners: OwnerFacts::of(&host.disk, &assessment, is_root)?,
+            owners,
             addresses,
             links,
             instance: Instance::default(),
@@ -144,4 +163,14 @@ impl Inspection {
     pub fn dev(&self, mac: Mac) -> Option<&Dev> {
         link_of_mac(mac, &self.assessment.observed.links).map(|link| &link.name)
     }
+}
+
+/// What is to be passed on, and the settings that this needs.
+fn passing(host: &Host, assessment: &Assessment) -> Result<(PassageFacts, SettingFacts)> {
+    let Assessment {
+        desired, observed, ..
+    } = assessment;
+    let passages = PassageFacts::of(&host.config, desired, observed);
+    let settings = SettingFacts::read(&host.disk, desired, (&passages, &observed.links))?;
+    Ok((passages, settings))
 }

@@ -6,6 +6,8 @@ use crate::command;
 use crate::conflicts::{self, Peer};
 use crate::error::Result;
 use crate::files::Disk;
+use crate::kernel::nft;
+use crate::object::Object;
 use crate::reconcile::assess::Assessment;
 
 /// What is known of them.
@@ -14,6 +16,8 @@ pub struct OwnerFacts {
     pub forwarding: Forwarding,
     /// The program that loads nftables is installed.
     pub has_nft: bool,
+    /// Why it does not take the table that is wanted: it may be too old for a part of it.
+    pub refused: Option<String>,
     /// Tools that eniroute stands down for.
     pub peers: Vec<Peer>,
     /// Those that do so beside eniroute, and get on with it.
@@ -30,8 +34,19 @@ impl OwnerFacts {
             rulesets: Rulesets::read(is_root),
             forwarding: Forwarding::read(disk, &assessment.desired.enis)?,
             has_nft: command::is_there("nft"),
+            refused: is_root.then(|| refused(assessment)).flatten(),
             peers: conflicts::peers(disk)?,
             beside: conflicts::neighbours(disk)?,
         })
     }
+}
+
+/// Asked only where the table does not stand as it should.
+fn refused(assessment: &Assessment) -> Option<String> {
+    let wanted = assessment.desired.host.iter().find_map(Object::nft)?;
+    let standing = assessment.observed.nft.as_ref();
+    let is_there = standing.is_some_and(|nft| nft.digest == wanted.digest);
+    (!is_there && command::is_there("nft"))
+        .then(|| nft::refusal(wanted))
+        .flatten()
 }

@@ -4,7 +4,7 @@
 mod errors;
 mod marks;
 mod refused;
-mod scene;
+pub mod scene;
 mod settings;
 mod standby;
 mod status;

@@ -253,6 +253,26 @@ const TESTS: &[(&str, &str, &str)] = &[
         GOOD,
     ),
     (
+        "N4",
+        "ports_of_one_address_that_run_out_for_one_destination_are_counted",
+        GOOD,
+    ),
+    (
+        "N5",
+        "a_part_of_egress_without_effect_is_told_with_its_line",
+        GOOD,
+    ),
+    (
+        "N6",
+        "a_rule_that_sends_clients_or_their_answers_elsewhere_is_an_error_until_it_goes",
+        GOOD,
+    ),
+    (
+        "N9",
+        "marks_of_others_in_the_top_byte_are_told_and_other_marks_are_not",
+        GOOD,
+    ),
+    (
         "N7",
         "a_host_that_forwards_hears_of_the_source_destination_check_and_of_its_redirects",
         GOOD,
