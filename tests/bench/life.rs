@@ -192,7 +192,8 @@ impl Life {
     }
 }
 
-fn run(host: &Host, root: &TempDir, arguments: &str) -> f64 {
+/// Milliseconds of wall time of this command there.
+pub fn run(host: &Host, root: &TempDir, arguments: &str) -> f64 {
     let begin = Instant::now();
     host.command(&binary())
         .arg("--root")
@@ -202,7 +203,8 @@ fn run(host: &Host, root: &TempDir, arguments: &str) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
 }
 
-fn disk() -> TempDir {
+/// A disk beside the binary that is measured.
+pub fn disk() -> TempDir {
     let root = TempDir::new_in(Path::new(&binary()).parent().expect("a folder")).expect("a folder");
     make_disk(root.path());
     root

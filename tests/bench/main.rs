@@ -4,6 +4,7 @@
 // A benchmark that cannot run has nothing better to do than to panic with the reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod failover;
 mod floor;
 mod flows;
 mod life;
@@ -68,11 +69,12 @@ fn main() {
 type Table = fn() -> Vec<Vec<String>>;
 
 /// What `make bench ARGS="flows nat"` chooses from; by default all of it.
-const PARTS: [(&str, Table); 6] = [
+const PARTS: [(&str, Table); 7] = [
     ("runs", rows),
     ("scale", scale::rows),
     ("flows", flows::rows),
     ("life", life::rows),
+    ("failover", failover::rows),
     ("looking", looking::rows),
     ("nat", nat::rows),
 ];
