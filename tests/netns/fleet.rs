@@ -99,8 +99,12 @@ fn the_ansible_role_fails_where_check_finds_an_error() {
 
 #[test]
 fn packer_reads_its_template() {
+    const PACKER: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/target/packer-bookworm/usr/bin/packer"
+    );
     said(
-        Command::new("packer")
+        Command::new(PACKER)
             .args(["validate", "-syntax-only"])
             .arg(contrib("packer")),
     );

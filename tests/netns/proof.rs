@@ -120,7 +120,7 @@ fn a_service_that_refuses_or_is_busy_has_been_reached() {
 fn who_looks_is_told_of_what_is_not_proven() {
     let scene = Scene::new();
     let moment = scene.first_of_proof(Way::Plain);
-    scene.strace(&format!("inject=sendto:signal=KILL:when={moment}"));
+    scene.kill_in_proof(moment);
     for command in ["plan", "status"] {
         let said = scene.instance.must(command);
         assert!(said.contains("not proven yet"), "{command}: {said}");
@@ -135,7 +135,7 @@ fn who_looks_is_told_of_what_is_not_proven() {
 fn a_mark_that_cannot_be_read_is_set_aside_and_one_of_another_boot_is_void() {
     let scene = Scene::new();
     let moment = scene.first_of_proof(Way::Plain);
-    scene.strace(&format!("inject=sendto:signal=KILL:when={moment}"));
+    scene.kill_in_proof(moment);
     let (dump, mark) = (scene.instance.host.dump(), scene.instance.read(MARK));
     let boot = mark
         .split("\"boot\":\"")

@@ -154,7 +154,7 @@ fn the_next_run_takes_back_the_setting_of_one_that_was_killed() {
         let moment = scene.first_of_proof(Way::Plain);
         set(&scene.instance, "eth1", "2");
         scene.instance.host.ip(CUT);
-        scene.strace(&format!("inject=sendto:signal=KILL:when={moment}"));
+        scene.kill_in_proof(moment);
         assert_eq!(
             accept_ra(&scene.instance, "eth1"),
             "0",
