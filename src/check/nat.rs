@@ -1,15 +1,12 @@
 //! NAT by `[[egress]]` (N): whether the kernel has the table as it should be, and whether there are ports left.
 
 use crate::net::Target;
-use crate::net::nft::{Nft, PATH, TABLE};
+use crate::net::nft::{Nft, PATH, PORTS, TABLE};
 use crate::numbering::Owner;
 use crate::object::Object;
 use crate::reconcile::Inspection;
 use crate::reconcile::inspect::crowds::{Crowd, MANY};
 use crate::report::{Code, Evidence, Finding, Remedy, Severity};
-
-/// An address's ports from 1024 on.
-const PORTS: u64 = 64_512;
 
 /// Percent of them that are an error.
 const USED_UP: u64 = 95;

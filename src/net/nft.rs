@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The family and the name of the table. No other one is ever touched.
 pub const TABLE: &str = "inet eniroute";
 
+/// The ports of an address that clients get, which are as many flows to one destination and port: those from 1024 on.
+pub const PORTS: u64 = 64_512;
+
 /// The program that loads it; nobody else can.
 pub const NFT: &str = "nft";
 

@@ -10,11 +10,12 @@ use std::net::Ipv4Addr;
 use super::assess::Assessment;
 use super::host::Host;
 use super::inspect::forwarding::Conntrack;
+use super::inspect::passages::dev;
 use crate::config::{Client, Config, Egress};
 use crate::net::nft::{Nft, Tally};
 use crate::object::Object;
+use crate::plan::Planned;
 use crate::plan::nft::{Entry, of_address, of_eni, of_entry};
-use crate::plan::{End, Planned, end};
 use crate::report::{
     ConntrackReport, EntryReport, FilterReport, ForwardingReport, Load, NameReport, Passing,
     PathReport, PoolReport, RouterReport, TableState, Use,
@@ -155,13 +156,10 @@ impl Sight<'_> {
     }
 
     fn path(&self, input: &str, output: &str) -> PathReport {
-        let links = &self.assessment.observed.links;
-        let enis = || self.assessment.desired.enis.iter().map(|one| &one.eni);
-        let is_here = |name: &str| match end(name, enis(), links) {
-            End::Eni(_) => true,
-            End::Other(dev) => links.iter().any(|link| link.name == dev),
-            End::Absent => false,
-        };
+        let Assessment {
+            desired, observed, ..
+        } = self.assessment;
+        let is_here = |name| dev(name, desired, &observed.links).is_some();
         PathReport {
             input: input.to_owned(),
             output: output.to_owned(),

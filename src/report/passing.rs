@@ -146,7 +146,7 @@ pub struct Busiest {
     pub protocol: u8,
     pub ports: usize,
     /// How many there are.
-    pub limit: usize,
+    pub limit: u64,
 }
 
 /// `[forwarding]`.

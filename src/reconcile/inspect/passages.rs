@@ -61,7 +61,8 @@ fn of_path(path: &ForwardingPath, desired: &Desired, links: &[Link]) -> Option<P
     })
 }
 
-fn dev(name: &str, desired: &Desired, links: &[Link]) -> Option<Dev> {
+/// The interface that an end of a path is; `None`: it is not here.
+pub fn dev(name: &str, desired: &Desired, links: &[Link]) -> Option<Dev> {
     let enis = || desired.enis.iter();
     match end(name, enis().map(|planned| &planned.eni), links) {
         End::Eni(eni) => {

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::gather::Order;
 use crate::kernel::Kernel;
+use crate::net::nft::PORTS;
 use crate::net::{Flow, Target};
 use crate::plan::egress::Range;
 use crate::plan::nft::Entry;
 use crate::report::Busiest;
-
-/// Ports from 1024 on: those below are kept from clients.
-const PORTS: usize = 64_512;
 
 /// What is seen of some flows.
 #[derive(Clone, Default)]
@@ -78,7 +77,7 @@ impl Clients {
         let all = entries.iter().enumerate();
         let all = all.flat_map(|(at, entry)| entry.clients.iter().map(move |range| (*range, at)));
         let mut all: Vec<(Range, usize)> = all.collect();
-        all.sort_unstable();
+        all.order();
         Self(all)
     }
 
