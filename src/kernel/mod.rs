@@ -16,6 +16,7 @@ mod ethtool;
 mod events;
 mod fib;
 mod frame;
+mod grace;
 mod index_rule;
 mod link;
 mod lookup;
@@ -49,6 +50,7 @@ pub use dhcp::clients_v4;
 pub use dhcp_idle::idle_clients;
 pub use ethtool::{Nic, nic};
 pub use events::changed_links;
+pub use grace::let_packets_end;
 pub use lookup::Lookup;
 
 use refusal::Refusal;

@@ -163,7 +163,7 @@ impl<'a> Executor<'a> {
         let failed_before = self.report.errors.len();
         let mut done = self.add(additions, ledger, links);
         if self.report.errors.len() == failed_before {
-            done.extend(self.pass(removals, links));
+            done.extend(self.take_away(removals, links));
         } else if !removals.is_empty() {
             self.report
                 .notes

@@ -162,6 +162,7 @@ fn table(clients: usize) -> String {
             slot,
             addresses: vec![own],
         }],
+        leads: Vec::new(),
         entries: vec![Entry {
             key: "e_1".to_owned(),
             place: String::new(),

@@ -5,6 +5,7 @@ mod catalogue;
 mod cold_start;
 mod files;
 mod firewall;
+mod firewalls;
 mod form;
 mod forwarding;
 mod fresh;

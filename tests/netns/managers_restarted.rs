@@ -4,8 +4,10 @@
 use std::fs;
 
 use crate::consumer::{eniroute, power_cycle, program, run};
+use crate::crowd::Crowd;
 use crate::instance::{Instance, Run, changed, neighbours_reach};
 use crate::network_manager::{CLOUD_INIT, FOLDER, guest as nm_guest};
+use crate::vpc::RouteTable;
 
 const GONE: &str = "10.0.0.21";
 
@@ -50,17 +52,7 @@ fn what_networkmanager_drops_at_a_start_is_back_within_seconds() {
     let before = dump();
     guest.lose_nothing(|| {
         drop(daemon);
-        let _daemon = program(&guest.instance, "NetworkManager --no-daemon").background();
-        guest.until("NetworkManager", || {
-            program(&guest.instance, "nmcli general")
-                .output()
-                .status
-                .success()
-        });
-        run(
-            &guest.instance,
-            "nm-online --quiet --wait-for-startup --timeout=60",
-        );
+        let _daemon = guest.start_again();
         // What one that drops more than this version does would drop.
         host.sh(
             "for f in 4 6; do while ip -$f rule del priority 10000 2>/dev/null; do :; done; done",
@@ -74,6 +66,43 @@ fn what_networkmanager_drops_at_a_start_is_back_within_seconds() {
         &mut guest.vpc,
         &guest.subnets,
         &["10.0.0.10", "10.0.0.20", GONE, "10.1.0.30"],
+    );
+}
+
+#[test]
+fn fifty_flows_of_nat_clients_outlive_a_restart_of_networkmanager() {
+    let mut guest = nm_guest();
+    let enis = [guest.vpc.first_eni(), guest.eth1];
+    enis.iter()
+        .for_each(|eni| guest.vpc.check_source(*eni, false));
+    guest
+        .vpc
+        .associate(guest.eth1, "10.0.0.20", "3.104.193.180");
+    let private = guest.vpc.subnet("10.2.0.0/20", None);
+    let table = RouteTable::Subnet(private);
+    guest.vpc.route(table, "0.0.0.0/0", enis[0]);
+    let clients = ["10.2.0.5", "10.2.0.6"];
+    let clients = clients.map(|ip| guest.vpc.instance(private, &format!("client-{ip}"), &[ip]));
+    let config = "[[egress]]\nfrom = \"10.2.0.5\"\nas = \"eth0\"\n[[egress]]\nfrom = \"10.2.0.6\"\nas = \"eth1\"\n";
+    guest.instance.write("etc/eniroute.toml", config);
+    power_cycle(&guest.instance.host, &["eth0"]);
+    let [_bus, daemon] = guest.network_manager();
+    guest.until("the primary's profile", || guest.is_activated("eth0"));
+    guest.apply("");
+    guest.instance.host.settle();
+    let each = [13, 12, 12, 13];
+    let mut crowd = Crowd::open(&guest.vpc.inet(), &clients, each);
+    drop(daemon);
+    let _daemon = guest.start_again();
+    assert_eq!(crowd.alive(), each, "by its files alone");
+    assert_eq!(
+        eniroute(&guest.instance, "hotplug change --wait 30").code,
+        0
+    );
+    assert_eq!(crowd.alive(), each);
+    assert_eq!(
+        (guest.vpc.without_public_address(), guest.vpc.spoofed()),
+        (0, 0)
     );
 }
 

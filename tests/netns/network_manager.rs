@@ -18,7 +18,7 @@ use crate::vpc::{Background, EniId, EniSpec, SubnetId, Vpc};
 const CONF: &str = "[main]\nplugins=keyfile\nauth-polkit=false\ndns=none\ndhcp=internal\n\n[device-veth]\nmatch-device=type:veth\n\
                     managed=1\n";
 
-const BUS: &str = "<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen>\
+pub const BUS: &str = "<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen>\
                    <auth>EXTERNAL</auth><policy context='default'><allow user='*'/><allow own='*'/>\
                    <allow send_type='method_call'/><allow send_type='signal'/><allow receive_type='method_call'/>\
                    <allow receive_type='signal'/><allow send_requested_reply='true' send_type='method_return'/>\
@@ -36,7 +36,7 @@ pub struct Guest {
     pub vpc: Vpc,
     pub instance: Instance,
     pub subnets: [SubnetId; 2],
-    eth1: EniId,
+    pub eth1: EniId,
 }
 
 pub fn guest() -> Guest {
@@ -107,6 +107,10 @@ impl Guest {
         self.until("the bus", || {
             self.instance.has("run/dbus/system_bus_socket")
         });
+        [bus, self.start()]
+    }
+
+    fn start(&self) -> Background {
         let daemon = program(&self.instance, "NetworkManager --no-daemon").background();
         self.until("NetworkManager", || {
             program(&self.instance, "nmcli general")
@@ -114,7 +118,15 @@ impl Guest {
                 .status
                 .success()
         });
-        [bus, daemon]
+        daemon
+    }
+
+    /// It has ended, and the bus has not; once it has done what it does at a start.
+    pub fn start_again(&self) -> Background {
+        let daemon = self.start();
+        let online = "nm-online --quiet --wait-for-startup --timeout=60";
+        run(&self.instance, online);
+        daemon
     }
 
     pub fn until(&self, what: &str, done: impl Fn() -> bool) {

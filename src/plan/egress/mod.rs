@@ -9,12 +9,14 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::nft::{Entry, Filter, Port};
+use super::nft::{Entry, Filter, Lead, Port};
 use super::{Desired, Planned};
 use crate::config::{Config, Egress};
 use crate::eni::Eni;
 use crate::gather::Order;
+use crate::net::Rule;
 use crate::net::nft::digest;
+use crate::numbering::{self, Band, Number, Slot};
 use crate::object::Observed;
 use clients::Clients;
 use pool::Pool;
@@ -110,6 +112,7 @@ fn keys(all: &[Egress]) -> impl Iterator<Item = String> {
 pub fn filter(desired: &Desired, config: &Config) -> Option<Filter> {
     config.marks().then(|| Filter {
         ports: ports(desired).collect(),
+        leads: leads(desired),
         exempt: exempt(desired),
         entries: desired.egress.entries.clone(),
         is_router: config.forwards(),
@@ -127,6 +130,25 @@ fn port(planned: &Planned) -> Option<Port> {
         slot: planned.slot()?,
         addresses: planned.eni.ipv4.clone(),
     })
+}
+
+/// The primary ENI's table has no default route: what is led there goes on by main.
+fn leads(desired: &Desired) -> Vec<Lead> {
+    let secondary = desired.enis.iter().filter(|planned| !planned.eni.primary);
+    let secondary: Vec<Number> = secondary.map(|planned| planned.eni.number()).collect();
+    let rules = desired.enis.iter().flat_map(|planned| &planned.rules);
+    let lead = |rule: &Rule| {
+        let (_, Band::Marked | Band::Arrived) = numbering::owner(rule)? else {
+            return None;
+        };
+        let number = Number::of_table(rule.table).filter(|number| secondary.contains(number))?;
+        Some(Lead {
+            family: rule.family,
+            dev: rule.iif.clone(),
+            slot: Slot::of(number)?,
+        })
+    };
+    rules.filter_map(lead).collect()
 }
 
 /// Where clients get without NAT: the VPC, as far as it is known, and what is local.

@@ -12,6 +12,9 @@ use crate::net::Family;
 /// A TCP packet that opens a flow, or accepts it.
 const SYN: &str = "tcp flags & (syn|rst) == syn";
 
+/// A flow that connection tracking has had since before there was this table, and gives no address any more.
+const UNTRANSLATED: &str = "oifname @enis ct status & (confirmed | snat) == confirmed";
+
 /// By how much IPv6's header is longer than IPv4's.
 const LONGER: u32 = 20;
 
@@ -198,6 +201,7 @@ impl Of<'_> {
             .map(|set| format!("ip daddr @{set} {accept}"))
             .collect();
         rules.extend(self.stale());
+        rules.push(format!("{UNTRANSLATED} {}", self.refuse()));
         rules.extend(self.over_limit());
         rules.extend(self.clamp(Family::Ipv4, "daddr"));
         rules.push(counts::known(self.n, "out"));

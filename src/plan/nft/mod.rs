@@ -5,6 +5,7 @@
 //! finds its table), and maps lead to that chain, by client, by the address that a flow was given, or by the ENI that it
 //! came in by. nft cannot put a variable into a part of a mark, hence chains of constants.
 
+mod astray;
 mod clients;
 mod counts;
 mod draft;
@@ -19,8 +20,8 @@ use ipnet::IpNet;
 
 use super::egress::Range;
 use crate::config::Wishes;
-use crate::net::Dev;
 use crate::net::nft::Nft;
+use crate::net::{Dev, Family};
 use crate::numbering::Slot;
 use draft::Draft;
 
@@ -29,6 +30,8 @@ use draft::Draft;
 pub struct Filter {
     /// Every ENI that packets are forwarded by.
     pub ports: Vec<Port>,
+    /// What the rules of those ENIs send by them, and by nothing else.
+    pub leads: Vec<Lead>,
     /// Clients that leave by an address of this host. Without any, the table only sends answers back the way that the
     /// first packet came.
     pub entries: Vec<Entry>,
@@ -46,6 +49,16 @@ pub struct Port {
     pub slot: Slot,
     /// Its IPv4 addresses.
     pub addresses: Vec<Ipv4Addr>,
+}
+
+/// A rule that leads to the table of an ENI that has a default route there: what goes by that rule leaves by that ENI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead {
+    pub family: Family,
+    /// It is for what came in by this interface; `None`: for what has the ENI's mark.
+    pub dev: Option<Dev>,
+    /// The ENI's.
+    pub slot: Slot,
 }
 
 /// Some clients, and what they leave as.
@@ -75,6 +88,7 @@ impl Filter {
     pub fn table(&self) -> Nft {
         let mut draft = Draft::default();
         ways::add(&mut draft, self);
+        astray::add(&mut draft, self);
         if self.is_router {
             counts::passed(&mut draft, self);
         }

@@ -13,6 +13,14 @@ fn port(dev: &str, number: u8, addresses: &[&str]) -> Port {
     }
 }
 
+fn lead(family: Family, dev: Option<&str>, number: u8) -> Lead {
+    Lead {
+        family,
+        dev: dev.map(Into::into),
+        slot: slot(number),
+    }
+}
+
 fn wishes() -> Wishes {
     Wishes {
         resets: false,
@@ -72,6 +80,9 @@ fn filter() -> Filter {
             port("eth0", 1, &["172.31.5.10"]),
             port("eth1", 2, &["172.31.8.208", "172.31.8.209"]),
         ],
+        leads: [Family::Ipv4, Family::Ipv6]
+            .map(|family| lead(family, None, 2))
+            .to_vec(),
         entries: vec![a, b],
         exempt: ["172.31.0.0/16", "fe80::/10"]
             .map(|net| net.parse().unwrap())
@@ -103,13 +114,47 @@ fn a_host_that_forwards_and_has_no_clients_only_sends_answers_back_the_way_they_
         ..filter()
     };
     let text = table.table().text;
-    for word in ["input", "postrouting", "snat", "drop", "reject"] {
+    for word in ["input", "postrouting", "snat", "transit", "reject"] {
         assert!(!text.contains(word), "{word}: {text}");
     }
     assert!(text.contains(
         "way_back ct mark & 0xff000000 vmap { 0x01000000 : goto eni_1, 0x02000000 : goto eni_2 }"
     ));
     assert!(text.contains("arrived iifname vmap { \"eth0\" : goto in_1, \"eth1\" : goto in_2 }"));
+}
+
+#[test]
+fn what_a_rule_leads_to_an_eni_leaves_by_no_other_one() {
+    let text = |leads: Vec<Lead>, ports: &[Port]| {
+        let filter = Filter {
+            ports: ports.to_vec(),
+            leads,
+            entries: Vec::new(),
+            exempt: Vec::new(),
+            is_router: true,
+        };
+        filter.table().text.to_string()
+    };
+    let ports = filter().ports;
+    let leads = vec![
+        lead(Family::Ipv4, None, 2),
+        lead(Family::Ipv6, Some("eth0"), 2),
+    ];
+    let guarded = text(leads.clone(), &ports);
+    for rule in [
+        "astray meta nfproto ipv4 meta mark & 0xff000000 vmap { 0x02000000 : goto only_2 }",
+        "astray meta nfproto ipv6 iifname vmap { \"eth0\" : goto onto_2 }",
+        "only_2 oifname { \"eth0\" } counter name refused drop",
+        "onto_2 oifname { \"eth0\" } goto turned_2",
+        "turned_2 fib daddr . mark oifname != \"eth1\" counter name refused drop",
+    ] {
+        let line = format!("add rule inet eniroute {rule}\n");
+        assert!(guarded.contains(&line), "{rule}: {guarded}");
+    }
+    assert_eq!(guarded.matches("add rule inet eniroute astray").count(), 2);
+    for plain in [text(Vec::new(), &ports), text(leads, &ports[1..])] {
+        assert!(!plain.contains("drop"), "{plain}");
+    }
 }
 
 #[test]
@@ -187,6 +232,13 @@ fn a_text_tells_who_its_clients_are_and_which_addresses_are_the_host_s() {
         "255.255.255.255",
     ] {
         assert!(!known.has_client(ip(other)), "{other}");
+    }
+    for (to, translates) in [
+        ("8.8.8.8", true),
+        ("172.31.77.1", false),
+        ("10.8.3.4", false),
+    ] {
+        assert_eq!(known.translates(ip(to)), translates, "{to}");
     }
     assert!(known.is_own(ip("172.31.8.209")) && !known.is_own(ip("172.31.8.210")));
     assert_eq!(Known::of(""), Known::default());

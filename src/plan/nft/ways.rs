@@ -1,7 +1,7 @@
 //! Which ENI a packet leaves by: answers by the one that the flow's first packet came in by.
 
+use super::Filter;
 use super::draft::{Draft, joined};
-use super::{Filter, Port};
 use crate::numbering::{MARKS, Slot};
 
 /// The bits of a mark that are not ours.
@@ -23,7 +23,7 @@ pub(super) fn add(draft: &mut Draft, filter: &Filter) {
         ],
     );
     let ports = || filter.ports.iter();
-    let back = joined(ports().map(|port| format!("{} : goto {}", mark(port), by(port.slot))));
+    let back = joined(ports().map(|port| format!("{} : goto {}", mark(port.slot), by(port.slot))));
     let arrived =
         joined(ports().map(|port| format!("\"{}\" : goto in_{}", port.dev, port.slot.number())));
     draft.chain(
@@ -32,17 +32,17 @@ pub(super) fn add(draft: &mut Draft, filter: &Filter) {
     );
     draft.chain("arrived", [format!("iifname vmap {{ {arrived} }}")]);
     for port in ports() {
-        let set = |what: &str| {
-            [format!(
-                "{what} set {what} & {OTHERS:#010x} | {}",
-                mark(port)
-            )]
-        };
+        let set = |what: &str| [set(what, &mark(port.slot))];
         draft.chain(&by(port.slot), set("meta mark"));
         draft.chain(&format!("in_{}", port.slot.number()), set("ct mark"));
     }
 }
 
-fn mark(port: &Port) -> String {
-    format!("{:#010x}", port.slot.mark().value)
+/// Gives a mark this value in our bits.
+pub(super) fn set(what: &str, value: &str) -> String {
+    format!("{what} set {what} & {OTHERS:#010x} | {value}")
+}
+
+pub(super) fn mark(slot: Slot) -> String {
+    format!("{:#010x}", slot.mark().value)
 }

@@ -2,6 +2,7 @@
 //! and past the filter. What an earlier run has switched on, or a file of ours at this boot, goes off again.
 
 use super::Executor;
+use crate::kernel;
 use crate::ledger::Ledger;
 use crate::net::Link;
 use crate::object::{Change, Object, Stage};
@@ -34,7 +35,20 @@ impl Executor<'_> {
         done
     }
 
-    /// The same where only the table was to be loaded.
+    /// What passes packets on goes first; all else when those have ended that were let through until then: one that a
+    /// processor has in hand would find no table behind its way, and leave with its private address.
+    pub(super) fn take_away(&mut self, mut removals: Vec<Change>, links: &[Link]) -> Vec<Change> {
+        let passing = removals.partition_point(|change| change.stage() == Stage::Forwarding);
+        let rest = removals.split_off(passing);
+        let mut done = self.pass(removals, links);
+        if !done.is_empty() {
+            kernel::let_packets_end();
+        }
+        done.extend(self.pass(rest, links));
+        done
+    }
+
+    /// As [`Self::close`], where only the table was to be loaded.
     pub(super) fn close_what_was_made(&mut self) {
         let links = self.kernel.links().unwrap_or_default();
         let ledger = read_ledger(self.disk);

@@ -23,6 +23,7 @@ impl Executor<'_> {
         if loaded.is_err() {
             self.close_what_was_made();
         }
+        self.forget_flows(&[change]);
         loaded.map(|_| ())
     }
 }

@@ -1,6 +1,7 @@
 //! Appliances behind VPC ingress routing (S4), with packets: what comes in by an ENI leaves by the ENI that the VPC's route
 //! tables expect.
 
+mod astray;
 mod errors;
 mod marks;
 mod refused;

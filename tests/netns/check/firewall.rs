@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::{findings, remedy, text, the_only, with_code};
 use crate::appliance::scene::{PUBLIC, Scene, TWO_ARMS};
+use crate::egress::families::talk;
 use crate::instance::Instance;
 use crate::nat::{B, FIRST, Lab, S3, SECOND, ask, echo};
+use crate::vpc::INTERNET;
 
 const NONE: [&Value; 0] = [];
 
@@ -138,12 +140,12 @@ fn what_drops_nothing_of_the_clients_is_not_told_and_what_nobody_can_tell_is_a_h
 
 /// They are seen as they are, and of their TCP conntrack sees half.
 #[test]
-fn what_drops_ipv6_clients_for_their_state_alone_is_a_warning() {
-    let lab = Lab::bare();
+fn what_drops_ipv6_clients_for_their_state_alone_is_a_warning_whose_line_lets_them_through() {
+    let mut lab = Lab::bare();
     lab.configure(&format!(
         "[[egress]]\nfrom = \"2001:db8:0:2::/64\"\nas = \"{FIRST}\"\n"
     ));
-    let host = &lab.instance.host;
+    let host = lab.instance.host.clone();
     host.sh("nft 'add table inet own; add chain inet own passing { type filter hook forward priority 0; }; add rule inet own passing ct state invalid drop'");
     let found = findings(&lab.instance);
     assert_eq!(
@@ -151,6 +153,18 @@ fn what_drops_ipv6_clients_for_their_state_alone_is_a_warning() {
         NONE,
         "its ENI has no IPv6: {found:#?}"
     );
+    let client = lab.dual_client("dual", "172.31.20.11", "2001:db8:0:2::11");
+    lab.instance.must("apply --backend none");
+    host.settle();
+    let talks = || talk(&client, &lab.vpc.inet(), INTERNET[1], 3).is_ok();
+    assert!(!talks());
+    let found = findings(&lab.instance);
+    let finding = the_only(&found, "O2");
+    assert_eq!(text(finding, "severity"), "warning");
+    let line = remedy(finding, "review");
+    host.sh(&line);
+    assert!(talks(), "{line}");
+    assert_eq!(with_code(&findings(&lab.instance), "O2"), NONE);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 
 use eniroute::config::Wishes;
+use eniroute::net::Family;
 use eniroute::net::nft::Nft;
 use eniroute::numbering::{Number, Slot};
 use eniroute::plan::egress::Range;
-use eniroute::plan::nft::{Entry, Filter, Port};
+use eniroute::plan::nft::{Entry, Filter, Lead, Port};
 
 use crate::check::{findings, with_code};
 use crate::nat::{FIRST, Lab, S3, SECOND, changing};
@@ -24,6 +25,13 @@ fn filter(addresses: u8, wishes: Wishes) -> Filter {
         slot: slot(eni.into()),
         addresses: own(eni).collect(),
     };
+    let leads = |family| {
+        [None, Some("eth1".into())].map(|dev| Lead {
+            family,
+            dev,
+            slot: slot(1),
+        })
+    };
     let pool = (0..2_u8).flat_map(|eni| own(eni).map(move |ip| (ip, slot(eni.into()))));
     let nets = |nets: &[&str]| {
         nets.iter()
@@ -33,6 +41,10 @@ fn filter(addresses: u8, wishes: Wishes) -> Filter {
     let clients = nets(&["10.1.0.0/16", "2001:db8:1::/64"]);
     Filter {
         ports: vec![port(0), port(1)],
+        leads: [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .flat_map(leads)
+            .collect(),
         entries: vec![Entry {
             key: "e_1".to_owned(),
             place: String::new(),
