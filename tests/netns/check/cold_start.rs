@@ -36,6 +36,21 @@ const BEARING: [&str; 9] = [
 /// What else somebody may put beside our files: the file, its text and mode.
 type Foreign = (&'static str, &'static str, u32);
 
+/// Whether a start lacks something without this line. The primary's rules stand in each keyfile, of which one will do; and
+/// a keyfile for any interface may be taken for the right one by chance. ifup brings a link up by itself.
+fn matters(line: &str) -> bool {
+    let is_twice = line.starts_with("routing-rule") && line.contains("10000");
+    let is_no_matter = is_twice || line.starts_with("mac-address") || line.contains("pre-up ");
+    BEARING.iter().any(|word| line.contains(word)) && !is_no_matter
+}
+
+/// Where the last line that matters ends: a file that is cut off before it is broken.
+fn end_of_what_matters(text: &str) -> usize {
+    let last = text.lines().filter(|line| matters(line)).last();
+    let last = last.unwrap();
+    text.rfind(last).unwrap() + last.len()
+}
+
 /// Changes one file of ours among `paths`, or puts one of `foreign` beside them.
 fn edit(draw: &mut Draw, paths: &[PathBuf], foreign: &[Foreign]) -> Edit {
     let path = draw.one(paths).clone();
@@ -47,23 +62,13 @@ fn edit(draw: &mut Draw, paths: &[PathBuf], foreign: &[Foreign]) -> Edit {
             format!("{name} is gone")
         }
         1 => {
-            let length = draw.below(text.len());
+            let length = draw.below(end_of_what_matters(&text));
             fs::write(&path, &text[..length]).unwrap();
             format!("{name} ends after {length} bytes")
         }
         2 => {
             let lines: Vec<&str> = text.lines().collect();
-            // The primary's rules stand in each keyfile, of which one will do; and a keyfile for any interface may be
-            // taken for the right one by chance. ifup brings a link up by itself.
-            let is_no_matter = |line: &str| {
-                let is_twice = line.starts_with("routing-rule") && line.contains("10000");
-                is_twice || line.starts_with("mac-address") || line.contains("pre-up ")
-            };
-            let is_bearing =
-                |line: &str| BEARING.iter().any(|word| line.contains(word)) && !is_no_matter(line);
-            let bearing: Vec<usize> = (0..lines.len())
-                .filter(|at| is_bearing(lines[*at]))
-                .collect();
+            let bearing: Vec<usize> = (0..lines.len()).filter(|at| matters(lines[*at])).collect();
             let without = *draw.one(&bearing);
             let kept = lines.iter().enumerate().filter(|(at, _)| *at != without);
             let kept: Vec<&str> = kept.map(|(_, line)| *line).collect();
@@ -335,5 +340,7 @@ fn networkmanager_lacks_something_at_a_start_if_and_only_if_check_says_so() {
         judge(seed, &edit, &said, &lacking);
         drop(running);
         forget(&folder);
+        // Half a line may have made a rule that is another one.
+        power_cycle(&instance.host, &["eth1", "eth2", "eth3"]);
     }
 }
