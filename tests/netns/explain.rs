@@ -142,6 +142,7 @@ fn what_is_neither_a_code_nor_an_address_of_this_host_is_refused_with_what_there
     let codes = refused(&instance, "Q7");
     assert!(codes.contains("A1 A2") && codes.contains(" P5"), "{codes}");
     assert!(refused(&instance, "R99").contains("R14"));
+    assert!(refused(&instance, "RR1").contains("(did you mean `R1`?)"));
     for nobody in ["192.0.2.7", "2001:db8:9::9", "172.31.41.31"] {
         let there_are = refused(&instance, nobody);
         for own in [
@@ -167,6 +168,10 @@ fn what_is_neither_a_code_nor_an_address_of_this_host_is_refused_with_what_there
         (
             "172.31.41.29 --in eth9",
             "no interface is called eth9: there are",
+        ),
+        (
+            "172.31.41.29 --in ethh1",
+            "no interface is called ethh1 (did you mean `eth1`?)",
         ),
         ("192.0.2.7 --from 192.0.2.8", "--in INTERFACE"),
         ("172.31.41.29 --from eth0", "invalid value"),

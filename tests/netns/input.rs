@@ -131,6 +131,9 @@ fn an_eni_is_chosen_by_any_of_its_names() {
     }
     let said = instance.must("plan --eni 0");
     assert!(!said.contains("10001"), "{said}");
+    let slip = instance.eniroute("plan --eni ethh1");
+    let words = "no ENI matches `ethh1` (did you mean `eth1`?); there are:";
+    assert!(slip.code == 2 && slip.stderr.contains(words), "{slip:?}");
 }
 
 #[test]

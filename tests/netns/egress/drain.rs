@@ -96,6 +96,23 @@ fn after_a_boot_the_table_of_the_last_run_still_drains_and_the_boot_s_own_run_gi
 }
 
 #[test]
+fn a_drained_address_whose_eni_goes_and_comes_back_gets_no_new_flows_until_apply() {
+    let mut lab = Lab::new(POOL);
+    let drained = SECOND;
+    lab.instance.must(&format!("egress drain {drained}"));
+    lab.vpc.detach(lab.enis[1]);
+    lab.instance.must("hotplug remove eth1");
+    lab.vpc.reattach(lab.enis[1], "eth1");
+    lab.instance.must("hotplug add eth1 --wait 30");
+    lab.forget_flows();
+    assert_eq!(lab.all_seen(), [FIRST, FIRST, ""]);
+    lab.instance.must("apply --backend none");
+    lab.forget_flows();
+    assert!(lab.all_seen().contains(&drained.to_owned()));
+    assert_eq!(lab.vpc.without_public_address(), 0);
+}
+
+#[test]
 fn the_last_address_of_an_entry_is_drained_with_a_word_of_warning_and_nobody_s_is_refused() {
     let lab = Lab::new(S3);
     let said = lab.instance.must(&format!("egress drain {SECOND}"));
