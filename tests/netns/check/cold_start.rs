@@ -46,7 +46,7 @@ fn matters(line: &str) -> bool {
 
 /// Where the last line that matters ends: a file that is cut off before it is broken.
 fn end_of_what_matters(text: &str) -> usize {
-    let last = text.lines().filter(|line| matters(line)).last();
+    let last = text.lines().rfind(|line| matters(line));
     let last = last.unwrap();
     text.rfind(last).unwrap() + last.len()
 }
