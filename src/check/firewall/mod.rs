@@ -81,6 +81,8 @@ fn of_clients(
         finding,
         (inspection, chain, family),
         (by, lines),
+        // IPv6 clients are answered past this host.
+        family == Family::Ipv6,
     ))
 }
 
@@ -112,9 +114,11 @@ fn with_remedy(
     finding: Finding,
     (inspection, chain, family): (&Inspection, &Chain, Family),
     (drops, lines): (Drops, Vec<Line>),
+    is_half: bool,
 ) -> Finding {
     let keeper = Keeper {
         by_policy: matches!(drops.by, Some(Dropper::Policy)),
+        is_half,
         ..keeper(inspection, chain, family)
     };
     let lines = remedy::few(lines, family);
@@ -127,6 +131,7 @@ fn keeper<'a>(inspection: &'a Inspection, chain: &'a Chain, family: Family) -> K
         chain,
         family,
         by_policy: false,
+        is_half: false,
     }
 }
 

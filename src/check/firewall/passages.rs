@@ -63,7 +63,7 @@ fn told_of(at: (&Inspection, &Chain, Family), group: &[(&Passage, Drops)]) -> Op
         }
     }
     let finding = dropped(at, *drops, &whose)?;
-    Some(with_remedy(finding, at, (*drops, lines)))
+    Some(with_remedy(finding, at, (*drops, lines), false))
 }
 
 fn name(passage: &Passage) -> String {

@@ -29,6 +29,8 @@ pub struct Keeper<'a> {
     pub family: Family,
     /// Nothing but the policy is in the way.
     pub by_policy: bool,
+    /// Connection tracking sees half of what is to pass, and calls it invalid.
+    pub is_half: bool,
 }
 
 /// Whoever makes the chain's rules.
@@ -114,9 +116,11 @@ impl Keeper<'_> {
         others.any(|other| other.name == name)
     }
 
+    /// firewalld drops what is invalid before it asks its policies: there the chain itself has to be told.
     fn program(&self) -> Program {
+        let is_firewalld = self.chain.table == "firewalld" || self.has("FORWARD_direct");
         match self.chain {
-            chain if chain.table == "firewalld" || self.has("FORWARD_direct") => Program::Firewalld,
+            _ if is_firewalld && !self.is_half => Program::Firewalld,
             _ if self.has("ufw-user-forward") || self.has("ufw6-user-forward") => Program::Ufw,
             chain if chain.is_by_iptables() => Program::Iptables,
             _ => Program::Nft,
