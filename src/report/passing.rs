@@ -40,7 +40,7 @@ pub enum TableState {
 #[derive(Clone, Debug, Serialize)]
 pub struct FilterReport {
     pub table: TableState,
-    /// What came in by an ENI to be forwarded, and is nobody's.
+    /// What came in by an ENI to be forwarded, and is nobody's, or has no way by its ENI.
     pub refused: Option<Tally>,
     /// What came to an address of a pool, and belongs to no flow.
     pub unsolicited: Option<Tally>,
