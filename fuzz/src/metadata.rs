@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use eniroute::config::Config;
 use eniroute::error::Result;
-use eniroute::metadata::{Answers, Known, Metadata, Reading, Source, judge, still_holds};
+use eniroute::metadata::{Also, Answers, Known, Metadata, Reading, Source, judge, still_holds};
 use eniroute::net::Link;
 use eniroute::object::Observed;
 
@@ -30,11 +30,16 @@ impl Source for Service {
     }
 }
 
+const EVERYTHING: Also = Also {
+    public: true,
+    ranges: true,
+};
+
 /// Reads, judges, plans and asks again, as the daemonless life of eniroute does.
 pub fn metadata(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut service = Service(text.split("\n\n").filter_map(key).collect());
-    let Ok(mut reading) = Reading::start(&mut service, true) else {
+    let Ok(mut reading) = Reading::start(&mut service, EVERYTHING) else {
         return;
     };
     let metadata = reading.metadata();

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use super::Source;
 use super::bounds::Depth;
 use super::keys::{ASSOCIATIONS, KEYS, key_of, lines};
+use super::{Also, Source};
 use crate::error::Result;
 use crate::net::Mac;
 
@@ -25,7 +25,7 @@ const SUBNET_IPV6: &str = "subnet-ipv6-cidr-blocks";
 /// What is read of ENIs.
 pub(super) struct Read<'a> {
     pub(super) primary: Mac,
-    pub(super) public: bool,
+    pub(super) also: Also,
     /// Those that have an interface here; see [`super::Reading`].
     pub(super) present: Option<&'a BTreeSet<Mac>>,
 }
@@ -70,11 +70,11 @@ impl<'a> Ahead<'a> {
         let mut keys = Vec::new();
         for mac in macs {
             let listed = self.listed(*mac, depth(mac));
-            let paths = paths_of(&listed, *mac == read.primary, read.public);
+            let paths = paths_of(&listed, *mac == read.primary, read.also);
             keys.extend(paths.map(|key| key_of(*mac, key)));
         }
         self.ask(keys);
-        if read.public {
+        if read.also.public {
             let of_addresses = |mac: &Mac| self.public_of(*mac, depth(mac));
             let keys = macs.iter().filter_map(of_addresses).collect();
             self.ask(keys);
@@ -119,7 +119,7 @@ impl<'a> Ahead<'a> {
 }
 
 /// What is read in any case of an ENI that has the keys `listed`.
-fn paths_of(listed: &[String], is_primary: bool, public: bool) -> impl Iterator<Item = &str> {
+fn paths_of(listed: &[String], is_primary: bool, also: Also) -> impl Iterator<Item = &str> {
     let has = |key: &str| listed.iter().any(|listed| listed == key);
     let has_ipv6 = has("ipv6s") || has("ipv6-prefix");
     let is_read = move |key: &&str| match *key {
@@ -128,7 +128,7 @@ fn paths_of(listed: &[String], is_primary: bool, public: bool) -> impl Iterator<
         key if key == CARDS[0] => !is_primary,
         key if key == CARDS[1] => !is_primary && !has(CARDS[0]),
         SUBNET_IPV6 => has_ipv6,
-        "vpc-ipv4-cidr-blocks" | "vpc-ipv6-cidr-blocks" => public,
+        "vpc-ipv4-cidr-blocks" | "vpc-ipv6-cidr-blocks" => also.ranges,
         key => KEYS.contains(&key),
     };
     listed.iter().map(String::as_str).filter(is_read)

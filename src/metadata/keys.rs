@@ -10,9 +10,9 @@ use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::Source;
 use super::bounds::Depth;
 use super::judge::is_id;
+use super::{Also, Source};
 use crate::eni::Eni;
 use crate::error::{Error, Lack, Result};
 use crate::net::Mac;
@@ -67,11 +67,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The whole ENI; `public` also reads its public addresses, which cost one request each.
+    /// The whole ENI.
     ///
     /// # Errors
     /// [`Error::Metadata`] for what concerns this ENI alone; else the service has failed.
-    pub fn eni(mut self, primary: Mac, public: bool) -> Result<Eni> {
+    pub fn eni(mut self, primary: Mac, also: Also) -> Result<Eni> {
         self.learn_keys(primary)?;
         let primary = self.mac == primary;
         let (device_number, network_card) = if primary { (0, 0) } else { self.position()? };
@@ -94,8 +94,10 @@ impl<'a> Reader<'a> {
         if eni.has_ipv6() {
             eni.subnet_ipv6 = self.ipv6_nets("subnet-ipv6-cidr-blocks")?;
         }
-        if public {
+        if also.public {
             eni.public = self.public(&eni.ipv4)?;
+        }
+        if also.ranges {
             eni.vpc_ranges = self.vpc_ranges()?;
         }
         if self.depth == Depth::Whole {

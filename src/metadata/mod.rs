@@ -80,10 +80,19 @@ impl Metadata {
     }
 }
 
+/// What is read of an ENI beside what configures it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Also {
+    /// Its public addresses: one request for each where it has several private ones.
+    pub public: bool,
+    /// The ranges of its VPC: one request for each family.
+    pub ranges: bool,
+}
+
 /// What has been read so far.
 pub struct Reading {
     primary: Mac,
-    public: bool,
+    also: Also,
     /// The ENIs that have an interface here; `None`: not known, so all are read.
     present: Option<BTreeSet<Mac>>,
     unread: usize,
@@ -96,30 +105,26 @@ pub struct Reading {
 type Found = Result<Eni, Incomplete>;
 
 impl Reading {
-    /// Reads every ENI; `public` also reads the public addresses, which cost one request each.
+    /// Reads every ENI.
     ///
     /// # Errors
     /// Only what makes the whole answer worthless: the service fails, or it has no list of ENIs. What is wrong with
     /// one ENI stands in [`Metadata::incomplete`].
-    pub fn start(source: &mut dyn Source, public: bool) -> Result<Self> {
-        Self::begin(source, public, None)
+    pub fn start(source: &mut dyn Source, also: Also) -> Result<Self> {
+        Self::begin(source, also, None)
     }
 
     /// The same, but of the ENIs that have no interface among `present` only a few are read, and those in outline.
     ///
     /// # Errors
     /// As [`Reading::start`].
-    pub fn of_present(
-        source: &mut dyn Source,
-        public: bool,
-        present: BTreeSet<Mac>,
-    ) -> Result<Self> {
-        Self::begin(source, public, Some(present))
+    pub fn of_present(source: &mut dyn Source, also: Also, present: BTreeSet<Mac>) -> Result<Self> {
+        Self::begin(source, also, Some(present))
     }
 
     fn begin(
         source: &mut dyn Source,
-        public: bool,
+        also: Also,
         mut present: Option<BTreeSet<Mac>>,
     ) -> Result<Self> {
         let mut top = Ahead::new(source);
@@ -134,7 +139,7 @@ impl Reading {
         let (macs, unread) = bounds::chosen(list(&mut top)?, present.as_ref());
         let mut reading = Self {
             primary,
-            public,
+            also,
             present,
             unread,
             found: Vec::new(),
@@ -222,7 +227,7 @@ impl Reading {
     fn read(&self, source: &mut dyn Source, macs: &[Mac]) -> Result<Vec<(Mac, Found)>> {
         let wanted = ahead::Read {
             primary: self.primary,
-            public: self.public,
+            also: self.also,
             present: self.present.as_ref(),
         };
         let mut read = Vec::new();
@@ -232,7 +237,7 @@ impl Reading {
             for mac in macs {
                 let depth = Depth::of(*mac, wanted.present);
                 let reader = Reader::to(depth, &mut source, *mac);
-                read.push((*mac, outcome(reader.eni(self.primary, self.public))?));
+                read.push((*mac, outcome(reader.eni(self.primary, self.also))?));
             }
         }
         Ok(read)

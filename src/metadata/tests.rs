@@ -38,6 +38,21 @@ impl Source for Fake {
     }
 }
 
+const NOTHING: Also = Also {
+    public: false,
+    ranges: false,
+};
+
+const PUBLIC: Also = Also {
+    public: true,
+    ..NOTHING
+};
+
+const ALL: Also = Also {
+    ranges: true,
+    ..PUBLIC
+};
+
 const PRIMARY: &str = "06:ce:dd:28:5b:b8";
 const SECOND: &str = "06:a6:9a:4a:98:c6";
 
@@ -81,7 +96,7 @@ impl Fake {
     }
 
     fn read(&mut self) -> Metadata {
-        Reading::start(self, false).unwrap().metadata()
+        Reading::start(self, NOTHING).unwrap().metadata()
     }
 
     /// Why the second ENI is incomplete.
@@ -270,7 +285,7 @@ fn public_addresses_are_told_by_private_address() {
         &format!("{MACS}{SECOND}/ipv4-associations/3.104.193.180"),
         "172.31.41.29",
     );
-    let metadata = Reading::start(&mut fake, true).unwrap().metadata();
+    let metadata = Reading::start(&mut fake, PUBLIC).unwrap().metadata();
     let private: Ipv4Addr = "172.31.41.29".parse().unwrap();
     assert_eq!(
         metadata.enis[1].public[&private],
@@ -280,7 +295,7 @@ fn public_addresses_are_told_by_private_address() {
 
 #[test]
 fn no_list_of_enis_is_not_ec2() {
-    let Err(error) = Reading::start(&mut Fake::default(), false) else {
+    let Err(error) = Reading::start(&mut Fake::default(), NOTHING) else {
         panic!()
     };
     assert!(error.to_string().contains("not an EC2 instance"), "{error}");
@@ -304,7 +319,7 @@ fn crowd() -> Fake {
 
 #[test]
 fn what_is_asked_ahead_is_what_is_read_and_nothing_is_asked_twice() {
-    for public in [false, true] {
+    for also in [NOTHING, PUBLIC, ALL] {
         let read = |lines| {
             let mut fake = Fake { lines, ..crowd() };
             fake.key(PRIMARY, "ipv6s", "2001:db8::11");
@@ -313,10 +328,11 @@ fn what_is_asked_ahead_is_what_is_read_and_nothing_is_asked_twice() {
             fake.key(second, "network-card", "0");
             fake.key(second, "network-card-index", "0");
             fake.key(second, "public-ipv4s", "203.0.113.1");
+            fake.key(second, "vpc-ipv4-cidr-blocks", "172.31.0.0/16");
             fake.key(PRIMARY, "ipv4-associations/", "203.0.113.2");
             let association = format!("{MACS}{PRIMARY}/ipv4-associations/203.0.113.2");
             fake.set(&association, "172.31.37.139");
-            let metadata = Reading::start(&mut fake, public).unwrap().into_metadata();
+            let metadata = Reading::start(&mut fake, also).unwrap().into_metadata();
             let mut asked = fake.asked;
             // Of the one with a wrong value no more is read.
             asked.retain(|path| !path.contains("06:00:00:00:00:10/"));
@@ -339,7 +355,7 @@ fn a_service_that_fails_half_way_is_not_asked_for_every_further_eni() {
             lines,
             ..crowd()
         };
-        let Err(error) = Reading::start(&mut fake, false) else {
+        let Err(error) = Reading::start(&mut fake, NOTHING) else {
             panic!()
         };
         assert_eq!(error.exit_code(), 4);
@@ -352,7 +368,7 @@ fn a_reading_goes_on_with_one_request_for_what_is_late_and_the_rest_once_it_is_t
     let mut fake = Fake::s1();
     fake.key(SECOND, "local-ipv4s", "");
     fake.drop_key(SECOND, "local-ipv4s");
-    let mut reading = Reading::start(&mut fake, false).unwrap();
+    let mut reading = Reading::start(&mut fake, NOTHING).unwrap();
     assert_eq!(reading.metadata().incomplete[0].key, "local-ipv4s");
     let wanted = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap());
     assert!(!reading.go_on(&mut fake, &wanted).unwrap());
@@ -371,7 +387,7 @@ fn a_reading_goes_on_with_one_request_for_what_is_late_and_the_rest_once_it_is_t
 fn a_reading_goes_on_with_the_list_while_an_interface_is_not_on_it() {
     let mut fake = Fake::s1();
     fake.set(MACS, &format!("{PRIMARY}/"));
-    let mut reading = Reading::start(&mut fake, false).unwrap();
+    let mut reading = Reading::start(&mut fake, NOTHING).unwrap();
     let wanted = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap());
     fake.asked.clear();
     assert!(!reading.go_on(&mut fake, &wanted).unwrap());
@@ -394,7 +410,7 @@ fn a_device_number_that_two_enis_claim_is_read_until_they_differ() {
     let third = "06:00:00:00:00:03";
     fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
     fake.eni(third, 1, "172.31.41.77");
-    let mut reading = Reading::start(&mut fake, false).unwrap();
+    let mut reading = Reading::start(&mut fake, NOTHING).unwrap();
     assert_eq!(reading.metadata().incomplete.len(), 2);
     fake.key(third, "network-card", "1");
     assert!(reading.go_on(&mut fake, &[]).unwrap());
@@ -578,7 +594,7 @@ fn an_eni_without_an_interface_is_read_in_outline() {
         &format!("{PRIMARY}/\n{SECOND}/\n{}/", others.join("/\n")),
     );
     let present: BTreeSet<Mac> = [SECOND.parse().unwrap()].into();
-    let metadata = Reading::of_present(&mut fake, true, present.clone())
+    let metadata = Reading::of_present(&mut fake, PUBLIC, present.clone())
         .unwrap()
         .into_metadata();
     assert_eq!(
@@ -618,7 +634,7 @@ fn an_eni_without_an_interface_is_read_in_outline() {
         assert!(fake.asked.len() <= 1 + 2 * 18, "{}", fake.asked.len());
     }
     // One of them gets its interface.
-    let mut reading = Reading::of_present(&mut fake, true, present).unwrap();
+    let mut reading = Reading::of_present(&mut fake, PUBLIC, present).unwrap();
     assert!(reading.go_on(&mut fake, &[outline.mac]).unwrap());
     let metadata = reading.into_metadata();
     let whole = metadata
@@ -640,7 +656,7 @@ fn an_eni_without_interface_and_addresses_is_not_waited_for() {
     }
     fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{EFA}/"));
     let present: BTreeSet<Mac> = [SECOND.parse().unwrap()].into();
-    let metadata = Reading::of_present(&mut fake, false, present.clone())
+    let metadata = Reading::of_present(&mut fake, NOTHING, present.clone())
         .unwrap()
         .into_metadata();
     assert_eq!(
@@ -661,7 +677,7 @@ fn an_eni_without_interface_and_addresses_is_not_waited_for() {
             .unwrap()
         );
     }
-    let all = Reading::start(&mut fake, false).unwrap().into_metadata();
+    let all = Reading::start(&mut fake, NOTHING).unwrap().into_metadata();
     assert_eq!(
         all.incomplete.len(),
         1,
@@ -680,7 +696,7 @@ fn of_many_enis_those_with_an_interface_are_read_and_a_few_others() {
         &format!("{}\n{SECOND}/\n{PRIMARY}/", others.join("/\n")),
     );
     let present = [SECOND.parse().unwrap()].into();
-    let mut reading = Reading::of_present(&mut fake, false, present).unwrap();
+    let mut reading = Reading::of_present(&mut fake, NOTHING, present).unwrap();
     let metadata = reading.metadata();
     let read: Vec<String> = metadata
         .enis

@@ -13,7 +13,7 @@ use crate::files::Disk;
 use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::metadata::imds::{self, Imds};
-use crate::metadata::{Metadata, Reading, details};
+use crate::metadata::{Also, Metadata, Reading, details};
 use crate::net::{self, Link, Mac};
 use crate::platform::{self, Platform};
 use crate::select::Selector;
@@ -105,7 +105,9 @@ impl Host {
     /// As [`Reading::start`]; the kernel cannot be asked for the NICs.
     pub fn read(&mut self, public: bool) -> Result<Reading> {
         let present = self.present()?;
-        Reading::of_present(self.imds()?, public, present)
+        let ranges = public && (self.config.marks() || self.config.forwards());
+        let also = Also { public, ranges };
+        Reading::of_present(self.imds()?, also, present)
     }
 
     /// The subnet, the security groups and the like of those of these ENIs that have an interface here; nothing where the
