@@ -26,7 +26,13 @@ type Finding = (&'static str, String);
 pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
     let is_recalled = |eni: &Eni| recalled.contains(&eni.mac);
     read.order_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
-    let sound = || read.iter().filter(|eni| own(eni).is_none());
+    let wrong: Vec<Option<Finding>> = read.iter().map(own).collect();
+    let sound = || {
+        let judged = read.iter().zip(&wrong);
+        judged
+            .filter(|(_, wrong)| wrong.is_none())
+            .map(|(eni, _)| eni)
+    };
     let (all, now) = (
         count(sound()),
         count(sound().filter(|eni| !is_recalled(eni))),
@@ -36,11 +42,11 @@ pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
         ..Metadata::default()
     };
     let mut taken = Taken::default();
-    for eni in read {
+    for (eni, wrong) in read.into_iter().zip(wrong) {
         let numbers = if is_recalled(&eni) { &all } else { &now };
         let is_shared = !eni.primary && numbers.get(&eni.number()).is_some_and(|count| *count > 1);
         let shared = || is_shared.then(|| shared_number(&eni));
-        match own(&eni).or_else(shared).or_else(|| taken.clash(&eni)) {
+        match wrong.or_else(shared).or_else(|| taken.clash(&eni)) {
             None => {
                 taken.insert(&eni);
                 metadata

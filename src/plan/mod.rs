@@ -22,6 +22,7 @@ pub use mtu::{IPV6_LEAST, chosen};
 
 use crate::config::Config;
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Declared, Dev, Link, Route, Rule, Word, link_of_mac};
 use crate::numbering::Slot;
@@ -152,15 +153,10 @@ impl Planned {
 
     /// What EC2 assigned to the ENI, and is neither up nor for us to bring: a DHCP client has to.
     pub fn lacking(&self, observed: &Observed) -> Vec<IpAddr> {
-        let is_up = |ip: &IpAddr| {
-            let wanted = Address::host(&self.dev, *ip);
-            observed
-                .addresses
-                .iter()
-                .chain(&self.addresses)
-                .any(|up| up.is_same_ip(&wanted))
-        };
-        self.eni.addresses().filter(|ip| !is_up(ip)).collect()
+        let up = observed.addresses.iter().chain(&self.addresses);
+        let here = up.filter(|up| up.dev == self.dev);
+        let up = here.map(|up| up.net.addr()).into_set();
+        self.eni.addresses().filter(|ip| !up.contains(ip)).collect()
     }
 
     /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it

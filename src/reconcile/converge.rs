@@ -34,8 +34,9 @@ impl Run<'_> {
     /// # Errors
     /// The kernel cannot be read; as [`super::executor::Executor::execute`].
     pub fn converge(mut self) -> Result<Report> {
+        let known = Memory::load(&self.host.disk);
         if self.how.is_repeated {
-            let told = Memory::load(&self.host.disk).told;
+            let told = &known.told;
             self.report.errors.retain(|error| !told.contains(error));
         }
         let kept = self.round()?;
@@ -57,8 +58,8 @@ impl Run<'_> {
         let mut shadows = findings::notes_of_shadows(&findings);
         shadows.extend(rule_index::notes(&obstacles));
         self.report_enis(findings);
-        self.tell_news(&shadows);
-        self.remember(shadows, is_loaded);
+        self.tell_news(&shadows, &known.told);
+        self.remember(&known, shadows, is_loaded);
         Ok(self.report)
     }
 
@@ -96,23 +97,22 @@ impl Run<'_> {
     }
 
     /// What runs again and again says it once.
-    fn tell_news(&mut self, notes: &[String]) {
-        let told = Memory::load(&self.host.disk).told;
+    fn tell_news(&mut self, notes: &[String], told: &[String]) {
         let is_news = |note: &&String| !self.how.is_repeated || !told.contains(note);
         let news: Vec<String> = notes.iter().filter(is_news).cloned().collect();
         self.report.notes.extend(news.iter().cloned());
         self.report.news.extend(news);
     }
 
-    /// What is known now: for the runs of this boot, and for the next boot. A network manager that has loaded the files
-    /// has let go of what they do not have.
-    fn remember(&mut self, told: Vec<String>, is_loaded: bool) {
+    /// What is known now, beside what was `before`: for the runs of this boot, and for the next boot. A network manager
+    /// that has loaded the files has let go of what they do not have.
+    fn remember(&mut self, before: &Memory, told: Vec<String>, is_loaded: bool) {
         if !self.how.live || !self.how.selected.enis.is_empty() {
             return;
         }
         let disk = &self.host.disk;
         let (metadata, links) = (&self.assessment.metadata, &self.assessment.observed.links);
-        let mut known = Memory::load(disk).after(metadata, links, self.how.force);
+        let mut known = before.after(metadata, links, self.how.force);
         known.told.extend(told);
         let before = take(&mut known.let_go);
         if !is_loaded {

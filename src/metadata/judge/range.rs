@@ -89,21 +89,22 @@ fn not_of_the_subnet(eni: &Eni, key: &str, claim: IpNet) -> Option<String> {
             "{claim} is no delegated prefix of EC2, which has /{length}"
         ));
     }
-    let shown = short(claim);
+    let shown = || short(claim);
     if !is_unicast(claim) {
-        return Some(format!("{shown} is no unicast address of a VPC"));
+        return Some(format!("{} is no unicast address of a VPC", shown()));
     }
     let subnets = || subnets(eni).map(|(_, subnet)| subnet);
     if !subnets().any(|subnet| subnet.contains(&claim)) {
         let of_family =
             subnets().filter(|subnet| subnet.max_prefix_len() == claim.max_prefix_len());
         let list = list(of_family);
-        return Some(format!("{shown} is not in the ENI's subnet ({list})"));
+        return Some(format!("{} is not in the ENI's subnet ({list})", shown()));
     }
     let is_reserved = |subnet: &IpNet| reserved(*subnet).any(|ip| claim.contains(&ip));
     let subnet = subnets().find(|subnet| subnet.contains(&claim) && is_reserved(subnet))?;
     Some(format!(
-        "{shown} is reserved in the subnet {subnet}: its first four addresses and its last one are EC2's own"
+        "{} is reserved in the subnet {subnet}: its first four addresses and its last one are EC2's own",
+        shown()
     ))
 }
 

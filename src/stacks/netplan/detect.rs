@@ -43,7 +43,7 @@ impl<'a> Yaml<'a> {
     /// Errors: YAML that netplan could not parse.
     pub fn read(host: Host<'a>) -> Result<Self> {
         let runs = *host.stack == STACK;
-        let netplan = runs.then(|| Netplan::read(host.disk, host.links));
+        let netplan = runs.then(|| Netplan::yaml(host.disk, host.links));
         let netplan = netplan.transpose()?;
         Ok(Self { host, netplan })
     }

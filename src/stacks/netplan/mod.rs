@@ -101,16 +101,24 @@ fn is_plain_rule(rule: &Rule) -> bool {
 }
 
 impl Netplan {
-    /// Reads the YAML of others. Errors: a file of theirs that cannot be read or is not YAML.
+    /// Reads the YAML of others, and networkd's units. Errors: a file of theirs that cannot be read or is not YAML.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
-        let nics = Nic::read_all(disk, links)?;
+        let yaml = Self::yaml(disk, links)?;
         let units = networkd::read::units(disk)?;
         Ok(Self {
-            foreign: Foreign::read(disk)?,
-            shared: networkd::read::shared(units.values(), &nics),
+            shared: networkd::read::shared(units.values(), &yaml.nics),
             units,
-            nics,
             hooked: networkd::hold::is_hooked(disk),
+            ..yaml
+        })
+    }
+
+    /// The YAML alone, which tells who runs an interface. Errors: as [`Netplan::read`].
+    fn yaml(disk: &Disk, links: &[Link]) -> Result<Self> {
+        Ok(Self {
+            foreign: Foreign::read(disk)?,
+            nics: Nic::read_all(disk, links)?,
+            ..Self::default()
         })
     }
 
