@@ -35,12 +35,80 @@ pub fn rows() -> Vec<Vec<String>> {
         "MiB",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    rows.extend(SHAPES.map(row));
+    let measured = SHAPES.map(measured);
+    rows.extend(measured.map(|one| one.row()));
+    for (what, fit) in [
+        ("R² of a straight line", straight as Fit),
+        ("exponent", exponent),
+    ] {
+        let [first, refresh] = [0, 1].map(|run| {
+            let points = measured.map(|one| (one.addresses(), one.times[run]));
+            format!("{:.2}", fit(&points))
+        });
+        let cells = [what, "", &first, "", &refresh, "", ""];
+        rows.push(cells.map(str::to_owned).to_vec());
+    }
     rows
 }
 
-fn row(shape: [usize; 3]) -> Vec<String> {
-    let [enis, ipv4, ipv6] = shape;
+/// How the second numbers follow from the first.
+type Fit = fn(&[(f64, f64)]) -> f64;
+
+/// How well a straight line explains them (the square of the correlation): 1 is all of it.
+fn straight(points: &[(f64, f64)]) -> f64 {
+    let [xx, xy, yy] = moments(points);
+    xy * xy / (xx * yy)
+}
+
+/// The slope of the logarithms: 1 is growth in proportion, less has a part that does not grow.
+fn exponent(points: &[(f64, f64)]) -> f64 {
+    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+    let [xx, xy, _] = moments(&logs);
+    xy / xx
+}
+
+/// The sums of the products of what they differ from their means.
+fn moments(points: &[(f64, f64)]) -> [f64; 3] {
+    let count = points.len() as f64;
+    let x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+    let y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+    let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|(a, b)| of(a - x, b - y)).sum();
+    [sum(&|x, _| x * x), sum(&|x, y| x * y), sum(&|_, y| y * y)]
+}
+
+/// Medians of one shape.
+#[derive(Clone, Copy)]
+struct Measured {
+    shape: [usize; 3],
+    /// Milliseconds of a processor: the first `apply`, a `refresh`.
+    times: [f64; 2],
+    /// MiB.
+    peak: f64,
+}
+
+impl Measured {
+    fn addresses(&self) -> f64 {
+        let [enis, ipv4, ipv6] = self.shape;
+        (enis * (ipv4 + ipv6)) as f64
+    }
+
+    fn row(&self) -> Vec<String> {
+        let [enis, ipv4, ipv6] = self.shape;
+        let all = self.times.map(|time| format!("{time:.1}"));
+        let each = |time: f64| format!("{:.1}", time * 1e3 / self.addresses());
+        vec![
+            format!("{enis} x ({ipv4} + {ipv6} IPv6)"),
+            self.addresses().to_string(),
+            all[0].clone(),
+            each(self.times[0]),
+            all[1].clone(),
+            each(self.times[1]),
+            format!("{:.1}", self.peak),
+        ]
+    }
+}
+
+fn measured(shape: [usize; 3]) -> Measured {
     let (_vpc, guest) = host(shape);
     let root = TempDir::new_in(Path::new(&binary()).parent().expect("a folder"));
     let root = root.expect("a folder");
@@ -59,18 +127,11 @@ fn row(shape: [usize; 3]) -> Vec<String> {
         }
         run(&["remove"]);
     }
-    let count = enis * (ipv4 + ipv6);
-    let each = |times: &[f64]| format!("{:.1}", median(times) * 1e3 / count as f64);
-    let all = |times: &[f64]| format!("{:.1}", median(times));
-    vec![
-        format!("{enis} x ({ipv4} + {ipv6} IPv6)"),
-        count.to_string(),
-        all(&first),
-        each(&first),
-        all(&refresh),
-        each(&refresh),
-        format!("{peak:.1}"),
-    ]
+    Measured {
+        shape,
+        times: [first, refresh].map(|times| median(&times)),
+        peak,
+    }
 }
 
 /// Sixteen ENIs share a subnet, as they would on an instance of many network cards.

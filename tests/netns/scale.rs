@@ -107,7 +107,8 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
 /// What `eniroute COMMAND` says, and its system calls that send to the kernel or touch files.
 fn traced(instance: &Instance, command: &str) -> (String, String) {
     let trace = tempfile::NamedTempFile::new().unwrap();
-    let calls = "trace=sendto,sendmsg,openat,rename,renameat,renameat2,unlink,unlinkat";
+    let calls =
+        "trace=sendto,sendmsg,openat,statx,readlink,rename,renameat,renameat2,unlink,unlinkat";
     let strace = instance.host.command("strace").args([
         "-f",
         "-e",
@@ -120,6 +121,48 @@ fn traced(instance: &Instance, command: &str) -> (String, String) {
         .args([env!("CARGO_BIN_EXE_eniroute"), "--root", &root, command])
         .run();
     (said, std::fs::read_to_string(trace.path()).unwrap())
+}
+
+/// How many system calls the first `apply` and a `refresh` make that send to the kernel or touch files, on a host of so many
+/// ENIs with so many addresses of each family.
+fn calls_of(enis: usize, addresses: usize) -> [usize; 2] {
+    let mut vpc = Vpc::new();
+    for eni in 0..enis {
+        let subnet = vpc.subnet(
+            &format!("10.{eni}.0.0/20"),
+            Some(&format!("2001:db8:0:{eni:x}::/64")),
+        );
+        let ipv4 = (0..addresses).map(|n| format!("10.{eni}.0.{}", 10 + n));
+        let ipv6 = (0..addresses).map(|n| format!("2001:db8:0:{eni:x}::{:x}", 16 + n));
+        vpc.attach(
+            EniSpec::new(subnet, &format!("eth{eni}"))
+                .ipv4(ipv4)
+                .ipv6(ipv6),
+        );
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    ["apply", "refresh"].map(|command| traced(&instance, command).1.lines().count())
+}
+
+/// The rule index, from 64 rules of a family on, is a part of each.
+#[test]
+fn what_a_run_asks_and_touches_grows_no_faster_than_enis_and_addresses() {
+    let least = calls_of(4, 20);
+    let addresses = [(20, least), (36, calls_of(4, 36)), (64, calls_of(4, 64))];
+    let enis = [(4, least), (8, calls_of(8, 20)), (16, calls_of(16, 20))];
+    for series in [addresses, enis] {
+        for run in 0..2 {
+            let each = |from: usize, to: usize| {
+                let more = series[to].1[run] - series[from].1[run];
+                more as f64 / (series[to].0 - series[from].0) as f64
+            };
+            let (first, then) = (each(0, 1), each(1, 2));
+            assert!(
+                first > 0.0 && then < 1.25 * first,
+                "{first:.1} calls for each more, and then {then:.1}: {series:?}"
+            );
+        }
+    }
 }
 
 #[test]
