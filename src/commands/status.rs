@@ -48,8 +48,9 @@ pub fn run(common: &Common, options: &Status) -> Result<Report> {
     }
     if common.verbose > 0 {
         let macs: Vec<Mac> = report.enis.iter().map(|eni| eni.mac).collect();
+        let members = assessment.metadata.members(&macs);
         report.is_wide = true;
-        enis::detail(&mut report.enis, &host.details(&macs));
+        enis::detail(&mut report.enis, &host.details(members));
     }
     match options.address {
         Some(address) => report.about(address),

@@ -58,7 +58,14 @@ impl<'a> Ahead<'a> {
         ahead
     }
 
-    pub(super) fn ask(&mut self, paths: Vec<String>) {
+    /// The service has said this of `path` before, if anything.
+    pub(super) fn know(&mut self, path: String, text: Option<&String>) {
+        let text = text.map(|text| (path, Some(text.clone())));
+        self.known.extend(text);
+    }
+
+    pub(super) fn ask(&mut self, mut paths: Vec<String>) {
+        paths.retain(|path| !self.known.contains_key(path));
         let mut known = self.source.ahead(paths);
         self.known.append(&mut known);
     }

@@ -15,18 +15,25 @@ const LONGEST: usize = 64;
 
 const KEYS: [&str; 4] = ["security-group-ids", "subnet-id", "vpc-id", "owner-id"];
 
-/// Reads them of each of `macs`: four requests for each.
+/// An ENI, and its VPC where the service has said it.
+pub type Member = (Mac, Option<String>);
+
+/// Reads them of each of `enis`: four requests for each, three where its VPC is known.
 ///
 /// # Errors
 /// When the service fails.
-pub fn details(source: &mut dyn Source, macs: &[Mac]) -> Result<BTreeMap<Mac, Details>> {
+pub fn details(source: &mut dyn Source, enis: &[Member]) -> Result<BTreeMap<Mac, Details>> {
     let mut read = BTreeMap::new();
-    for macs in macs.chunks(TOGETHER) {
-        let paths = macs
+    for enis in enis.chunks(TOGETHER) {
+        let mut source = Ahead::new(source);
+        for (mac, vpc) in enis {
+            source.know(key_of(*mac, "vpc-id"), vpc.as_ref());
+        }
+        let paths = enis
             .iter()
-            .flat_map(|mac| KEYS.map(|key| key_of(*mac, key)));
-        let mut source = Ahead::of(source, paths.collect());
-        for mac in macs {
+            .flat_map(|(mac, _)| KEYS.map(|key| key_of(*mac, key)));
+        source.ask(paths.collect());
+        for (mac, _) in enis {
             read.insert(*mac, of_one(&mut source, *mac)?);
         }
     }

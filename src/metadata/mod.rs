@@ -23,7 +23,7 @@ use ahead::Ahead;
 pub use ahead::Answers;
 use bounds::Depth;
 pub use bounds::{REQUESTS, note as note_of_unread};
-pub use details::details;
+pub use details::{Member, details};
 pub use incomplete::Incomplete;
 use incomplete::outcome;
 pub use judge::judge;
@@ -71,6 +71,12 @@ impl Metadata {
     /// The ENIs that the service says all of, also those that cannot be true.
     pub fn read(&self) -> impl Iterator<Item = &Eni> {
         self.enis.iter().chain(&self.refused)
+    }
+
+    /// These ENIs, with the VPCs that the service has said.
+    pub fn members(&self, macs: &[Mac]) -> Vec<Member> {
+        let vpc = |mac: Mac| self.read().find(|eni| eni.mac == mac)?.vpc.clone();
+        macs.iter().map(|mac| (*mac, vpc(*mac))).collect()
     }
 
     /// Those that it does not say all of.

@@ -55,6 +55,7 @@ const ALL: Also = Also {
 
 const PRIMARY: &str = "06:ce:dd:28:5b:b8";
 const SECOND: &str = "06:a6:9a:4a:98:c6";
+const THIRD: &str = "06:00:00:00:00:03";
 
 impl Fake {
     fn s1() -> Self {
@@ -259,9 +260,8 @@ fn garbage_names_key_mac_and_text_and_fails_that_eni_alone() {
 #[test]
 fn two_enis_of_one_number_are_both_set_aside() {
     let mut fake = Fake::s1();
-    let third = "06:00:00:00:00:03";
-    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
-    fake.eni(third, 1, "172.31.41.99");
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{THIRD}/"));
+    fake.eni(THIRD, 1, "172.31.41.99");
     let metadata = fake.read();
     assert_eq!((metadata.enis.len(), metadata.incomplete.len()), (1, 2));
 }
@@ -407,12 +407,11 @@ fn a_reading_goes_on_with_the_list_while_an_interface_is_not_on_it() {
 #[test]
 fn a_device_number_that_two_enis_claim_is_read_until_they_differ() {
     let mut fake = Fake::s1();
-    let third = "06:00:00:00:00:03";
-    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{third}/"));
-    fake.eni(third, 1, "172.31.41.77");
+    fake.set(MACS, &format!("{PRIMARY}/\n{SECOND}/\n{THIRD}/"));
+    fake.eni(THIRD, 1, "172.31.41.77");
     let mut reading = Reading::start(&mut fake, NOTHING).unwrap();
     assert_eq!(reading.metadata().incomplete.len(), 2);
-    fake.key(third, "network-card", "1");
+    fake.key(THIRD, "network-card", "1");
     assert!(reading.go_on(&mut fake, &[]).unwrap());
     assert_eq!(reading.metadata().enis.len(), 3);
 }
@@ -515,6 +514,27 @@ fn the_vpc_is_asked_for_only_where_ranges_overlap() {
         fake.complaint()
             .contains("172.31.32.0/19 overlaps with 172.31.32.0/20")
     );
+}
+
+#[test]
+fn a_vpc_that_the_service_has_said_is_not_asked_for_again() {
+    let mut fake = Fake::s1();
+    let said = [
+        (PRIMARY, Some("vpc-a\n")),
+        (SECOND, None),
+        (THIRD, Some("a b")),
+    ];
+    for (mac, vpc) in said {
+        fake.key(mac, "vpc-id", vpc.unwrap_or("vpc-b"));
+    }
+    let members = said.map(|(mac, vpc)| (mac.parse().unwrap(), vpc.map(str::to_owned)));
+    let read = details(&mut fake, &members).unwrap();
+    let vpcs: Vec<_> = read.into_values().map(|details| details.vpc).collect();
+    // By MAC; what is no id is none.
+    let [a, b] = ["vpc-a", "vpc-b"].map(|id| Some(id.to_owned()));
+    assert_eq!(vpcs, [None, b, a]);
+    let asked = fake.asked.iter().filter(|path| path.ends_with("/vpc-id"));
+    assert_eq!(asked.count(), 1, "{:?}", fake.asked);
 }
 
 #[test]

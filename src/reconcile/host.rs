@@ -13,7 +13,7 @@ use crate::files::Disk;
 use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::metadata::imds::{self, Imds};
-use crate::metadata::{Also, Metadata, Reading, details};
+use crate::metadata::{Also, Member, Metadata, Reading, details};
 use crate::net::{self, Link, Mac};
 use crate::platform::{self, Platform};
 use crate::select::Selector;
@@ -112,10 +112,10 @@ impl Host {
 
     /// The subnet, the security groups and the like of those of these ENIs that have an interface here; nothing where the
     /// service fails.
-    pub fn details(&mut self, macs: &[Mac]) -> BTreeMap<Mac, Details> {
+    pub fn details(&mut self, mut enis: Vec<Member>) -> BTreeMap<Mac, Details> {
         let read = self.present().and_then(|present| {
-            let here = macs.iter().copied().filter(|mac| present.contains(mac));
-            details(self.imds()?, &here.collect::<Vec<_>>())
+            enis.retain(|(mac, _)| present.contains(mac));
+            details(self.imds()?, &enis)
         });
         read.unwrap_or_else(|error| {
             info!("{error}; the subnets and security groups of the ENIs are not known");

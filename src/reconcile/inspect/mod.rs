@@ -93,11 +93,12 @@ impl Inspection {
     /// The kernel cannot be asked.
     pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
         let enis = assessment.metadata.enis.iter();
-        let macs = enis.filter(|_| refusal.is_none()).map(|eni| eni.mac);
+        let enis = enis.filter(|_| refusal.is_none());
+        let members = enis.map(|eni| (eni.mac, eni.vpc.clone())).collect();
         if refusal.is_some() {
             host.imds = None;
         }
-        let (told, seen) = Told::beside(host, macs.collect(), |host| Self::look(host, assessment))?;
+        let (told, seen) = Told::beside(host, members, |host| Self::look(host, assessment))?;
         let Told { details, instance } = told;
         let id = instance.id.or_else(|| platform::instance(&host.disk));
         Ok(Self {

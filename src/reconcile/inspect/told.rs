@@ -8,9 +8,9 @@ use log::info;
 
 use crate::eni::Details;
 use crate::error::Result;
-use crate::metadata::details;
 use crate::metadata::imds::Imds;
 use crate::metadata::instance::Instance;
+use crate::metadata::{Member, details};
 use crate::net::Mac;
 use crate::reconcile::host::Host;
 
@@ -25,35 +25,32 @@ pub struct Told {
 }
 
 impl Told {
-    /// Asks for those of `macs` that have an interface here, and meanwhile looks.
+    /// Asks for those of `enis` that have an interface here, and meanwhile looks.
     ///
     /// # Errors
     /// What `look` has met with; the kernel cannot be asked for the NICs.
     pub fn beside<T>(
         host: &mut Host,
-        macs: Vec<Mac>,
+        mut enis: Vec<Member>,
         look: impl FnOnce(&mut Host) -> Result<T>,
     ) -> Result<(Self, T)> {
         let present = host.present()?;
-        let here: Vec<Mac> = macs
-            .into_iter()
-            .filter(|mac| present.contains(mac))
-            .collect();
+        enis.retain(|(mac, _)| present.contains(mac));
         let service = host.imds.take();
         thread::scope(|scope| {
-            let asking = scope.spawn(move || Self::ask(service, &here));
+            let asking = scope.spawn(move || Self::ask(service, &enis));
             let seen = look(host);
             let told = asking.join().unwrap_or_default();
             Ok((told, seen?))
         })
     }
 
-    fn ask(service: Option<Imds>, macs: &[Mac]) -> Self {
+    fn ask(service: Option<Imds>, enis: &[Member]) -> Self {
         let Some(mut imds) = service else {
             return Self::default();
         };
         imds.insist_for(PATIENCE);
-        let details = details(&mut imds, macs).unwrap_or_else(|error| {
+        let details = details(&mut imds, enis).unwrap_or_else(|error| {
             info!("{error}; the subnets and security groups of the ENIs are not known");
             BTreeMap::new()
         });
