@@ -1,11 +1,12 @@
 //! How the metadata service is asked: over a few connections, by one token, and by fewer packets a second than EC2 drops.
 
+use std::thread;
 use std::time::Duration;
 
 use crate::instance::Instance;
-use crate::vpc::{EniSpec, Fault, Imds, Vpc};
+use crate::vpc::{Background, EniSpec, Fault, Imds, Vpc, wait_for};
 
-/// Half of what EC2 lets an ENI exchange with its link-local services in a second.
+/// Half of what EC2 lets an ENI send to its link-local services in a second.
 const PACKETS: usize = 512;
 
 /// So many ENIs with so many addresses each, which have public ones.
@@ -24,21 +25,43 @@ fn host(enis: usize, addresses: usize) -> (Vpc, Instance) {
         vpc.attach(spec);
     }
     let instance = Instance::with_netplan(vpc.guest());
-    instance.host.sh(COUNT);
     (vpc, instance)
 }
 
-/// Counts what is exchanged with the service, in both directions.
-const COUNT: &str = "nft 'table ip count { counter seen { };
-    chain outgoing { type filter hook output priority 0; ip daddr 169.254.169.254 counter name seen; };
-    chain incoming { type filter hook input priority 0; ip saddr 169.254.169.254 counter name seen; }; }'";
+/// Tells when each packet to the service leaves by eth0 (`PACKET_OUTGOING` is 4), in seconds.
+const CAPTURE: &str = "
+import socket, time
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+wire.bind(('eth0', 3))
+service = socket.inet_aton('169.254.169.254')
+print('ready', flush=True)
+while True:
+    frame, source = wire.recvfrom(128)
+    if source[2] == 4 and frame[12:14] == b'\\x08\\0' and frame[30:34] == service:
+        print(time.monotonic(), flush=True)
+";
 
-fn counted(instance: &Instance) -> usize {
-    let said = instance.host.sh("nft reset counter ip count seen");
-    let mut words = said
-        .split_whitespace()
-        .skip_while(|word| *word != "packets");
-    words.nth(1).unwrap().parse().unwrap()
+fn capture(instance: &Instance) -> Background {
+    let program = instance.host.command("python3").args(["-c", CAPTURE]);
+    let capture = program.background();
+    wait_for("the capture", || capture.log().starts_with("ready"));
+    capture
+}
+
+/// When each packet went, once all have gone that are to come.
+fn sent(capture: &Background) -> Vec<f64> {
+    let read = || -> Vec<f64> {
+        let log = capture.log();
+        let times = log.lines().skip(1).map(|line| line.parse().unwrap());
+        times.collect()
+    };
+    wait_for("silence", || {
+        let before = read().len();
+        thread::sleep(Duration::from_millis(200));
+        before > 0 && before == read().len()
+    });
+    read()
 }
 
 fn tokens(imds: &Imds) -> usize {
@@ -47,33 +70,30 @@ fn tokens(imds: &Imds) -> usize {
     puts.count()
 }
 
-/// The most requests in any second.
-fn busiest_second(imds: &Imds) -> usize {
-    let log = imds.log();
-    let second = Duration::from_secs(1);
-    let within = |n: usize| {
-        let since = log[n..].iter();
-        since
-            .take_while(|request| request.at - log[n].at < second)
-            .count()
-    };
-    (0..log.len()).map(within).max().unwrap_or_default()
+/// The most of these moments in any second.
+fn busiest_second(sent: &[f64]) -> usize {
+    let within = |n: usize| sent[n..].iter().take_while(move |at| **at < sent[n] + 1.0);
+    let counts = (0..sent.len()).map(|n| within(n).count());
+    counts.max().unwrap_or_default()
 }
 
+/// The greediest command asks for 750 public addresses.
 #[test]
 fn no_second_has_more_packets_than_half_of_what_ec2_allows() {
     let (vpc, instance) = host(15, 50);
-    for command in ["apply", "refresh", "status"] {
+    for (command, most) in [("apply", 80), ("refresh", 32), ("status", 842)] {
         vpc.imds().clear_log();
-        counted(&instance);
+        let capture = capture(&instance);
         instance.must(command);
-        let (imds, packets) = (vpc.imds(), counted(&instance));
+        let (imds, sent) = (vpc.imds(), sent(&capture));
         let requests = imds.log().len();
+        assert!(requests <= most, "{command}: {requests} requests");
         assert!(
-            packets <= 3 * requests + 8 * 7,
-            "{command}: {packets} packets for {requests} requests"
+            (requests..=requests + 4 * 7 + 16).contains(&sent.len()),
+            "{command}: {} packets for {requests} requests",
+            sent.len()
         );
-        let in_a_second = busiest_second(imds) * packets / requests;
+        let in_a_second = busiest_second(&sent);
         assert!(
             in_a_second <= PACKETS,
             "{command}: {in_a_second} packets in a second"
@@ -84,6 +104,28 @@ fn no_second_has_more_packets_than_half_of_what_ec2_allows() {
             imds.most_connections()
         );
         assert_eq!(tokens(imds), 1, "{command}");
+    }
+}
+
+/// What nobody has asked for costs no request: the ranges of a VPC are for who passes packets on.
+#[test]
+fn looking_asks_for_what_it_tells_and_for_nothing_twice() {
+    let (vpc, instance) = host(4, 1);
+    instance.must("apply");
+    for (settings, ranges) in [("", 0), ("[forwarding]\nenabled = true\n", 4)] {
+        instance.write("etc/eniroute.toml", settings);
+        for (command, most) in [("status", 3 + 4 * 6), ("check", 5 + 4 * 10)] {
+            vpc.imds().clear_log();
+            instance.eniroute(command);
+            let mut paths: Vec<String> = vpc.imds().log().into_iter().map(|r| r.path).collect();
+            let asked = paths.iter().filter(|path| path.contains("/vpc-ipv4-cidr"));
+            assert_eq!(asked.count(), ranges, "{command}: {paths:#?}");
+            let count = paths.len();
+            assert!(count <= most + ranges, "{command}: {count}: {paths:#?}");
+            paths.sort();
+            paths.dedup();
+            assert_eq!(paths.len(), count, "{command}: {paths:#?}");
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Client {
     /// A request goes now, or as soon as it may.
     fn count(&mut self) {
         self.sent += 1;
-        pace::exchange(self.way.endpoint.address().ip());
+        pace::request(self.way.endpoint.address().ip());
     }
 
     /// Whether anything answers, whatever it says: a refusal (403), a busy service (429, 5xx) and one that rejects the

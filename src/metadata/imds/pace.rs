@@ -1,6 +1,7 @@
-//! How many packets a second this process exchanges with services at link-local addresses. EC2 drops, without a word, what
-//! goes beyond 1,024 a second for each ENI, and the host's DNS and time queries share that bound (Amazon VPC User Guide,
-//! "Amazon DNS quotas"; `linklocal_allowance_exceeded` of the ENA driver counts them). So half of it is left to others.
+//! How many packets a second this process sends to services at link-local addresses. EC2 drops, without a word, what an ENI
+//! sends there beyond 1,024 a second, and the host's DNS and time queries share that bound: what is sent counts, not the
+//! answers (Amazon EC2 User Guide, `linklocal_allowance_exceeded`: "the PPS of the traffic to local proxy services"; Amazon
+//! VPC User Guide, "Amazon DNS quotas"). So half of it is left to others.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -8,18 +9,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Packets in any second, both directions together: a little below the half, for what is counted when it goes already.
+/// Packets in any second: the half, less some for what is not foreseen (one is lost and sent again), and for what is counted
+/// a moment before it goes.
 const MOST: usize = 480;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The packets of a request: it, its answer, and an acknowledgement. By far the most answers need none of their own.
-const EXCHANGE: usize = 3;
+/// The packets of a request: itself. It acknowledges the answer before it.
+const REQUEST: usize = 1;
 
-/// Those that open a connection and end it.
+/// Those that open a connection and end it, and acknowledge its first answer, and its last one before a pause: measured 5
+/// to 7.
 const CONNECTION: usize = 7;
 
-/// What one packet of an answer carries, where the way has the usual MTU of 1,500.
+/// What one packet of an answer carries, where the way has the usual MTU of 1,500. One of several is acknowledged by itself.
 const SEGMENT: usize = 1400;
 
 static SENT: Mutex<Window> = Mutex::new(Window(VecDeque::new()));
@@ -45,9 +48,9 @@ impl Window {
 }
 
 /// Waits until a request may be sent to `to`. Only link-local addresses are bounded.
-pub(super) fn exchange(to: IpAddr) {
+pub(super) fn request(to: IpAddr) {
     while is_bounded(to) {
-        let pause = sent().take(EXCHANGE, Instant::now());
+        let pause = sent().take(REQUEST, Instant::now());
         match pause {
             Some(pause) => thread::sleep(pause),
             None => break,
@@ -60,9 +63,9 @@ pub(super) fn connection(to: IpAddr) {
     note(to, CONNECTION);
 }
 
-/// Counts the packets of an answer of so many bytes beyond its first.
+/// Counts what acknowledges an answer of so many bytes, beside the request that follows it.
 pub(super) fn answer(to: IpAddr, bytes: usize) {
-    note(to, 2 * (bytes / SEGMENT));
+    note(to, bytes / SEGMENT);
 }
 
 fn note(to: IpAddr, packets: usize) {
@@ -92,7 +95,7 @@ mod tests {
         let (start, mut window) = (Instant::now(), Window(VecDeque::new()));
         let mut now = start;
         let mut one = || {
-            while let Some(pause) = window.take(EXCHANGE, now) {
+            while let Some(pause) = window.take(REQUEST, now) {
                 now += pause;
             }
             now - start
@@ -101,19 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn no_second_has_more_than_half_of_what_ec2_allows() {
+    fn no_second_has_more_than_half_of_what_ec2_allows_and_the_first_has_all_of_it() {
         let went = played(2000);
         for from in &went {
             let within = |at: &&Duration| (*from..*from + SECOND).contains(*at);
-            assert!(went.iter().filter(within).count() * EXCHANGE <= 512);
+            assert!(went.iter().filter(within).count() * REQUEST <= 512);
         }
-        let rate = 2000.0 * EXCHANGE as f64 / went[1999].as_secs_f64();
-        assert!(rate > 460.0, "and as fast as that allows: {rate}");
-    }
-
-    #[test]
-    fn what_a_host_of_fifteen_enis_asks_does_not_wait() {
-        assert_eq!(played(150).last(), Some(&Duration::ZERO));
+        let seconds = [0, 2000 / MOST as u64].map(Duration::from_secs);
+        assert_eq!([went[MOST - 1], went[1999]], seconds);
     }
 
     #[test]
