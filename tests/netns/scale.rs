@@ -250,7 +250,8 @@ fn four_hundred_listed_enis_cost_no_more_memory_and_requests_than_those_that_are
     list_others(vpc.imds(), 400);
     for command in ["apply", "status", "refresh", "check"] {
         vpc.imds().clear_log();
-        let bounded = vec!["prlimit".to_owned(), "--as=32000000".to_owned()];
+        // Heap and stacks, three threads' 2 MiB each among them; not the program, which is a debug build here.
+        let bounded = vec!["prlimit".to_owned(), "--data=12000000".to_owned()];
         let words: Vec<String> = bounded.into_iter().chain(confined()).collect();
         let run = instance.host.command(&words[0]).args(&words[1..]);
         let root = instance.root().display().to_string();
