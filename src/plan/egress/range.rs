@@ -34,6 +34,11 @@ impl Range {
         self.family
     }
 
+    /// It is one address.
+    pub fn is_single(&self) -> bool {
+        self.first == self.last
+    }
+
     /// This address is one of them.
     pub fn contains(&self, ip: IpAddr) -> bool {
         self.family == Family::of(ip) && (self.first..=self.last).contains(&number(ip))

@@ -20,6 +20,9 @@ const LONGER: u32 = 20;
 
 /// All that concerns clients.
 pub(super) fn add(draft: &mut Draft, filter: &Filter) {
+    for (name, chain, family) in MAPS {
+        maps(draft, filter, (name, chain, family));
+    }
     bases(draft, filter);
     exempt(draft, filter);
     for (entry, n) in filter.entries.iter().zip(1..) {
@@ -27,10 +30,6 @@ pub(super) fn add(draft: &mut Draft, filter: &Filter) {
         of.not_to(draft);
         of.leave(draft);
         of.come_back(draft);
-    }
-    for (name, chain, family) in MAPS {
-        let of = format!("{}; flags interval", kind(family));
-        draft.map(name, &of, elements(filter, chain, family));
     }
     let owners = filter.ports.iter().flat_map(|port| {
         let addresses = port.addresses.iter();
@@ -50,14 +49,41 @@ const MAPS: [(&str, &str, Family); 7] = [
     ("rev6", "back6_", Family::Ipv6),
 ];
 
-fn elements(filter: &Filter, chain: &str, family: Family) -> Vec<String> {
+/// What the name of a map of ranges has behind that of the map of single addresses. A hash finds one of ten thousand as soon
+/// as one of ten; ranges take a tree.
+const RANGES: &str = "_ranges";
+
+/// Both maps, where they have any clients.
+fn maps(draft: &mut Draft, filter: &Filter, (name, chain, family): (&str, &str, Family)) {
+    for (is_single, suffix, flags) in [(true, "", ""), (false, RANGES, "; flags interval")] {
+        let elements = elements(filter, chain, (family, is_single));
+        if !elements.is_empty() {
+            let of = format!("{}{flags}", kind(family));
+            draft.map(&format!("{name}{suffix}"), &of, elements);
+        }
+    }
+}
+
+fn elements(filter: &Filter, chain: &str, (family, is_single): (Family, bool)) -> Vec<String> {
     let of = |(entry, n): (&Entry, usize)| {
         let clients = entry.clients.iter();
         let clients = clients.filter(|range| range.family() == family);
+        let clients = clients.filter(|range| range.is_single() == is_single);
         let lead = |range: &super::Range| format!("{range} : goto {chain}{n}");
         clients.map(lead).collect::<Vec<_>>()
     };
     filter.entries.iter().zip(1..).flat_map(of).collect()
+}
+
+/// The rules that look a client up.
+fn look_up(draft: &mut Draft, chain: &str, looks: &[(&str, &str)]) {
+    for (what, map) in looks {
+        for map in [(*map).to_owned(), format!("{map}{RANGES}")] {
+            if draft.has_set(&map) {
+                draft.rules(chain, [format!("{what} vmap @{map}")]);
+            }
+        }
+    }
 }
 
 fn kind(family: Family) -> &'static str {
@@ -72,34 +98,26 @@ fn kind(family: Family) -> &'static str {
 fn bases(draft: &mut Draft, filter: &Filter) {
     draft.rules(
         "prerouting",
-        [
-            "ip daddr @exempt4 return",
-            "ip6 daddr @exempt6 return",
-            "ct state new ip saddr vmap @new4",
-            "ip6 saddr vmap @new6",
-            "ct reply ip daddr vmap @owner4",
-        ],
+        ["ip daddr @exempt4 return", "ip6 daddr @exempt6 return"],
     );
+    let new = [("ct state new ip saddr", "new4"), ("ip6 saddr", "new6")];
+    look_up(draft, "prerouting", &new);
+    draft.rules("prerouting", ["ct reply ip daddr vmap @owner4"]);
     draft.base_chain("forward", "filter hook forward priority -5");
-    draft.rules(
-        "forward",
-        [
-            "ct state invalid ip saddr vmap @fwd4",
-            "ct direction original ip saddr vmap @fwd4",
-            "ct direction reply ip daddr vmap @rev4",
-            "ip6 saddr vmap @fwd6",
-            "ip6 daddr vmap @rev6",
-        ],
-    );
+    let forward = [
+        ("ct state invalid ip saddr", "fwd4"),
+        ("ct direction original ip saddr", "fwd4"),
+        ("ct direction reply ip daddr", "rev4"),
+        ("ip6 saddr", "fwd6"),
+        ("ip6 daddr", "rev6"),
+    ];
+    look_up(draft, "forward", &forward);
     draft.base_chain("postrouting", "nat hook postrouting priority 90");
     draft.rules(
         "postrouting",
-        [
-            "oifname != @enis return",
-            "ip daddr @exempt4 return",
-            "ip saddr vmap @nat4",
-        ],
+        ["oifname != @enis return", "ip daddr @exempt4 return"],
     );
+    look_up(draft, "postrouting", &[("ip saddr", "nat4")]);
     let devs = filter.ports.iter().map(|port| format!("\"{}\"", port.dev));
     draft.set("enis", "ifname", devs);
 }

@@ -45,6 +45,11 @@ impl Draft {
         self.chains.iter().any(|(other, _)| other == name)
     }
 
+    /// A set or a map of this name is there.
+    pub(super) fn has_set(&self, name: &str) -> bool {
+        self.sets.iter().any(|(_, other, ..)| other == name)
+    }
+
     /// A chain that others lead to, with its rules.
     pub(super) fn chain<R: Display>(&mut self, name: &str, rules: impl IntoIterator<Item = R>) {
         self.chains.push((name.to_owned(), String::new()));

@@ -21,7 +21,7 @@ impl Known {
     /// What the text of a table tells.
     pub fn of(text: &str) -> Self {
         Self {
-            clients: merged(keys(text, "fwd4 ").collect()),
+            clients: merged(keys(text, "fwd4").collect()),
             own: keys(text, "owner4 ").collect(),
             plain: merged(keys(text, "exempt4 ").chain(keys(text, "not4_")).collect()),
         }
