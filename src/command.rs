@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use log::info;
@@ -28,8 +29,11 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// A program has so many times `--wait`: a small instance that boots is busy.
 pub const PATIENCE: u32 = 6;
 
-/// How often a program is looked at, in milliseconds.
+/// How often a program that may say more is looked at, in milliseconds.
 const INTERVAL: u16 = 10;
+
+/// How often one that says no more, and so ends.
+const NAP: Duration = Duration::from_millis(1);
 
 /// How much of what a failed program said last is passed on, in bytes: the end says why.
 const WORDS: usize = 2000;
@@ -197,6 +201,8 @@ fn try_run(command: &mut Command, wait: Duration, most: usize) -> io::Result<(En
     let signals = signals::watch()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut group = Group::start(command)?;
+    // The program alone has the pipe's other end: its end is seen at once.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut tail = Tail::of(most);
     let deadline = Instant::now() + wait;
     let end = loop {
@@ -210,8 +216,9 @@ fn try_run(command: &mut Command, wait: Duration, most: usize) -> io::Result<(En
             break End::TooLate;
         }
         let mut ready = [PollFd::new(said.as_fd(), PollFlags::POLLIN)];
-        poll(&mut ready, INTERVAL)?;
-        tail.read(&said)?;
+        if poll(&mut ready, INTERVAL)? > 0 && !tail.read(&said)? {
+            sleep(NAP);
+        }
     };
     group.end()?;
     tail.read_all(&said)?;

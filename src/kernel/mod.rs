@@ -175,7 +175,7 @@ impl Kernel {
             Object::Address(address) => self.remove_address(address, links),
             Object::Route(route) => self.remove_route(route, links),
             Object::Rule(rule) => self.remove_rule(rule),
-            Object::Nft(nft) => nft::put_back(nft),
+            Object::Nft(nft) => nft::put_back(self, nft),
         }
     }
 }

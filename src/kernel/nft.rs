@@ -1,8 +1,9 @@
 //! Our table of nftables, by the program `nft`, in transactions: what is loaded takes the place of what stands, in one step.
 //! No other table is listed or touched.
 //!
-//! A table tells of itself by the names of two chains without rules: from which text it was made, and what its listing was
-//! right after that. Where the listing is another one by now, somebody has changed it.
+//! A table tells of itself by the names of chains without rules: from which text it was made; which generation of the
+//! kernel's rules it was made in; and what its listing was right after that. While the generation is the same, nobody has
+//! changed any table, and no program is asked. Later, where the listing is another one by now, somebody has changed it.
 
 mod listed;
 
@@ -14,8 +15,8 @@ use crate::command;
 use crate::error::Result;
 use crate::net::nft::{NFT, Nft, TABLE, TEXT, digest};
 
-/// The name of the chain that tells what the listing was.
-const LISTING: &str = "stands_";
+/// The name of the chain that tells the generation, and the listing behind it as soon as that is known.
+const STANDS: &str = "stands_";
 
 /// Sets that rules fill have this in their names.
 const FILLED: &str = "_limit_";
@@ -29,8 +30,11 @@ const WAIT: Duration = Duration::from_secs(20);
 /// The package that has [`NFT`] everywhere.
 const PACKAGE: &str = "nftables";
 
+/// A part of a table: `chain`, `map`, `ct timeout`, and its name.
+type Part = (&'static str, String);
+
 impl Kernel {
-    /// [`Kernel::observe`] tells of our table of nftables, too, from now on, for which it runs a program.
+    /// [`Kernel::observe`] tells of our table of nftables, too, from now on, for which it may run a program.
     pub fn observe_nft(&mut self) {
         self.sees_nft = true;
     }
@@ -43,64 +47,72 @@ impl Kernel {
         run(text).map_err(|refusal| refusal.of("load a part of the nftables table"))
     }
 
-    /// Our table, where it stands and was asked for.
+    /// Has our table, which was just made, tell its listing, by which it is known when others have changed their tables.
+    pub fn note_listing(&self) {
+        let generation = listed::generation();
+        let listing = self.has_table().then(listing).flatten();
+        if let Some(listing) = listing {
+            let old = listed::parts().into_iter();
+            let old = old.filter(|(_, name)| name.starts_with(STANDS));
+            let old = old.map(|(_, name)| format!("delete chain {TABLE} {name}\n"));
+            let now = stands(generation, &listing);
+            // Without it, a later run takes the table for changed, and loads it again.
+            let _ = run(&old.chain([now]).collect::<String>());
+        }
+    }
+
+    /// Our table, where it stands, was asked for, and could be mended.
     pub(super) fn nft(&self) -> Option<Nft> {
-        let live = self.sees_nft.then(live).flatten()?;
-        let digest = live
-            .text
-            .filter(|_| live.listing.as_ref() == Some(&live.digest));
-        Some(Nft::standing(&digest.unwrap_or_default()))
+        if !self.sees_nft || !command::is_there(NFT) || !self.has_table() {
+            return None;
+        }
+        let parts = listed::parts();
+        let told = |prefix| parts.iter().find_map(|(_, name)| name.strip_prefix(prefix));
+        let is_as_made = told(STANDS).is_some_and(is_as_told);
+        let text = told(TEXT).filter(|_| is_as_made);
+        Some(Nft::standing(text.unwrap_or_default()))
     }
 }
 
-/// What stands.
-struct Live {
-    /// Its parts but for the two chains that tell of it: `chain`, `map`, `ct timeout`, and the name.
-    parts: Vec<(String, String)>,
-    /// What it was made from.
-    text: Option<String>,
-    /// What its listing was then.
-    listing: Option<String>,
-    /// What its listing is now.
-    digest: String,
+/// What a table tells that is made now: the transaction ends the generation.
+fn stands(generation: Option<u32>, listing: &str) -> String {
+    let next = generation.map_or(0, |generation| generation.wrapping_add(1));
+    format!("add chain {TABLE} {STANDS}{next:x}_{listing}\n")
 }
 
-/// `None`: there is no such table, or nft cannot be asked.
-fn live() -> Option<Live> {
+/// Whether the table is what it was when it told this.
+fn is_as_told(told: &str) -> bool {
+    let (generation, then) = told.split_once('_').unwrap_or_default();
+    let is_same = |now: u32| u32::from_str_radix(generation, 16) == Ok(now);
+    listed::generation().is_some_and(is_same) || listing().is_some_and(|now| now == then)
+}
+
+/// A digest of what nft lists of the table; `None`: it cannot be asked.
+fn listing() -> Option<String> {
     let listing = command::output(NFT, &LIST, WAIT).ok()?;
-    Some(read(&listing))
+    Some(digest(&lasting(&listing)))
 }
 
-/// Reads a listing: a part begins with a line that is indented once and ends with a brace.
-fn read(listing: &str) -> Live {
-    let mut live = Live {
-        parts: Vec::new(),
-        text: None,
-        listing: None,
-        digest: String::new(),
-    };
+/// A listing without what may differ. A part begins with a line that is indented once and ends with a brace.
+fn lasting(listing: &str) -> String {
     let (mut lasting, mut counts) = (String::new(), true);
     for line in listing.lines() {
-        if let Some((kind, name)) = header(line) {
-            counts = !name.contains(FILLED) && !name.starts_with(LISTING);
-            live.parts.push((kind.to_owned(), name.to_owned()));
-            let rest = |prefix| name.strip_prefix(prefix).map(str::to_owned);
-            live.text = live.text.or(rest(TEXT));
-            live.listing = live.listing.or(rest(LISTING));
+        if let Some(name) = header(line) {
+            counts = !name.contains(FILLED) && !name.starts_with(STANDS);
         }
         if counts && line.starts_with('\t') {
             lasting.push_str(line);
             lasting.push('\n');
         }
     }
-    live.digest = digest(&lasting);
-    live
+    lasting
 }
 
-fn header(line: &str) -> Option<(&str, &str)> {
+/// The name in a part's first line.
+fn header(line: &str) -> Option<&str> {
     let words = line.strip_prefix('\t')?.strip_suffix(" {")?;
-    let is_deeper = words.starts_with('\t');
-    words.rsplit_once(' ').filter(|_| !is_deeper)
+    let (_, name) = words.rsplit_once(' ')?;
+    (!words.starts_with('\t')).then_some(name)
 }
 
 /// Makes the table, or makes it so.
@@ -110,15 +122,15 @@ pub(super) fn load(nft: &Nft) -> Result<bool, Refusal> {
 }
 
 /// Puts back what was before, or takes the table away. False where there is none.
-pub(super) fn put_back(nft: &Nft) -> Result<bool, Refusal> {
+pub(super) fn put_back(kernel: &Kernel, nft: &Nft) -> Result<bool, Refusal> {
     match &nft.before {
         Some(before) => put(before).map(|()| true),
-        None => take_away(),
+        None => take_away(kernel),
     }
 }
 
-fn take_away() -> Result<bool, Refusal> {
-    let stands = live().is_some();
+fn take_away(kernel: &Kernel) -> Result<bool, Refusal> {
+    let stands = kernel.has_table();
     if stands {
         run(&format!("delete table {TABLE}\n"))?;
     }
@@ -126,34 +138,30 @@ fn take_away() -> Result<bool, Refusal> {
 }
 
 fn put(text: &str) -> Result<(), Refusal> {
-    let stale = live().map(|live| stale(&live, text)).unwrap_or_default();
+    let text = format!("{text}{}", stands(listed::generation(), ""));
+    let stale = stale(&listed::parts(), &text);
     run(&format!("{text}{stale}")).or_else(|error| {
         // The kernel cannot change everything in place: a hook, the type of a set.
         let anew = format!("add table {TABLE}\ndelete table {TABLE}\n{text}");
         run(&anew).map_err(|_| error)
-    })?;
-    if let Some(live) = live() {
-        // Without it, the next run takes the table for changed, and loads it again.
-        let _ = run(&format!("add chain {TABLE} {LISTING}{}\n", live.digest));
-    }
-    Ok(())
+    })
 }
 
-/// What stands and is not in `text`: emptied first, lest one part of it is in use by another.
-fn stale(live: &Live, text: &str) -> String {
-    let is_stale = |(kind, name): &&(String, String)| {
+/// Takes away what stands and `text` does not have.
+fn stale(parts: &[Part], text: &str) -> String {
+    let is_stale = |(kind, name): &&Part| {
         let words = format!("add {kind} {TABLE} {name}");
         !text.lines().any(|line| {
             let rest = line.strip_prefix(&words);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         })
     };
-    let stale: Vec<&(String, String)> = live.parts.iter().filter(is_stale).collect();
-    let chains = stale.iter().filter(|(kind, _)| kind == "chain");
+    let stale: Vec<&Part> = parts.iter().filter(is_stale).collect();
+    let chains = stale.iter().filter(|(kind, _)| *kind == "chain");
     let flushed = chains.map(|(_, name)| format!("flush chain {TABLE} {name}\n"));
     let of = |wanted: &'static [&'static str]| {
         let stale = stale.iter();
-        let stale = stale.filter(move |(kind, _)| wanted.contains(&kind.as_str()));
+        let stale = stale.filter(move |(kind, _)| wanted.contains(kind));
         stale.map(|(kind, name)| format!("delete {kind} {TABLE} {name}\n"))
     };
     // Maps lead to chains, and rules of chains count.

@@ -72,7 +72,8 @@ impl Assessment {
         expected: Vec<Route>,
     ) -> Result<Self> {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
-        let resolved = names::resolve(&host.config, &host.disk, host.service.wait * PATIENCE);
+        let wait = host.service.wait * PATIENCE;
+        let resolved = names::resolve(&host.config, &host.disk, wait, host.recalls_names);
         let unresolved = resolved.tell(&mut observed);
         let expected = absent(expected, &observed);
         let metadata = accepted(metadata, &ledger, &host.disk, &observed.links)?;

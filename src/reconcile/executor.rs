@@ -90,6 +90,10 @@ impl<'a> Executor<'a> {
         let mark = Unproven::new(&changes, baseline, &ledger, &assessment.ledger);
         self.write_down(&mark)?;
         let done = self.make(changes, &mark.ledger, &assessment.observed.links);
+        // Not before packets are passed on: it takes two programs.
+        if done.iter().any(Change::is_of_nft) {
+            self.kernel.note_listing();
+        }
         match self.prove(&mark, &done) {
             Ok(Some(observed)) => assessment.observed = observed.knowing(&assessment.observed),
             Ok(None) => {}

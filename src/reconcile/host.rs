@@ -36,6 +36,9 @@ pub struct Host {
     pub is_strict: bool,
     /// Addresses that get no new flows, whatever earlier runs have said of that.
     pub drained: Option<BTreeSet<Ipv4Addr>>,
+    /// An interface has come or gone: what is known of the clients' names is good until the next refresh, rather than packets
+    /// wait for a resolver.
+    pub recalls_names: bool,
     /// This run changes nothing, and tells of what would keep others from changing anything.
     pub is_judging: bool,
 }
@@ -46,6 +49,17 @@ impl Host {
     pub fn open(common: &Common) -> Result<Self> {
         let (path, must_exist) = common.config_path();
         Self::with(common, Config::load(&path, must_exist)?)
+    }
+
+    /// For a run that udev or systemd starts because of an interface.
+    ///
+    /// # Errors
+    /// As [`Host::open`].
+    pub fn open_at_once(common: &Common) -> Result<Self> {
+        Ok(Self {
+            recalls_names: true,
+            ..Self::open(common)?
+        })
     }
 
     /// The same in spite of a mistake in the configuration, which keeps nobody from taking all back.
@@ -69,6 +83,7 @@ impl Host {
             is_starting: false,
             is_strict: false,
             drained: None,
+            recalls_names: false,
             is_judging: false,
         })
     }

@@ -28,8 +28,8 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
-/// Asks for every name, for `wait` at most.
-pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
+/// Asks for every name, for `wait` at most; where `recalls`, for those alone that have no address yet.
+pub fn resolve(config: &Config, disk: &Disk, wait: Duration, recalls: bool) -> Resolved {
     let wanted = wanted(config);
     let mut known = match wanted.is_empty() {
         true => Names::new(),
@@ -42,7 +42,9 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration) -> Resolved {
         notes: Vec::new(),
     };
     let deadline = Instant::now() + wait;
-    for name in wanted {
+    let is_asked = |name: &String| !recalls || !resolved.names.contains_key(name);
+    let asked: Vec<String> = wanted.into_iter().filter(is_asked).collect();
+    for name in asked {
         let left = deadline.saturating_duration_since(Instant::now());
         let place = place(config, &name);
         resolved.ask(name, place, left.min(EACH));

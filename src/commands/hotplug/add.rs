@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn run(common: &Common, name: &str) -> Result<Report> {
     let deadline = Instant::now() + common.wait;
     let how = How::repeated("hotplug", common);
-    let mut host = Host::open(common)?;
+    let mut host = Host::open_at_once(common)?;
     let _turn = host.disk.lock(Path::new(QUEUE), common.wait + PATIENCE)?;
     let known = Memory::load(&host.disk);
     let is_meant = |nic: &Link| *nic.name == *name;

@@ -36,7 +36,7 @@ pub fn run(common: &Common) -> Result<Report> {
 /// Repairs what is missing on links that are up, where one of ours has changed.
 fn repair(common: &Common, changed: Option<&BTreeSet<u32>>) -> Result<Report> {
     let how = How::repeated("hotplug", common);
-    let mut host = Host::open(common)?;
+    let mut host = Host::open_at_once(common)?;
     let memory = Memory::load(&host.disk);
     let is_ours = |index: &u32| memory.nics.values().any(|nic| nic == index);
     if changed.is_some_and(|changed| !changed.iter().any(is_ours)) || memory.enis.is_empty() {

@@ -18,7 +18,7 @@ use crate::select::Selector;
 /// As [`crate::reconcile::converge()`].
 pub fn run(common: &Common) -> Result<Report> {
     let how = How::repeated("hotplug", common);
-    let mut host = Host::open(common)?;
+    let mut host = Host::open_at_once(common)?;
     let _lock = lock(&host.disk, common.wait)?;
     let links = host.kernel.links()?;
     let memory = Memory::load(&host.disk);

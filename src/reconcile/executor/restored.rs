@@ -1,7 +1,5 @@
 //! What was proven once and has gone by another's doing.
 
-use log::warn;
-
 use super::Executor;
 use crate::error::Result;
 use crate::net::nft::Nft;
@@ -14,14 +12,11 @@ impl Executor<'_> {
     /// # Errors
     /// [`crate::error::Error::Kernel`]: nft is missing, or refuses.
     pub fn restore(&mut self, text: &str) -> Result<()> {
-        // At once, before anything is asked: every packet meanwhile goes without NAT, or to this host, which ends its flow.
-        if let Err(error) = self.kernel.load_beside(text) {
-            warn!("{error}");
-        }
         let change = Change::Add(Object::Nft(Nft::written(text)));
         let loaded = self.kernel.apply(&change, &[]);
-        if loaded.is_err() {
-            self.close_what_was_made();
+        match loaded {
+            Ok(_) => self.kernel.note_listing(),
+            Err(_) => self.close_what_was_made(),
         }
         self.forget_flows(&[change]);
         loaded.map(|_| ())

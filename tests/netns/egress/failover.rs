@@ -1,5 +1,6 @@
 //! Fail-over: the ENI, or the address, that flows leave by comes to a stand-by with the same configuration.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::flows::by;
 use crate::crowd::Crowd;
 use crate::instance::Instance;
-use crate::nat::{A, B, FIRST, Lab, PORT, SECOND};
+use crate::nat::{A, B, FIRST, Lab, PORT, SECOND, echo};
 use crate::vpc::{EniId, EniSpec, GuestId, Host, INTERNET, RouteTable};
 
 const EACH: [usize; 4] = [13, 12, 12, 13];
@@ -116,6 +119,28 @@ impl Probe {
     }
 }
 
+/// Programs that eniroute runs on a host, each a line of what they leave here: its name, what it is to do, and whether `eth7`
+/// passes packets on by then.
+fn watched(instance: &Instance) -> impl Fn() -> Vec<String> + use<> {
+    let log = instance.root().join("programs");
+    let script = format!(
+        "#!/bin/sh\necho $(basename $0) $1 $(cat /proc/sys/net/ipv4/conf/eth7/forwarding) >>{}\nPATH=/usr/sbin:/usr/bin exec $(basename $0) \"$@\"\n",
+        log.display()
+    );
+    instance.host.sh("mount -t tmpfs none /usr/local/sbin");
+    for program in ["nft", "getent"] {
+        let path = format!("/usr/local/sbin/{program}");
+        instance.host.sh(&format!(
+            "cat >{path} <<'END'\n{script}END\nchmod 755 {path}"
+        ));
+    }
+    move || {
+        let lines = fs::read_to_string(&log).unwrap_or_default();
+        let _ = fs::remove_file(&log);
+        lines.lines().map(str::to_owned).collect()
+    }
+}
+
 /// A session to the host itself, and its two ends.
 fn session(from: &Host, host: &Host, private: &str, public: &str) -> impl FnMut() -> bool + use<> {
     let listener = host.enter(|| TcpListener::bind((private, 22)).unwrap());
@@ -151,6 +176,33 @@ fn of_fifty_flows_all_whose_client_speaks_go_on_at_the_standby_and_the_silent_on
     assert_eq!(crowd.alive_when_asked(), EACH);
     assert!(login(), "the host's own session");
     assert_eq!(pair.lab.seen(&pair.lab.clients[0]), SECOND);
+    pair.assert_clean();
+}
+
+#[test]
+fn before_the_first_packet_at_a_standby_two_programs_run_and_no_resolver_and_a_refresh_runs_none_of_nft_s()
+ {
+    let mut pair = Pair::new("172.31.8.208", "");
+    let hosts = pair.other.root().join("hosts");
+    fs::write(&hosts, format!("{A} db1.internal\n")).unwrap();
+    let bind = format!("mount --bind {} /etc/hosts", hosts.display());
+    pair.other.host.sh(&bind);
+    let config = pair.other.read("etc/eniroute.toml");
+    let named = config.replace(&format!("\"{A}\""), "\"db1.internal\"");
+    pair.other.write("etc/eniroute.toml", &named);
+    pair.other.must("apply --backend none");
+    let ran = watched(&pair.other);
+    echo(&pair.lab.vpc.inet());
+    pair.detach();
+    pair.attach();
+    let mut before = ran();
+    before.retain(|line| !line.ends_with(" 1"));
+    assert_eq!(before, ["nft -f 0", "nft -f 0"], "the guard, and the table");
+    assert_eq!(pair.other.json("refresh")["kernel"], json!([]));
+    assert_eq!(ran(), ["getent ahosts 1"]);
+    pair.other.host.sh("/usr/sbin/nft add table inet of_others");
+    assert_eq!(pair.other.json("refresh")["kernel"], json!([]));
+    assert_eq!(ran(), ["nft -s 1", "getent ahosts 1"], "it is looked at");
     pair.assert_clean();
 }
 
