@@ -15,6 +15,9 @@ use crate::{IMDS_TAKES, ROUNDS, min_median};
 const PORT: u16 = 4000;
 const STANDBY: [&str; 2] = ["172.31.5.11", "54.178.200.9"];
 
+/// Shortly after another run, an attached ENI waits for more that may follow it.
+const APART: Duration = Duration::from_millis(1100);
+
 /// A client's flow that is not answered within this time is not forwarded at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -66,6 +69,7 @@ impl Pair {
     /// There and back; milliseconds of the way there.
     fn round(&mut self) -> f64 {
         self.leave(0, "eth1");
+        thread::sleep(APART);
         let there = self.come(1, "eth7");
         self.leave(1, "eth7");
         self.come(0, "eth1");

@@ -198,7 +198,7 @@ fn one_by_one(from: Option<IpAddr>, to: SocketAddr) -> f64 {
 }
 
 /// Nanoseconds a packet that the host forwards: a veth pair's far side works in the sender's time.
-pub fn packets(to: &str) -> f64 {
+fn packets(to: &str) -> f64 {
     let to: SocketAddr = to.parse().unwrap();
     let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).unwrap();
