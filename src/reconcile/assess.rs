@@ -15,7 +15,6 @@ use super::made::{brought_up_to_date, demand_same_primary, unlisted};
 use super::strays::{Stray, claim, strays};
 use super::{drained, names};
 use crate::cli::Selected;
-use crate::command::PATIENCE;
 use crate::config::RuleIndex;
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
@@ -72,9 +71,7 @@ impl Assessment {
         expected: Vec<Route>,
     ) -> Result<Self> {
         let (ledger, mut observed) = ledger_and_kernel(host)?;
-        let wait = host.service.wait * PATIENCE;
-        let resolved = names::resolve(&host.config, &host.disk, wait, host.recalls_names);
-        let unresolved = resolved.tell(&mut observed);
+        let unresolved = names::resolve(host).tell(&mut observed);
         let expected = absent(expected, &observed);
         let metadata = accepted(metadata, &ledger, &host.disk, &observed.links)?;
         let desired = planned(host, &metadata, &mut observed, &expected)?;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::command;
+use super::host::Host;
+use crate::command::{self, PATIENCE};
 use crate::config::{Client, Config};
 use crate::error::Result;
 use crate::files::Disk;
@@ -28,8 +29,9 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
-/// Asks for every name, for `wait` at most; where `recalls`, for those alone that have no address yet.
-pub fn resolve(config: &Config, disk: &Disk, wait: Duration, recalls: bool) -> Resolved {
+/// Asks for every name, or where the run goes by what is known, for those alone that have no address yet.
+pub fn resolve(host: &Host) -> Resolved {
+    let Host { config, disk, .. } = host;
     let wanted = wanted(config);
     let mut known = match wanted.is_empty() {
         true => Names::new(),
@@ -41,8 +43,8 @@ pub fn resolve(config: &Config, disk: &Disk, wait: Duration, recalls: bool) -> R
         unresolved: BTreeSet::new(),
         notes: Vec::new(),
     };
-    let deadline = Instant::now() + wait;
-    let is_asked = |name: &String| !recalls || !resolved.names.contains_key(name);
+    let deadline = Instant::now() + host.service.wait * PATIENCE;
+    let is_asked = |name: &String| !host.recalls_names || !resolved.names.contains_key(name);
     let asked: Vec<String> = wanted.into_iter().filter(is_asked).collect();
     for name in asked {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -14,11 +14,11 @@ impl Executor<'_> {
     pub fn restore(&mut self, text: &str) -> Result<()> {
         let change = Change::Add(Object::Nft(Nft::written(text)));
         let loaded = self.kernel.apply(&change, &[]);
-        match loaded {
-            Ok(_) => self.kernel.note_listing(),
-            Err(_) => self.close_what_was_made(),
+        if loaded.is_err() {
+            self.close_what_was_made();
         }
         self.forget_flows(&[change]);
+        self.kernel.note_listing();
         loaded.map(|_| ())
     }
 }
