@@ -19,7 +19,7 @@ use crate::net::nft::{Nft, TABLE};
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Family, MAIN, Route, Rule, link};
 pub use change::Change;
-pub use index::Index;
+pub use index::{Index, in_order};
 pub use leases::NOT_RENEWED;
 pub use observed::Observed;
 pub use stage::Stage;

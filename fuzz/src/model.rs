@@ -40,8 +40,8 @@ pub fn applied(mut observed: Observed, changes: &[Change]) -> Observed {
             Change::Add(object) => add(&mut observed, object),
             Change::Remove(object) => remove(&mut observed, object),
             Change::Replace { old, new } => {
-                observed.routes.retain(|route| route != old);
-                observed.routes.push(new.clone());
+                observed.routes.retain(|route| *route != **old);
+                observed.routes.push((**new).clone());
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::object::{Change, Equal, Index, NOT_RENEWED, Object, Observed};
 /// What the kernel holds, by what a wanted object has to be compared with.
 pub(super) struct Present<'a> {
     observed: &'a Observed,
-    pub(super) index: Index,
+    pub(super) index: Index<'a>,
     /// Addresses that stay.
     ips: BTreeSet<(&'a Dev, IpAddr)>,
     /// Several where somebody appended one.
@@ -166,7 +166,10 @@ impl<'a> Present<'a> {
         };
         let new = new.clone();
         Some(match old.copied().cloned() {
-            Some(old) => Change::Replace { old, new },
+            Some(old) => Change::Replace {
+                old: old.into(),
+                new: new.into(),
+            },
             None => Change::Add(Object::Route(new)),
         })
     }

@@ -7,29 +7,68 @@ use super::present::Present;
 use crate::eni::Eni;
 use crate::gather::{Gather, Order};
 use crate::ledger::Made;
+use crate::net::{Address, Rule};
 use crate::numbering::Owner;
-use crate::object::{Object, Place};
+use crate::object::{Object, Place, in_order};
 use crate::plan::{Desired, Planned};
 
 pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> Vec<Object> {
-    let wanted: Vec<Object> = desired.objects().collect();
     // What had the place of a wanted one has been replaced already.
-    let taken: BTreeSet<Place> = wanted.iter().map(Object::place).into_set();
+    let others = others(desired);
+    let taken = Taken::by(desired, &others);
     let is_unwanted = |(owner, object): &(Owner, &Object)| {
         !present.is_leased(object)
             && !present.is_router(object)
             && scope.removes(desired, *owner, object)
-            && !taken.contains(&object.place())
+            && !taken.has(object)
             && !is_in_use(object, desired)
     };
     let unwanted = scope.made.iter().flat_map(last_first).filter(is_unwanted);
-    let unwanted: Vec<Object> = unwanted
+    let mut unwanted: Vec<Object> = unwanted
         .flat_map(|(_, object)| present.standing(object))
         .collect();
-    let is_free = |object: &&Object| !matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
-    let mut unwanted: Vec<Object> = unwanted.iter().filter(is_free).cloned().collect();
+    let is_shared = |object: &&Object| matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
+    let shared: Vec<Object> = unwanted.iter().filter(is_shared).cloned().collect();
+    unwanted.retain(|object| !shared.contains(object));
     unwanted.order_by_key(Object::undoing);
     unwanted
+}
+
+/// The places of what is wanted. Addresses and rules, of which there can be thousands, have their own.
+struct Taken<'a> {
+    addresses: Vec<&'a Address>,
+    rules: Vec<&'a Rule>,
+    others: BTreeSet<Place<'a>>,
+}
+
+impl<'a> Taken<'a> {
+    fn by(desired: &'a Desired, others: &'a [Object]) -> Self {
+        let (host, enis) = (desired.host.iter(), desired.enis.iter());
+        let addresses = host.clone().filter_map(Object::address);
+        let rules = host.filter_map(Object::rule);
+        Self {
+            addresses: in_order(addresses.chain(enis.clone().flat_map(|eni| &eni.addresses))),
+            rules: in_order(rules.chain(enis.flat_map(|eni| &eni.rules))),
+            others: others.iter().map(Object::place).into_set(),
+        }
+    }
+
+    fn has(&self, object: &Object) -> bool {
+        match object {
+            Object::Address(address) => self.addresses.binary_search(&address).is_ok(),
+            Object::Rule(rule) => self.rules.binary_search(&rule).is_ok(),
+            Object::Sysctl(_) | Object::LinkUp(_) | Object::Route(_) | Object::Nft(_) => {
+                self.others.contains(&object.place())
+            }
+        }
+    }
+}
+
+/// What is wanted beside addresses and rules.
+fn others(desired: &Desired) -> Vec<Object> {
+    let host = desired.host.iter().cloned();
+    let enis = desired.enis.iter().flat_map(Planned::other_objects);
+    host.chain(enis).collect()
 }
 
 fn last_first(made: &Made) -> impl Iterator<Item = (Owner, &Object)> {

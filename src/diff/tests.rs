@@ -824,7 +824,10 @@ fn a_second_route_that_differs_in_its_mtu_alone_goes() {
         ..new.clone()
     };
     made.routes.push(old.clone());
-    let change = Change::Replace { old, new };
+    let change = Change::Replace {
+        old: old.into(),
+        new: new.into(),
+    };
     assert_eq!(diff(&desired, &made, &ours), [change]);
     assert_eq!(diff(&desired, &made, &everything()), [], "of others");
     let gone = shown(&diff(&Desired::default(), &made, &ours));

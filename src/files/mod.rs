@@ -75,9 +75,11 @@ impl Disk {
     /// The text of a file; `None` when there is none. Bytes that are not UTF-8 are replaced: the file may be
     /// anybody's, with a comment in Latin-1, or damaged. So it is for looking at, never for writing back.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
-        Ok(self
-            .bytes(path.as_ref())?
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        let text = |bytes| {
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        };
+        Ok(self.bytes(path.as_ref())?.map(text))
     }
 
     fn bytes(&self, path: &Path) -> Result<Option<Vec<u8>>> {

@@ -26,11 +26,10 @@ impl Kernel {
         let every = builder(RtAddrFamily::Unspecified, 0, 0)
             .build()
             .map_err(Refusal::because)?;
-        let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, every)?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| Some((decode(row, links)?, end(row))))
-            .collect())
+        let keep = |all: &mut Vec<_>, row: Ifaddrmsg| {
+            all.extend(decode(&row, links).map(|address| (address, end(&row))));
+        };
+        self.socket.dump(Rtm::Getaddr, every, &keep)
     }
 
     /// One that is there and has an end is there for good from then on.

@@ -35,9 +35,10 @@ impl Kernel {
     }
 
     fn policy_rules(&mut self, family: Family) -> Result<Vec<PolicyRule>, Refusal> {
-        let rows = self.rule_messages::<Fibmsg>(family)?;
-        let rules = rows.iter().filter_map(policy_rule);
-        Ok(rules.filter(|rule| rule.family() == family).collect())
+        let is_its = |rule: &PolicyRule| rule.family() == family;
+        self.list_rules(family, &|all: &mut Vec<_>, row| {
+            all.extend(policy_rule(&row).filter(is_its));
+        })
     }
 
     fn all_routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<FibRoute>, Refusal> {

@@ -27,8 +27,8 @@ impl Kernel {
     }
 
     pub(super) fn list_links(&mut self) -> Result<Vec<Link>, Refusal> {
-        let rows: Vec<Ifinfomsg> = self.socket.dump(Rtm::Getlink, request(0)?)?;
-        Ok(rows.iter().filter_map(decode).collect())
+        let keep = |all: &mut Vec<_>, row: Ifinfomsg| all.extend(decode(&row));
+        self.socket.dump(Rtm::Getlink, request(0)?, &keep)
     }
 
     pub(super) fn link(&mut self, index: u32) -> Result<Option<Link>, Refusal> {

@@ -111,6 +111,7 @@ impl Kernel {
             links,
             ..Observed::default()
         };
+        let mut all_index = Vec::new();
         for family in [Family::Ipv4, Family::Ipv6] {
             let of = |list| {
                 move |refusal: Refusal| refusal.of(format!("list {list} ({})", family.flag()))
@@ -118,7 +119,7 @@ impl Kernel {
             let routes = self.routes(family, &observed.links);
             observed.routes.extend(routes.map_err(of("routes"))?);
             let (index, rules) = self.rules(family).map_err(of("rules"))?;
-            observed.index.extend(index);
+            all_index.extend(index);
             for standing in rules {
                 let protocol = standing.protocol.filter(|protocol| *protocol != STATIC);
                 let protocol = protocol.map(|protocol| (standing.rule.clone(), protocol));
@@ -126,6 +127,7 @@ impl Kernel {
                 observed.rules.push(standing.rule);
             }
         }
+        observed.index = all_index.into_iter().into_dense_set();
         Ok(observed)
     }
 

@@ -16,12 +16,11 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::observe`].
     pub fn neighbours(&mut self, links: &[Link]) -> Result<Vec<Neighbour>> {
-        let rows = self.neighbour_messages();
-        let rows = rows.map_err(|refusal| refusal.of("list neighbours"))?;
-        Ok(rows.iter().filter_map(|row| decode(row, links)).collect())
+        let all = self.list_neighbours(links);
+        all.map_err(|refusal| refusal.of("list neighbours"))
     }
 
-    fn neighbour_messages(&mut self) -> Result<Vec<Ndmsg>, Refusal> {
+    fn list_neighbours(&mut self, links: &[Link]) -> Result<Vec<Neighbour>, Refusal> {
         let every = NdmsgBuilder::default()
             .ndm_family(RtAddrFamily::Unspecified)
             .ndm_index(0)
@@ -31,7 +30,8 @@ impl Kernel {
             .rtattrs(RtBuffer::new())
             .build()
             .map_err(Refusal::because)?;
-        self.socket.dump(Rtm::Getneigh, every)
+        let keep = |all: &mut Vec<_>, row: Ndmsg| all.extend(decode(&row, links));
+        self.socket.dump(Rtm::Getneigh, every, &keep)
     }
 }
 

@@ -90,7 +90,7 @@ impl Kernel {
             return Ok(Objects::default());
         }
         let (kind, every) = (Rtm::from(RTM_GETNEXTHOP), Buffer::from(NHMSG.to_vec()));
-        let rows: Vec<Buffer> = self.socket.dump(kind, every)?;
+        let rows: Vec<Buffer> = self.socket.dump(kind, every, &Vec::push)?;
         Ok(Objects::of(&rows))
     }
 }

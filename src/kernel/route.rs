@@ -51,6 +51,7 @@ impl Kernel {
         self.socket.dump(
             Rtm::Getroute,
             builder(family).build().map_err(Refusal::because)?,
+            &Vec::push,
         )
     }
 

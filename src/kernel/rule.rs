@@ -16,7 +16,7 @@ use super::attributes::{
 use super::changes::Changes;
 use super::index_rule::Row;
 use super::refusal::Refusal;
-use super::socket::settled;
+use super::socket::{Keep, settled};
 use super::{Kernel, instead, needless, rule_words};
 use crate::gather::Order;
 use crate::net::rule::STATIC;
@@ -54,31 +54,38 @@ impl Kernel {
         &mut self,
         family: Family,
     ) -> Result<(Vec<IndexRule>, Vec<Standing>), Refusal> {
-        let (mut index, mut rules) = (Vec::new(), Vec::new());
-        for row in self.rule_messages::<Row>(family)? {
-            match row {
-                Row::Index(rule) => index.push(rule),
-                Row::Other(message) => rules.extend(standing(&message)),
-            }
-        }
-        index.retain(|rule| rule.family == family);
-        rules.retain(|one| one.rule.family == family);
-        Ok((index, rules))
+        self.list_rules(
+            family,
+            &|(index, rules): &mut (Vec<_>, Vec<_>), row| match row {
+                Row::Index(rule) => index.extend(Some(rule).filter(|rule| rule.family == family)),
+                Row::Other(message) => {
+                    let of_family = |one: &Standing| one.rule.family == family;
+                    rules.extend(standing(&message).filter(of_family));
+                }
+            },
+        )
     }
 
     /// It walks rules by position and marks no interruption (`dump_rules` in net/core/fib_rules.c): where one goes
     /// meanwhile, another is left out. So changes are listened for.
-    pub(super) fn rule_messages<R>(&mut self, family: Family) -> Result<Vec<R>, Refusal>
+    pub(super) fn list_rules<R, L>(
+        &mut self,
+        family: Family,
+        keep: Keep<R, L>,
+    ) -> Result<L, Refusal>
     where
         R: FromBytesWithInput<Input = usize>,
+        L: Default,
     {
         let changes = Changes::of(&GROUPS)?;
         settled(|| {
             let every = builder(family).fib_action(FrAct::Unspec).build();
             let every = every.map_err(Refusal::because)?;
-            let rows = match self.socket.dump(Rtm::Getrule, every) {
+            let rows = match self.socket.dump(Rtm::Getrule, every, keep) {
                 // a kernel without IPv6
-                Err(refusal) if refusal.is(&[Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]) => Vec::new(),
+                Err(refusal) if refusal.is(&[Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]) => {
+                    L::default()
+                }
                 rows => rows?,
             };
             Ok((!changes.any()?).then_some(rows))

@@ -36,6 +36,9 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// A message before its payload is decoded: neli keeps the kernel's words only in this form.
 type Message = Nlmsghdr<u16, Buffer>;
 
+/// Adds to a list what is kept of a row, if anything.
+pub type Keep<'a, R, L> = &'a dyn Fn(&mut L, R);
+
 /// Takes an answer, and says whether it was the last one.
 type Take<'a> = &'a mut dyn FnMut(Message) -> Result<bool, Refusal>;
 
@@ -131,14 +134,16 @@ impl Socket {
         })
     }
 
-    /// A list, whole and of one moment: a dump that was interrupted or lost a part is asked for again.
-    pub fn dump<P, R>(&mut self, kind: Rtm, payload: P) -> Result<Vec<R>, Refusal>
+    /// A list, whole and of one moment: a dump that was interrupted or lost a part is asked for again. Of each row the
+    /// list has what `keep` makes of it, as it comes: there can be ten thousand.
+    pub fn dump<P, R, L>(&mut self, kind: Rtm, payload: P, keep: Keep<R, L>) -> Result<L, Refusal>
     where
         P: Size + ToBytes,
         R: FromBytesWithInput<Input = usize>,
+        L: Default,
     {
         let request = Request::of(kind, NlmF::REQUEST | NlmF::DUMP, &payload)?;
-        settled(|| self.dump_once(&request))
+        settled(|| self.dump_once(&request, keep))
     }
 
     /// Hands each row of a list to `take`, whatever changes it meanwhile: it may be too long to be kept, and never of one
@@ -160,21 +165,22 @@ impl Socket {
     }
 
     /// `None` when it has to be repeated. It is read to its end in any case: a socket has one dump at a time.
-    fn dump_once<R>(&mut self, request: &Request) -> Result<Option<Vec<R>>, Refusal>
+    fn dump_once<R, L>(&mut self, request: &Request, keep: Keep<R, L>) -> Result<Option<L>, Refusal>
     where
+        L: Default,
         R: FromBytesWithInput<Input = usize>,
     {
         self.ask(request)?;
-        let mut rows = Vec::new();
+        let mut list = L::default();
         let mut interrupted = false;
         let lost = self.answers_to_last(&mut |answer| {
             interrupted |= answer.nl_flags().contains(NlmF::DUMP_INTR);
             let row = decode(&answer)?;
             let done = row.is_none();
-            rows.extend(row);
+            row.into_iter().for_each(|row| keep(&mut list, row));
             Ok(done)
         })?;
-        Ok((!lost && !interrupted).then_some(rows))
+        Ok((!lost && !interrupted).then_some(list))
     }
 
     fn ask(&mut self, request: &Request) -> Result<(), Refusal> {

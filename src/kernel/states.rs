@@ -35,18 +35,15 @@ impl Kernel {
     }
 
     fn list_link_states(&mut self) -> Result<Vec<LinkState>, Refusal> {
-        let rows: Vec<Ifinfomsg> = self.socket.dump(Rtm::Getlink, link::request(0)?)?;
-        Ok(rows.iter().filter_map(link_state).collect())
+        let keep = |all: &mut Vec<_>, row: Ifinfomsg| all.extend(link_state(&row));
+        self.socket.dump(Rtm::Getlink, link::request(0)?, &keep)
     }
 
     fn list_address_states(&mut self, links: &[Link]) -> Result<Vec<AddressState>, Refusal> {
         let every = address::builder(RtAddrFamily::Unspecified, 0, 0).build();
         let every = every.map_err(Refusal::because)?;
-        let rows: Vec<Ifaddrmsg> = self.socket.dump(Rtm::Getaddr, every)?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| address_state(row, links))
-            .collect())
+        let keep = |all: &mut Vec<_>, row: Ifaddrmsg| all.extend(address_state(&row, links));
+        self.socket.dump(Rtm::Getaddr, every, &keep)
     }
 }
 

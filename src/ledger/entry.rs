@@ -74,7 +74,7 @@ impl Entry {
         };
         let settings = dev.into_iter().flat_map(|dev| self.settings.all(Some(dev)));
         let objects = self.objects.iter().filter_map(named);
-        objects.chain(settings.map(Object::Sysctl)).into_set()
+        objects.chain(settings.map(Object::Sysctl)).into_dense_set()
     }
 
     /// Whether `object` is this ENI's, by its interface or by its number.
@@ -129,6 +129,12 @@ impl Entry {
             Some(sysctl) => self.settings.note(sysctl),
             None => self.list(nameless(object)),
         }
+    }
+
+    /// Takes no more room than it needs.
+    pub(super) fn pack(&mut self) {
+        let objects = std::mem::take(&mut self.objects);
+        self.objects = objects.into_iter().into_dense_set();
     }
 
     /// A route takes the place of the one with another MTU.

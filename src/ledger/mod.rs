@@ -171,6 +171,7 @@ impl Ledger {
             lacking
                 .chain(&inherited)
                 .for_each(|object| entry.note(object));
+            entry.pack();
         }
     }
 
@@ -215,8 +216,8 @@ impl Ledger {
                 self.drop_done();
             }
             Change::Replace { old, new } => {
-                self.record(&Change::Remove(Object::Route(old.clone())));
-                self.note(&Object::Route(new.clone()));
+                self.record(&Change::Remove(Object::Route((**old).clone())));
+                self.note(&Object::Route((**new).clone()));
             }
         }
     }

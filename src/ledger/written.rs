@@ -96,12 +96,13 @@ impl Written {
             Object::Address(Address { dev, net })
         };
         let route = |route: &MadeRoute| Object::Route(route.on(&dev));
-        let mut objects = self.others.clone();
-        objects.extend(self.link_up.then(|| Object::LinkUp(dev.clone())));
-        objects.extend(self.addresses.iter().map(address));
-        objects.extend(self.routes.iter().map(route));
-        objects.extend(self.rules.iter().cloned().map(Object::Rule));
-        objects
+        let others = self.others.iter().cloned();
+        let link = self.link_up.then(|| Object::LinkUp(dev.clone()));
+        let others = others.chain(link);
+        let objects = others.chain(self.addresses.iter().map(address));
+        let objects = objects.chain(self.routes.iter().map(route));
+        let rules = self.rules.iter().cloned().map(Object::Rule);
+        objects.chain(rules).into_dense_set()
     }
 }
 

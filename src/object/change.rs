@@ -16,9 +16,9 @@ pub enum Change {
     /// Takes the place of the route with the same [`Route::key`], in one step.
     Replace {
         /// The one that stands.
-        old: Route,
+        old: Box<Route>,
         /// The one that is wanted.
-        new: Route,
+        new: Box<Route>,
     },
     /// Takes it away.
     Remove(Object),
@@ -86,5 +86,19 @@ impl fmt::Display for Change {
             Self::Remove(object) => f.write_str(&object.remove_command()),
             Self::Replace { new, .. } => f.write_str(&new.replace_command()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{IndexRule, Rule};
+
+    #[test]
+    fn what_there_are_thousands_of_takes_little_room() {
+        assert!(size_of::<Rule>() <= 104);
+        assert!(size_of::<IndexRule>() <= 40);
+        assert!(size_of::<Object>() <= 112);
+        assert!(size_of::<Change>() <= size_of::<Object>() + 8);
     }
 }

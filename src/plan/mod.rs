@@ -117,6 +117,13 @@ impl Planned {
             .chain(self.rules.iter().cloned().map(Object::Rule))
     }
 
+    /// Those that are neither addresses nor rules.
+    pub fn other_objects(&self) -> impl Iterator<Item = Object> {
+        let settings = self.settings.iter().cloned().map(Object::Sysctl);
+        let routes = self.routes.iter().cloned().map(Object::Route);
+        settings.chain(self.link()).chain(routes)
+    }
+
     /// The state and the setting of the link that make it a secondary ENI's, whatever else the host is for. A definition of
     /// the link that is ours has them.
     pub fn link(&self) -> impl Iterator<Item = Object> {

@@ -87,7 +87,7 @@ impl<'a> Executor<'a> {
         let service = self.service.as_deref_mut();
         let baseline = Baseline::take(self.kernel, assessment, &ledger, service)?;
         let stretch = Stretch::begin();
-        let mark = Unproven::new(&changes, baseline, &ledger, &assessment.ledger);
+        let mark = Unproven::new(&changes, baseline, ledger, &assessment.ledger);
         self.write_down(&mark)?;
         let done = self.make(changes, &mark.ledger, &assessment.observed.links);
         // Not before packets are passed on: it takes two programs.
@@ -105,7 +105,7 @@ impl<'a> Executor<'a> {
                 )));
             }
         }
-        assessment.ledger = ledger;
+        assessment.ledger = mark.ledger;
         record(&mut assessment.ledger, &done, &mark.changes);
         assessment.observed.learn(assessment.ledger.host.nft());
         // Before the mark goes: who is killed here leaves the rest to the next run.
@@ -195,18 +195,19 @@ impl<'a> Executor<'a> {
     }
 
     fn pass(&mut self, changes: Vec<Change>, links: &[Link]) -> Vec<Change> {
-        let mut done = Vec::new();
-        for (change, ended) in self.kernel.apply_all(changes, links) {
-            match ended {
-                Ok(true) => {
-                    info!("{change}");
-                    done.push(change);
-                }
-                Ok(false) => {}
-                Err(error) => self.report.errors.push(error.to_string()),
+        let all = self.kernel.apply_all(changes, links).into_iter();
+        let done = all.filter_map(|(change, ended)| match ended {
+            Ok(true) => {
+                info!("{change}");
+                Some(change)
             }
-        }
-        done
+            Ok(false) => None,
+            Err(error) => {
+                self.report.errors.push(error.to_string());
+                None
+            }
+        });
+        done.collect()
     }
 
     /// Says how that ended.
@@ -245,7 +246,8 @@ fn with(before: &Ledger, left: &[Change]) -> Ledger {
 /// What was done of what was `intended`.
 fn record(ledger: &mut Ledger, done: &[Change], intended: &[Change]) {
     done.iter().for_each(|change| ledger.record(change));
-    let undone = intended.iter().filter(|change| !done.contains(change));
+    let settings = intended.iter().filter(|change| change.key().is_some());
+    let undone = settings.filter(|change| !done.contains(change));
     undone
         .filter_map(left_as_it_is)
         .for_each(|setting| ledger.note(&setting));
@@ -270,7 +272,7 @@ fn intended(ledger: &Ledger, changes: &[Change]) -> Ledger {
     for change in changes {
         match change {
             Change::Add(object) => intended.note(object),
-            Change::Replace { new, .. } => intended.note(&Object::Route(new.clone())),
+            Change::Replace { new, .. } => intended.note(&Object::Route((**new).clone())),
             Change::Remove(_) => {}
         }
     }

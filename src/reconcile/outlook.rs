@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::files::Disk;
 use crate::net::nft::NFT;
 use crate::net::{Dev, MAIN, NextHop, Route};
-use crate::object::{Object, Observed};
+use crate::object::Object;
 use crate::plan::{Desired, plan};
 use crate::stacks::{self, Rendered, Stacks, Target};
 
@@ -37,39 +37,45 @@ pub fn render(
     };
     let now = files(&assessment.desired, assessment)?;
     assessment.later = later(assessment, config, &now.complete);
-    match &assessment.later {
-        Some(later) => files(later, assessment),
-        None => Ok(now),
-    }
+    let Some(later) = &assessment.later else {
+        return Ok(now);
+    };
+    drop(now);
+    files(later, assessment)
 }
 
 /// The plan without what clients keep in main on the interfaces that our definitions have `taken`; `None` where they keep
 /// nothing, or nothing that the plan goes by.
-fn later(assessment: &Assessment, config: &Config, taken: &BTreeSet<Dev>) -> Option<Desired> {
-    let Assessment {
-        observed,
-        expected,
-        metadata,
-        desired,
-        ..
-    } = assessment;
+fn later(assessment: &mut Assessment, config: &Config, taken: &BTreeSet<Dev>) -> Option<Desired> {
+    let left = left(assessment, taken)?;
+    // In its place for as long as it takes: there can be thousands of rules to copy.
+    let observed = &mut assessment.observed;
+    let routes = std::mem::replace(&mut observed.routes, left);
+    let mut later = plan(&assessment.metadata.enis, observed, config);
+    observed.routes = routes;
+    let desired = &assessment.desired;
+    let is_meant = |mac| desired.enis.iter().any(|planned| planned.eni.mac == mac);
+    later.enis.retain(|planned| is_meant(planned.eni.mac));
+    (later != *desired).then_some(later)
+}
+
+/// The routes then; `None` where they are those of now.
+fn left(assessment: &Assessment, taken: &BTreeSet<Dev>) -> Option<Vec<Route>> {
     let is_kept = |route: &Route| is_client_s(route, taken, assessment);
-    if !observed.routes.iter().any(is_kept) {
+    let routes = || assessment.observed.routes.iter();
+    if !routes().any(is_kept) {
         return None;
     }
     let left = |route: &Route| match is_kept(route) {
         true => without(route, taken),
         false => Some(route.clone()),
     };
-    let routes = observed.routes.iter().chain(expected);
-    let observed = Observed {
-        routes: routes.filter_map(left).collect(),
-        ..observed.clone()
-    };
-    let mut later = plan(&metadata.enis, &observed, config);
-    let is_meant = |mac| desired.enis.iter().any(|planned| planned.eni.mac == mac);
-    later.enis.retain(|planned| is_meant(planned.eni.mac));
-    (later != *desired).then_some(later)
+    Some(
+        routes()
+            .chain(&assessment.expected)
+            .filter_map(left)
+            .collect(),
+    )
 }
 
 fn is_client_s(route: &Route, taken: &BTreeSet<Dev>, assessment: &Assessment) -> bool {

@@ -38,7 +38,7 @@ impl Work {
             let of_family = |rule: &&&Rule| rule.family == family;
             let rules: Vec<&Rule> = rules.iter().filter(of_family).copied().collect();
             let its = index.iter().filter(|rule| rule.family == family);
-            let standing = its.copied().into_set();
+            let standing = its.copied().into_dense_set();
             let ground = Ground {
                 family,
                 rules: &rules,

@@ -35,13 +35,13 @@ pub struct Unproven {
 
 impl Unproven {
     /// What is about to be changed in this boot.
-    pub fn new(changes: &[Change], baseline: Baseline, ledger: &Ledger, before: &Ledger) -> Self {
-        let before = (before != ledger).then(|| before.clone());
+    pub fn new(changes: &[Change], baseline: Baseline, ledger: Ledger, before: &Ledger) -> Self {
+        let before = (*before != ledger).then(|| before.clone());
         Self {
             boot: boot(),
             changes: changes.to_vec(),
             baseline,
-            ledger: ledger.clone(),
+            ledger,
             before,
         }
     }

@@ -110,8 +110,8 @@ impl Host {
     fn replace(&mut self, old: &Route, new: &Route) -> Result<bool, Error> {
         self.kernel.apply(
             &Change::Replace {
-                old: old.clone(),
-                new: new.clone(),
+                old: Box::new(old.clone()),
+                new: Box::new(new.clone()),
             },
             &self.links,
         )

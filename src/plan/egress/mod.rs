@@ -64,6 +64,9 @@ struct Ground<'a> {
 pub fn meaning(config: &Config, desired: &Desired, observed: &Observed) -> Meaning {
     let ground = Ground { desired, observed };
     let mut meaning = Meaning::default();
+    if config.egress.is_empty() {
+        return meaning;
+    }
     let own = ground.own();
     let mut clients = Clients::new(&own, &observed.names);
     for (egress, key) in config.egress.iter().zip(keys(&config.egress)) {

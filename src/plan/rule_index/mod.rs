@@ -154,7 +154,7 @@ impl Index {
                 packets,
                 step,
             })
-            .into_set()
+            .into_dense_set()
     }
 
     /// Marked packets go by the flat rules. Unbound ones, and those from outside of what a tree covers, go to the next
