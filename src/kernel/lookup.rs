@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Rta, Rtm, RtmF, Rtn};
 use neli::rtnl::Rtmsg;
 use nix::errno::Errno;
 
 use super::attributes::{attributes, gateway, ip, ip_value, number};
 use super::refusal::Refusal;
+use super::request::{BATCH, Request};
 use super::{Kernel, nexthop, route};
 use crate::error::Result;
 use crate::net::{Dev, Family, Link};
@@ -70,13 +72,51 @@ impl Kernel {
             .map_err(|refusal| refusal.of(what()))
     }
 
+    /// The same of many packets, each from an address and to one: several go in a datagram, because an instance can have
+    /// thousands of addresses.
+    ///
+    /// # Errors
+    /// As [`Kernel::route_get`].
+    pub fn all_ways_out(
+        &mut self,
+        packets: &[(IpAddr, IpAddr)],
+        links: &[Link],
+    ) -> Result<Vec<Vec<Dev>>> {
+        let mut all = Vec::with_capacity(packets.len());
+        for some in packets.chunks(BATCH) {
+            let ways = self.some_ways_out(some, links);
+            all.extend(ways.map_err(|refusal| refusal.of("ip route get fibmatch"))?);
+        }
+        Ok(all)
+    }
+
+    fn some_ways_out(
+        &mut self,
+        packets: &[(IpAddr, IpAddr)],
+        links: &[Link],
+    ) -> Result<Vec<Vec<Dev>>, Refusal> {
+        let mut questions = Vec::with_capacity(packets.len());
+        for (from, to) in packets {
+            let question = request(*to, Some(*from), None, FIB_MATCH)?;
+            questions.push(Request::of(Rtm::Getroute, NlmF::REQUEST, &question)?);
+        }
+        let replies = self.socket.get_all(&questions)?;
+        let ways = |reply| self.ways(leaving(reply)?, links);
+        replies.into_iter().map(ways).collect()
+    }
+
     fn matching(
         &mut self,
         to: IpAddr,
         from: Option<IpAddr>,
         links: &[Link],
     ) -> Result<Vec<Dev>, Refusal> {
-        let Some(reply) = self.answer(request(to, from, None, FIB_MATCH)?)? else {
+        let reply = self.answer(request(to, from, None, FIB_MATCH)?)?;
+        self.ways(reply, links)
+    }
+
+    fn ways(&mut self, reply: Option<Rtmsg>, links: &[Link]) -> Result<Vec<Dev>, Refusal> {
+        let Some(reply) = reply else {
             return Ok(Vec::new());
         };
         let objects = self.next_hop_objects(std::slice::from_ref(&reply))?;
@@ -88,12 +128,7 @@ impl Kernel {
     }
 
     fn answer(&mut self, question: Rtmsg) -> Result<Option<Rtmsg>, Refusal> {
-        match self.socket.get(Rtm::Getroute, question) {
-            Err(refusal) if refusal.is(&NO_WAY) => Ok(None),
-            // `blackhole`, or an IPv4 source that is no address of this host; with words, it is a wrong request.
-            Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => Ok(None),
-            reply => reply.map(Some),
-        }
+        leaving(self.socket.get(Rtm::Getroute, question))
     }
 
     fn lookup(&mut self, to: IpAddr, from: Option<IpAddr>) -> Result<Option<Lookup>, Refusal> {
@@ -108,6 +143,16 @@ impl Kernel {
             .link(index)?
             .ok_or_else(|| Refusal::because(format!("interface {index} went away")))?;
         Ok(Some(decode(&reply, link.name)))
+    }
+}
+
+/// `None` for a packet that would not leave.
+fn leaving(reply: Result<Rtmsg, Refusal>) -> Result<Option<Rtmsg>, Refusal> {
+    match reply {
+        Err(refusal) if refusal.is(&NO_WAY) => Ok(None),
+        // `blackhole`, or an IPv4 source that is no address of this host; with words, it is a wrong request.
+        Err(refusal) if refusal.is(&[Errno::EINVAL]) && !refusal.has_words() => Ok(None),
+        reply => reply.map(Some),
     }
 }
 

@@ -96,17 +96,7 @@ impl Socket {
     pub fn changes(&mut self, requests: &[Request]) -> Result<Vec<Option<Refusal>>, Refusal> {
         let mut refused: Vec<Option<Refusal>> = requests.iter().map(|_| None).collect();
         // The kernel answers in any case where it refuses, and so the last answer is that to the last one.
-        let flags = |at: usize| match at + 1 == requests.len() {
-            true => NlmF::REQUEST | NlmF::ACK,
-            false => NlmF::REQUEST,
-        };
-        let first = self.seq.wrapping_add(1);
-        let mut bytes = Vec::new();
-        for (at, request) in requests.iter().enumerate() {
-            self.seq = self.seq.wrapping_add(1);
-            request.write(flags(at), self.seq, &mut bytes);
-        }
-        self.send(&bytes)?;
+        let first = self.send_all(requests, NlmF::ACK)?;
         self.answers(&mut |answer| {
             let at = answer.nl_seq().wrapping_sub(first) as usize;
             if let Some(slot) = refused.get_mut(at) {
@@ -123,15 +113,42 @@ impl Socket {
         P: Size + ToBytes,
         R: FromBytesWithInput<Input = usize>,
     {
-        self.ask(&Request::of(kind, NlmF::REQUEST, &payload)?)?;
-        let mut reply = None;
-        self.answers_to_last(&mut |answer| {
-            reply = decode(&answer)?;
-            Ok(true)
+        let mut replies = self.get_all(&[Request::of(kind, NlmF::REQUEST, &payload)?])?;
+        replies.pop().unwrap_or_else(|| Err(no_reply()))
+    }
+
+    /// Questions with one reply each, in one datagram.
+    pub fn get_all<R>(&mut self, requests: &[Request]) -> Result<Vec<Result<R, Refusal>>, Refusal>
+    where
+        R: FromBytesWithInput<Input = usize>,
+    {
+        let mut replies: Vec<_> = requests.iter().map(|_| Err(no_reply())).collect();
+        let first = self.send_all(requests, NlmF::empty())?;
+        self.answers(&mut |answer| {
+            let at = answer.nl_seq().wrapping_sub(first) as usize;
+            if let Some(slot) = replies.get_mut(at) {
+                let reply = refused(answer).and_then(|answer| decode(&answer));
+                *slot = reply.and_then(|reply| reply.ok_or_else(no_reply));
+            }
+            Ok(at + 1 == requests.len())
         })?;
-        reply.ok_or_else(|| {
-            Refusal::because("expected one reply from the kernel, got one without content")
-        })
+        Ok(replies)
+    }
+
+    /// Sends them in one datagram, the last one with these flags, too. Returns the first one's sequence number.
+    fn send_all(&mut self, requests: &[Request], last: NlmF) -> Result<u32, Refusal> {
+        let first = self.seq.wrapping_add(1);
+        let mut bytes = Vec::new();
+        for (at, request) in requests.iter().enumerate() {
+            let flags = match at + 1 == requests.len() {
+                true => NlmF::REQUEST | last,
+                false => NlmF::REQUEST,
+            };
+            self.seq = self.seq.wrapping_add(1);
+            request.write(flags, self.seq, &mut bytes);
+        }
+        self.send(&bytes)?;
+        Ok(first)
     }
 
     /// A list, whole and of one moment: a dump that was interrupted or lost a part is asked for again. Of each row the
@@ -294,6 +311,10 @@ pub fn rows<R: FromBytesWithInput<Input = usize>>(datagram: &[u8]) -> Vec<R> {
         Ok(done)
     });
     rows
+}
+
+fn no_reply() -> Refusal {
+    Refusal::because("expected one reply from the kernel, got one without content")
 }
 
 /// The message itself, unless it says that the request, or the rest of a dump, failed.

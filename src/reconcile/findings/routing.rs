@@ -24,24 +24,31 @@ pub(super) fn misrouted(
     foreign: &[&Rule],
     kernel: &mut Kernel,
 ) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    for from in planned.eni.addresses() {
-        let is_up = assessment
-            .observed
-            .addresses
-            .iter()
-            .any(|up| up.dev == planned.dev && up.net.addr() == from);
-        let shadow = Shadow {
-            assessment,
-            planned,
-            from,
-            foreign,
-        };
-        for to in destinations(&shadow).into_iter().filter(|_| is_up) {
-            if let Some(finding) = astray(&shadow, to, kernel)? {
-                findings.push(finding);
-                break;
-            }
+    let shadow = |from| Shadow {
+        assessment,
+        planned,
+        from,
+        foreign,
+    };
+    let observed = &assessment.observed;
+    let up = observed.addresses.iter().filter(|up| up.dev == planned.dev);
+    let up: BTreeSet<IpAddr> = up.map(|up| up.net.addr()).into_set();
+    let packets: Vec<(IpAddr, IpAddr)> = planned
+        .eni
+        .addresses()
+        .filter(|from| up.contains(from))
+        .flat_map(|from| {
+            let to = destinations(&shadow(from)).into_iter();
+            to.map(move |to| (from, to))
+        })
+        .collect();
+    let ways = kernel.all_ways_out(&packets, &observed.links)?;
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut last = None;
+    for ((from, to), ways) in packets.into_iter().zip(ways) {
+        if last != Some(from) && is_astray(planned, &ways) {
+            findings.push(stray(&shadow(from), to, &ways, kernel)?);
+            last = Some(from);
         }
     }
     Ok(findings)
@@ -63,33 +70,22 @@ fn destinations(shadow: &Shadow) -> Vec<IpAddr> {
 }
 
 /// Without a way out at all only a secondary ENI is at fault: its table should have a default.
-fn astray(shadow: &Shadow, to: IpAddr, kernel: &mut Kernel) -> Result<Option<Finding>> {
-    let Shadow {
-        assessment,
-        planned,
-        from,
-        ..
-    } = *shadow;
-    let ways = kernel.ways_out(to, Some(from), &assessment.observed.links)?;
-    let is_right = if ways.is_empty() {
-        planned.eni.primary
-    } else {
-        ways.iter().all(|dev| *dev == planned.dev)
-    };
-    if is_right {
-        return Ok(None);
+fn is_astray(planned: &Planned, ways: &[Dev]) -> bool {
+    match ways {
+        [] => !planned.eni.primary,
+        ways => ways.iter().any(|dev| *dev != planned.dev),
     }
-    let table = kernel.route_get(to, Some(from))?.map(|way| way.table);
-    Ok(Some(stray(shadow, to, &ways, shadow.decider(to, table))))
 }
 
-fn stray(shadow: &Shadow, to: IpAddr, ways: &[Dev], decider: Option<&Rule>) -> Finding {
+fn stray(shadow: &Shadow, to: IpAddr, ways: &[Dev], kernel: &mut Kernel) -> Result<Finding> {
     let Shadow {
         assessment,
         planned,
         from,
         ..
     } = *shadow;
+    let table = kernel.route_get(to, Some(from))?.map(|way| way.table);
+    let decider = shadow.decider(to, table);
     let now = if ways.is_empty() {
         "not at all".to_owned()
     } else {
@@ -117,7 +113,8 @@ fn stray(shadow: &Shadow, to: IpAddr, ways: &[Dev], decider: Option<&Rule>) -> F
             "`ip rule` and `ip route show table main` show what decides before eniroute's tables"
         }
     };
-    Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy).of_address(from)
+    let finding = Finding::new(Code::R1, Owner::Eni(planned.eni.mac), what, remedy);
+    Ok(finding.of_address(from))
 }
 
 /// Traffic that no program has bound to an address leaves by another ENI than the primary, which has an address of that

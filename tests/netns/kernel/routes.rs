@@ -624,9 +624,14 @@ fn the_ways_out_are_all_those_of_the_route_that_matches() {
             ip("-6 route add default nhid 3");
             ip("route add 192.0.2.0/24 dev eth2");
             let mut ways = |to: &str, from: &str| {
-                host.kernel
-                    .ways_out(addr(to), Some(addr(from)), &host.links)
-                    .unwrap()
+                let (to, from) = (addr(to), addr(from));
+                let alone = host.kernel.ways_out(to, Some(from), &host.links).unwrap();
+                // Among many, of which every other one has no way: its source is nobody's.
+                let nobodys = (addr("10.9.9.9"), addr("8.8.8.8"));
+                let many: Vec<_> = [(from, to), nobodys].repeat(40);
+                let all = host.kernel.all_ways_out(&many, &host.links).unwrap();
+                assert_eq!(all, [alone.clone(), Vec::new()].repeat(40));
+                alone
             };
             assert_eq!(ways("8.8.8.8", "10.0.0.10"), [dev("eth1"), dev("eth2")]);
             assert_eq!(
