@@ -4,7 +4,7 @@ use neli::rtnl::{Fibmsg, Ifaddrmsg, Ifinfomsg, Rtmsg};
 use neli::types::Buffer;
 
 use super::nexthop::Objects;
-use super::socket::rows;
+use super::reply::rows;
 use super::{address, link, route, rule};
 use crate::net::Link;
 

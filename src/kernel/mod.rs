@@ -25,6 +25,7 @@ mod nexthop;
 pub mod nft;
 mod refusal;
 mod removal;
+mod reply;
 mod request;
 mod route;
 mod route_kind;

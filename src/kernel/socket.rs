@@ -1,22 +1,21 @@
 //! One rtnetlink request at a time: send, then read its acknowledgement, its one reply or its dump. It
 //! knows sequence numbers, interrupted dumps and the kernel's errors, and nothing of routes or rules.
 
-use std::io::{self, Cursor};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
 use neli::consts::socket::{Msg, NlFamily};
-use neli::nl::{NlPayload, Nlmsghdr};
 use neli::socket::NlSocket;
 use neli::types::Buffer;
 use neli::utils::Groups;
-use neli::{FromBytes, FromBytesWithInput, Size, ToBytes};
+use neli::{FromBytesWithInput, Size, ToBytes};
 use nix::errno::Errno;
 
-use super::frame;
 use super::refusal::Refusal;
+use super::reply::{Take, decode, in_datagram, no_reply, refusal, refused};
 use super::request::Request;
 
 /// How long one request may take, its dump included. The kernel answers rtnetlink within `send` itself, so
@@ -33,14 +32,8 @@ const DATAGRAM: usize = 64 * 1024;
 /// Asked for as `SO_RCVBUF`; the kernel takes `net.core.rmem_max` instead where that is less.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 
-/// A message before its payload is decoded: neli keeps the kernel's words only in this form.
-type Message = Nlmsghdr<u16, Buffer>;
-
 /// Adds to a list what is kept of a row, if anything.
 pub type Keep<'a, R, L> = &'a dyn Fn(&mut L, R);
-
-/// Takes an answer, and says whether it was the last one.
-type Take<'a> = &'a mut dyn FnMut(Message) -> Result<bool, Refusal>;
 
 /// An rtnetlink socket of the network namespace in which it was opened.
 ///
@@ -282,102 +275,6 @@ pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> i
     }
 }
 
-/// Hands a datagram's messages to `take` until it says that it has all; whether it did.
-fn in_datagram(datagram: &[u8], take: Take) -> Result<bool, Refusal> {
-    let mut rest = Cursor::new(datagram);
-    while rest.position() < datagram.len() as u64 {
-        let left = datagram.get(rest.position() as usize..).unwrap_or_default();
-        if !frame::is_whole(left) {
-            return Err(Refusal::because(
-                "expected netlink messages as long as they say, got one that is cut off",
-            ));
-        }
-        if take(Message::from_bytes(&mut rest).map_err(Refusal::because)?)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// What `decode` makes of a datagram's messages, as [`Socket::dump`] reads one.
-#[cfg(any(test, fuzzing))]
-pub fn rows<R: FromBytesWithInput<Input = usize>>(datagram: &[u8]) -> Vec<R> {
-    let mut rows = Vec::new();
-    // A refusal ends the reading; what came before it is looked at all the same.
-    let _ = in_datagram(datagram, &mut |answer| {
-        let row = decode(&refused(answer)?)?;
-        let done = row.is_none();
-        rows.extend(row);
-        Ok(done)
-    });
-    rows
-}
-
-fn no_reply() -> Refusal {
-    Refusal::because("expected one reply from the kernel, got one without content")
-}
-
-/// The message itself, unless it says that the request, or the rest of a dump, failed.
-fn refused(message: Message) -> Result<Message, Refusal> {
-    refusal(&message).map_or(Ok(message), Err)
-}
-
-fn refusal(message: &Message) -> Option<Refusal> {
-    match message.nl_payload() {
-        NlPayload::Err(error) => Refusal::kernel(error),
-        NlPayload::DumpExtAck(end) => Refusal::kernel(end),
-        _ => None,
-    }
-}
-
-/// The payload; `None` for an acknowledgement and for the end of a dump.
-fn decode<R: FromBytesWithInput<Input = usize>>(message: &Message) -> Result<Option<R>, Refusal> {
-    let NlPayload::Payload(bytes) = message.nl_payload() else {
-        return Ok(None);
-    };
-    let decoded = R::from_bytes_with_input(&mut Cursor::new(bytes.as_ref()), bytes.len());
-    decoded.map(Some).map_err(Refusal::because)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::link;
-    use neli::rtnl::Ifinfomsg;
-
-    #[test]
-    fn the_answers_to_a_request_that_was_given_up_are_skipped() {
-        let mut socket = Socket::open().unwrap();
-        let every = link::request(0).unwrap();
-        let given_up = Request::of(Rtm::Getlink, NlmF::REQUEST | NlmF::DUMP, &every);
-        socket.ask(&given_up.unwrap()).unwrap();
-        let missing = socket
-            .get::<_, Ifinfomsg>(Rtm::Getlink, link::request(i32::MAX as u32).unwrap())
-            .unwrap_err();
-        assert!(missing.is(&[Errno::ENODEV]), "{missing:?}");
-        let loopback: Ifinfomsg = socket.get(Rtm::Getlink, link::request(1).unwrap()).unwrap();
-        assert_eq!(*loopback.ifi_index(), 1);
-    }
-
-    #[test]
-    fn without_an_answer_the_wait_ends_at_the_deadline() {
-        let mut socket = Socket::open().unwrap();
-        let error = socket.receive(Instant::now() + NAP).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[test]
-    fn a_list_is_asked_for_until_it_is_of_one_moment() {
-        let mut answers = [None, None, Some("list")].into_iter();
-        assert_eq!(settled(|| Ok(answers.next().flatten())).unwrap(), "list");
-        let refused = settled(|| Ok(None::<()>)).unwrap_err();
-        assert!(
-            refused
-                .of("list rules")
-                .to_string()
-                .starts_with("list rules: it changed during each of 10 dumps")
-        );
-        let failed = settled(|| Err::<Option<()>, _>(Refusal::because("no"))).unwrap_err();
-        assert_eq!(failed.of("list rules").to_string(), "list rules: no");
-    }
-}
+#[path = "socket_tests.rs"]
+mod tests;

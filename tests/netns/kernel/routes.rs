@@ -630,7 +630,11 @@ fn the_ways_out_are_all_those_of_the_route_that_matches() {
                 let nobodys = (addr("10.9.9.9"), addr("8.8.8.8"));
                 let many: Vec<_> = [(from, to), nobodys].repeat(40);
                 let all = host.kernel.all_ways_out(&many, &host.links).unwrap();
-                assert_eq!(all, [alone.clone(), Vec::new()].repeat(40));
+                assert!(
+                    all.chunks(2)
+                        .all(|pair| pair == [alone.clone(), Vec::new()])
+                );
+                assert_eq!(all.len(), 80);
                 alone
             };
             assert_eq!(ways("8.8.8.8", "10.0.0.10"), [dev("eth1"), dev("eth2")]);
