@@ -13,7 +13,7 @@ use crate::net::Family;
 const SYN: &str = "tcp flags & (syn|rst) == syn";
 
 /// A flow that connection tracking has had since before there was this table, and gives no address any more.
-const UNTRANSLATED: &str = "oifname @enis ct status & (confirmed | snat) == confirmed";
+const UNTRANSLATED: &str = "ct status & (confirmed | snat) == confirmed oifname @enis";
 
 /// By how much IPv6's header is longer than IPv4's.
 const LONGER: u32 = 20;
@@ -105,9 +105,9 @@ fn bases(draft: &mut Draft, filter: &Filter) {
     draft.rules("prerouting", ["ct reply ip daddr vmap @owner4"]);
     draft.base_chain("forward", "filter hook forward priority -5");
     let forward = [
-        ("ct state invalid ip saddr", "fwd4"),
         ("ct direction original ip saddr", "fwd4"),
         ("ct direction reply ip daddr", "rev4"),
+        ("ct state invalid ip saddr", "fwd4"),
         ("ip6 saddr", "fwd6"),
         ("ip6 daddr", "rev6"),
     ];
@@ -237,7 +237,7 @@ impl Of<'_> {
     fn stale(&self) -> impl Iterator<Item = String> {
         let stale = "tcp flags & (fin|syn|rst|ack) != syn ct state new";
         let stale = self.entry.wishes.resets.then_some(stale);
-        let rules = ["meta l4proto tcp ct state invalid"].into_iter();
+        let rules = ["ct state invalid meta l4proto tcp"].into_iter();
         let counter = self.counter("stale");
         rules
             .chain(stale)
