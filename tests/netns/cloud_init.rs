@@ -10,7 +10,7 @@ use saphyr::{LoadableYamlNode, YamlOwned};
 use tempfile::TempDir;
 
 use crate::consumer::{furnish, program, said};
-use crate::instance::Instance;
+use crate::instance::{Instance, copy_program};
 use crate::vpc::{Background, EniSpec, INTERNET, Vpc, wait_for};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cloud-init");
@@ -171,7 +171,7 @@ fn the_binary_is_fetched_checked_and_run_and_not_fetched_again() {
         .files
         .path()
         .join(format!("eniroute-{}", std::env::consts::ARCH));
-    fs::copy(env!("CARGO_BIN_EXE_eniroute"), &binary).unwrap();
+    copy_program(&binary);
     let dump = site.instance.host.dump();
 
     let out = site.run("binary.yaml", |text| text, "");

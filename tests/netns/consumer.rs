@@ -8,7 +8,7 @@ use std::process::Output;
 
 use nix::mount::{MsFlags, mount};
 
-use crate::instance::{Instance, Run};
+use crate::instance::{Instance, Run, copy_program};
 use crate::support::confined::confined;
 use crate::vpc::{Cmd, Host};
 
@@ -39,7 +39,7 @@ pub fn furnish_from(instance: &Instance, programs: &str) {
     };
     let [usr, tmp] = ["usr", "tmp"].map(folder);
     fs::create_dir_all(tmp).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_eniroute"), root.join(ENIROUTE)).unwrap();
+    copy_program(&root.join(ENIROUTE));
     let binds = ["proc", "sys", "dev"].map(|name| (Path::new("/").join(name), folder(name)));
     instance.host.enter(|| {
         let lower = format!("lowerdir={programs}:/usr");

@@ -3,7 +3,7 @@
 use eniroute::code::Code;
 use serde_json::{Value, json};
 
-use crate::instance::{Instance, Run};
+use crate::instance::{Instance, Run, copy_program};
 use crate::support::lab::Lab;
 use crate::support::shown::assert_shown;
 use crate::vpc::{EniSpec, Fault, Vpc};
@@ -583,7 +583,7 @@ fn nobody_has_to_be_root_for_it() {
     let (_vpc, instance) = two_enis();
     instance.must("apply");
     let copy = std::env::temp_dir().join(format!("eniroute-explain-{}", std::process::id()));
-    std::fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
+    copy_program(&copy);
     let root = instance.root().display().to_string();
     instance.host.sh(&format!("chmod 755 {root}"));
     for question in ["R1", "3.104.193.180", "8.8.8.8 --from 0.0.0.0"] {

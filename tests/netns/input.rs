@@ -1,6 +1,6 @@
 //! Wrong words, wrong configuration, wrong user, a disk that refuses: a clear answer, and nothing half done.
 
-use crate::instance::{Instance, changed};
+use crate::instance::{Instance, changed, copy_program};
 use crate::vpc::{EniId, EniSpec, Vpc};
 
 fn vpc() -> (Vpc, Instance) {
@@ -31,7 +31,7 @@ fn apply_and_remove_want_root_and_status_does_not() {
     let dump = instance.host.dump();
     // The build's folder may be closed to others.
     let copy = std::path::Path::new("/run").join(format!("eniroute-{}", std::process::id()));
-    std::fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
+    copy_program(&copy);
     let run = |arguments: &str| {
         let command =
             instance

@@ -350,6 +350,10 @@ fn a_running_networkmanager_takes_our_profiles_over_and_keeps_the_primary_s() {
             "{log}"
         );
     });
+    // nmcli does not wait for what it asked for.
+    guest.until("the new address's routes", || {
+        eniroute(&guest.instance, "plan --exit-code").code == 0
+    });
     guest.assert_nothing_to_do();
     neighbours_reach(&mut guest.vpc, &guest.subnets, &["10.0.0.22", "10.0.0.20"]);
 

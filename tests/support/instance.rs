@@ -1,7 +1,7 @@
 //! An instance in the fake VPC with eniroute on it: a guest, a folder for its files, and the binary.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::SystemTime;
 use std::{fs, os::unix::fs::MetadataExt};
 
@@ -36,6 +36,16 @@ impl Run {
         assert!(!run.stderr.contains("panicked"), "{run:?}");
         run
     }
+}
+
+/// Puts a copy of the program there. This process never has it open to write, so no child that another thread starts meanwhile
+/// keeps it from being run.
+pub fn copy_program(to: &Path) {
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_eniroute"))
+        .arg(to)
+        .status();
+    assert!(copied.unwrap().success(), "{}", to.display());
 }
 
 impl Instance {
@@ -112,7 +122,7 @@ impl Instance {
     /// `eniroute ARGUMENTS` as a user with this number, by a copy of the program that anybody may run.
     pub fn eniroute_as(&self, user: &str, arguments: &str) -> Run {
         let copy = self.root().join("eniroute");
-        fs::copy(env!("CARGO_BIN_EXE_eniroute"), &copy).unwrap();
+        copy_program(&copy);
         let root = self.root().display().to_string();
         self.host.sh(&format!("chmod 755 {root}"));
         let command = self.host.command("setpriv");
