@@ -121,6 +121,7 @@ fn remember(image: Image) -> String {
     match image {
         Image::BookwormNm | Image::ForkyNm => format!(
             "sed 's/ens5/ens6/; s/^uuid=c1/uuid=c2/' {} > {PROFILE}; chmod 600 {PROFILE}
+             timeout 60 sh -c 'until nmcli device show ens6 >/dev/null 2>&1; do sleep 0.2; done'
              nmcli connection reload; nmcli connection up id 'cloud-init ens6' ifname ens6",
             PROFILE.replace("ens6", "ens5")
         ),
