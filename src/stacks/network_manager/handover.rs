@@ -21,6 +21,10 @@ const FOLDER: &str = super::FOLDER;
 const RELOADS: u32 = 12;
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// nmcli ends when NetworkManager has taken a profile up, not when it has taken away what the profile does not hold: whoever
+/// looks at once sees a route that is about to go.
+const SETTLES: Duration = Duration::from_millis(100);
+
 /// The keyfiles of one run.
 pub struct Keyfiles<'a>(pub HandOver<'a>);
 
@@ -28,7 +32,11 @@ impl Prepared for Keyfiles<'_> {
     fn load(&self, _installed: &[PathBuf]) -> Result<Loaded> {
         let limit = self.0.wait.saturating_mul(PATIENCE);
         let run = |program: &str, args: &[&str]| command::run(program, args, limit);
-        Ok(hand_over(&self.0, run))
+        let loaded = hand_over(&self.0, run);
+        if loaded.asked {
+            thread::sleep(SETTLES);
+        }
+        Ok(loaded)
     }
 }
 
