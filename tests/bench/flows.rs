@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use eniroute::kernel::Kernel;
 use eniroute::net::Rule;
-use eniroute::net::index_rule::{IndexRule, in_order};
-use eniroute::plan::rule_index::Ground;
+use eniroute::net::index_rule::IndexRule;
+use eniroute::plan::rule_index::{Ground, in_order};
 
 use crate::median;
 use crate::vpc::{Host, Vpc};
@@ -217,17 +217,19 @@ fn wanted(kernel: &mut Kernel) -> Vec<IndexRule> {
     let of_family = |family| {
         let rules = observed.rules.iter().filter(|rule| rule.family == family);
         let rules: Vec<&Rule> = rules.collect();
+        let standing = observed.index.iter().filter(|rule| rule.family == family);
+        let standing: Vec<&IndexRule> = standing.collect();
         let ground = Ground {
             family,
             rules: &rules,
             is_ours: &|_| true,
-            standing: &observed.index,
+            standing: &standing,
             has_made: true,
         };
         ground.wanted().unwrap()
     };
     let index: std::collections::BTreeSet<_> = families.into_iter().flat_map(of_family).collect();
-    in_order(index.iter())
+    in_order(index.iter().copied().collect())
 }
 
 /// Milliseconds.

@@ -20,7 +20,7 @@ use crate::{IMDS_TAKES, ROUNDS, binary, measure, median, min_median};
 
 /// New connections of one turn. A table's turns follow another's at once, and begin each round by another one.
 const CONNECTIONS: u32 = 1_000;
-const TURNS: usize = 6;
+const TURNS: usize = 12;
 
 /// Datagrams of one turn.
 const PACKETS: u32 = 60_000;

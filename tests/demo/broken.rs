@@ -21,7 +21,7 @@ const FAULTS: [Fault; 5] = [
         title: "Somebody's rule without a priority lands before eniroute's",
         done: "ip rule add from 172.31.41.29 lookup main",
         answers: false,
-        code: "R1",
+        code: "R3",
         mended: "ip rule del from 172.31.41.29 lookup main",
     },
     Fault {

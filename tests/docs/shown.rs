@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::instance::Instance;
 use crate::support::shown::{NAMES, assert_shown, pages, shown};
-use crate::support::vpc::{EniSpec, Host, INTERNET, RouteTable, Vpc};
+use crate::support::vpc::{EniSpec, Host, INTERNET, RouteTable, Vpc, uninterrupted};
 
 #[test]
 fn every_output_in_the_documentation_is_one_that_a_test_compares() {
@@ -199,7 +199,7 @@ fn exchange(client: &Host, server: &UdpSocket) {
     socket
         .send_to(&[0; 40], server.local_addr().unwrap())
         .unwrap();
-    let (_, from) = server.recv_from(&mut heard).unwrap();
+    let (_, from) = uninterrupted(|| server.recv_from(&mut heard)).unwrap();
     server.send_to(&[0; 200], from).unwrap();
-    socket.recv_from(&mut heard).unwrap();
+    uninterrupted(|| socket.recv_from(&mut heard)).unwrap();
 }

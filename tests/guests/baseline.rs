@@ -106,6 +106,16 @@ pub fn ready(guest: &mut Guest) {
     );
 }
 
+/// Of a boot at which the metadata service says nothing.
+pub fn ready_but_for_cloud_init(guest: &mut Guest) {
+    let verdict = guest.wait_ready();
+    let mut failed = verdict.split(' ').filter(|word| word.ends_with(".service"));
+    assert!(
+        failed.all(|unit| unit.starts_with("cloud-init")),
+        "{verdict}"
+    );
+}
+
 /// From the Internet and from its subnet, in both families.
 pub fn primary_answers(site: &mut Site, guest: &mut Guest) {
     let (inet, neighbour) = (site.vpc.inet(), site.vpc.neighbour(site.subnets[0]));

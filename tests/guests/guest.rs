@@ -248,7 +248,7 @@ fn machine_arguments(image: Image, folder: &Path) -> Vec<String> {
     let (machine, console) = machine(image);
     // udev would load drivers for all that an emulated CPU can do; the disk controller is never used.
     let append = format!(
-        "root=/dev/vda rw console={console} quiet mitigations=off fsck.mode=skip \
+        "root=/dev/vda rw console={console} quiet mitigations=off no_timer_check fsck.mode=skip \
          modprobe.blacklist=ata_piix,ata_generic,psmouse,kvm_amd {}",
         image.kernel_options()
     );

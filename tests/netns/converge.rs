@@ -1,10 +1,11 @@
 //! A second run changes nothing, `remove` takes everything back, and nothing foreign is ever touched.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::instance::changed;
+use crate::instance::{Instance, changed};
 use crate::support::lab::Lab;
-use crate::vpc::{EniSpec, Host};
+use crate::vpc::{EniSpec, Host, wait_for};
 
 /// The primary in both families, too, and eth1 with a prefix.
 fn lab() -> Lab {
@@ -22,21 +23,22 @@ fn monitored(host: &Host, work: impl FnOnce()) -> String {
         .command("ip")
         .args(["monitor", "link", "address", "route", "rule"])
         .background();
-    // The monitor says nothing when it is ready, so it is shown something until it has seen it.
-    for _ in 0..100 {
-        host.ip("link set lo mtu 65000");
-        host.ip("link set lo mtu 65536");
-        if monitor.log().contains("mtu 65536") {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    std::thread::sleep(Duration::from_millis(100));
-    let before = monitor.log();
-    assert!(before.contains("mtu 65536"), "the monitor never started");
+    // The monitor says nothing when it is ready, nor when it has told all, so it is shown something until it has seen it.
+    let show = |mtu: &str| host.ip(&format!("link set lo mtu {mtu}"));
+    wait_for("the monitor", || {
+        show("65000");
+        show("65001");
+        monitor.log().contains("mtu 65001")
+    });
+    show("65002");
     work();
-    std::thread::sleep(Duration::from_millis(200));
-    monitor.log()[before.len()..].to_owned()
+    show("65536");
+    wait_for("the end", || monitor.log().contains("mtu 65536"));
+    let log = monitor.log();
+    let (_, log) = log.split_once("mtu 65002").unwrap();
+    let lines = log.lines().skip(1);
+    let others = lines.filter(|line| !line.contains(": lo:") && !line.contains("link/loopback"));
+    others.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -404,6 +406,14 @@ fn two_runs_at_once_wait_for_each_other() {
     );
 }
 
+/// By flock's word.
+pub fn is_held(instance: &Instance, lock: &Path) -> bool {
+    let lock = lock.display().to_string();
+    let flock = instance.host.command("flock");
+    let ended = flock.args(["--nonblock", &lock, "true"]).output();
+    !ended.status.success()
+}
+
 #[test]
 fn a_run_gives_up_when_another_holds_the_lock_for_too_long() {
     let Lab {
@@ -417,10 +427,7 @@ fn a_run_gives_up_when_another_holds_the_lock_for_too_long() {
         .command("flock")
         .args([&lock.display().to_string(), "sleep", "60"])
         .background();
-    while !lock.exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    std::thread::sleep(Duration::from_millis(100));
+    wait_for("the holder", || is_held(&instance, &lock));
     let dump = instance.host.dump();
     let run = instance.eniroute("apply --wait 0.3");
     assert_eq!(run.code, 1, "{run:?}");

@@ -189,10 +189,7 @@ fn rule(from: Option<&str>) -> Rule {
         from,
         table: 10001,
         suppress_prefixlength: None,
-        mark: None,
-        iif: None,
-        to: None,
-        foreign: None,
+        extra: None,
     }
 }
 
@@ -344,7 +341,7 @@ fn an_error_carries_the_command_and_the_kernels_words() {
         };
         let error = host
             .kernel
-            .apply(&Change::Add(Object::Route(source)), &host.links)
+            .apply(&Change::Add(Object::from(source)), &host.links)
             .unwrap_err();
         let Error::Kernel {
             what,
@@ -385,7 +382,7 @@ fn an_error_does_not_disturb_the_requests_after_it() {
                 ..route("10.0.0.0/20", None)
             };
             host.kernel
-                .apply(&Change::Add(Object::Route(wrong)), &host.links)
+                .apply(&Change::Add(Object::from(wrong)), &host.links)
                 .unwrap_err();
             host.round_trip(Object::Rule(rule(Some("10.0.0.10/32"))), |seen| {
                 seen.rules.contains(&rule(Some("10.0.0.10/32")))

@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::instance::Instance;
 use crate::life::{change, link_socket};
-use crate::vpc::{Background, EniSpec, SubnetId, Vpc};
+use crate::vpc::{Background, EniSpec, SubnetId, Vpc, wait_for};
 
 const NOBODY: [std::net::IpAddr; 0] = [];
 const PUBLIC: &str = "203.0.113.30";
@@ -69,7 +69,7 @@ impl Lab {
             .command("ping")
             .args(["-i", "0.02", PUBLIC])
             .background();
-        sleep(Duration::from_millis(300));
+        wait_for("answers", || pings.log().lines().count() > 15);
         pings
     }
 
@@ -79,13 +79,15 @@ impl Lab {
             .ip("-o address show dev eth1 scope global")
     }
 
-    fn await_end_of_lease(&self) {
+    /// And some answers: on a busy machine it may be over before the first one.
+    fn await_end_of_lease(&self, pings: &Background) {
         let deadline = Instant::now() + Duration::from_secs(15);
         while self.addresses().contains("dynamic") {
             assert!(Instant::now() < deadline, "{}", self.addresses());
             sleep(Duration::from_millis(50));
         }
         sleep(Duration::from_millis(300));
+        wait_for("answers", || pings.log().lines().count() > 30);
     }
 
     fn all_answer(&mut self) {
@@ -147,7 +149,7 @@ fn a_lease_that_ends_costs_no_ping_on_any_stack_and_whoever_came_first() {
                 lab.addresses()
             );
             let pings = lab.pings();
-            lab.await_end_of_lease();
+            lab.await_end_of_lease(&pings);
             assert_eq!(lost(&pings), (0, 0), "{lease}, {disk:?}, {}", host.dump());
             lab.all_answer();
             lab.instance.must("refresh");
@@ -180,14 +182,19 @@ fn an_ipv6_address_is_made_to_stay_only_when_nobody_renews_it() {
     };
     take(450);
     assert_eq!(lab.instance.must("refresh"), "", "a client is at work");
-    take(4);
+    take(40);
     assert!(
         lab.instance
             .must("plan")
             .contains("ip -6 address replace 2001:db8:0:b::300/128 dev eth1")
     );
     assert!(lab.instance.must("refresh").contains("kernel: 1 address"));
-    sleep(Duration::from_secs(5));
+    let stays = lab.addresses();
+    let stays = stays
+        .lines()
+        .find(|line| line.contains("2001:db8:0:b::300"));
+    let is_for_good = |line: &str| line.contains("valid_lft forever preferred_lft forever");
+    assert!(stays.is_some_and(is_for_good), "{stays:?}");
     lab.all_answer();
     assert_eq!(lab.instance.must("refresh"), "");
 }
@@ -315,7 +322,7 @@ fn cloud_init_s_dhcpcd_before_eniroute_costs_no_ping_when_its_lease_ends() {
     lab.all_answer();
     let pings = lab.pings();
     shorten(&lab);
-    lab.await_end_of_lease();
+    lab.await_end_of_lease(&pings);
     assert_eq!(lost(&pings), (0, 0), "{}", lab.instance.host.dump());
     lab.all_answer();
 }
@@ -334,7 +341,7 @@ fn dhclient_s_lease_ends_and_the_address_stays() {
         lab.all_answer();
         let pings = lab.pings();
         shorten(&lab);
-        lab.await_end_of_lease();
+        lab.await_end_of_lease(&pings);
         assert_eq!(lost(&pings), (0, 0), "{}", lab.instance.host.dump());
         lab.all_answer();
         // Its subnet's route in main was the client's, and went with the lease.
@@ -391,11 +398,9 @@ fn cloud_init_s_dhcpcd_after_eniroute_is_repaired_at_once_and_its_lease_ends_unn
     let run = change(&lab.instance, &socket);
     assert!(run.code == 0 && run.stdout.contains("kernel:"), "{run:?}");
     // A look at changed links lasts half a second at least; the work is done before that is over.
-    assert!(
-        begin.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begin.elapsed()
-    );
+    let took = begin.elapsed();
+    let is_soon = lab.instance.is_soon(took, Duration::from_secs(2));
+    assert!(is_soon, "{took:?}");
     assert!(
         host.ip("route show table 10001")
             .contains("default via 10.1.0.1"),
@@ -411,7 +416,7 @@ fn cloud_init_s_dhcpcd_after_eniroute_is_repaired_at_once_and_its_lease_ends_unn
     lab.all_answer();
     let pings = lab.pings();
     shorten(&lab);
-    lab.await_end_of_lease();
+    lab.await_end_of_lease(&pings);
     assert_eq!(lost(&pings), (0, 0), "{}", host.dump());
 }
 
@@ -432,11 +437,9 @@ fn an_address_that_somebody_deletes_answers_again_within_a_second() {
         assert_eq!(change(&lab.instance, &socket).code, 0);
         sleep(Duration::from_millis(300));
         let (_, longest) = lost(&pings);
-        assert!(
-            (1..=50).contains(&longest),
-            "{command}: {} ms",
-            20 * longest
-        );
+        let took = Duration::from_millis(20) * u32::try_from(longest).unwrap();
+        let is_soon = lab.instance.is_soon(took, Duration::from_millis(1001));
+        assert!(longest > 0 && is_soon, "{command}: {took:?}");
         lab.all_answer();
     }
 }

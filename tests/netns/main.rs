@@ -34,6 +34,7 @@ mod late;
 mod lease;
 mod life;
 mod managers_restarted;
+mod meanwhile;
 mod metadata;
 mod mtu;
 mod network_manager;

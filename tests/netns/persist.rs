@@ -57,7 +57,7 @@ impl Tree {
         .unwrap();
         for change in self
             .disk
-            .plan(&rendered.wanted, &rendered.obsolete)
+            .plan(rendered.wanted.clone(), &rendered.obsolete)
             .unwrap()
         {
             self.disk.commit(&change).unwrap();

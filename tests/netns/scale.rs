@@ -1,6 +1,8 @@
 //! The largest ordinary instance: 15 ENIs of 50 addresses each.
 
 use std::net::IpAddr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::instance::{Instance, Run};
 use crate::support::confined::confined;
@@ -31,7 +33,14 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
         vpc.attach(EniSpec::new(subnet, &format!("eth{eni}")).ipv4(addresses(eni)));
     }
     let instance = Instance::with_netplan(vpc.guest());
-    instance.must("apply");
+    let (_, trace) = traced(&instance, "apply");
+    let renamed = trace.lines().filter(|line| line.contains("rename"));
+    let ledgers = renamed.filter(|line| line.contains("/ledger.json\""));
+    assert_eq!(
+        ledgers.count(),
+        1,
+        "the ledger is written once, index included"
+    );
     let requests = vpc.imds().log();
     assert_eq!(
         requests
@@ -104,12 +113,19 @@ fn fifteen_enis_of_fifty_addresses_all_answer_after_one_run() {
     assert!(!instance.host.ip("rule").contains("lookup 1000"));
 }
 
-/// What `eniroute COMMAND` says, and its system calls that send to the kernel or touch files.
+/// A refresh looks at the host once more where the metadata service takes so long to answer, and makes more calls.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What `eniroute COMMAND` says, and its system calls that send to the kernel or touch files. Others have to stand back.
 fn traced(instance: &Instance, command: &str) -> (String, String) {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let calls =
         "trace=sendto,sendmsg,openat,statx,readlink,rename,renameat,renameat2,unlink,unlinkat";
-    let strace = instance.host.command("strace").args([
+    let strace = instance.host.command("nice").args([
+        "-n",
+        "-20",
+        "strace",
+        "--seccomp-bpf",
         "-f",
         "-e",
         calls,
@@ -141,7 +157,17 @@ fn calls_of(enis: usize, addresses: usize) -> [usize; 2] {
         );
     }
     let instance = Instance::with_netplan(vpc.guest());
-    ["apply", "refresh"].map(|command| traced(&instance, command).1.lines().count())
+    let count = |command| {
+        let began = Instant::now();
+        let (_, trace) = traced(&instance, command);
+        // Where another thread comes between, a call has a second line, for its end.
+        let calls = trace.lines().filter(|line| !line.contains(" resumed>"));
+        (calls.count(), began.elapsed() < LATE)
+    };
+    let (first, _) = count("apply");
+    let mut refreshes = (0..5).map(|_| count("refresh"));
+    let in_time = refreshes.find_map(|(calls, in_time)| in_time.then_some(calls));
+    [first, in_time.expect("a refresh within a second")]
 }
 
 /// The rule index, from 64 rules of a family on, is a part of each.
@@ -163,6 +189,60 @@ fn what_a_run_asks_and_touches_grows_no_faster_than_enis_and_addresses() {
                 "{first:.1} calls for each more, and then {then:.1}: {series:?}"
             );
         }
+    }
+}
+
+/// A host of so many ENIs with 50 addresses each, sixteen ENIs a subnet.
+fn many(enis: usize) -> (Vpc, Instance) {
+    let mut vpc = Vpc::new();
+    let mut subnets: Vec<SubnetId> = Vec::new();
+    for eni in 0..enis {
+        let net = eni / 16;
+        if subnets.len() == net {
+            subnets.push(vpc.subnet(&format!("10.{net}.0.0/16"), None));
+        }
+        let addresses = (0..ADDRESSES).map(|n| format!("10.{net}.{}.{}", 1 + eni % 16, 10 + n));
+        let spec = EniSpec::new(subnets[net], &format!("eth{eni}")).ipv4(addresses);
+        let (card, device) = (eni as u32 / 15, eni as u32 % 15);
+        vpc.attach(spec.card(card).device_number(device + card.min(1)));
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    (vpc, instance)
+}
+
+/// The most memory that `eniroute COMMAND` has had at a time, in KiB.
+fn peak(instance: &Instance, command: &str) -> usize {
+    let root = instance.root().display().to_string();
+    let own = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    instance.host.enter(|| {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_eniroute"));
+        let run = run.args(["--root", &root, command]).stdout(Stdio::null());
+        let (mut child, mut most) = (run.spawn().unwrap(), 0);
+        loop {
+            // It only grows, and is the program's own once that runs.
+            most = own(child.id()).unwrap_or(most);
+            if let Some(ended) = child.try_wait().unwrap() {
+                assert!(ended.success(), "{command}");
+                return most;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    })
+}
+
+/// A release build takes 4 MiB where there is little to do, and with 4,000 addresses it is to stay below 8. This is a debug
+/// build, which is larger, but keeps no more.
+#[test]
+fn four_thousand_addresses_take_little_more_memory_than_a_hundred() {
+    let (_few, small) = many(2);
+    let (_vpc, large) = many(80);
+    for command in ["apply", "refresh"] {
+        let [few, many] = [&small, &large].map(|instance| peak(instance, command));
+        assert!(many < few + 4608, "{command}: {few} KiB, and {many} KiB");
     }
 }
 

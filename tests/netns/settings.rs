@@ -212,7 +212,7 @@ fn a_setting_of_the_host_is_made_written_down_and_put_back() {
         let mut host = Host::open_for_removal(&common).unwrap();
         host.kernel.observe_also([key.clone()]);
         let mut run = Run::removal(&mut host, &how).unwrap();
-        run.assessment.desired.host = vec![Object::Sysctl(Sysctl::new(key, "1"))];
+        run.assessment.desired.host = vec![Object::from(Sysctl::new(key, "1"))];
         run.change_kernel().unwrap();
         let files = run.plan_files();
         run.commit_files(&files);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::vpc::{Host, Vpc};
+use crate::vpc::{Background, Host, Vpc, wait_for};
 
 /// Does `work` while the Internet pings `public` every 10 ms and the guest sends on a connection of its own. All that
 /// was sent must have come in; gives the number of pings that were lost.
@@ -27,12 +27,19 @@ pub fn under_traffic(vpc: &Vpc, guest: &Host, public: &str, work: impl FnOnce())
         .command("ping")
         .args(["-i", "0.01", public])
         .background();
-    thread::sleep(Duration::from_millis(500));
+    await_answers(&pings, 45);
     work();
-    thread::sleep(Duration::from_millis(500));
+    await_answers(&pings, 45);
     done.store(true, Ordering::Relaxed);
     assert_eq!(sender.join().unwrap(), received.join().unwrap());
     lost(&pings.log())
+}
+
+/// Until so many more have come.
+fn await_answers(pings: &Background, more: usize) {
+    let count = || pings.log().matches("icmp_seq=").count();
+    let before = count();
+    wait_for("answers", || count() >= before + more);
 }
 
 fn send_until(mut stream: TcpStream, done: &AtomicBool) -> u64 {

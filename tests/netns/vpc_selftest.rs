@@ -205,13 +205,13 @@ fn metadata_connections_break_as_told() {
 #[test]
 fn metadata_answers_over_ipv6_once_enabled_and_never_beyond_the_instance() {
     let (mut vpc, _, _) = Lab::of_scenario_1(&[]);
-    let token = "curl -s --max-time 1 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
+    let token = "curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
     vpc.enable_imds_ipv6();
     let guest = vpc.guest();
     assert!(
         guest
             .sh(&format!(
-                "{token} 'http://[fd00:ec2::254]/latest/api/token'"
+                "{token} --max-time 10 'http://[fd00:ec2::254]/latest/api/token'"
             ))
             .starts_with("AQ")
     );
@@ -220,7 +220,7 @@ fn metadata_answers_over_ipv6_once_enabled_and_never_beyond_the_instance() {
               nft add rule ip nat post oifname eth0 masquerade");
     assert_eq!(container.ping(&["8.8.8.8"]), NOBODY);
     let put = container.sh(&format!(
-        "{token} http://169.254.169.254/latest/api/token || echo exit $?"
+        "{token} --max-time 1 http://169.254.169.254/latest/api/token || echo exit $?"
     ));
     assert_eq!(put, "exit 28\n", "the answer's TTL is 1");
 }

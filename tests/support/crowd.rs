@@ -11,7 +11,7 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{KeepAlive, TcpKeepIdle, TcpKeepInterval};
 
 use super::nat::{PORT, echo};
-use super::vpc::{Host, INTERNET, wait_for};
+use super::vpc::{Host, INTERNET, uninterrupted, wait_for};
 
 /// Where a server speaks unasked, whatever it hears.
 const TALKING: u16 = PORT + 1;
@@ -200,7 +200,7 @@ impl Member {
         if let Some(kind) = ended {
             return Err(kind);
         }
-        match self.stream.read(&mut [0; 64]) {
+        match uninterrupted(|| self.stream.read(&mut [0; 64])) {
             Ok(0) => Err(ErrorKind::UnexpectedEof),
             Ok(_) => Ok(()),
             Err(error) => Err(error.kind()),

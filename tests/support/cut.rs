@@ -142,6 +142,11 @@ impl Scene {
     }
 
     pub fn strace_of(&self, option: &str, command: &str) -> String {
+        self.traced(option, command).1
+    }
+
+    /// How the command ended, and what strace says.
+    pub fn traced(&self, option: &str, command: &str) -> (Run, String) {
         let trace = tempfile::NamedTempFile::new().unwrap();
         let strace = self
             .instance
@@ -150,17 +155,18 @@ impl Scene {
             .args(["-qq", "-e", option, "-o"])
             .arg(trace.path().display());
         let root = self.instance.root().display().to_string();
-        strace
+        let out = strace
             .args([
                 env!("CARGO_BIN_EXE_eniroute"),
                 "--root",
                 &root,
-                command,
                 "--wait",
                 "1",
             ])
+            .args(command.split(' '))
             .output();
-        std::fs::read_to_string(trace.path()).unwrap()
+        let said = std::fs::read_to_string(trace.path()).unwrap();
+        (Run::of(out), said)
     }
 
     /// Which message to the kernel or the metadata service comes right after the last change of an `apply` here: the

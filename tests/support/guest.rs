@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use eniroute::eni::Eni;
-use eniroute::net::{Address, Dev, Family, Link, MAIN, Mac, Mark, Route, RouteKind, Rule};
+use eniroute::net::{Address, Dev, Extra, Family, Link, MAIN, Mac, Mark, Route, RouteKind, Rule};
 use eniroute::plan::{Desired, Planned};
 use ipnet::IpNet;
 
@@ -261,18 +261,20 @@ pub fn rule(words: &str) -> Rule {
         .unwrap_or_else(|_| IpNet::from(from.parse::<IpAddr>().unwrap()));
     let hex = |text: &str| u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
     let mark = value("fwmark").map(|mark| mark.split_once('/').unwrap());
-    Rule {
+    let rule = Rule {
         priority: value("priority").unwrap().parse().unwrap(),
         family: Family::of(from.addr()),
         from: Some(from).filter(|from| from.prefix_len() > 0),
         table: value("lookup").unwrap().parse().unwrap(),
         suppress_prefixlength: value("suppress_prefixlength").map(|length| length.parse().unwrap()),
+        extra: None,
+    };
+    rule.with(Extra {
         mark: mark.map(|(value, mask)| Mark {
             value: hex(value),
             mask: hex(mask),
         }),
         iif: value("iif").map(Into::into),
-        to: None,
-        foreign: None,
-    }
+        ..Extra::NONE
+    })
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::instance::Instance;
 pub use super::vpc::nat::{A, B, C, FIRST, SECOND};
 use super::vpc::nat::{NatSite, seen};
-use super::vpc::{EniId, Host, INTERNET, RouteTable, SubnetId, Vpc, wait_for};
+use super::vpc::{EniId, Host, INTERNET, RouteTable, SubnetId, Vpc, uninterrupted, wait_for};
 
 pub const S3: &str = r#"
 [[egress]]
@@ -276,7 +276,8 @@ fn ask_from_here() -> bool {
     socket
         .set_read_timeout(Some(Duration::from_secs(3)))
         .unwrap();
-    socket.send_to(b"ask", (INTERNET[0], PORT)).is_ok() && socket.recv_from(&mut [0; 8]).is_ok()
+    socket.send_to(b"ask", (INTERNET[0], PORT)).is_ok()
+        && uninterrupted(|| socket.recv_from(&mut [0; 8])).is_ok()
 }
 
 /// Until so many flows more have been opened.

@@ -6,3 +6,4 @@
 mod figures;
 mod house;
 mod install;
+mod twice;

@@ -44,11 +44,11 @@ fn matters(line: &str) -> bool {
     BEARING.iter().any(|word| line.contains(word)) && !is_no_matter
 }
 
-/// Where the last line that matters ends: a file that is cut off before it is broken.
-fn end_of_what_matters(text: &str) -> usize {
+/// Where the last line that matters begins: a file that is cut off there or before lacks it. Of a part of it, a stack may
+/// make all that it is for (`... protocol static || tr`).
+fn last_that_matters(text: &str) -> usize {
     let last = text.lines().rfind(|line| matters(line));
-    let last = last.unwrap();
-    text.rfind(last).unwrap() + last.len()
+    text.rfind(last.unwrap()).unwrap()
 }
 
 /// Changes one file of ours among `paths`, or puts one of `foreign` beside them.
@@ -62,7 +62,7 @@ fn edit(draw: &mut Draw, paths: &[PathBuf], foreign: &[Foreign]) -> Edit {
             format!("{name} is gone")
         }
         1 => {
-            let length = draw.below(end_of_what_matters(&text));
+            let length = draw.below(last_that_matters(&text) + 1);
             fs::write(&path, &text[..length]).unwrap();
             format!("{name} ends after {length} bytes")
         }

@@ -37,19 +37,11 @@ fn host() -> (Vpc, Instance) {
     (vpc, instance)
 }
 
-/// Packets that have left the VPC.
-fn sent_outside(vpc: &Vpc) -> u64 {
-    let text = vpc
-        .router()
-        .sh("cat /sys/class/net/igw/statistics/tx_packets");
-    text.trim().parse().unwrap()
-}
-
 #[test]
 fn each_address_asks_the_metadata_service_and_nothing_leaves_the_vpc() {
     let (vpc, instance) = host();
     vpc.imds().clear_log();
-    let before = sent_outside(&vpc);
+    let before = vpc.passed_out();
     let said = instance.must("check --probe");
     let words: Vec<&str> = said.split_whitespace().collect();
     let words = words.join(" ");
@@ -65,7 +57,7 @@ fn each_address_asks_the_metadata_service_and_nothing_leaves_the_vpc() {
         .collect();
     let all = ["10.0.0.10", "10.0.1.20", "10.0.1.21"].map(str::to_owned);
     assert_eq!(sources, BTreeSet::from(all));
-    assert_eq!(sent_outside(&vpc), before);
+    assert_eq!(vpc.passed_out(), before);
     assert_eq!(vpc.spoofed(), 0);
     let routers = instance.host.ip("neighbour show dev eth1");
     assert!(routers.contains("10.0.1.1 lladdr"), "{routers}");
@@ -116,8 +108,10 @@ fn a_service_outside_proves_the_public_address_of_each() {
         let probes = report["probe"].as_array().unwrap().iter();
         probes.map(|probe| probe["seen_as"].clone()).collect()
     };
+    let before = vpc.passed_out();
     let good = report(&instance, "--probe --probe-url http://8.8.8.8/");
     validate(&good);
+    assert!(vpc.passed_out() > before);
     // EC2 maps no public address to 10.0.1.20, so nobody answers it.
     assert_eq!(
         seen(&good),

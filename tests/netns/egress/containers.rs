@@ -4,7 +4,7 @@ use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use crate::nat::{A, B, FIRST, Lab, S3, SECOND, echo};
-use crate::vpc::{Host, INTERNET};
+use crate::vpc::{Host, INTERNET, uninterrupted};
 
 const CONTAINERS: [&str; 2] = ["192.168.77.2", "192.168.77.3"];
 
@@ -70,9 +70,9 @@ fn a_published_port_answers_on_every_address_of_every_eni_beside_clients() {
             .set_read_timeout(Some(Duration::from_secs(2)))
             .unwrap();
         mouth.send_to(b"?", target).unwrap();
-        let (_, from) = ear.recv_from(&mut [0; 8]).unwrap();
+        let (_, from) = uninterrupted(|| ear.recv_from(&mut [0; 8])).unwrap();
         ear.send_to(b"!", from).unwrap();
-        let (_, from) = mouth.recv_from(&mut [0; 8]).unwrap();
+        let (_, from) = uninterrupted(|| mouth.recv_from(&mut [0; 8])).unwrap();
         assert_eq!(from.ip().to_string(), public);
     }
     assert_eq!(lab.all_seen(), [FIRST, SECOND, ""], "{A} {B}");

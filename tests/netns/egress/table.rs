@@ -180,12 +180,14 @@ fn served(lab: &Lab) {
     assert_eq!(again["kernel"], serde_json::json!([]));
     let counted = || instance.host.sh("nft list counters table inet eniroute");
     let sent = |listed: &str| {
-        let of = listed
-            .split("counter ")
-            .find(|part| part.contains("_out {"));
-        let words = of.unwrap().split_whitespace();
-        let mut count = words.skip_while(|word| *word != "packets");
-        count.nth(1).unwrap().parse::<u64>().unwrap()
+        let of = listed.split("counter ");
+        let of = of.filter(|part| part.contains("_out {"));
+        let packets = of.map(|part| {
+            let words = part.split_whitespace();
+            let mut count = words.skip_while(|word| *word != "packets");
+            count.nth(1).unwrap().parse::<u64>().unwrap()
+        });
+        packets.sum::<u64>()
     };
     let before = sent(&counted());
     assert!(before > 0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::instance::Instance;
 use crate::nat::{FIRST, Flow, Lab, PORT, S3, SECOND, echo};
-use crate::vpc::INTERNET;
+use crate::vpc::{INTERNET, uninterrupted};
 
 /// Something else goes on tracking connections while our table is not there.
 const TRACKING: &str = "nft 'add table ip other; add chain ip other seen { type filter hook prerouting priority 0; }; \
@@ -23,19 +23,27 @@ fn a_flow_that_began_without_the_table_leaves_with_no_private_address_and_goes_o
         socket.connect((INTERNET[0], PORT)).unwrap();
         socket
     });
-    let patience = Some(Duration::from_millis(500));
-    socket.set_read_timeout(patience).unwrap();
-    let asks = || socket.send(b"ask").is_ok() && socket.recv(&mut [0; 8]).is_ok();
+    let patience = Duration::from_millis(500);
+    socket.set_read_timeout(Some(patience)).unwrap();
+    let asks = || socket.send(b"ask").is_ok() && uninterrupted(|| socket.recv(&mut [0; 8])).is_ok();
     instance.host.sh(TRACKING);
+    // As where the table goes while a flow's first packet is between its chains.
+    let decided = "ct status & confirmed == 0 ct mark set 0x80000000";
+    let rule = format!("nft 'add rule ip other seen {decided}'");
+    instance.host.sh(&rule);
     instance.host.sh("nft delete table inet eniroute");
     assert!(!asks());
     let leaked = lab.vpc.without_public_address();
     assert_eq!(leaked, 1, "nothing was there to keep it back");
+    instance
+        .host
+        .sh("nft 'flush chain ip other seen; add rule ip other seen ct state new counter'");
     let file = instance.root().join("var/lib/eniroute/nat.nft");
     instance.host.sh(&format!("nft -f {}", file.display()));
     assert!(!asks(), "somebody else has loaded it");
     assert_eq!(lab.vpc.without_public_address(), leaked);
     instance.must("egress load");
+    socket.set_read_timeout(Some(10 * patience)).unwrap();
     assert!(asks(), "{}", instance.host.sh("conntrack -L"));
     assert_eq!(lab.all_seen(), [FIRST, SECOND, ""]);
     assert_eq!(lab.vpc.without_public_address(), leaked);

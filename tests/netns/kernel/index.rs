@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use eniroute::net::index_rule::{END, FLAT, IndexRule, in_order};
+use eniroute::net::index_rule::{END, FLAT, IndexRule};
 use eniroute::net::{Family, Rule};
-use eniroute::plan::rule_index::Ground;
+use eniroute::plan::rule_index::{Ground, in_order};
 
 use super::{Host, batch, ip, on_host};
 
@@ -100,10 +100,10 @@ fn index_of(host: &mut Host, family: Family) -> BTreeSet<IndexRule> {
         family,
         rules: &rules,
         is_ours: &|_| true,
-        standing: &BTreeSet::new(),
+        standing: &[],
         has_made: true,
     };
-    ground.wanted().unwrap()
+    ground.wanted().unwrap().into_iter().collect()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn after_each_single_rule_that_comes_or_goes_the_kernel_answers_as_without_an_in
                 "{before:#?}"
             );
             let index = index_of(host, family);
-            for rule in in_order(index.iter()) {
+            for rule in in_order(index.iter().copied().collect()) {
                 host.kernel.change_index(&[], &[rule]).unwrap();
                 assert_eq!(answers(family), before, "{rule} has come");
             }
@@ -132,7 +132,7 @@ fn after_each_single_rule_that_comes_or_goes_the_kernel_answers_as_without_an_in
                 assert_eq!(answers(family), before, "{rule} is lost");
                 host.kernel.change_index(&[], &[rule]).unwrap();
             }
-            for rule in in_order(index.iter()).iter().rev() {
+            for rule in in_order(index.iter().copied().collect()).iter().rev() {
                 host.kernel.change_index(&[*rule], &[]).unwrap();
                 assert_eq!(answers(family), before, "{rule} has gone");
             }
@@ -147,7 +147,7 @@ fn an_index_is_made_in_few_datagrams_and_ip_shows_it() {
         furnish(Family::Ipv4);
         let index = index_of(host, Family::Ipv4);
         host.kernel
-            .change_index(&[], &in_order(index.iter()))
+            .change_index(&[], &in_order(index.iter().copied().collect()))
             .unwrap();
         assert_eq!(host.observe().index, index);
         let shown = ip("-4 -details rule");
@@ -175,7 +175,7 @@ fn an_index_is_made_in_few_datagrams_and_ip_shows_it() {
         assert_eq!(host.observe().index, BTreeSet::new());
         batch(commands(IndexRule::add_command));
         assert_eq!(host.observe().index, index);
-        let mut gone = in_order(index.iter());
+        let mut gone = in_order(index.iter().copied().collect());
         gone.reverse();
         host.kernel.change_index(&gone, &[]).unwrap();
         assert_eq!(host.observe().index, BTreeSet::new());

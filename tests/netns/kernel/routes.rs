@@ -29,7 +29,7 @@ fn routes_round_trip() {
             throw("10.0.16.0/28"),
             throw("2001:db8:0:0:1::/80"),
         ] {
-            host.round_trip(Object::Route(route.clone()), |seen| {
+            host.round_trip(Object::from(route.clone()), |seen| {
                 seen.routes.contains(&route)
             });
         }
@@ -47,10 +47,10 @@ fn the_mtu_of_a_route_is_made_seen_and_replaced_and_its_text_is_ips() {
                 ..plain.clone()
             };
             let ours = with(1500);
-            host.round_trip(Object::Route(ours.clone()), |seen| {
+            host.round_trip(Object::from(ours.clone()), |seen| {
                 seen.routes.contains(&ours)
             });
-            assert!(host.add(Object::Route(plain.clone())));
+            assert!(host.add(Object::from(plain.clone())));
             for (old, new) in [(&plain, &ours), (&ours, &with(1400)), (&with(1400), &plain)] {
                 assert!(host.replace(old, new).unwrap(), "{old} by {new}");
                 assert!(!host.replace(old, new).unwrap(), "{new} stands already");
@@ -61,12 +61,12 @@ fn the_mtu_of_a_route_is_made_seen_and_replaced_and_its_text_is_ips() {
                 );
             }
             assert!(
-                host.remove(Object::Route(ours.clone())),
+                host.remove(Object::from(ours.clone())),
                 "it goes, whatever MTU it has"
             );
             for (change, there) in [
-                (Change::Add(Object::Route(ours.clone())), vec![ours.clone()]),
-                (Change::Remove(Object::Route(ours.clone())), vec![]),
+                (Change::Add(Object::from(ours.clone())), vec![ours.clone()]),
+                (Change::Remove(Object::from(ours.clone())), vec![]),
             ] {
                 ip(change.to_string().strip_prefix("ip ").unwrap());
                 assert_eq!(host.routes(10001), there, "{change}");
@@ -90,7 +90,7 @@ fn of_two_ipv4_routes_that_differ_in_their_mtu_the_one_that_is_meant_goes() {
             ..plain.clone()
         };
         for (first, second) in [(&plain, &ours), (&ours, &plain)] {
-            assert!(host.add(Object::Route(first.clone())));
+            assert!(host.add(Object::from(first.clone())));
             let words = second.to_string().replace(" onlink", "");
             ip(&format!("route append {words} onlink"));
             assert_eq!(host.routes(10001), [first.clone(), second.clone()]);
@@ -99,7 +99,7 @@ fn of_two_ipv4_routes_that_differ_in_their_mtu_the_one_that_is_meant_goes() {
             ip(&format!("route append {words} onlink"));
             assert!(host.replace(first, second).unwrap());
             assert_eq!(host.routes(10001), std::slice::from_ref(second));
-            assert!(host.remove(Object::Route(second.clone())));
+            assert!(host.remove(Object::from(second.clone())));
         }
     });
 }
@@ -116,7 +116,7 @@ fn ip_shows_our_routes_as_networkd_makes_them() {
         assert!(
             objects
                 .into_iter()
-                .all(|route| host.add(Object::Route(route)))
+                .all(|route| host.add(Object::from(route)))
         );
         let shown = ip_json("route show table 10001");
         let of = |dst: &str| shown.iter().find(|row| row["dst"] == dst).unwrap();
@@ -161,7 +161,7 @@ fn routes_that_others_made_are_seen_and_removed() {
         );
         for mut route in routes {
             route.src = None;
-            assert!(host.remove(Object::Route(route)));
+            assert!(host.remove(Object::from(route)));
         }
         assert_eq!(host.routes(10001), []);
     });
@@ -219,7 +219,7 @@ fn a_route_for_some_packets_only_leaves_room_for_ours() {
         ip("-6 route add default from 2001:db8:1::/64 dev eth2 table 10001");
         assert_eq!(host.routes(10001), []);
         for ours in [route("0.0.0.0/0", None), route("::/0", Some("fe80:ec2::1"))] {
-            host.round_trip(Object::Route(ours.clone()), |seen| {
+            host.round_trip(Object::from(ours.clone()), |seen| {
                 seen.routes.contains(&ours)
             });
         }
@@ -275,14 +275,14 @@ fn with_the_last_address_of_a_link_no_route_of_another_hand_goes() {
         for ip in ["10.0.0.10", "10.0.0.11"] {
             host.add(Object::Address(address(ip)));
         }
-        host.add(Object::Route(route("10.0.0.0/20", None)));
+        host.add(Object::from(route("10.0.0.0/20", None)));
         ip("route add 192.168.0.0/16 via 10.0.0.9 dev eth1 table 10001 proto 93 mtu 1400");
         ip("route add 192.168.1.0/24 via 10.0.0.9 dev eth1 onlink metric 7");
         ip("route add unreachable 192.168.2.0/24 table 10001");
         ip("route add 192.168.3.0/24 dev eth1 scope link table 77");
         ip("route add 192.168.4.0/24 dev eth1 src 10.0.0.11");
         assert!(host.remove(Object::Address(address("10.0.0.11"))));
-        assert!(host.remove(Object::Route(route("10.0.0.0/20", None))));
+        assert!(host.remove(Object::from(route("10.0.0.0/20", None))));
         let before = ip("route show table 77") + &ip("route show metric 7");
         assert!(host.remove(Object::Address(address("10.0.0.10"))));
         assert_eq!(
@@ -357,7 +357,7 @@ fn only_the_very_route_is_removed() {
                 ..route("2001:db8:1::/64", Some("fe80::1"))
             },
         ] {
-            assert!(!host.remove(Object::Route(other)));
+            assert!(!host.remove(Object::from(other)));
         }
         assert_eq!(host.routes(10001), before);
     });
@@ -367,13 +367,13 @@ fn only_the_very_route_is_removed() {
 fn of_two_routes_with_one_key_none_is_taken_for_the_other() {
     on_host(|host| {
         let ours = route("2001:db8::/64", None);
-        assert!(host.add(Object::Route(ours.clone())));
+        assert!(host.add(Object::from(ours.clone())));
         ip("-6 route append 2001:db8::/64 via fe80::1 dev eth1 table 10001");
         let before = host.routes(10001);
         assert_eq!(before.len(), 2, "{before:?}");
         let refused = host
             .kernel
-            .apply(&Change::Remove(Object::Route(ours.clone())), &host.links)
+            .apply(&Change::Remove(Object::from(ours.clone())), &host.links)
             .unwrap_err();
         assert!(
             refused
@@ -389,7 +389,7 @@ fn of_two_routes_with_one_key_none_is_taken_for_the_other() {
             "{refused}"
         );
         assert_eq!(host.routes(10001), before);
-        assert!(host.remove(Object::Route(route("2001:db8::/64", Some("fe80::1")))));
+        assert!(host.remove(Object::from(route("2001:db8::/64", Some("fe80::1")))));
         assert_eq!(host.routes(10001), [ours]);
     });
 }
@@ -416,7 +416,7 @@ fn a_route_is_replaced_in_one_step() {
             ),
         ] {
             host.add(Object::Address(address("10.0.0.10")));
-            assert!(host.add(Object::Route(old.clone())));
+            assert!(host.add(Object::from(old.clone())));
             assert!(host.replace(&old, &new).unwrap(), "{old} by {new}");
             assert!(!host.replace(&old, &new).unwrap(), "{new} stands already");
             assert_eq!(
@@ -424,13 +424,13 @@ fn a_route_is_replaced_in_one_step() {
                 std::slice::from_ref(&new),
                 "{old} by {new}"
             );
-            assert!(host.remove(Object::Route(new.clone())));
+            assert!(host.remove(Object::from(new.clone())));
             assert!(
                 host.replace(&old, &new).unwrap(),
                 "nothing to replace: {new} is added"
             );
             assert_eq!(host.routes(10001), std::slice::from_ref(&new));
-            assert!(host.remove(Object::Route(new)));
+            assert!(host.remove(Object::from(new)));
         }
     });
 }
@@ -485,12 +485,12 @@ fn a_route_with_several_next_hops_is_made_seen_and_removed_and_its_text_is_ips()
     ] {
         on_host(move |host| {
             let route = by_both(everything, vias);
-            host.round_trip(Object::Route(route.clone()), |seen| {
+            host.round_trip(Object::from(route.clone()), |seen| {
                 seen.routes.contains(&route)
             });
             for change in [
-                Change::Add(Object::Route(route.clone())),
-                Change::Remove(Object::Route(route.clone())),
+                Change::Add(Object::from(route.clone())),
+                Change::Remove(Object::from(route.clone())),
             ] {
                 assert_eq!(
                     host.routes(10001).len(),
@@ -557,9 +557,9 @@ fn a_route_by_a_next_hop_object_is_removed() {
                 ] {
                     let words = format!("default nhid {id} table 10001");
                     ip(&format!("{flag} route add {words}"));
-                    assert!(host.remove(Object::Route(route.clone())), "{words}");
+                    assert!(host.remove(Object::from(route.clone())), "{words}");
                     assert_eq!(host.routes(10001), [], "{words}, compat mode {compat}");
-                    assert!(!host.remove(Object::Route(route)), "{words} is gone");
+                    assert!(!host.remove(Object::from(route)), "{words} is gone");
                 }
             });
         }
@@ -580,12 +580,12 @@ fn beside_a_route_by_a_next_hop_object_the_very_one_goes() {
             },
         );
         ip("route append default via 10.0.0.1 dev eth1 onlink table 10001");
-        assert!(host.remove(Object::Route(ours.clone())));
+        assert!(host.remove(Object::from(ours.clone())));
         assert_eq!(host.routes(10001), std::slice::from_ref(&theirs));
         // The same way by its words and by an object: first one goes, then the other.
         ip("route append default via 10.1.0.1 dev eth2 onlink table 10001");
         for left in [1, 0] {
-            assert!(host.remove(Object::Route(theirs.clone())));
+            assert!(host.remove(Object::from(theirs.clone())));
             assert_eq!(host.routes(10001).len(), left);
         }
     });
@@ -600,7 +600,7 @@ fn an_ipv6_route_is_not_removed_where_the_kernel_would_take_one_by_a_next_hop_ob
         ip("-6 route append 2001:db8::/64 via fe80::1 dev eth1 table 10001");
         let before = host.routes(10001);
         assert_eq!(before.len(), 2, "{before:?}");
-        let removal = Change::Remove(Object::Route(ours));
+        let removal = Change::Remove(Object::from(ours));
         let refused = host.kernel.apply(&removal, &host.links).unwrap_err();
         let words = "could delete `2001:db8::/64 via fe80::2";
         assert!(refused.to_string().contains(words), "{refused}");
@@ -666,7 +666,7 @@ fn a_route_that_changed_meanwhile_is_not_pushed_out() {
         );
         let refused = host
             .kernel
-            .apply(&Change::Add(Object::Route(old)), &host.links)
+            .apply(&Change::Add(Object::from(old)), &host.links)
             .unwrap_err();
         assert!(refused.to_string().contains("File exists"), "{refused}");
     });
@@ -678,8 +678,8 @@ fn the_way_of_a_packet_is_the_kernels_own() {
         for object in [
             Object::Address(address("10.0.0.10")),
             Object::Address(address("2001:db8::10")),
-            Object::Route(route("0.0.0.0/0", Some("10.0.0.1"))),
-            Object::Route(route("::/0", Some("fe80:ec2::1"))),
+            Object::from(route("0.0.0.0/0", Some("10.0.0.1"))),
+            Object::from(route("::/0", Some("fe80:ec2::1"))),
             Object::Rule(rule(Some("10.0.0.10/32"))),
             Object::Rule(rule(Some("2001:db8::10/128"))),
         ] {

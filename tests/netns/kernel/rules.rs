@@ -1,7 +1,7 @@
 //! Rules: made, seen and removed, and never another than the one that was named.
 
 use eniroute::kernel::Kernel;
-use eniroute::net::{Family, Mark, Rule};
+use eniroute::net::{Extra, Family, Mark, Rule};
 use eniroute::object::{Change, Object};
 use serde_json::json;
 
@@ -91,10 +91,10 @@ fn a_rule_with_more_selectors_is_never_deleted_for_ours() {
                 .contains(&format!("could delete `{words}` instead")),
             "{refused}"
         );
-        let theirs = Rule {
+        let theirs = ours.clone().with(Extra {
             foreign: Some("from 10.0.0.10 oif eth2 lookup 10001".into()),
-            ..ours.clone()
-        };
+            ..Extra::NONE
+        });
         assert_eq!(host.rules(10001), [theirs, ours]);
     });
 }
@@ -144,7 +144,7 @@ fn every_other_selector_or_action_makes_a_rule_foreign_and_ip_accepts_the_words_
             else {
                 panic!()
             };
-            assert!(rule.foreign.is_some(), "{words}: {rule:?}");
+            assert!(rule.extra().foreign.is_some(), "{words}: {rule:?}");
             let shown = ip("rule show priority 10001");
             ip("rule flush priority 10001");
             ip(&format!("rule add {rule}"));
@@ -172,7 +172,7 @@ fn a_mark_with_its_mask_and_an_interface_there_or_not_are_selectors_that_are_kno
                 panic!()
             };
             assert_eq!(
-                (rule.mark.is_some(), &rule.foreign),
+                (rule.extra().mark.is_some(), &rule.extra().foreign),
                 (
                     words.contains("fwmark") && !words.contains("fwmark 0 "),
                     &None
@@ -201,13 +201,13 @@ fn a_rule_of_another_mark_is_never_deleted_for_ours() {
     on_host(|host| {
         ip("rule add from 10.0.0.10 fwmark 0x1/0xff lookup 10001 priority 10001 protocol static");
         let unmarked = rule(Some("10.0.0.10/32"));
-        let ours = Rule {
+        let ours = unmarked.clone().with(Extra {
             mark: Some(Mark {
                 value: 2,
                 mask: 0xff,
             }),
-            ..unmarked.clone()
-        };
+            ..Extra::NONE
+        });
         assert!(!host.remove(Object::Rule(ours.clone())));
         assert!(host.add(Object::Rule(ours.clone())) && host.remove(Object::Rule(ours)));
         assert!(host.add(Object::Rule(unmarked.clone())));
@@ -225,9 +225,11 @@ fn a_rule_of_another_mark_is_never_deleted_for_ours() {
 #[test]
 fn a_rule_of_an_interface_that_was_renamed_goes_by_its_old_name_and_no_other_with_it() {
     on_host(|host| {
-        let by = |dev: &str| Rule {
-            iif: Some(dev.into()),
-            ..rule(None)
+        let by = |dev: &str| {
+            rule(None).with(Extra {
+                iif: Some(dev.into()),
+                ..Extra::NONE
+            })
         };
         assert!(host.add(Object::Rule(by("eth1"))));
         ip("link set eth1 down");
@@ -247,6 +249,6 @@ fn what_makes_no_difference_to_a_packet_makes_no_rule_foreign() {
         ip(
             "rule add priority 10001 from 10.0.0.0/8 lookup 10001 suppress_prefixlength 0 protocol ra",
         );
-        assert_eq!(host.rules(10001)[0].foreign, None);
+        assert_eq!(host.rules(10001)[0].extra().foreign, None);
     });
 }

@@ -5,17 +5,19 @@
 use super::lab::Lab;
 use super::{NETWORKD_ETH0, NOBODY};
 
-/// The call at which it ends, and the how-manieth: the kernel's changes, then the files, then what comes after networkd
-/// has loaded them.
-const POINTS: [&str; 8] = [
-    "sendto:signal=KILL:when=60",
-    "sendto:signal=KILL:when=90",
+/// The call at which it ends, and the how-manieth of its thread's: the kernel's changes, the mark of them, the files, then
+/// what comes after networkd has loaded them. Where the disk refuses a secondary ENI's file, the primary's is there first,
+/// and networkd loads both at its next start only.
+const POINTS: [&str; 9] = [
+    "sendto:signal=KILL:when=17",
+    "sendto:signal=KILL:when=19",
     "fsync:signal=KILL:when=2",
-    "rename:signal=KILL:when=2",
-    "rename:signal=KILL:when=4",
-    "rename:signal=KILL:when=6",
-    "rename:error=ENOSPC:when=3+",
-    "fsync:error=EIO:when=5",
+    "/^rename:signal=KILL:when=2",
+    "/^rename:signal=KILL:when=4",
+    "/^rename:signal=KILL:when=6",
+    "/^rename:error=ENOSPC:when=4+",
+    "fsync:error=EIO:when=3",
+    "fsync:error=EIO:when=8",
 ];
 
 fn lab() -> Lab {
@@ -44,10 +46,11 @@ fn a_run_that_ends_half_way_under_networkd_is_made_good_by_the_next_one() {
         let strace = lab.guest.command("strace");
         let inject = format!("inject={point}");
         let words = ["-f", "-qq", "-o", "/dev/null", "-e", &inject];
-        strace
+        let ended = strace
             .args(words)
             .args([env!("CARGO_BIN_EXE_eniroute"), "apply"])
             .output();
+        assert!(!ended.status.success(), "{point}: {ended:#?}");
         pinged(&mut lab, &["10.0.0.10"], point);
         lab.apply();
         lab.await_configured("eth1");

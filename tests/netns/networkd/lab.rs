@@ -1,13 +1,14 @@
 //! A guest of the fake VPC that systemd-networkd configures, with netplan or without: private /run, /etc and bus,
 //! and a DHCP server in the VPC's router. Everything is the distribution's own program.
 
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::instance::Run;
+use crate::instance::{self, Run};
 use crate::support::confined::confined;
 use crate::traffic;
-use crate::vpc::{Background, EniId, EniSpec, Host, SubnetId, Vpc};
+use crate::vpc::{Background, EniId, EniSpec, Host, SubnetId, Vpc, wait_for};
 
 /// networkd takes links for initialised without udev only where /sys cannot be written. All else that the guest
 /// would share with this machine is its own.
@@ -152,6 +153,10 @@ impl Lab {
             .command("dbus-daemon")
             .args(["--config-file=/run/dbus/bus.conf", "--nofork"])
             .background();
+        // At a boot it listens before networkd starts, which may not find it again otherwise.
+        wait_for("the bus", || {
+            guest.enter(|| UnixStream::connect("/run/dbus/system_bus_socket").is_ok())
+        });
         let daemons = vec![bus, dhcp_server(&vpc)];
         Self {
             networkd: None,
@@ -191,8 +196,6 @@ impl Lab {
             self.guest.sh(&format!(
                 "if [ -e {boot} ]; then {boot} --root-dir /; else netplan generate; fi"
             ));
-            // A boot has seconds between the two; eniroute tells a process's start to 1/50 s.
-            thread::sleep(Duration::from_millis(100));
         }
         self.start_networkd();
         configured.iter().for_each(|dev| self.await_configured(dev));
@@ -308,6 +311,11 @@ impl Lab {
         let command = command.args(arguments.split_whitespace());
         let config = self.has(CONFIG).then_some(["--config", CONFIG]);
         Run::of(command.args(config.into_iter().flatten()).output())
+    }
+
+    /// See [`instance::is_soon()`].
+    pub fn is_soon(&self, took: Duration, bound: Duration) -> bool {
+        instance::is_soon(took, bound, |arguments| self.eniroute(arguments))
     }
 
     /// The same in the background. The last line of its log is `exit CODE`.

@@ -48,7 +48,7 @@ pub use netns::Host;
 pub use probe::wait_for;
 pub use router::{IMDS, IMDS6, INTERNET};
 pub use routes::RouteTable;
-pub use talk::{tcp, udp};
+pub use talk::{tcp, udp, uninterrupted};
 
 use attach::Eni;
 use dhcpd::Dhcpd;
@@ -217,6 +217,11 @@ impl Vpc {
     /// ARP and neighbour advertisements dropped because the address was not the ENI's.
     pub fn wrong_arp(&self) -> u64 {
         router::counter(&self.router, "bridge", "wrong_arp")
+    }
+
+    /// Packets that subnets have sent towards the Internet, and none of the router's own.
+    pub fn passed_out(&self) -> u64 {
+        router::counter(&self.router, "inet", "passed_out")
     }
 
     /// Packets that reached the Internet gateway from an address without a public IP.

@@ -171,7 +171,12 @@ table bridge vpc {{
 
     fn mapping(&self, verb: &str, address: IpAddr) -> String {
         let (bridge, mac) = (&self.subnet.bridge, self.eni.mac_text());
-        format!("neighbour {verb} {address} lladdr {mac} dev {bridge} nud permanent\n")
+        let entry = format!("{address} lladdr {mac} dev {bridge} nud permanent\n");
+        match verb {
+            // A DHCP server's answer makes a permanent entry an ordinary one, which the kernel may have let go by now.
+            "delete" => format!("neighbour replace {entry}neighbour delete {entry}"),
+            _ => format!("neighbour {verb} {entry}"),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::eni::parse;
 use super::netns::Host;
+use super::talk::uninterrupted;
 
 /// Lines of no interest in a comparison: the kernel's own, which come and go by themselves.
 const NOISE: [&str; 5] = [
@@ -77,13 +78,13 @@ impl Host {
             mouth
                 .send_to(b"who am I?", target)
                 .ok()
-                .and_then(|_| ear.recv_from(&mut [0; 64]).ok())
+                .and_then(|_| uninterrupted(|| ear.recv_from(&mut [0; 64])).ok())
         };
         (0..3).find_map(|_| attempt()).map(|(_, from)| from.ip())
     }
 
     /// Waits until duplicate-address detection is through, link-local addresses too: before that,
-    /// no IPv6 packet is *forwarded* by a link. Panics after ten seconds.
+    /// no IPv6 packet is *forwarded* by a link. Panics after half a minute.
     pub fn settle(&self) {
         let done = || self.ip("-6 address show tentative -dadfailed").is_empty();
         wait_for(
@@ -120,11 +121,11 @@ impl Host {
     }
 }
 
-/// Asks until the answer is yes. Panics after ten seconds, and names what it waited for.
+/// Asks until the answer is yes. Panics after half a minute, and names what it waited for.
 pub fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(30);
     while !done() {
-        assert!(Instant::now() < end, "waited ten seconds for {what}");
+        assert!(Instant::now() < end, "waited half a minute for {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -38,6 +38,13 @@ table ip vpc {
 table ip6 vpc {
     chain forward { type filter hook forward priority 0; }
 }
+table inet vpc {
+    counter passed_out { }
+    chain forward {
+        type filter hook forward priority -10
+        oifname "igw" counter name passed_out
+    }
+}
 "#;
 
 const ROUTER_SYSCTLS: [(&str, u32); 12] = [

@@ -1,6 +1,6 @@
 //! Two hosts that say something to each other: by a TCP connection, by datagrams of any size.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -8,6 +8,16 @@ use super::netns::Host;
 
 fn bound(ip: &str) -> SocketAddr {
     SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 0)
+}
+
+/// Of a socket with a timeout: signal(7) has its wait end early where this process was stopped and goes on.
+pub fn uninterrupted<T>(mut wait: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match wait() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            ended => return ended,
+        }
+    }
 }
 
 /// A connection from one host to `address`, which is `at` on the other, by which both say something.
@@ -48,9 +58,9 @@ pub fn udp(from: &Host, address: &str, to: &Host, at: &str, size: usize) {
     let (said, mut heard) = (vec![7; size], vec![0; size + 1]);
     let exchange = |heard: &mut Vec<u8>| {
         mouth.send_to(&said, target).ok()?;
-        let (_, sender) = ear.recv_from(heard).ok()?;
+        let (_, sender) = uninterrupted(|| ear.recv_from(heard)).ok()?;
         ear.send_to(&said, sender).ok()?;
-        mouth.recv_from(heard).ok()
+        uninterrupted(|| mouth.recv_from(heard)).ok()
     };
     let (length, _) = (0..3)
         .find_map(|_| exchange(&mut heard))
