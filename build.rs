@@ -1,8 +1,9 @@
-//! Makes the release binary smaller by a sixth. Tests, examples and debug builds stay as they are.
+//! Makes the release binary smaller by a fifth. Debug builds and tests stay as they are.
 //!
 //! The unwind tables are left out: it aborts on a panic, so nothing ever reads them; and the compilers' names. Its
 //! relocations are packed (DT_RELR), where the C library that is linked in can unpack them. And what a static glibc
-//! brings for translations, character sets and formats that this program never uses is left out: see [`INSTEAD`].
+//! brings for translations, character sets, standard I/O, shared libraries and unwinding, none of which this program ever uses,
+//! is left out: see [`INSTEAD`]. Functions of one and the same code are folded, where the linker can.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,58 +14,29 @@ use std::{env, fs};
 const SCRIPT: &str = "SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbeginT.o *crtend.o) .eh_frame) \
     *(.eh_frame_hdr) *(.gcc_except_table*) *(.comment) } } INSERT AFTER .text;\n";
 
-/// What is linked in instead of the C library's own, which brings 400 KB along: names, and the code for x86_64 and aarch64.
-///
-/// - `__dcgettext(domain, message, category)` translates error messages. The program never sets a locale, so that the
-///   message is always returned as it is.
-/// - `__wcsmbs_load_conv` and its like load a locale's character set: never called, for the same reason.
-/// - `__assert_fail` says which of the library's assertions has failed, and aborts. This one only aborts.
-/// - `__vfprintf_internal` prints: the statistics of malloc, and an error that the library has no words for.
-/// - `dlsym` finds nothing in a program that has no shared libraries.
-/// - `pthread_getattr_np` tells a thread's stack, by which an overflow is told from other crashes. This one refuses
-///   (`ENOSYS`), and an overflow is a crash like others.
-const INSTEAD: [(&str, &str, &str); 6] = [
-    (
-        "__dcgettext dcgettext",
-        "mov %rsi, %rax\nret",
-        "mov x0, x1\nret",
-    ),
-    (
-        "__wcsmbs_load_conv __wcsmbs_clone_conv __wcsmbs_named_conv __wcsmbs_getfct _nl_cleanup_ctype",
-        "jmp abort",
-        "b abort",
-    ),
-    ("__assert_fail __assert_fail_base", "jmp abort", "b abort"),
-    (
-        "__vfprintf_internal",
-        "mov $-1, %eax\nret",
-        "mov w0, #-1\nret",
-    ),
-    ("dlsym", "xor %eax, %eax\nret", "mov x0, #0\nret"),
-    (
-        "pthread_getattr_np",
-        "mov $38, %eax\nret",
-        "mov w0, #38\nret",
-    ),
+/// What is linked in instead of the C library's own, and what it is compiled with: each function can be dropped or folded,
+/// and none is made into a call of itself.
+const INSTEAD: &str = "instead.c";
+const FLAGS: [&str; 8] = [
+    "-w",
+    "-ffreestanding",
+    "-fno-builtin",
+    "-fno-tree-loop-distribute-patterns",
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-fvisibility=hidden",
+    "-ftls-model=local-exec",
 ];
 
-/// The same of data: each thread's state of the resolver, which nothing reads (names are asked of `getent`), and how wide
-/// characters are converted, which nothing writes. Both are only pointed to.
-const POINTED_TO: [(&str, &str, &str, u8); 2] = [
-    ("__libc_resp", ".tbss,\"awT\",%nobits", "%tls_object", 8),
-    (
-        "__wcsmbs_gconv_fcts_c",
-        ".data.rel.ro,\"aw\",%progbits",
-        "%object",
-        32,
-    ),
-];
+/// Of functions whose code is the same, one is kept: lld, which rustc brings for x86_64, and gold can do so, GNU ld cannot.
+const FOLDING: &str = "-Wl,--icf=all";
 
 /// The first glibc that relocates a static program by DT_RELR.
 const PACKED_SINCE: (u32, u32) = (2, 36);
 
 fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed={INSTEAD}");
     let (profile, folder) = (env::var("PROFILE"), env::var("OUT_DIR"));
     if let (Ok("release"), Ok(folder)) = (profile.as_deref(), folder) {
         let script = Path::new(&folder).join("no-unwind-tables.ld");
@@ -74,9 +46,30 @@ fn main() -> std::io::Result<()> {
         if glibc().is_some_and(|version| version >= PACKED_SINCE) {
             println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
         }
+        if takes(Path::new(&folder), FOLDING)? {
+            println!("cargo:rustc-link-arg-bins={FOLDING}");
+        }
         return replace(Path::new(&folder));
     }
     Ok(())
+}
+
+/// Whether the linker that rustc uses here knows an argument.
+fn takes(folder: &Path, argument: &str) -> std::io::Result<bool> {
+    let value = |name| env::var(name).unwrap_or_default();
+    let source = folder.join("empty.rs");
+    fs::write(&source, "fn main() {}\n")?;
+    let flags = value("CARGO_ENCODED_RUSTFLAGS");
+    let linker = env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}"));
+    let tried = Command::new(value("RUSTC"))
+        .args(flags.split('\u{1f}').filter(|flag| !flag.is_empty()))
+        .args(linker)
+        .args(["--target", &value("TARGET"), "-o"])
+        .arg(folder.join("empty"))
+        .arg(format!("-Clink-arg={argument}"))
+        .arg(source)
+        .output()?;
+    Ok(tried.status.success())
 }
 
 /// Before the C library on the linker's command line, so that its own are never looked for; where another release has
@@ -84,46 +77,18 @@ fn main() -> std::io::Result<()> {
 fn replace(folder: &Path) -> std::io::Result<()> {
     let value = |name| env::var(name).unwrap_or_default();
     let is_static = value("CARGO_CFG_TARGET_FEATURE").contains("crt-static");
-    let text = assembly(&value("CARGO_CFG_TARGET_ARCH"));
-    let (Some(text), "gnu", true) = (text, &*value("CARGO_CFG_TARGET_ENV"), is_static) else {
+    if value("CARGO_CFG_TARGET_ENV") != "gnu" || !is_static {
         return Ok(());
-    };
-    let file = folder.join("instead.s");
-    fs::write(&file, text)?;
-    cc::Build::new()
-        .file(&file)
-        .cargo_metadata(false)
-        .compile("instead");
+    }
+    let mut build = cc::Build::new();
+    for flag in FLAGS {
+        build.flag_if_supported(flag);
+    }
+    build.file(INSTEAD).cargo_metadata(false).compile("instead");
     println!("cargo:rustc-link-search=native={}", folder.display());
     println!("cargo:rustc-link-lib=static:+whole-archive=instead");
     println!("cargo:rustc-link-arg=-Wl,-z,muldefs");
     Ok(())
-}
-
-/// `None` for an architecture that has no code in [`INSTEAD`].
-fn assembly(architecture: &str) -> Option<String> {
-    let mut text = ".section .note.GNU-stack,\"\",%progbits\n".to_owned();
-    for (name, section, kind, size) in POINTED_TO {
-        text += &format!(".section {section}\n.balign 8\n{}", symbol(name, kind));
-        text += &format!(".size {name}, {size}\n.zero {size}\n");
-    }
-    text += ".text\n";
-    for (names, x86_64, aarch64) in INSTEAD {
-        for name in names.split(' ') {
-            text += &symbol(name, "%function");
-        }
-        text += match architecture {
-            "x86_64" => x86_64,
-            "aarch64" => aarch64,
-            _ => return None,
-        };
-        text += "\n";
-    }
-    Some(text)
-}
-
-fn symbol(name: &str, kind: &str) -> String {
-    format!(".globl {name}\n.hidden {name}\n.type {name}, {kind}\n{name}:\n")
 }
 
 /// The version of the C library here, which is also the one that a cross build links.
