@@ -1,6 +1,7 @@
 //! The commands and flags. Nothing is done here.
 
 mod examples;
+mod slip;
 mod what;
 
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -54,7 +55,7 @@ impl Cli {
         let read = command
             .try_get_matches()
             .and_then(|matches| Self::from_arg_matches(&matches));
-        read.unwrap_or_else(|error| end(&error))
+        read.unwrap_or_else(|error| end(&slip::suggested(error)))
     }
 }
 
@@ -315,7 +316,7 @@ mod tests {
     use clap::CommandFactory;
 
     fn parse(args: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(args.split_whitespace())
+        Cli::try_parse_from(args.split_whitespace()).map_err(slip::suggested)
     }
 
     #[test]
@@ -366,6 +367,7 @@ mod tests {
     fn a_slip_in_a_command_a_flag_or_a_value_names_the_nearest() {
         for (slip, meant) in [
             ("eniroute aply", "'apply'"),
+            ("eniroute help stauts", "'status'"),
             ("eniroute egress drian 10.0.0.10", "'drain'"),
             ("eniroute hotplug chnage", "'change'"),
             ("eniroute plan --exit-cod", "'--exit-code'"),

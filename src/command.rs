@@ -54,7 +54,7 @@ pub fn addresses(name: &str, wait: Duration) -> Result<Vec<IpAddr>, String> {
     let first = |line: &str| line.split_whitespace().next()?.parse().ok();
     let addresses: BTreeSet<IpAddr> = told.lines().filter_map(first).into_set();
     let addresses = Some(addresses).filter(|addresses| !addresses.is_empty());
-    Ok(addresses.ok_or("no address")?.into_iter().collect())
+    Ok(addresses.ok_or("no address")?.into_iter().gathered())
 }
 
 /// Runs `program`, which must succeed within `wait`; else it is killed. All that it has started ends with it.

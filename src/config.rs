@@ -102,12 +102,39 @@ impl Config {
         match toml::from_str::<Written>(text) {
             Ok(written) => written.into_config(&place),
             Err(error) => {
-                let place = place(error.span().map_or(0, |span| span.start));
+                let offset = error.span().map_or(0, |span| span.start);
                 let why = error.message().trim().replace('\n', " ");
-                Err(Error::Usage(format!("{place}: {}", in_our_words(&why))))
+                let said = match without_quotes(text, offset, &why) {
+                    Some(value) => format!(
+                        "`{value}` is neither true, false nor a number: text stands in quotes, \"{value}\""
+                    ),
+                    None => in_our_words(&why),
+                };
+                Err(Error::Usage(format!("{}: {said}", place(offset))))
             }
         }
     }
+}
+
+/// For what the parser takes an address or a name without quotes: "invalid float, expected nothing" is 10.0.0.1.
+const TAKEN_FOR: [&str; 7] = [
+    "string values must be quoted",
+    "invalid boolean",
+    "invalid date",
+    "invalid float",
+    "invalid integer",
+    "invalid time",
+    "unexpected leading zero",
+];
+
+/// The value at this offset, where that it has no quotes is what is wrong with it.
+fn without_quotes<'a>(text: &'a str, offset: usize, why: &str) -> Option<&'a str> {
+    let ends = |c: char| c.is_whitespace() || "[]{},=#\"'".contains(c);
+    let (before, after) = text.split_at_checked(offset)?;
+    let start = offset - before.rsplit(ends).next()?.len();
+    let end = offset + after.split(ends).next()?.len();
+    let is_taken = TAKEN_FOR.iter().any(|kind| why.starts_with(kind));
+    (is_taken && start < end).then(|| &text[start..end])
 }
 
 /// What serde says of a name that it does not know: "unknown field `egres`, expected one of `exclude`, `egress`".

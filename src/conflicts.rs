@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::files::{Disk, name};
+use crate::gather::Gather;
 
 /// The tool that configures this host's ENIs already: its name, how it was recognised, and what to do about it.
 ///
@@ -24,7 +25,7 @@ pub fn peers(disk: &Disk) -> Result<Vec<Peer>> {
         vpc_cni(disk),
         cilium(disk)?,
     ];
-    Ok(found.into_iter().flatten().collect())
+    Ok(found.into_iter().flatten().gathered())
 }
 
 /// Tools that configure ENIs, too, and that eniroute gets on with: cloud-init's rules (since 24.1) have no priority in its
@@ -48,7 +49,7 @@ pub fn neighbours(disk: &Disk) -> Result<Vec<Peer>> {
         evidence: UNIT.to_owned(),
         off: "systemctl mask systemd-imds-early-network.service",
     });
-    Ok(cloud_init.into_iter().chain(imds).collect())
+    Ok(cloud_init.into_iter().chain(imds).gathered())
 }
 
 /// Another tool that configures ENIs.

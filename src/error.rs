@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::logger::escape;
 use crate::net::Mac;
 
+/// What to do where the metadata service does not answer.
+const ADVICE: &str = "On an EC2 instance: is its metadata service on? A longer --wait helps when it is late or busy; \
+                      in a container or behind a bridge the hop limit must be above 1 (aws ec2 \
+                      modify-instance-metadata-options --http-put-response-hop-limit 2)";
+
 /// What may fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,7 +32,7 @@ pub enum Error {
     Parse { path: PathBuf, why: String },
 
     /// The metadata service did not answer before the deadline. Exit 4.
-    #[error("metadata service {url}: {why}")]
+    #[error("metadata service {url}: {why}. {ADVICE}")]
     Unreachable { url: String, why: String },
 
     /// The metadata service answered that it will not serve us (403), or is not EC2's. Exit 4.

@@ -15,6 +15,8 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use simple_logger::SimpleLogger;
 
+use crate::gather::Gather;
+
 /// How long one line waits for a reader that is asleep, in milliseconds. The lines after it do not wait any more.
 const PATIENCE: u16 = 1000;
 
@@ -106,7 +108,7 @@ fn for_journal(level: Level, text: &str) -> String {
     };
     text.lines()
         .map(|line| format!("<{priority}>{line}\n"))
-        .collect()
+        .gathered()
 }
 
 /// What a panic leaves behind is dealt with by the next run; that it happened has to be known.
@@ -116,7 +118,7 @@ fn tell_panic(info: &PanicHookInfo, journal: bool) {
     let text = info
         .to_string()
         .split_whitespace()
-        .collect::<Vec<_>>()
+        .gathered::<Vec<_>>()
         .join(" ");
     let text = format!("a fault of eniroute itself, please report it: {text}");
     let text = escape::line(&text);

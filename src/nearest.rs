@@ -2,6 +2,8 @@
 
 use strsim::osa_distance;
 
+use crate::gather::Gather;
+
 /// The name that is a slip or two away from what was written; `None` where none is. Case, and `-` for `_`, make no
 /// difference.
 pub fn nearest<'a>(written: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -22,7 +24,7 @@ pub fn nearest_object<'a>(
     written: &str,
     known: &mut dyn Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).gathered() };
     let numbers = digits(written);
     nearest(written, &mut known.filter(|name| digits(name) == numbers))
 }

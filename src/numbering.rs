@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::net::Mac;
 pub use band::{Band, arrived, marked, owner, rule};
-pub use slot::{MARKS, Slot};
+pub use slot::{DECIDED, MARKS, Slot};
 
 /// The first ENI's table, rule priority and metric in main.
 const BASE: u32 = 10_000;

@@ -3,6 +3,7 @@
 //! eniroute does, so that the compiler names here what a new kind has to answer.
 
 mod change;
+mod from;
 mod index;
 mod leases;
 mod observed;
@@ -15,6 +16,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::code::Code;
+use crate::gather::Gather;
 use crate::net::nft::{Nft, TABLE};
 use crate::net::sysctl::{Key, Sysctl};
 use crate::net::{Address, Dev, Family, MAIN, Route, Rule, link};
@@ -29,17 +31,17 @@ pub use stage::Stage;
 pub enum Object {
     /// A setting has this value. Earlier versions had one only, which they wrote as the interface's name.
     #[serde(alias = "NoRouterAdvertisements", deserialize_with = "sysctl")]
-    Sysctl(Sysctl),
+    Sysctl(Box<Sysctl>),
     /// The link is administratively up.
     LinkUp(Dev),
     /// An address is on its link.
     Address(Address),
     /// A route is in its table.
-    Route(Route),
+    Route(Box<Route>),
     /// A rule is there.
     Rule(Rule),
     /// Our table of nftables stands, as its text makes it.
-    Nft(Nft),
+    Nft(Box<Nft>),
 }
 
 /// A kind of object: its place among the others, its name, and the name of several.
@@ -186,7 +188,8 @@ impl Object {
     /// What is found where the ENI on the interface `dev` lacks it.
     pub fn absence(&self, dev: &Dev) -> (Code, String) {
         match self {
-            Self::Sysctl(Sysctl { key, value, .. }) => {
+            Self::Sysctl(sysctl) => {
+                let Sysctl { key, value, .. } = &**sysctl;
                 let code = if key.is_forwarding() {
                     Code::O4
                 } else {
@@ -213,12 +216,12 @@ impl Object {
         match self {
             Self::Sysctl(sysctl) => {
                 let before = observed.sysctls.get(&sysctl.key).cloned();
-                Self::Sysctl(Sysctl { before, ..sysctl })
+                Self::from(Sysctl { before, ..*sysctl })
             }
             Self::Nft(nft) => {
                 let mut standing = observed.nft.iter().map(|nft| nft.text.clone());
                 let before = standing.find(|text| !text.is_empty());
-                Self::Nft(Nft { before, ..nft })
+                Self::from(Nft { before, ..*nft })
             }
             Self::LinkUp(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_) => self,
         }
@@ -279,7 +282,7 @@ impl Object {
     }
 }
 
-fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sysctl, D::Error> {
+fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Sysctl>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {
@@ -287,8 +290,8 @@ fn sysctl<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sysctl, D::Error
         Sysctl(Sysctl),
     }
     Ok(match Written::deserialize(deserializer)? {
-        Written::NoRouterAdvertisements(dev) => Sysctl::new(Key::accept_ra(&dev), "0"),
-        Written::Sysctl(sysctl) => sysctl,
+        Written::NoRouterAdvertisements(dev) => Sysctl::new(Key::accept_ra(&dev), "0").into(),
+        Written::Sysctl(sysctl) => sysctl.into(),
     })
 }
 
@@ -300,7 +303,7 @@ impl Kind {
         let mut counts: BTreeMap<Self, usize> = BTreeMap::new();
         kinds.for_each(|kind| *counts.entry(kind).or_default() += 1);
         let parts = counts.into_iter().map(|(kind, count)| kind.counted(count));
-        parts.collect::<Vec<_>>().join(", ")
+        parts.gathered::<Vec<_>>().join(", ")
     }
 
     /// `1 route`, `2 routes`.

@@ -250,7 +250,7 @@ impl Life {
         ledger.bring_up_to_date(&self.observed);
         let scope = Scope {
             complete: true,
-            made: ledger.made(&self.observed.links),
+            made: ledger.made(&self.observed.links, &|_| true),
             ..Scope::default()
         };
         let changes = diff(&desired, &self.observed, &scope);
@@ -283,7 +283,7 @@ impl Life {
 
     /// The same ENIs, and what others have made, on a host where eniroute has never run.
     fn fresh_start(&self) -> Observed {
-        let made = self.ledger.made(&self.observed.links);
+        let made = self.ledger.made(&self.observed.links, &|_| true);
         let is_ours = |object: Object| made.iter().any(|made| made.objects.contains(&object));
         let mut life = Self {
             draw: Draw::new(0),
@@ -300,7 +300,7 @@ impl Life {
             .retain(|one| !is_ours(Object::Address(one.clone())));
         observed
             .routes
-            .retain(|one| !is_ours(Object::Route(one.clone())));
+            .retain(|one| !is_ours(Object::from(one.clone())));
         observed
             .rules
             .retain(|one| !is_ours(Object::Rule(one.clone())));
@@ -354,9 +354,6 @@ fn foreign_rule(priority: u32) -> Rule {
         from: Some("10.0.0.77/32".parse().unwrap()),
         table: 10001,
         suppress_prefixlength: None,
-        mark: None,
-        iif: None,
-        to: None,
-        foreign: None,
+        extra: None,
     }
 }

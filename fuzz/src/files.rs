@@ -94,7 +94,7 @@ fn holds(disk: &Disk, stacks: &Stacks, desired: &Desired) {
     };
     let paths: BTreeSet<&Path> = first.wanted.iter().map(|file| &*file.path).collect();
     assert_eq!(paths.len(), first.wanted.len(), "{paths:?}");
-    let Ok(changes) = disk.plan(&first.wanted, &first.obsolete) else {
+    let Ok(changes) = disk.plan(first.wanted, &first.obsolete) else {
         return;
     };
     if changes.iter().any(|change| disk.commit(change).is_err()) {
@@ -102,7 +102,7 @@ fn holds(disk: &Disk, stacks: &Stacks, desired: &Desired) {
     }
     let second = rendered(disk, stacks, desired).expect("what is written can be read again");
     assert_eq!(
-        disk.plan(&second.wanted, &second.obsolete).unwrap(),
+        disk.plan(second.wanted, &second.obsolete).unwrap(),
         [],
         "a second run"
     );

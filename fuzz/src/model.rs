@@ -23,7 +23,7 @@ pub fn assert_settles(enis: &[Eni], observed: &Observed, config: &Config) {
 /// What the ledger is to know of an ENI.
 pub fn wanted(planned: &Planned) -> Wanted<'_> {
     let lasting = planned.objects().filter(Object::is_lasting);
-    let left = planned.left_to_owner.iter().cloned().map(Object::Route);
+    let left = planned.left_to_owner.iter().cloned().map(Object::from);
     Wanted {
         mac: planned.eni.mac,
         id: &planned.eni.id,
@@ -57,9 +57,9 @@ fn add(observed: &mut Observed, object: &Object) {
             .filter(|link| link.name == dev)
             .for_each(|link| link.up = true),
         Object::Address(address) => observed.addresses.push(address),
-        Object::Route(route) => observed.routes.push(route),
+        Object::Route(route) => observed.routes.push(*route),
         Object::Rule(rule) => observed.rules.push(rule),
-        Object::Nft(nft) => observed.nft = Some(nft),
+        Object::Nft(nft) => observed.nft = Some(*nft),
     }
 }
 
@@ -75,7 +75,7 @@ fn remove(observed: &mut Observed, object: &Object) {
             .filter(|link| link.name == *dev)
             .for_each(|link| link.up = false),
         Object::Address(address) => observed.addresses.retain(|one| one != address),
-        Object::Route(route) => observed.routes.retain(|one| one != route),
+        Object::Route(route) => observed.routes.retain(|one| *one != **route),
         Object::Rule(rule) => observed.rules.retain(|one| one != rule),
         Object::Nft(_) => observed.nft = None,
     }

@@ -25,7 +25,7 @@ pub fn ledger(input: &[u8]) {
     ledger.adopt(&wanted, &observed);
     let scope = Scope {
         complete: true,
-        made: ledger.made(&observed.links),
+        made: ledger.made(&observed.links, &|_| true),
         ..Scope::default()
     };
     diff(&desired, &observed, &scope)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::files::{File, FileChange};
+use crate::gather::Gather;
 use crate::net::fib::{FibRoute, PolicyRule, Protocol};
 use crate::net::{Dev, quoted};
 use crate::numbering::Owner;
@@ -41,7 +42,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         .chain(unserved(boot))
         .chain(deleted(inspection))
         .chain(by_hand(inspection))
-        .collect()
+        .gathered()
 }
 
 /// F1: no file of ours is there at all, although eniroute has made something. Else nobody has asked for any.
@@ -229,8 +230,8 @@ fn deleted(inspection: &Inspection) -> Vec<Finding> {
     let rules = rules.filter(|rule| deletes.rules && is_foreign_rule(rule));
     let routes = inspection.fib.routes.iter();
     let routes = routes.filter(|route| deletes.routes && is_foreign_route(route, &deletes.devs));
-    let rules = rules.map(|rule| rule.rule.to_string()).collect();
-    let routes = routes.map(|route| route.route.to_string()).collect();
+    let rules = rules.map(|rule| rule.rule.to_string()).gathered();
+    let routes = routes.map(|route| route.route.to_string()).gathered();
     let found = [
         ("rules", "RoutingPolicyRules", rules),
         ("routes", "Routes", routes),
@@ -238,7 +239,7 @@ fn deleted(inspection: &Inspection) -> Vec<Finding> {
     let found = found
         .into_iter()
         .filter_map(|(kind, key, all)| lost(kind, key, all));
-    found.collect()
+    found.gathered()
 }
 
 /// One that networkd does not know, on an interface that it runs.

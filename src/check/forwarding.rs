@@ -1,5 +1,6 @@
 //! NAT and forwarding (N): what a host that forwards has to know, and the connection table.
 
+use crate::gather::Gather;
 use crate::net::{Dev, quoted, sysctl};
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
@@ -25,7 +26,7 @@ const FULL: u64 = 95;
 pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     let table = inspection.owners.forwarding.conntrack.iter();
     let table = table.flat_map(|table| full(table).into_iter().chain(dropped(table)));
-    let mut found: Vec<Finding> = table.collect();
+    let mut found: Vec<Finding> = table.gathered();
     if inspection.owners.forwarding.is_on() {
         found.extend(checked(inspection));
         found.extend(forgotten(inspection));
@@ -36,7 +37,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
 
 /// N1: nothing here says whether EC2 lets through what is forwarded.
 fn checked(inspection: &Inspection) -> Option<Finding> {
-    let ids: Vec<&str> = inspection.listed().map(|eni| eni.id.as_str()).collect();
+    let ids: Vec<&str> = inspection.listed().map(|eni| eni.id.as_str()).gathered();
     let first = ids.first()?;
     let what = "this host forwards; whether EC2's source/destination check is off cannot be seen from here";
     let finding = Finding::new(
@@ -103,7 +104,7 @@ fn dropped(table: &Conntrack) -> Option<Finding> {
     let counted = table.counters.iter().filter(|(_, count)| *count > 0);
     let now: Vec<String> = counted
         .map(|(name, count)| format!("{name} {count}"))
-        .collect();
+        .gathered();
     let is_for_room = table.counters[..2].iter().any(|(_, count)| *count > 0);
     let now = now.join(", ");
     let what = format!("the connection table has refused packets since the boot ({now})");

@@ -1,6 +1,7 @@
 //! N9: the bits of marks that eniroute goes by are somebody else's, too.
 
 use super::firewall::title;
+use crate::gather::Gather;
 use crate::net::fib::PolicyRule;
 use crate::numbering::{MARKS, Owner};
 use crate::reconcile::Inspection;
@@ -38,7 +39,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     let writing = chains().filter_map(written);
     let rules = inspection.fib.rules.iter();
     let reading = rules.filter(|rule| is_read(inspection, rule)).map(read);
-    writing.chain(reading).collect()
+    writing.chain(reading).gathered()
 }
 
 fn by_name(chain: &Chain) -> Option<Finding> {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use crate::check::walk::{End, Packet, Walker};
 use crate::eni::Eni;
 use crate::error::Error;
+use crate::gather::Gather;
 use crate::metadata::key_of;
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
@@ -24,7 +25,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     };
     let of_enis = ambiguous(inspection).into_iter();
     let of_enis = of_enis.chain(of_others(inspection));
-    of_service.into_iter().chain(of_enis).collect()
+    of_service.into_iter().chain(of_enis).gathered()
 }
 
 /// M2 is no fault in the first minute of an interface.
@@ -69,7 +70,7 @@ fn silent_service(inspection: &Inspection, refusal: &Error) -> Finding {
     let what = format!("the metadata service {how}");
     let finding = Finding::told(Code::M1, Owner::Host, what)
         .is_not(&why, "an answer (200)")
-        .known_from(Evidence::metadata(url, why));
+        .known_from(Evidence::metadata(url, how.to_owned()));
     let finding = options(inspection, refusal)
         .into_iter()
         .map(Remedy::outside)
@@ -119,7 +120,7 @@ fn ambiguous(inspection: &Inspection) -> Option<Finding> {
             .and_then(|details| details.vpc.clone())
             .or_else(|| eni.vpc.clone())
     };
-    let enis: Vec<&Eni> = inspection.listed().collect();
+    let enis: Vec<&Eni> = inspection.listed().gathered();
     let pairs = enis
         .iter()
         .enumerate()
@@ -130,7 +131,7 @@ fn ambiguous(inspection: &Inspection) -> Option<Finding> {
     });
     let (one, other) = ambiguous.next()?;
     let told = |eni: &Eni| {
-        let subnets: Vec<String> = eni.subnets().map(|net| net.to_string()).collect();
+        let subnets: Vec<String> = eni.subnets().map(|net| net.to_string()).gathered();
         let vpc = vpc(eni).unwrap_or_else(|| "its VPC".to_owned());
         format!("{} has {} in {vpc}", eni.id, subnets.join(", "))
     };
@@ -181,7 +182,7 @@ fn of_others(inspection: &Inspection) -> Vec<Finding> {
     others
         .filter(|(_, other)| *other != own)
         .map(|(eni, other)| of_another(eni, &other, &own))
-        .collect()
+        .gathered()
 }
 
 fn of_another(eni: &Eni, other: &str, own: &str) -> Finding {

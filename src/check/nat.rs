@@ -1,5 +1,6 @@
 //! NAT by `[[egress]]` (N): whether the kernel has the table as it should be, and whether there are ports left.
 
+use crate::gather::Gather;
 use crate::net::Target;
 use crate::net::nft::{Nft, PATH, PORTS, TABLE};
 use crate::numbering::Owner;
@@ -15,7 +16,7 @@ const USED_UP: u64 = 95;
 pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     let crowds = inspection.crowds.iter();
     let crowds = crowds.map(|(crowd, count)| crowded(crowd, *count));
-    crowds.chain(table(inspection)).collect()
+    crowds.chain(table(inspection)).gathered()
 }
 
 /// N4: flows to one destination and port need a port each.

@@ -2,6 +2,7 @@
 
 use super::firewall;
 use crate::conflicts::Peer;
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
@@ -29,7 +30,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         )
         .chain(firewall::findings(inspection))
         .chain(switches.filter_map(switched))
-        .collect()
+        .gathered()
 }
 
 /// O1: eniroute stands down for it.

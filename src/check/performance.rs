@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::gather::Gather;
 use crate::net::{Dev, Mac};
 use crate::numbering::Owner;
 use crate::plan::Planned;
@@ -57,9 +58,9 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         let ids = [instance, &planned.eni.id];
         found
             .map(|found| with_command(found, ids, &planned.dev))
-            .collect::<Vec<_>>()
+            .gathered::<Vec<_>>()
     };
-    inspection.enis().flat_map(of_eni).collect()
+    inspection.enis().flat_map(of_eni).gathered()
 }
 
 /// What changes the limit of this instance or ENI, or shows who meets it.
@@ -88,7 +89,7 @@ fn judge(nic: (Mac, &Dev), counted: &Counted, tracked: Option<u64>) -> Vec<Findi
     let limits = limits.filter_map(|limit| exceeded(nic, counted, *limit));
     let others = nearly_full(nic, counted, tracked).into_iter();
     let others = others.chain(without_counters(nic, counted));
-    limits.chain(others).collect()
+    limits.chain(others).gathered()
 }
 
 fn exceeded(
@@ -152,7 +153,7 @@ fn without_counters((mac, dev): (Mac, &Dev), counted: &Counted) -> Option<Findin
     let nic = &counted.before;
     let has = |counters: &BTreeMap<String, u64>, name: &str| counters.contains_key(name);
     let lacking = LIMITS.iter().map(|(name, ..)| *name);
-    let lacking: Vec<&str> = lacking.filter(|name| !has(&nic.counters, name)).collect();
+    let lacking: Vec<&str> = lacking.filter(|name| !has(&nic.counters, name)).gathered();
     let what = format!(
         "the driver of {dev} (ena {}) does not count EC2's limits",
         nic.version

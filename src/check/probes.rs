@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::gather::Gather;
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
 use crate::reconcile::inspect::Probe;
@@ -19,7 +20,7 @@ pub(super) fn findings(inspection: &Inspection, found: &[Finding]) -> Vec<Findin
         .filter(|probe| !is_known(probe.from));
     probes
         .filter_map(|probe| unanswered(probe).or_else(|| outside(inspection, probe)))
-        .collect()
+        .gathered()
 }
 
 /// As the report has them.
@@ -31,7 +32,7 @@ pub(super) fn reports(inspection: &Inspection) -> Vec<ProbeReport> {
         metadata: probe.metadata,
         seen_as: probe.seen,
     };
-    probes.map(report).collect()
+    probes.map(report).gathered()
 }
 
 /// Others of its family have an answer.
@@ -78,11 +79,11 @@ fn public(inspection: &Inspection, probe: &Probe) -> Vec<IpAddr> {
         IpAddr::V6(_) => None,
     });
     let public = public.into_iter().flatten();
-    public.map(|ip| IpAddr::from(*ip)).collect()
+    public.map(|ip| IpAddr::from(*ip)).gathered()
 }
 
 fn listed(public: &[IpAddr]) -> String {
-    let public: Vec<String> = public.iter().map(IpAddr::to_string).collect();
+    let public: Vec<String> = public.iter().map(IpAddr::to_string).gathered();
     public.join(" or ")
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::firewall::{Clients, of_entry};
 use super::walk::{Packet, Walk, Walker};
+use crate::gather::Gather;
 use crate::net::{Dev, Family};
 use crate::numbering::{Band, Owner};
 use crate::plan::Planned;
@@ -24,7 +25,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     let entries = inspection.assessment.desired.egress.entries.iter();
     let clients: Vec<Clients> = entries
         .flat_map(|entry| of_entry(inspection, &walker, entry))
-        .collect();
+        .gathered();
     let back = inspection
         .enis()
         .filter_map(|planned| answers(inspection, (&walker, &clients), planned));
@@ -37,7 +38,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         .iter()
         .filter(|path| path.is_path && !inspection.passages.symmetric);
     let paths = paths.filter_map(|path| one_way(inspection, &walker, path));
-    let mut found: Vec<Finding> = back.chain(out).chain(paths).collect();
+    let mut found: Vec<Finding> = back.chain(out).chain(paths).gathered();
     found.dedup_by(|one, other| one.what == other.what);
     found
 }
@@ -186,7 +187,7 @@ fn one_way(inspection: &Inspection, walker: &Walker, path: &Passage) -> Option<F
 }
 
 fn way(walk: &Walk) -> String {
-    let devs: Vec<String> = walk.end.devs().iter().map(ToString::to_string).collect();
+    let devs: Vec<String> = walk.end.devs().iter().map(ToString::to_string).gathered();
     match devs.is_empty() {
         true => "would not leave at all".to_owned(),
         false => format!("would leave by {}", devs.join(" or ")),

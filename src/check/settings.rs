@@ -29,7 +29,11 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     });
     let off = host(inspection).filter(|setting| is_off(inspection, setting));
     let off = off.map(off_now);
-    overrides.map(overridden).chain(closed).chain(off).collect()
+    overrides
+        .map(overridden)
+        .chain(closed)
+        .chain(off)
+        .gathered()
 }
 
 /// What is wanted of the host itself.

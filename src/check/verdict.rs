@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::probes;
+use crate::gather::Gather;
 use crate::net::{Dev, Mac};
 use crate::reconcile::Inspection;
-use crate::report::{EniVerdict, Verdict};
+use crate::report::{Code, EniVerdict, Verdict};
 
 /// What was proven of each ENI, what was not seen, and what was assumed.
 pub fn verdict(inspection: &Inspection) -> Verdict {
@@ -14,7 +15,7 @@ pub fn verdict(inspection: &Inspection) -> Verdict {
         basis: basis(inspection),
         proven: enis
             .map(|planned| of_eni(inspection, planned.eni.mac))
-            .collect(),
+            .gathered(),
         probe: probes::reports(inspection),
         unseen: unseen(inspection),
         assumed: assumed(inspection),
@@ -26,7 +27,7 @@ fn of_eni(inspection: &Inspection, mac: Mac) -> EniVerdict {
         let answers = inspection.answers.iter();
         answers.filter(move |answer| answer.question.mac == mac)
     };
-    let mut addresses: Vec<_> = answers().map(|answer| answer.question.from).collect();
+    let mut addresses: Vec<_> = answers().map(|answer| answer.question.from).gathered();
     addresses.dedup();
     EniVerdict {
         mac,
@@ -37,13 +38,14 @@ fn of_eni(inspection: &Inspection, mac: Mac) -> EniVerdict {
 }
 
 fn basis(inspection: &Inspection) -> Option<String> {
-    let refusal = inspection.refusal.as_ref()?;
+    inspection.refusal.as_ref()?;
     let judged = match inspection.basis {
         Some(path) => format!("what EC2 said last ({path})"),
         None => "nothing that EC2 has said, because no earlier run has kept any of it".to_owned(),
     };
     Some(format!(
-        "{judged}, as the metadata service says nothing now: {refusal}"
+        "{judged}, as the metadata service says nothing now ({})",
+        Code::M1
     ))
 }
 
@@ -53,7 +55,7 @@ fn unseen(inspection: &Inspection) -> Vec<String> {
     let unseen = (!inspection.is_root).then(|| told.to_owned());
     let firewall = inspection.owners.rulesets.unseen.iter();
     let firewall = firewall.map(|why| format!("the rules of nftables: {why}"));
-    unseen.into_iter().chain(firewall).collect()
+    unseen.into_iter().chain(firewall).gathered()
 }
 
 /// What decides in the VPC, and is told to nobody inside the instance. None of it is ever a fault.
@@ -92,7 +94,7 @@ fn security_groups(inspection: &Inspection) -> String {
     let named = groups.iter();
     let named: Vec<String> = named
         .map(|(groups, enis)| format!("{} ({})", groups.join(" and "), enis.join(", ")))
-        .collect();
+        .gathered();
     let text = "the security groups let it pass";
     match &named[..] {
         [] => text.to_owned(),

@@ -6,13 +6,15 @@ use crate::cli::{Apply, Common};
 use crate::conflicts;
 use crate::error::{Error, Result};
 use crate::files::Disk;
-use crate::reconcile::{Host, How, converge, demand_root, drained, lock};
+use crate::reconcile::assess::Assessment;
+use crate::reconcile::seen::Seen;
+use crate::reconcile::{Host, How, Run, demand_root, drained, lock, tidy};
 use crate::report::Report;
 
 /// Configures every ENI, or those that are selected.
 ///
 /// # Errors
-/// Not root, or another tool is in charge; the metadata service; as [`converge()`].
+/// Not root, or another tool is in charge; the metadata service; as [`Run::converge`].
 pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     demand_root("apply")?;
     let how = How::apply(common, options);
@@ -29,7 +31,13 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
     let mut host = Host::open(common)?;
     host.is_strict = true;
     host.drained = Some(BTreeSet::new());
-    let metadata = host.metadata(host.needs_public(&how.selected))?;
+    let public = host.needs_public(&how.selected);
+    let look = |host: &mut Host| {
+        tidy(&host.disk);
+        Seen::of(host)
+    };
+    let (metadata, seen) = host.metadata_and(public, look)?;
     drained::end(&disk)?;
-    converge(&mut host, &how, metadata)
+    let assessment = Assessment::by(&mut host, seen?, metadata, &how.selected)?;
+    Run::assessed(&mut host, &how, assessment).converge()
 }

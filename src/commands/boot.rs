@@ -8,7 +8,7 @@ use crate::cli::{Apply, Common};
 use crate::error::Result;
 use crate::metadata::cache::{self, Memory};
 use crate::reconcile::wait::{Wait, client};
-use crate::reconcile::{Host, How, converge, demand_root, lock};
+use crate::reconcile::{Host, How, converge, demand_root, lock, tidy};
 use crate::report::Report;
 
 /// Configures every ENI as EC2 publishes it, for at most `--wait`.
@@ -32,7 +32,11 @@ pub fn run(common: &Common, options: &Apply) -> Result<Report> {
         return Ok(report);
     };
     host.is_starting = false;
-    match lock(&host.disk, how.wait).and_then(|_lock| converge(&mut host, &how, metadata)) {
+    let ended = lock(&host.disk, how.wait).and_then(|_lock| {
+        tidy(&host.disk);
+        converge(&mut host, &how, metadata)
+    });
+    match ended {
         Ok(next) => Ok(report.followed_by(next)),
         Err(error) => report.ended_by(error),
     }

@@ -9,12 +9,13 @@ use log::warn;
 use crate::cli::{Common, Egress};
 use crate::error::{Error, Result};
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::metadata::Metadata;
 use crate::net::{Flow, nft};
 use crate::plan::nft::Entry;
 use crate::reconcile::executor::Executor;
-use crate::reconcile::{Host, How, LOCK, Run, demand_root, drained, lock};
+use crate::reconcile::{Host, How, LOCK, Run, demand_root, drained, lock, tidy};
 use crate::report::{DrainReport, Report};
 
 /// How often flows are counted, at most.
@@ -44,10 +45,11 @@ pub fn run(common: &Common, what: &Egress) -> Result<Report> {
 /// The file cannot be read; nft is missing or refuses.
 fn load(common: &Common) -> Result<Report> {
     let disk = Disk::new(&common.root)?;
-    let _lock = disk
-        .exists(LOCK)
-        .then(|| lock(&disk, common.wait))
-        .transpose()?;
+    let is_used = disk.exists(LOCK);
+    let _lock = is_used.then(|| lock(&disk, common.wait)).transpose()?;
+    if is_used {
+        tidy(&disk);
+    }
     let Some(text) = disk.read(nft::PATH)? else {
         return Ok(Report::silent("egress"));
     };
@@ -80,6 +82,7 @@ fn drain(common: &Common, address: Ipv4Addr) -> Result<Report> {
 fn keep_from_new_flows(common: &Common, address: Ipv4Addr) -> Result<(Report, Ipv4Addr)> {
     let disk = Disk::new(&common.root)?;
     let _lock = lock(&disk, common.wait)?;
+    tidy(&disk);
     let mut host = Host::open(common)?;
     let metadata = host.metadata(true)?;
     let private = private(&metadata, address);
@@ -100,7 +103,7 @@ fn keep_from_new_flows(common: &Common, address: Ipv4Addr) -> Result<(Report, Ip
 /// [`Error::Usage`]: no entry has it.
 fn emptied(entries: &[Entry], address: Ipv4Addr, private: Ipv4Addr) -> Result<Vec<String>> {
     let has = |entry: &&Entry| entry.drained.iter().any(|(ip, _)| *ip == private);
-    let entries: Vec<&Entry> = entries.iter().filter(has).collect();
+    let entries: Vec<&Entry> = entries.iter().filter(has).gathered();
     if entries.is_empty() {
         return Err(Error::Usage(format!(
             "no [[egress]] in the configuration leaves as {address}; name one of the addresses in `as`, private or public"
@@ -113,7 +116,7 @@ fn emptied(entries: &[Entry], address: Ipv4Addr, private: Ipv4Addr) -> Result<Ve
             entry.place
         )
     };
-    Ok(emptied.map(note).collect())
+    Ok(emptied.map(note).gathered())
 }
 
 /// The private address that a public one leads to.

@@ -5,6 +5,7 @@ use crate::check::walk::Packet;
 use crate::cli::{Common, Explain, Selected};
 use crate::code::Code;
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::reconcile::Host;
 use crate::reconcile::assess::Assessment;
 use crate::reconcile::said::Said;
@@ -69,7 +70,7 @@ fn packet(common: &Common, wish: &Wish) -> Result<Report> {
     let heard = walk(&mut host, &ground, question.packet)?;
     let explained = explain::explained(&ground, question.address, &heard);
     Ok(Report {
-        notes: refusal.iter().map(ToString::to_string).collect(),
+        notes: refusal.iter().map(ToString::to_string).gathered(),
         form: Some(Form {
             without_metadata: refusal.is_some(),
             ..Form::default()
@@ -86,5 +87,5 @@ fn walk(host: &mut Host, ground: &Ground, packet: Packet) -> Result<Vec<Heard>> 
     };
     let first = hear(packet)?;
     let answer = explain::answer(ground, &first).map(hear).transpose()?;
-    Ok(std::iter::once(first).chain(answer).collect())
+    Ok(std::iter::once(first).chain(answer).gathered())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::cli::{Common, Parts, Selected};
 use crate::conflicts;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::numbering::Owner;
 use crate::reconcile::files::file_report;
 use crate::reconcile::{Host, How, Run, findings, rule_index, unproven};
@@ -43,8 +44,9 @@ pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report
         .files
         .iter()
         .map(|change| file_report(change, true))
-        .collect();
-    let findings = findings::all(&run.assessment, None)?;
+        .gathered();
+    let index = rule_index::Work::of(&run.assessment, &[]);
+    let findings = findings::all(&run.assessment, &index, None)?;
     run.report_enis(findings);
     Ok(run.report)
 }

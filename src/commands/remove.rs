@@ -6,7 +6,7 @@ use crate::files::Disk;
 use crate::metadata::cache::{self, Memory};
 use crate::platform;
 use crate::reconcile::kept::read_ledger;
-use crate::reconcile::{Host, How, LOCK, Run, demand_root, lock};
+use crate::reconcile::{Host, How, LOCK, Run, demand_root, lock, tidy};
 use crate::report::{Report, Voice};
 
 /// There while the boot's own run is enabled: a link to the unit.
@@ -18,7 +18,9 @@ const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/eniroute.serv
 /// Not root; no such ENI; as [`Run::remove`].
 pub fn run(common: &Common, wanted: &Remove) -> Result<Report> {
     demand_root("remove")?;
-    let _lock = lock(&Disk::new(&common.root)?, common.wait)?;
+    let disk = Disk::new(&common.root)?;
+    let _lock = lock(&disk, common.wait)?;
+    tidy(&disk);
     let mut host = Host::open_for_removal(common)?;
     take_away(&mut host, &How::remove(common, wanted))
 }
@@ -57,11 +59,11 @@ pub fn image(common: &Common) -> Result<Report> {
     demand_root("remove")?;
     let disk = Disk::new(&common.root)?;
     // Nobody else runs this early; and where there is nothing to do, nothing is made.
-    let _lock = if disk.exists(LOCK) {
-        Some(lock(&disk, common.wait)?)
-    } else {
-        None
-    };
+    let is_used = disk.exists(LOCK);
+    let _lock = is_used.then(|| lock(&disk, common.wait)).transpose()?;
+    if is_used {
+        tidy(&disk);
+    }
     let mut host = Host::open_for_removal(common)?;
     let another =
         read_ledger(&disk).of_another(platform::instance(&disk).as_deref(), &host.kernel.links()?);

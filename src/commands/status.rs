@@ -3,10 +3,12 @@
 use crate::check;
 use crate::cli::{Common, Status};
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::metadata::cache;
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::reconcile::assess::Assessment;
+use crate::reconcile::rule_index::Work;
 use crate::reconcile::{Host, How, Inspection, Run, enis, findings, passing, unproven};
 use crate::report::{Gauges, Report, Voice, metrics};
 
@@ -31,7 +33,8 @@ pub fn run(common: &Common, options: &Status) -> Result<Report> {
         return measured(run);
     }
     run.note(unproven::finding(&run.host.disk));
-    let findings = findings::all(&run.assessment, Some(&mut run.host.kernel))?;
+    let index = Work::of(&run.assessment, &[]);
+    let findings = findings::all(&run.assessment, &index, Some(&mut run.host.kernel))?;
     run.report_enis(findings);
     run.report
         .notes
@@ -47,7 +50,7 @@ pub fn run(common: &Common, options: &Status) -> Result<Report> {
         report.passing = passing(host, &assessment);
     }
     if common.verbose > 0 {
-        let macs: Vec<Mac> = report.enis.iter().map(|eni| eni.mac).collect();
+        let macs: Vec<Mac> = report.enis.iter().map(|eni| eni.mac).gathered();
         let members = assessment.metadata.members(&macs);
         report.is_wide = true;
         enis::detail(&mut report.enis, &host.details(members));
@@ -87,7 +90,7 @@ fn measured(run: Run) -> Result<Report> {
         conntrack: table.map(|table| (table.count, table.most)),
         nics: nics
             .map(|(dev, counted)| (dev.to_string(), counted.last().counters.clone()))
-            .collect(),
+            .gathered(),
     };
     report.voice = Voice::Text(metrics(&report, &gauges));
     Ok(report)

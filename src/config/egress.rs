@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::Places;
 use super::value::{Name, number};
+use crate::gather::Gather;
 
 /// As a NAT gateway has it (Amazon VPC user guide, NAT gateway basics), in seconds.
 const IDLE: u32 = 350;
@@ -86,8 +87,8 @@ impl Written {
         let written = written.into_inner();
         Egress {
             from: written.from.0,
-            leave_as: written.r#as.0.into_iter().map(|name| name.0).collect(),
-            not_to: written.not_to.0.into_iter().map(|net| net.0).collect(),
+            leave_as: written.r#as.0.into_iter().map(|name| name.0).gathered(),
+            not_to: written.not_to.0.into_iter().map(|net| net.0).gathered(),
             wishes: Wishes {
                 resets: written.stale == Stale::Reset,
                 random_ports: written.ports == Ports::Random,
@@ -151,7 +152,7 @@ impl<'de, T: Word> Deserialize<'de> for Many<T> {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
         let words = value.deserialize_any(Words)?;
         let parsed = words.iter().map(|word| T::parse(word.trim()));
-        let parsed: Result<Vec<T>, String> = parsed.collect();
+        let parsed: Result<Vec<T>, String> = parsed.gathered();
         parsed.map(Self).map_err(de::Error::custom)
     }
 }

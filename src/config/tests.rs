@@ -183,6 +183,44 @@ fn a_wrong_type_and_a_syntax_error_are_named_with_their_line() {
     assert!(text.starts_with("/etc/eniroute.toml:"), "{text}");
 }
 
+/// The parser's own words for them are of numbers, times and booleans.
+#[test]
+fn a_value_without_quotes_is_named_with_its_line_and_the_remedy() {
+    for value in [
+        "yes",
+        "10.0.0.1",
+        "2001:db8::/64",
+        "fd00::1",
+        "eni-0123",
+        "client.example",
+        "08.1/24",
+    ] {
+        for text in [
+            format!("\nmain_route = {value}"),
+            format!("\n[[egress]]\nfrom = [{value}, \"10.0.0.2\"]\n").replacen('\n', "", 1),
+            format!("exclude = [\n{value} # a comment\n]"),
+        ] {
+            let said = complaint(&text);
+            let expected = format!(
+                "/etc/eniroute.toml:2: `{value}` is neither true, false nor a number: text stands in quotes, \"{value}\""
+            );
+            assert_eq!(said, expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_but_for_quotes_is_said_as_it_is() {
+    for text in [
+        "main_route =",
+        "exclude = [\"eth1\" \"eth2\"]",
+        "exclude = ['eth1]",
+    ] {
+        let said = complaint(text);
+        assert!(!said.contains("neither"), "{said}");
+    }
+}
+
 fn chosen(selector: &str, mtu: u32, line: usize) -> EniConfig {
     EniConfig {
         selector: selector.to_owned(),

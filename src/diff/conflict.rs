@@ -2,6 +2,7 @@
 
 use super::Scope;
 use super::present::Present;
+use crate::gather::Gather;
 use crate::net::{Mac, Route};
 use crate::object::Observed;
 use crate::plan::Desired;
@@ -30,7 +31,7 @@ pub fn conflicts(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<C
         .filter_map(|(owner, wanted)| Some((owner, wanted, present.foreign_rival(wanted, scope)?)));
     standing
         .map(|(owner, wanted, standing)| conflict(owner, wanted, standing))
-        .collect()
+        .gathered()
 }
 
 fn conflict(owner: Mac, wanted: &Route, standing: &Route) -> Conflict {

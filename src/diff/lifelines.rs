@@ -1,5 +1,6 @@
 //! What an interface has, and whoever is logged in over it would be cut off without.
 
+use crate::gather::Gather;
 use crate::net::{Dev, MAIN, Route};
 use crate::object::{Change, Index, Object, Observed};
 
@@ -12,10 +13,10 @@ pub fn lifelines(dev: &Dev, observed: &Observed) -> Vec<Object> {
     let is_default =
         |route: &&Route| route.table == MAIN && route.dst.prefix_len() <= 1 && route.leaves_by(dev);
     let defaults = observed.routes.iter().filter(is_default);
-    let defaults = defaults.cloned().map(Object::Route);
+    let defaults = defaults.cloned().map(Object::from);
     let addresses = observed.addresses.iter().filter(|up| up.dev == *dev);
     let addresses = addresses.cloned().map(Object::Address);
-    up.into_iter().chain(defaults).chain(addresses).collect()
+    up.into_iter().chain(defaults).chain(addresses).gathered()
 }
 
 /// Which of the `lifelines` of `dev` is not there any more, though nobody wanted it away.

@@ -29,10 +29,11 @@ pub fn diff(desired: &Desired, observed: &Observed, scope: &Scope) -> Vec<Change
     let objects = in_scope.flat_map(|planned| due(planned, observed));
     let objects = desired.host.iter().cloned().chain(objects);
     let added = objects.filter_map(|object| present.addition(object, scope));
-    let mut changes: Vec<Change> = added.collect();
+    let mut changes: Vec<Change> = added.gathered();
     changes.order_by_key(Change::stage);
     let removed = removals(desired, &present, scope).into_iter();
     changes.extend(removed.map(Change::Remove));
+    changes.shrink_to_fit();
     changes
 }
 
@@ -42,7 +43,7 @@ pub fn missing(desired: &Desired, observed: &Observed) -> BTreeMap<Number, Vec<O
     let lacking = |planned: &Planned| {
         due(planned, observed)
             .filter(|object| present.lacks(object))
-            .collect()
+            .gathered()
     };
     desired
         .enis
@@ -68,7 +69,7 @@ pub fn standing(changes: &[Change], observed: &Observed) -> Vec<Change> {
         Change::Remove(object) => !present.has(object),
         Change::Replace { new, .. } => present.has_route(new),
     };
-    changes.iter().filter(stands).cloned().collect()
+    changes.iter().filter(stands).cloned().gathered()
 }
 
 #[cfg(test)]

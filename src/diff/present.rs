@@ -1,12 +1,12 @@
 //! What the kernel holds, by what a wanted object has to be compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::Scope;
-use crate::gather::Gather;
+use crate::gather::{Gather, Order};
 use crate::net::sysctl::{Key, ROUTER, Sysctl};
 use crate::net::{Address, Dev, Link, Route};
 use crate::object::{Change, Equal, Index, NOT_RENEWED, Object, Observed};
@@ -16,7 +16,7 @@ pub(super) struct Present<'a> {
     observed: &'a Observed,
     pub(super) index: Index<'a>,
     /// Addresses that stay.
-    ips: BTreeSet<(&'a Dev, IpAddr)>,
+    ips: Vec<(&'a Dev, IpAddr)>,
     /// Several where somebody appended one.
     keys: BTreeMap<(u32, IpNet, u32), Vec<&'a Route>>,
 }
@@ -28,16 +28,15 @@ impl<'a> Present<'a> {
             .routes
             .iter()
             .for_each(|route| keys.entry(route.key()).or_default().push(route));
+        let addresses = observed.addresses.iter();
+        let staying = addresses.filter(|address| stays(address, observed));
+        let mut ips: Vec<_> = staying.map(ip).gathered();
+        ips.order();
         Self {
             observed,
             keys,
             index: Index::new(observed),
-            ips: observed
-                .addresses
-                .iter()
-                .filter(|address| stays(address, observed))
-                .map(ip)
-                .into_set(),
+            ips,
         }
     }
 
@@ -61,7 +60,7 @@ impl<'a> Present<'a> {
         let mut objects = addresses
             .cloned()
             .map(Object::Address)
-            .chain(routes.cloned().map(Object::Route));
+            .chain(routes.cloned().map(Object::from));
         objects.any(|object| !unwanted.contains(&object))
     }
 
@@ -74,7 +73,7 @@ impl<'a> Present<'a> {
         self.rivals(wanted)
             .iter()
             .copied()
-            .find(|rival| !scope.has_made(&Object::Route((*rival).clone())))
+            .find(|rival| !scope.has_made(&Object::from((*rival).clone())))
     }
 
     /// What was made, as it is there now: a route with whatever MTU, or with several.
@@ -83,7 +82,7 @@ impl<'a> Present<'a> {
             Some(route) => {
                 let rivals = self.rivals(route).iter();
                 let standing = rivals.filter(|rival| rival.is_same_but_mtu(route));
-                standing.copied().cloned().map(Object::Route).collect()
+                standing.copied().cloned().map(Object::from).gathered()
             }
             None if self.has_one(made) => vec![made.clone()],
             None => Vec::new(),
@@ -100,7 +99,7 @@ impl<'a> Present<'a> {
     pub(super) fn lacks(&self, object: &Object) -> bool {
         match object.equal() {
             Equal::Itself => !self.index.has(object),
-            Equal::Ip(address) => !self.ips.contains(&ip(address)),
+            Equal::Ip(address) => self.ips.binary_search(&ip(address)).is_err(),
             Equal::Place(route) => self.rivals(route).is_empty(),
             Equal::Value(sysctl) => self.lacks_value(sysctl),
         }
@@ -170,7 +169,7 @@ impl<'a> Present<'a> {
                 old: old.into(),
                 new: new.into(),
             },
-            None => Change::Add(Object::Route(new)),
+            None => Change::Add(Object::from(new)),
         })
     }
 }

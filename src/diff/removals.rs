@@ -26,9 +26,9 @@ pub(super) fn removals(desired: &Desired, present: &Present, scope: &Scope) -> V
     let unwanted = scope.made.iter().flat_map(last_first).filter(is_unwanted);
     let mut unwanted: Vec<Object> = unwanted
         .flat_map(|(_, object)| present.standing(object))
-        .collect();
+        .gathered();
     let is_shared = |object: &&Object| matches!(object, Object::LinkUp(dev) if present.is_shared(dev, &unwanted));
-    let shared: Vec<Object> = unwanted.iter().filter(is_shared).cloned().collect();
+    let shared: Vec<Object> = unwanted.iter().filter(is_shared).cloned().gathered();
     unwanted.retain(|object| !shared.contains(object));
     unwanted.order_by_key(Object::undoing);
     unwanted
@@ -68,7 +68,7 @@ impl<'a> Taken<'a> {
 fn others(desired: &Desired) -> Vec<Object> {
     let host = desired.host.iter().cloned();
     let enis = desired.enis.iter().flat_map(Planned::other_objects);
-    host.chain(enis).collect()
+    host.chain(enis).gathered()
 }
 
 fn last_first(made: &Made) -> impl Iterator<Item = (Owner, &Object)> {

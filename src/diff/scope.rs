@@ -18,7 +18,8 @@ pub struct Scope {
     /// Every ENI that the VPC lists could be read. Without that, the routes of an ENI's table may stand for one that
     /// could not, and all of an ENI that is not known is kept.
     pub complete: bool,
-    /// What earlier runs made; nothing else may be changed or taken away.
+    /// What earlier runs made, but for addresses and rules that are wanted still; nothing else may be changed or taken
+    /// away.
     pub made: Vec<Made>,
 }
 
@@ -27,7 +28,7 @@ impl Scope {
         self.only.as_ref().is_none_or(|only| only.contains(&mac))
     }
 
-    /// It is ours, whatever MTU it has now.
+    /// It is ours, whatever MTU it has now. Of an address or a rule that is wanted, that is not known.
     pub fn has_made(&self, object: &Object) -> bool {
         let has_route = |made: &Made, route: &Route| {
             let mut routes = made.objects.iter().filter_map(Object::route);

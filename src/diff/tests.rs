@@ -6,7 +6,7 @@ use crate::eni::Eni;
 use crate::fuzz::model::applied;
 use crate::ledger::Made;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Dev, Family, Link, MAIN, Mac, NextHop, Route, RouteKind, Rule};
+use crate::net::{Address, Dev, Extra, Family, Link, MAIN, Mac, NextHop, Route, RouteKind, Rule};
 use crate::numbering::Owner;
 use crate::plan::plan;
 
@@ -109,10 +109,7 @@ fn rule(text_from: &str, table: u32, priority: u32) -> Rule {
         from: Some(text_from.parse().unwrap()),
         table,
         suppress_prefixlength: None,
-        mark: None,
-        iif: None,
-        to: None,
-        foreign: None,
+        extra: None,
     }
 }
 
@@ -177,7 +174,7 @@ fn a_route_of_ours_with_another_gateway_is_replaced_in_one_step() {
     let ours = Scope {
         made: vec![Made {
             owner: Owner::Eni(mac(1)),
-            objects: [Object::Route(standing.clone())].into(),
+            objects: [Object::from(standing.clone())].into(),
         }],
         ..everything()
     };
@@ -294,10 +291,10 @@ fn what_is_not_in_the_ledger_is_never_removed_whatever_its_numbers() {
             from: None,
             ..rule("10.8.0.0/16", 10050, 10050)
         },
-        Rule {
+        rule("10.8.0.0/16", 10050, 10050).with(Extra {
             foreign: Some("iif eth2 lookup 10050".into()),
-            ..rule("10.8.0.0/16", 10050, 10050)
-        },
+            ..Extra::NONE
+        }),
         Rule {
             suppress_prefixlength: Some(1),
             ..rule("10.8.0.0/16", 10050, 10050)
@@ -373,7 +370,7 @@ fn a_route_by_another_hand_in_main_stands_even_at_our_metric() {
 
     let made = vec![Made {
         owner: Owner::Eni(mac(1)),
-        objects: [Object::Route(theirs)].into(),
+        objects: [Object::from(theirs)].into(),
     }];
     let changes = shown(&diff(
         &desired,
@@ -574,7 +571,7 @@ fn whatever_the_primary_loses_without_our_wish_is_found() {
     after.routes.clear();
     assert_eq!(
         lost_lifeline(&eth0, &lifelines(&eth0, &before), &after, &[]).cloned(),
-        Some(Object::Route(default))
+        Some(Object::from(default))
     );
 
     let mut after = before.clone();
@@ -647,13 +644,13 @@ fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_los
         "the other's went, which is none of the primary's"
     );
     assert_eq!(lost(by(vec![hop("eth2"), hop("eth0")])), None);
-    assert_eq!(lost(single("eth1")), Some(Object::Route(both.clone())));
+    assert_eq!(lost(single("eth1")), Some(Object::from(both.clone())));
     assert_eq!(
         lost(Route {
             metric: 9999,
             ..single("eth0")
         }),
-        Some(Object::Route(both))
+        Some(Object::from(both))
     );
 }
 
@@ -661,7 +658,7 @@ fn of_a_default_with_several_next_hops_the_primary_s_own_is_what_it_must_not_los
 fn what_belongs_to_no_eni_is_made_first_and_goes_last_and_only_with_everything() {
     let (mut desired, mut observed) = fresh();
     let key = Key::of_host("net/ipv4/ip_forward");
-    desired.host = vec![Object::Sysctl(Sysctl::new(key.clone(), "1"))];
+    desired.host = vec![Object::from(Sysctl::new(key.clone(), "1"))];
     assert!(
         shown(&diff(&desired, &observed, &everything()))
             .iter()
@@ -679,7 +676,7 @@ fn what_belongs_to_no_eni_is_made_first_and_goes_last_and_only_with_everything()
     assert_eq!(diff(&desired, &observed, &everything()), []);
     let mut ledger = crate::ledger::Ledger::default();
     changes.iter().for_each(|change| ledger.record(change));
-    let made = ledger.made(&observed.links);
+    let made = ledger.made(&observed.links, &|_| true);
     let scope = Scope {
         made,
         ..everything()
@@ -731,7 +728,7 @@ fn a_setting_of_a_link_that_could_not_be_made_is_made_by_the_next_run_and_an_own
             before: Some("1".to_owned()),
             ..Sysctl::new(key.clone(), value)
         };
-        let objects = [Object::LinkUp("eth1".into()), Object::Sysctl(ours)].into();
+        let objects = [Object::LinkUp("eth1".into()), Object::from(ours)].into();
         let made = vec![Made {
             owner: Owner::Eni(mac(1)),
             objects,

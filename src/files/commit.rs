@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Disk, File, FileChange, TEMPORARY_FILE, refused};
+use super::{Disk, File, FileChange, TEMPORARY_FILE, refused, text};
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 
 impl Disk {
     /// What must change so that every `wanted` file is there as given and no `obsolete` one is. A file that
     /// is equal in text and mode gives nothing.
-    pub fn plan(&self, wanted: &[File], obsolete: &[PathBuf]) -> Result<Vec<FileChange>> {
+    pub fn plan(&self, wanted: Vec<File>, obsolete: &[PathBuf]) -> Result<Vec<FileChange>> {
         let mut changes = Vec::new();
         for file in wanted {
             changes.extend(self.plan_write(file)?);
@@ -39,15 +40,15 @@ impl Disk {
     /// Makes many changes, each as [`Disk::commit`] does; none stops the others. Tells of each how it ended. All are
     /// written before the first is synced, which the file system then does in one go.
     pub fn commit_all(&self, changes: &[&FileChange]) -> Vec<Result<()>> {
-        let staged: Vec<_> = changes.iter().map(|change| self.stage(change)).collect();
+        let staged: Vec<_> = changes.iter().map(|change| self.stage(change)).gathered();
         let synced: Vec<_> = staged
             .into_iter()
             .map(|staged| staged.and_then(Staged::sync))
-            .collect();
+            .gathered();
         let placed: Vec<_> = synced
             .into_iter()
             .map(|staged| staged.and_then(Staged::place))
-            .collect();
+            .gathered();
         let mut folders: BTreeMap<PathBuf, io::Result<()>> = BTreeMap::new();
         for folder in placed.iter().flatten() {
             folders
@@ -63,18 +64,17 @@ impl Disk {
         ended
             .zip(changes)
             .map(|(ended, change)| ended.map_err(|e| Error::file(change.path(), e)))
-            .collect()
+            .gathered()
     }
 
-    fn plan_write(&self, file: &File) -> Result<Option<FileChange>> {
+    pub(super) fn plan_write(&self, file: File) -> Result<Option<FileChange>> {
         let Some(old) = self.bytes(&file.path)? else {
-            return Ok(Some(FileChange::Create(file.clone())));
+            return Ok(Some(FileChange::Create(file)));
         };
         let equal = old == file.text.as_bytes() && self.mode(&file.path)? == file.mode;
-        let old = || String::from_utf8_lossy(&old).into_owned();
         Ok((!equal).then(|| FileChange::Update {
-            file: file.clone(),
-            old: old(),
+            file,
+            old: text(old),
         }))
     }
 

@@ -67,7 +67,7 @@ impl Disk {
         let opened = self.target(path, true).and_then(|(dir, name)| {
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true).mode(0o600);
-            plain::open(&dir.join(name), &mut options)
+            plain::open(&dir.join(name), &mut options).map(|(file, _)| file)
         });
         opened.map_err(|error| Error::file(path, error))
     }

@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 pub use change::{File, FileChange};
 pub use lock::Lock;
 pub use sweep::{TEMPORARY_FILE, TEMPORARY_FOLDER};
@@ -62,6 +62,12 @@ pub struct Disk {
     root: PathBuf,
 }
 
+/// Bytes that are not UTF-8 are replaced.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 impl Disk {
     /// `root` must be an existing folder.
     pub fn new(root: impl AsRef<Path>) -> Result<Self> {
@@ -75,10 +81,6 @@ impl Disk {
     /// The text of a file; `None` when there is none. Bytes that are not UTF-8 are replaced: the file may be
     /// anybody's, with a comment in Latin-1, or damaged. So it is for looking at, never for writing back.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<String>> {
-        let text = |bytes| {
-            String::from_utf8(bytes)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-        };
         Ok(self.bytes(path.as_ref())?.map(text))
     }
 
@@ -97,7 +99,7 @@ impl Disk {
             return Ok(None);
         };
         let mut line = Vec::new();
-        let file =
+        let (file, _) =
             plain::open(&real, OpenOptions::new().read(true)).map_err(|e| Error::file(path, e))?;
         BufReader::new(file)
             .take(LONGEST_LINE)
@@ -132,12 +134,12 @@ impl Disk {
         let Some(real) = self.resolve(dir)?.filter(|p| p.is_dir()) else {
             return Ok(Vec::new());
         };
-        let entries = fs::read_dir(real).and_then(|all| all.collect::<io::Result<Vec<_>>>());
+        let entries = fs::read_dir(real).and_then(|all| all.gathered::<io::Result<Vec<_>>>());
         let entries = entries.map_err(|e| Error::file(dir, e))?;
         let mut paths: Vec<_> = entries
             .iter()
             .map(|entry| dir.join(entry.file_name()))
-            .collect();
+            .gathered();
         paths.order();
         Ok(paths)
     }
@@ -196,14 +198,19 @@ impl Disk {
 
     /// Where `path` really is; `None` when nothing is there.
     fn resolve(&self, path: &Path) -> Result<Option<PathBuf>> {
-        let real = self
-            .below_root(path)
-            .and_then(|full| full.canonicalize())
-            .and_then(|real| self.inside(real));
-        match real {
+        match self.below_root(path).and_then(|full| self.real(full)) {
             Ok(real) => Ok(Some(real)),
             Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(Error::file(path, e)),
+        }
+    }
+
+    /// A link of the host's own root leads nowhere else than the kernel goes by it: there one question is enough, and hundreds
+    /// of files are looked for.
+    fn real(&self, full: PathBuf) -> io::Result<PathBuf> {
+        match self.is_host() {
+            true => fs::metadata(&full).map(|_| full),
+            false => self.inside(full.canonicalize()?),
         }
     }
 
@@ -221,8 +228,10 @@ impl Disk {
         if real.starts_with(&self.root) || real == Path::new(plain::MASK) {
             return Ok(real);
         }
-        let to = real.display();
-        let why = format!("a symbolic link leads out of the root folder, to {to}");
+        let why = format!(
+            "a symbolic link leads out of the root folder, to {}",
+            real.display()
+        );
         Err(refused(&why))
     }
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::commit::sync_folder;
 use super::{Disk, File, plain};
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 
 impl Disk {
     /// Writes a file, if it differs from what is there.
@@ -18,7 +19,8 @@ impl Disk {
     /// # Errors
     /// [`Error::File`].
     pub fn put(&self, file: File) -> Result<()> {
-        self.make(&[file], &[])
+        let change = self.plan_write(file)?;
+        change.iter().try_for_each(|change| self.commit(change))
     }
 
     /// Writes `value` as JSON, readable for all: it tells no secret, and `status` needs no root.
@@ -44,12 +46,8 @@ impl Disk {
     /// # Errors
     /// As [`Disk::put`].
     pub fn delete_own(&self, paths: &[&str]) -> Result<()> {
-        let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-        self.make(&[], &paths)
-    }
-
-    fn make(&self, wanted: &[File], obsolete: &[PathBuf]) -> Result<()> {
-        let changes = self.plan(wanted, obsolete)?;
+        let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).gathered();
+        let changes = self.plan(Vec::new(), &paths)?;
         changes.iter().try_for_each(|change| self.commit(change))
     }
 
@@ -61,7 +59,7 @@ impl Disk {
         let absent = || Error::file(path, ErrorKind::NotFound.into());
         let real = self.resolve(path.as_ref())?.ok_or_else(absent)?;
         let file = plain::open(&real, OpenOptions::new().write(true));
-        let touched = file.and_then(|file| file.set_modified(SystemTime::now()));
+        let touched = file.and_then(|(file, _)| file.set_modified(SystemTime::now()));
         touched.map_err(|error| Error::file(path, error))
     }
 

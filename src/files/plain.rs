@@ -17,6 +17,9 @@ pub(super) const MASK: &str = "/dev/null";
 /// The most that is read of a file, in bytes: nobody's configuration is longer.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
+/// What is read at once of a file that has no length, or less: most have no more.
+const SHORT: usize = 255;
+
 /// The text of a plain file at this very path: of /proc and /sys, or below a root that the caller has resolved.
 ///
 /// # Errors
@@ -31,8 +34,10 @@ pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
 /// # Errors
 /// Whatever the system says; what stands there is no plain file.
 pub fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = open(path.as_ref(), OpenOptions::new().read(true))?;
+    let (file, meta) = open(path.as_ref(), OpenOptions::new().read(true))?;
+    let length = meta.len().min(LONGEST);
+    // Those of /proc have no length.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).max(SHORT) + 1);
     file.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
         let why = format!("is longer than {LONGEST} bytes, the most that is read of a file");
@@ -41,16 +46,29 @@ pub fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The text of a setting of the kernel's, below /proc/sys, where nothing else stands than plain files: no need to look at it
+/// before it is opened, and one read has all of it, or its first 255 bytes. There are hundreds.
+///
+/// # Errors
+/// As [`text`].
+pub fn setting(path: &str) -> io::Result<String> {
+    let mut bytes = vec![0; SHORT];
+    let length = File::open(path)?.read(&mut bytes)?;
+    bytes.truncate(length);
+    String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
 /// Opens a plain file, or makes it where `options` say so. It is looked at before, so that nothing else is opened, and
-/// after, as it may have been replaced in between.
-pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+/// after, as it may have been replaced in between; returned is what it was then, too.
+pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
     if let Ok(meta) = fs::metadata(path) {
         demand_plain(&meta)?;
     }
     options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
     let file = options.open(path).map_err(explained)?;
-    demand_plain(&file.metadata()?)?;
-    Ok(file)
+    let meta = file.metadata()?;
+    demand_plain(&meta)?;
+    Ok((file, meta))
 }
 
 /// Our units have no power over modes (`CAP_DAC_OVERRIDE`).

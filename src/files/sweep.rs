@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use log::info;
 
 use super::{Disk, name};
+use crate::gather::Gather;
 
 /// The leading dot keeps a file from every consumer: netplan reads *.yaml, ifup ifcfg-*, run-parts no dots.
 pub const TEMPORARY_FILE: &str = ".eniroute-";
@@ -25,7 +26,7 @@ impl Disk {
             let drop_ins = paths.iter().filter(|path| name(path).ends_with(".d"));
             let within: Vec<PathBuf> = drop_ins
                 .flat_map(|path| self.list(path).unwrap_or_default())
-                .collect();
+                .gathered();
             let all = paths.into_iter().chain(within);
             all.filter(|path| is_temporary(path, TEMPORARY_FILE))
                 .for_each(|path| self.take_away(&path, |real| fs::remove_file(real)));

@@ -22,7 +22,7 @@ fn file(path: &str, mode: u32, text: &str) -> File {
 /// Plans and commits, and shows what was done.
 fn write(disk: &Disk, wanted: &[File], obsolete: &[&str]) -> Vec<String> {
     let obsolete: Vec<PathBuf> = obsolete.iter().map(PathBuf::from).collect();
-    let changes = disk.plan(wanted, &obsolete).unwrap();
+    let changes = disk.plan(wanted.to_vec(), &obsolete).unwrap();
     changes
         .iter()
         .for_each(|change| disk.commit(change).unwrap());
@@ -80,7 +80,7 @@ fn a_mode_that_somebody_changed_is_repaired() {
     let wanted = [file("/a.yaml", 0o600, "a\n")];
     write(&disk, &wanted, &[]);
     fs::set_permissions(root.path().join("a.yaml"), Permissions::from_mode(0o666)).unwrap();
-    let changes = disk.plan(&wanted, &[]).unwrap();
+    let changes = disk.plan(wanted.to_vec(), &[]).unwrap();
     assert_eq!(changes[0].unified_diff(), "# /a.yaml: mode becomes 0600\n");
     assert_eq!(write(&disk, &wanted, &[]), ["update /a.yaml"]);
     assert_eq!(mode(root.path().join("a.yaml")), 0o600);
@@ -175,7 +175,7 @@ fn a_link_at_the_target_is_neither_replaced_nor_deleted() {
     fs::write(root.path().join("real"), "real").unwrap();
     symlink("real", root.path().join("link")).unwrap();
     let wanted = file("/link", 0o644, "ours");
-    for change in disk.plan(&[wanted], &["/link".into()]).unwrap() {
+    for change in disk.plan(vec![wanted], &["/link".into()]).unwrap() {
         let why = disk.commit(&change).unwrap_err().to_string();
         assert!(why.starts_with("/link: is a symbolic link"), "{why}");
     }
@@ -229,7 +229,7 @@ fn a_drop_in_folder_goes_with_the_last_of_its_files() {
         }))
         .unwrap();
     }
-    let gone = disk.plan(&[], &paths).unwrap();
+    let gone = disk.plan(Vec::new(), &paths).unwrap();
     disk.commit_all(&gone.iter().collect::<Vec<_>>())
         .into_iter()
         .for_each(|ended| ended.unwrap());

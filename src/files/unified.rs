@@ -6,14 +6,16 @@ use std::ops::Range;
 use similar::algorithms::{Capture, Replace, myers};
 use similar::{DiffOp, DiffTag};
 
+use crate::gather::Gather;
+
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
 
 /// The lines that lead from `old` to `new`, under the two names; nothing when they are equal.
 pub fn diff(old_name: &str, new_name: &str, old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (
-        old.split_inclusive('\n').collect(),
-        new.split_inclusive('\n').collect(),
+        old.split_inclusive('\n').gathered(),
+        new.split_inclusive('\n').gathered(),
     );
     let hunks = hunks(&old, &new);
     let mut text = String::new();

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use super::attributes::{af, attributes, family, index, ip, ip_value, name, number_value, value};
 use super::refusal::Refusal;
 use super::{ABSENT, Kernel};
+use crate::gather::Gather;
 use crate::net::{Address, Family, Link};
 
 /// `IFA_F_NODAD | IFA_F_NOPREFIXROUTE`; the second does not fit the header's eight bits.
@@ -100,7 +101,7 @@ impl Kernel {
             Some(listed) => listed,
             None => {
                 let all = self.addresses(links)?.into_iter();
-                all.map(|(address, _)| address).collect()
+                all.map(|(address, _)| address).gathered()
             }
         };
         Ok(self.listed.addresses.insert(listed))

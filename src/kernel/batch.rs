@@ -6,68 +6,60 @@ use neli::consts::rtnl::Rtm;
 use super::refusal::Refusal;
 use super::request::{BATCH, Request};
 use super::{Kernel, Listed, address, route, rule};
-use crate::error::Result as Outcome;
+use crate::error::Error;
+use crate::gather::Gather;
 use crate::net::Link;
 use crate::object::{Change, Object};
 
 /// What makes an object that is not there yet.
 const NEW: NlmF = NlmF::CREATE.union(NlmF::EXCL);
 
+/// A change that could not be made, and why.
+pub type Failed = (Change, Error);
+
 impl Kernel {
     /// Does `changes` in their order, each as [`Kernel::apply`] does it, but looks the kernel's rules and routes up
-    /// once for all of them: an instance can have thousands. Tells of each how it ended; none stops the others.
-    pub fn apply_all(
-        &mut self,
-        changes: Vec<Change>,
-        links: &[Link],
-    ) -> Vec<(Change, Outcome<bool>)> {
+    /// once for all of them: an instance can have thousands. None stops the others. Leaves those in `changes` that were
+    /// made, and returns those that failed.
+    pub fn apply_all(&mut self, changes: &mut Vec<Change>, links: &[Link]) -> Vec<Failed> {
         self.listed = Listed::default();
-        let mut ended = Vec::with_capacity(changes.len());
-        let mut waiting = Vec::new();
-        for change in changes {
-            let request = request(&change, links);
-            if request.is_none() || waiting.len() == BATCH {
-                self.send_waiting(std::mem::take(&mut waiting), links, &mut ended);
-            }
-            match request {
-                Some(request) => waiting.push((change, request)),
-                None => ended.push(self.one_by_one(change, links)),
-            }
-        }
-        self.send_waiting(waiting, links, &mut ended);
-        ended
-    }
-
-    /// What the kernel refuses is looked at by itself: it may be there already.
-    fn send_waiting(
-        &mut self,
-        waiting: Vec<(Change, Request)>,
-        links: &[Link],
-        ended: &mut Vec<(Change, Outcome<bool>)>,
-    ) {
-        let (changes, requests): (Vec<Change>, Vec<Request>) = waiting.into_iter().unzip();
-        if requests.is_empty() {
-            return;
-        }
-        let refused = self.socket.changes(&requests).ok();
-        for (at, change) in changes.into_iter().enumerate() {
-            let refusal = refused.as_ref().and_then(|refused| refused.get(at));
-            ended.push(match refusal {
-                Some(None) => {
-                    self.listed.follow(&change);
-                    (change, Ok(true))
+        let (mut made, mut failed) = (Vec::with_capacity(changes.len()), Vec::new());
+        let mut rest = &changes[..];
+        while !rest.is_empty() {
+            let requests: Vec<Request> = rest
+                .iter()
+                .take(BATCH)
+                .map_while(|change| request(change, links))
+                .gathered();
+            let (now, then) = rest.split_at(requests.len().max(1));
+            for (change, is_made) in now.iter().zip(self.at_once(&requests)) {
+                let ended = match is_made {
+                    true => Ok(true),
+                    false => self.one(change, links),
+                };
+                made.push(matches!(ended, Ok(true)));
+                match ended {
+                    Ok(true) => self.listed.follow(change),
+                    Ok(false) => {}
+                    Err(error) => failed.push((change.clone(), error)),
                 }
-                _ => self.one_by_one(change, links),
-            });
+            }
+            rest = then;
         }
+        let mut made = made.into_iter();
+        changes.retain(|_| made.next().unwrap_or(false));
+        failed
     }
 
-    fn one_by_one(&mut self, change: Change, links: &[Link]) -> (Change, Outcome<bool>) {
-        let done = self.one(&change, links);
-        if matches!(done, Ok(true)) {
-            self.listed.follow(&change);
+    /// Whether the kernel has done it, of each of these, and of one that cannot be asked for so: what it refuses is looked at
+    /// by itself, as it may be there already.
+    fn at_once(&mut self, requests: &[Request]) -> Vec<bool> {
+        if requests.is_empty() {
+            return vec![false];
         }
-        (change, done)
+        let refused = self.socket.changes(requests).unwrap_or_default();
+        let made = |at| matches!(refused.get(at), Some(None));
+        (0..requests.len()).map(made).gathered()
     }
 }
 

@@ -21,14 +21,13 @@ impl Kernel {
         address: &Address,
         index: u32,
     ) -> Result<Vec<Rtmsg>, Refusal> {
-        let mut rows = self.route_messages(Family::Ipv4)?;
-        rows.retain(|row| outlives(row, address, index));
-        Ok(rows)
+        self.route_messages(Family::Ipv4, &|row| outlives(row, address, index))
     }
 
     /// A gateway that only our routes led to is on the link all the same. What cannot stand any more is no loss to us.
     pub(super) fn put_back(&mut self, route: &Rtmsg) -> Result<(), Refusal> {
-        let new = NlmF::CREATE | NlmF::EXCL;
+        // Beside others of the same metric, as it stood.
+        let new = NlmF::CREATE | NlmF::APPEND;
         let (same, on_link) = (again(route, false)?, again(route, true)?);
         let made = self.socket.change(Rtm::Newroute, new, same);
         if made

@@ -1,5 +1,5 @@
 //! What a NIC's driver says of itself: its name, its version and its own counters. They are to be had by the ethtool
-//! ioctl alone: ethtool's netlink family tells only counters that every driver has. The one `unsafe` of eniroute is here.
+//! ioctl alone: ethtool's netlink family tells only counters that every driver has. The one `unsafe` block of eniroute is here.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -76,7 +76,7 @@ fn counters(names: &[u8], values: &[u8]) -> BTreeMap<String, u64> {
 
 fn request(command: u32, rest: &[u32], length: usize) -> Vec<u8> {
     let words = [&[command], rest].concat();
-    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).gathered();
     bytes.resize(length, 0);
     bytes
 }

@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::rule::suppressed;
 use super::{Kernel, route, rule};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::fib::{Action, Fib, FibRoute, PolicyRule, Protocol, Selector};
 use crate::net::{Family, Link};
 
@@ -42,14 +43,14 @@ impl Kernel {
     }
 
     fn all_routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<FibRoute>, Refusal> {
-        let rows = self.route_messages(family)?;
+        let rows = self.route_messages(family, &|_| true)?;
         let objects = self.next_hop_objects(&rows)?;
         let routes = rows
             .iter()
             .filter_map(|row| fib_route(row, links, &objects));
         Ok(routes
             .filter(|listed| listed.route.family() == family)
-            .collect())
+            .gathered())
     }
 }
 
@@ -86,7 +87,7 @@ fn selectors(message: &Fibmsg) -> Vec<Selector> {
     tos.map(Selector::Tos)
         .into_iter()
         .chain(kinds.filter_map(of))
-        .collect()
+        .gathered()
 }
 
 /// `None` for what is no selector, or stands in the rule itself.

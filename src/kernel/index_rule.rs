@@ -1,46 +1,40 @@
-//! Rules of the rule index: written and read in place, without the detour by attributes of their own: there can be ten
+//! Rules of the rule index, written in place, without the detour by attributes of their own: there can be ten
 //! thousand of them.
 
-use std::io::Cursor;
-
 use ipnet::IpNet;
-use neli::FromBytesWithInput;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
-use neli::err::DeError;
-use neli::rtnl::Fibmsg;
 
-use super::attributes::{attribute, ip_of, ip_value};
+use super::attributes::ip_value;
 use super::request::{BATCH, Request};
 use super::{ABSENT, Kernel};
 use crate::error::Result as Outcome;
+use crate::gather::Gather;
 use crate::net::Family;
-use crate::net::index_rule::{IndexRule, PROTOCOL, Packets, Step, is_place};
+use crate::net::index_rule::{IndexRule, PROTOCOL, Packets, Step};
 
 /// `struct fib_rule_hdr`: family, lengths of destination and source, type of service, table, two reserved, action; flags.
-const HEADER: usize = 12;
+pub(super) const HEADER: usize = 12;
+/// What the longest of them takes, but for one that suppresses.
+const ROOM: usize = 64;
 /// `FIB_RULE_INVERT`
-const INVERT: u32 = 2;
+pub(super) const INVERT: u32 = 2;
 /// `FR_ACT_TO_TBL`, `FR_ACT_GOTO`, `FR_ACT_NOP`
-const ACTIONS: [u8; 3] = [1, 2, 3];
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-/// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
-const NOT_SUPPRESSING: u32 = u32::MAX;
+pub(super) const ACTIONS: [u8; 3] = [1, 2, 3];
+pub(super) const AF_INET: u8 = 2;
+pub(super) const AF_INET6: u8 = 10;
 /// The interface by which the host's own packets come in, for a rule.
-const LOOPBACK: &[u8] = b"lo\0";
+pub(super) const LOOPBACK: &[u8] = b"lo\0";
 
-const SRC: u16 = 2;
-const IIFNAME: u16 = 3;
-const GOTO: u16 = 4;
-const PRIORITY: u16 = 6;
-const FWMARK: u16 = 10;
-const SUPPRESS_IFGROUP: u16 = 13;
-const SUPPRESS_PREFIXLEN: u16 = 14;
-const TABLE: u16 = 15;
-const FWMASK: u16 = 16;
-const PAD: u16 = 18;
-const FRA_PROTOCOL: u16 = 21;
+pub(super) const SRC: u16 = 2;
+pub(super) const IIFNAME: u16 = 3;
+pub(super) const GOTO: u16 = 4;
+pub(super) const PRIORITY: u16 = 6;
+pub(super) const FWMARK: u16 = 10;
+pub(super) const SUPPRESS_PREFIXLEN: u16 = 14;
+pub(super) const TABLE: u16 = 15;
+pub(super) const FWMASK: u16 = 16;
+pub(super) const FRA_PROTOCOL: u16 = 21;
 
 impl Kernel {
     /// Takes `gone` away, then makes `added`, in this order. What is so already is passed over.
@@ -51,13 +45,13 @@ impl Kernel {
         let removals = gone.iter().map(|rule| (rule, Rtm::Delrule));
         let requests: Vec<One> = removals
             .chain(added.iter().map(|rule| (rule, Rtm::Newrule)))
-            .collect();
+            .gathered();
         let mut some = requests.chunks(BATCH);
         some.try_for_each(|some| self.change_some(some))
     }
 
     fn change_some(&mut self, some: &[One]) -> Outcome<()> {
-        let written: Vec<Request> = some.iter().map(request).collect();
+        let written: Vec<Request> = some.iter().map(request).gathered();
         let refused = self.socket.changes(&written);
         let refused = refused.map_err(|refusal| refusal.of("change the rule index"))?;
         let failed = some.iter().zip(refused);
@@ -87,35 +81,13 @@ fn command((rule, kind): &One) -> String {
     }
 }
 
-/// A rule in a list: one of the index, or another one, in full.
-#[derive(Debug)]
-pub(super) enum Row {
-    Index(IndexRule),
-    Other(Fibmsg),
-}
-
-impl FromBytesWithInput for Row {
-    type Input = usize;
-
-    fn from_bytes_with_input(
-        buffer: &mut Cursor<impl AsRef<[u8]>>,
-        length: usize,
-    ) -> Result<Self, DeError> {
-        let start = buffer.position() as usize;
-        let message = buffer.get_ref().as_ref().get(start..start + length);
-        if let Some(rule) = message.and_then(decode) {
-            buffer.set_position((start + length) as u64);
-            return Ok(Self::Index(rule));
-        }
-        Fibmsg::from_bytes_with_input(buffer, length).map(Self::Other)
-    }
-}
-
 /// The message that makes or names a rule.
 fn encode(rule: &IndexRule) -> Vec<u8> {
     let source = source(rule.packets);
     let length = source.map_or(0, |net| net.prefix_len());
-    let mut message = Message(vec![family(rule), 0, length, 0, 0, 0, 0, action(rule.step)]);
+    let mut message = Message(Vec::with_capacity(ROOM));
+    let header = [family(rule), 0, length, 0, 0, 0, 0, action(rule.step)];
+    message.0.extend(header);
     message.0.extend(flags(rule.packets).to_ne_bytes());
     message.number(PRIORITY, rule.priority);
     message.add(FRA_PROTOCOL, &[PROTOCOL]);
@@ -130,7 +102,10 @@ struct Message(Vec<u8>);
 
 impl Message {
     fn add(&mut self, kind: u16, value: &[u8]) {
-        self.0.extend(attribute(kind, value));
+        let length = u16::try_from(4 + value.len()).unwrap_or_default();
+        self.0.extend_from_slice(&length.to_ne_bytes());
+        self.0.extend_from_slice(&kind.to_ne_bytes());
+        self.0.extend_from_slice(value);
         self.0.resize(self.0.len().next_multiple_of(4), 0);
     }
 
@@ -199,119 +174,4 @@ fn action(step: Step) -> u8 {
         Step::Goto(_) => goto,
         Step::Nop => nop,
     }
-}
-
-/// What a rule's attributes say, as far as the index has such rules.
-#[derive(Default)]
-struct Said {
-    priority: u32,
-    from: Option<std::net::IpAddr>,
-    iif: bool,
-    goto: Option<u32>,
-    mark: Option<u32>,
-    mask: Option<u32>,
-    suppress: Option<u32>,
-    table: u32,
-    /// Linux before 4.17 does not say.
-    protocol: Option<u8>,
-}
-
-impl Said {
-    /// `None`: the index has no such rule.
-    fn of(mut bytes: &[u8]) -> Option<Self> {
-        let mut said = Self::default();
-        while !bytes.is_empty() {
-            let (header, _) = bytes.split_first_chunk::<4>()?;
-            let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
-            let kind = u16::from_ne_bytes([header[2], header[3]]);
-            said.note(kind, bytes.get(4..length)?)?;
-            bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        }
-        Some(said)
-    }
-
-    fn note(&mut self, kind: u16, value: &[u8]) -> Option<()> {
-        let number = || Some(u32::from_ne_bytes(value.try_into().ok()?));
-        match kind {
-            SRC => self.from = Some(ip_of(value)?),
-            IIFNAME if value == LOOPBACK => self.iif = true,
-            GOTO => self.goto = Some(number()?),
-            PRIORITY => self.priority = number()?,
-            FWMARK => self.mark = Some(number()?),
-            FWMASK => self.mask = Some(number()?),
-            SUPPRESS_PREFIXLEN => {
-                self.suppress = Some(number()?).filter(|length| *length != NOT_SUPPRESSING)
-            }
-            TABLE => self.table = number()?,
-            FRA_PROTOCOL => self.protocol = value.first().copied(),
-            SUPPRESS_IFGROUP if number()? == NOT_SUPPRESSING => {}
-            PAD => {}
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn packets(&self, is_inverted: bool, length: u8) -> Option<Packets> {
-        let net = self.from.filter(|_| length > 0);
-        let net = net.map(|ip| IpNet::new(ip, length).map(|net| net.trunc()));
-        let net = net.transpose().ok()?;
-        Some(match (net, self.mask, self.iif, is_inverted) {
-            (None, None, false, false) => Packets::All,
-            (Some(net), None, false, false) => Packets::From(net),
-            (Some(net), None, false, true) => Packets::NotFrom(net),
-            (None, Some(mask), false, true) if self.mark.is_none_or(|mark| mark == 0) => {
-                Packets::Marked(mask)
-            }
-            (None, None, true, true) => Packets::Received,
-            _ => return None,
-        })
-    }
-
-    fn step(&self, action: u8) -> Option<Step> {
-        let steps = [
-            Step::Lookup {
-                table: self.table,
-                suppress: self.suppress,
-            },
-            Step::Goto(self.goto.unwrap_or(0)),
-            Step::Nop,
-        ];
-        let place = ACTIONS.iter().position(|one| *one == action)?;
-        steps.get(place).copied()
-    }
-}
-
-/// `None` for a rule that the index does not have.
-fn decode(message: &[u8]) -> Option<IndexRule> {
-    let (header, attributes) = message.split_first_chunk::<HEADER>()?;
-    let &[
-        family,
-        to_length,
-        from_length,
-        tos,
-        _,
-        _,
-        _,
-        kind,
-        a,
-        b,
-        c,
-        d,
-    ] = header;
-    let said = Said::of(attributes)?;
-    let is_its = is_place(said.priority) && said.protocol.is_none_or(|number| number == PROTOCOL);
-    let is_inverted = u32::from_ne_bytes([a, b, c, d]) & INVERT != 0;
-    if !is_its || to_length > 0 || tos > 0 {
-        return None;
-    }
-    Some(IndexRule {
-        priority: said.priority,
-        family: match family {
-            AF_INET => Family::Ipv4,
-            AF_INET6 => Family::Ipv6,
-            _ => return None,
-        },
-        packets: said.packets(is_inverted, from_length)?,
-        step: said.step(kind)?,
-    })
 }

@@ -8,6 +8,7 @@ use super::Kernel;
 use super::attributes::{Attributes, find, index, is, nested, number, text_of, value};
 use super::refusal::Refusal;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::{Dev, Link, Mac};
 
 /// The type of IPv6's part in `IFLA_AF_SPEC`.
@@ -114,7 +115,7 @@ fn altnames(attributes: &Attributes<Ifla>) -> Vec<String> {
         .filter(|a| is(a, Ifla::AltIfname.into()));
     names
         .map(|name| text_of(name.rta_payload().as_ref()))
-        .collect()
+        .gathered()
 }
 
 fn kind(attributes: &Attributes<Ifla>) -> Option<String> {

@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use super::request::{BATCH, Request};
 use super::{Kernel, nexthop, route};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::{Dev, Family, Link};
 
 /// `RTM_F_LOOKUP_TABLE`: answer with the table that decided.
@@ -102,7 +103,7 @@ impl Kernel {
         }
         let replies = self.socket.get_all(&questions)?;
         let ways = |reply| self.ways(leaving(reply)?, links);
-        replies.into_iter().map(ways).collect()
+        replies.into_iter().map(ways).gathered()
     }
 
     fn matching(
@@ -124,7 +125,7 @@ impl Kernel {
         let ways = ways.ok_or_else(|| {
             Refusal::because("an interface came or went away meanwhile; run again")
         })?;
-        Ok(ways.into_iter().map(|way| way.dev).collect())
+        Ok(ways.into_iter().map(|way| way.dev).gathered())
     }
 
     fn answer(&mut self, question: Rtmsg) -> Result<Option<Rtmsg>, Refusal> {

@@ -29,7 +29,9 @@ mod reply;
 mod request;
 mod route;
 mod route_kind;
+mod route_row;
 mod rule;
+mod rule_row;
 mod rule_words;
 mod socket;
 mod states;
@@ -37,6 +39,7 @@ mod sysctl;
 pub mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
 use nix::errno::Errno;
 
@@ -100,16 +103,37 @@ impl Kernel {
     /// interrupted ten times.
     pub fn observe(&mut self) -> Result<Observed> {
         let links = self.links()?;
-        let addresses = self.addresses(&links);
-        let addresses = addresses.map_err(|refusal| refusal.of("list addresses"))?;
-        let expiring = |(address, end): &(Address, _)| Some((address.clone(), (*end)?));
-        let mut observed = Observed {
-            expiring: addresses.iter().filter_map(expiring).into_map(),
-            addresses: addresses.into_iter().map(|(address, _)| address).collect(),
+        let also = self.keys.clone();
+        // There are hundreds of settings, each a file of its own.
+        let read = || sysctl::sysctls(&links, &also);
+        let (listed, sysctls) = thread::scope(|scope| {
+            // A bound of tasks may leave no further thread.
+            let reading = thread::Builder::new().spawn_scoped(scope, read).ok();
+            let listed = self.lists(&links);
+            let sysctls = reading.and_then(|reading| reading.join().ok());
+            (listed, sysctls.unwrap_or_else(read))
+        });
+        Ok(Observed {
             dhcpv6_clients: dhcp::clients_v6(),
-            sysctls: self.sysctls(&links),
+            sysctls,
             nft: self.nft(),
             links,
+            ..listed?
+        })
+    }
+
+    /// What rtnetlink lists, beside the links.
+    fn lists(&mut self, links: &[Link]) -> Result<Observed> {
+        let addresses = self.addresses(links);
+        let addresses = addresses.map_err(|refusal| refusal.of("list addresses"))?;
+        let expiring = |(address, end): &(Address, _)| Some((address.clone(), (*end)?));
+        let expiring = addresses.iter().filter_map(expiring).into_map();
+        let addresses = addresses.into_iter().map(|(address, _)| address);
+        let mut addresses: Vec<Address> = addresses.gathered();
+        addresses.shrink_to_fit();
+        let mut observed = Observed {
+            expiring,
+            addresses,
             ..Observed::default()
         };
         let mut all_index = Vec::new();
@@ -117,7 +141,7 @@ impl Kernel {
             let of = |list| {
                 move |refusal: Refusal| refusal.of(format!("list {list} ({})", family.flag()))
             };
-            let routes = self.routes(family, &observed.links);
+            let routes = self.routes(family, links);
             observed.routes.extend(routes.map_err(of("routes"))?);
             let (index, rules) = self.rules(family).map_err(of("rules"))?;
             all_index.extend(index);
@@ -207,7 +231,7 @@ impl Listed {
             Change::Remove(Object::Rule(_)) => {}
             Change::Add(Object::Nft(_)) | Change::Remove(Object::Nft(_)) => {}
             Change::Remove(Object::Route(route)) => {
-                let is_it = |one: &removal::Standing| one.route == *route;
+                let is_it = |one: &removal::Standing| one.route == **route;
                 forget(self.routes.get_mut(&route.family()), is_it)
             }
             Change::Add(Object::Route(_)) | Change::Replace { .. } => self.routes.clear(),

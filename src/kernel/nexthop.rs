@@ -13,6 +13,7 @@ use super::attributes::{
     self, RTA_VIA, attribute, find, gateway, ip_of, ip_of_via, name, nested, value,
 };
 use super::refusal::Refusal;
+use crate::gather::Gather;
 use crate::net::{Link, NextHop};
 
 /// The number of the next hop object that a route goes by.
@@ -79,7 +80,7 @@ impl Objects {
             .map_or(&alone[..], Vec::as_slice)
             .iter()
             .filter_map(way)
-            .collect()
+            .gathered()
     }
 }
 
@@ -103,7 +104,7 @@ fn members(group: &[u8]) -> Vec<(u32, u16)> {
     let member = |&[a, b, c, d, low, high, ..]: &[u8; 8]| {
         (u32::from_ne_bytes([a, b, c, d]), weight(low, high))
     };
-    entries.map(member).collect()
+    entries.map(member).gathered()
 }
 
 fn number(attributes: &[u8], kind: u16) -> Option<u32> {
@@ -138,7 +139,7 @@ pub fn multipath(hops: &[NextHop], indexes: &[u32]) -> Vec<u8> {
     hops.iter()
         .zip(indexes)
         .flat_map(|(hop, index)| next_hop(hop, *index))
-        .collect()
+        .gathered()
 }
 
 fn next_hop(hop: &NextHop, index: u32) -> Vec<u8> {
@@ -186,14 +187,14 @@ pub fn ways(message: &Rtmsg, links: &[Link], objects: &Objects) -> Option<Vec<Ne
         (None, None) => {
             let index = attributes::number(attributes, Rta::Oif);
             let only = index.map(|index| (gateway(attributes), index, 1));
-            only.into_iter().collect()
+            only.into_iter().gathered()
         }
     };
     let named = |(via, index, weight)| {
         let dev = name(links, index)?;
         Some(NextHop { via, dev, weight })
     };
-    raw.into_iter().map(named).collect()
+    raw.into_iter().map(named).gathered()
 }
 
 #[cfg(test)]

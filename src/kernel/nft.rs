@@ -13,7 +13,8 @@ use super::Kernel;
 use super::refusal::Refusal;
 use crate::command;
 use crate::error::Result;
-use crate::net::nft::{NFT, Nft, TABLE, TEXT, digest};
+use crate::gather::Gather;
+use crate::net::nft::{NFT, Nft, TABLE, TEXT, digest, whole_of};
 
 /// The name of the chain that tells the generation, and the listing behind it as soon as that is known.
 const STANDS: &str = "stands_";
@@ -57,7 +58,7 @@ impl Kernel {
             let old = old.map(|(_, name)| format!("delete chain {TABLE} {name}\n"));
             let now = stands(generation, &listing);
             // Without it, a later run takes the table for changed, and loads it again.
-            let _ = run(&old.chain([now]).collect::<String>());
+            let _ = run(&old.chain([now]).gathered::<String>());
         }
     }
 
@@ -147,16 +148,21 @@ fn put(text: &str) -> Result<(), Refusal> {
     })
 }
 
-/// Takes away what stands and `text` does not have.
+/// Takes away what stands and `text` does not have. What an address that is gone has counted for an entry stays.
 fn stale(parts: &[Part], text: &str) -> String {
-    let is_stale = |(kind, name): &&Part| {
+    let has = |kind: &str, name: &str| {
         let words = format!("add {kind} {TABLE} {name}");
-        !text.lines().any(|line| {
+        text.lines().any(|line| {
             let rest = line.strip_prefix(&words);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         })
     };
-    let stale: Vec<&Part> = parts.iter().filter(is_stale).collect();
+    let is_part = |kind: &str, name: &str| {
+        let whole = whole_of(name).filter(|_| kind == "counter");
+        whole.is_some_and(|whole| has(kind, &whole))
+    };
+    let is_stale = |(kind, name): &&Part| !has(kind, name) && !is_part(kind, name);
+    let stale: Vec<&Part> = parts.iter().filter(is_stale).gathered();
     let chains = stale.iter().filter(|(kind, _)| *kind == "chain");
     let flushed = chains.map(|(_, name)| format!("flush chain {TABLE} {name}\n"));
     let of = |wanted: &'static [&'static str]| {
@@ -169,7 +175,7 @@ fn stale(parts: &[Part], text: &str) -> String {
     flushed
         .chain(order)
         .chain(of(&["counter", "ct timeout"]))
-        .collect()
+        .gathered()
 }
 
 /// What nft says against the table, in its first words; `None`: it takes it. Nothing is changed.

@@ -86,3 +86,18 @@ fn what_the_new_text_lacks_is_emptied_before_it_is_deleted_and_chains_go_after_m
          delete ct timeout inet eniroute idle_350\n"
     );
 }
+
+#[test]
+fn what_an_address_has_counted_stays_as_long_as_its_entry_does() {
+    let text = "add table inet eniroute\nadd counter inet eniroute e1_out\n";
+    let counters = [
+        "e1_172_31_5_10_out",
+        "e1_172_31_5_10_in",
+        "e2_172_31_5_10_out",
+    ];
+    assert_eq!(
+        stale(&counters.map(|name| ("counter", name.to_owned())), text),
+        "delete counter inet eniroute e1_172_31_5_10_in\n\
+         delete counter inet eniroute e2_172_31_5_10_out\n"
+    );
+}

@@ -13,7 +13,9 @@ use super::nexthop::{self, Objects, RTA_NH_ID, is_multipath, ways};
 use super::refusal::Refusal;
 use super::removal::Standing;
 use super::route_kind::{kind, kind_value};
+use super::route_row::Row;
 use super::{Kernel, Verb};
+use crate::gather::Gather;
 use crate::net::{Family, Link, MAIN, Route, RouteKind};
 use crate::numbering::Number;
 
@@ -27,32 +29,33 @@ impl Kernel {
     /// (`rtnl_dump_all`): they are left out.
     pub(super) fn routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Route>, Refusal> {
         let all = self.list_routes(family, links)?.into_iter();
-        Ok(all.map(|standing| standing.route).collect())
+        Ok(all.map(|standing| standing.route).gathered())
     }
 
     fn list_routes(&mut self, family: Family, links: &[Link]) -> Result<Vec<Standing>, Refusal> {
-        let rows = self.route_messages(family)?;
-        let objects = self.next_hop_objects(&rows)?;
-        let rows = rows
-            .iter()
-            .filter(|row| !is_cached(row) && !is_partial(row));
-        let is_listed = |route: &Route| {
-            let is_ours = || Number::of_table(route.table).is_some();
-            route.family() == family && (route.table == MAIN || is_ours())
+        let every = builder(family).build().map_err(Refusal::because)?;
+        let keep = |all: &mut Vec<_>, row| match row {
+            Row::Local => {}
+            Row::Other(row) => all.extend(Some(row).filter(is_listed)),
         };
+        let rows = self.socket.dump(Rtm::Getroute, every, &keep)?;
+        let objects = self.next_hop_objects(&rows)?;
         let standing = |row| {
             let (route, object) = (decode(row, links, &objects)?, nexthop::object_of(row));
-            is_listed(&route).then_some(Standing { route, object })
+            (route.family() == family).then_some(Standing { route, object })
         };
-        Ok(rows.filter_map(standing).collect())
+        Ok(rows.iter().filter_map(standing).gathered())
     }
 
-    pub(super) fn route_messages(&mut self, family: Family) -> Result<Vec<Rtmsg>, Refusal> {
-        self.socket.dump(
-            Rtm::Getroute,
-            builder(family).build().map_err(Refusal::because)?,
-            &Vec::push,
-        )
+    /// Those of any table that `is_meant` takes.
+    pub(super) fn route_messages(
+        &mut self,
+        family: Family,
+        is_meant: &dyn Fn(&Rtmsg) -> bool,
+    ) -> Result<Vec<Rtmsg>, Refusal> {
+        let every = builder(family).build().map_err(Refusal::because)?;
+        let keep = |all: &mut Vec<_>, row| all.extend(Some(row).filter(is_meant));
+        self.socket.dump(Rtm::Getroute, every, &keep)
     }
 
     /// `EEXIST` tells of any route with the same destination and metric, so what stands is compared.
@@ -116,7 +119,7 @@ impl Kernel {
         }
         let routes = self.listed.routes.get(&family).into_iter().flatten();
         let of_key = routes.filter(|present| present.route.key() == key);
-        Ok(of_key.cloned().collect())
+        Ok(of_key.cloned().gathered())
     }
 }
 
@@ -128,7 +131,7 @@ pub(super) fn new(route: &Route, links: &[Link]) -> Result<Rtmsg, Refusal> {
 /// A throw route has no device; a unicast one that has none applies to some packets only.
 pub(super) fn devices(links: &[Link], route: &Route) -> Result<Vec<u32>, Refusal> {
     let indexes = route.ways().map(|(_, dev)| index(links, dev));
-    let indexes = indexes.collect::<Result<Vec<u32>, Refusal>>()?;
+    let indexes = indexes.gathered::<Result<Vec<u32>, Refusal>>()?;
     if indexes.is_empty() && route.kind == RouteKind::Unicast {
         return Err(Refusal::because(
             "it has selectors that eniroute cannot write; it has to be made by hand",
@@ -220,6 +223,13 @@ pub(super) fn builder(family: Family) -> RtmsgBuilder {
         .rtm_protocol(Rtprot::Unspec)
         .rtm_scope(RtScope::Universe)
         .rtm_type(Rtn::Unspec)
+}
+
+/// It applies to any packet, and is in the main table or in one of ours.
+fn is_listed(message: &Rtmsg) -> bool {
+    let table = table(message);
+    let is_ours = || Number::of_table(table).is_some();
+    !is_cached(message) && !is_partial(message) && (table == MAIN || is_ours())
 }
 
 /// A route that the kernel keeps for one destination, as a copy of another.

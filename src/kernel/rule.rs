@@ -14,13 +14,13 @@ use super::attributes::{
     value,
 };
 use super::changes::Changes;
-use super::index_rule::Row;
 use super::refusal::Refusal;
+use super::rule_row::Row;
 use super::socket::{Keep, settled};
 use super::{Kernel, instead, needless, rule_words};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::rule::STATIC;
-use crate::net::{Family, IndexRule, Mark, Rule};
+use crate::net::{Extra, Family, IndexRule, Mark, Rule};
 
 /// The multicast groups `RTNLGRP_IPV4_RULE` and `RTNLGRP_IPV6_RULE`.
 const GROUPS: [u32; 2] = [8, 19];
@@ -42,6 +42,7 @@ pub(super) const PLAIN: [Frattr; 9] = [
 ];
 
 /// A rule as it stands.
+#[derive(Debug)]
 pub(super) struct Standing {
     pub rule: Rule,
     /// Who made it (`FRA_PROTOCOL`); `None`: Linux before 4.17 does not say.
@@ -58,6 +59,7 @@ impl Kernel {
             family,
             &|(index, rules): &mut (Vec<_>, Vec<_>), row| match row {
                 Row::Index(rule) => index.extend(Some(rule).filter(|rule| rule.family == family)),
+                Row::Plain(one) => rules.extend(Some(one).filter(|one| one.rule.family == family)),
                 Row::Other(message) => {
                     let of_family = |one: &Standing| one.rule.family == family;
                     rules.extend(standing(&message).filter(of_family));
@@ -147,7 +149,7 @@ fn deletable<'a>(rule: &Rule, rules: &'a [Standing]) -> Result<Option<Option<u8>
         .iter()
         .filter(|standing| standing.rule == *rule)
         .map(|standing| standing.protocol)
-        .collect();
+        .gathered();
     own.order_by_key(|protocol| *protocol != Some(STATIC));
     let mut other = None;
     for protocol in own {
@@ -165,7 +167,7 @@ fn deletable<'a>(rule: &Rule, rules: &'a [Standing]) -> Result<Option<Option<u8>
 
 fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
     let why = "the rule has selectors that eniroute cannot write; change it by hand";
-    match rule.foreign {
+    match rule.extra().foreign {
         Some(_) => Err(Refusal::because(why)),
         None => Ok(()),
     }
@@ -174,18 +176,20 @@ fn ours_to_write(rule: &Rule) -> Result<(), Refusal> {
 /// Whether the kernel, asked to delete `asked`, may take `present` for it: what is not asked for is not compared
 /// (`rule_find` in net/core/fib_rules.c).
 fn would_delete(asked: &Rule, present: &Rule) -> bool {
+    let Extra { mark, iif, .. } = asked.extra();
     (asked.priority, asked.table) == (present.priority, present.table)
         && (asked.from.is_none() || asked.from == present.from)
-        && (asked.mark.is_none() || asked.mark == present.mark)
-        && (asked.iif.is_none() || asked.iif == present.iif)
+        && (mark.is_none() || *mark == present.extra().mark)
+        && (iif.is_none() || *iif == present.extra().iif)
         && (asked.suppress_prefixlength.is_none()
             || asked.suppress_prefixlength == present.suppress_prefixlength)
 }
 
 /// To delete it: of any protocol, where none is given.
 fn encode(rule: &Rule, protocol: Option<u8>) -> Result<Fibmsg, Refusal> {
+    let extra = rule.extra();
     let suppress = rule.suppress_prefixlength.map(number_value);
-    let (value, mask) = rule.mark.map(|mark| (mark.value, mark.mask)).unzip();
+    let (value, mask) = extra.mark.map(|mark| (mark.value, mark.mask)).unzip();
     let message = builder(rule.family)
         .fib_src_len(rule.from.map_or(0, |net| net.prefix_len()))
         .fib_action(FrAct::FrActToTbl)
@@ -195,7 +199,7 @@ fn encode(rule: &Rule, protocol: Option<u8>) -> Result<Fibmsg, Refusal> {
             (Frattr::Table, Some(number_value(rule.table))),
             (Frattr::Fwmark, value.map(number_value)),
             (Frattr::Fwmask, mask.map(number_value)),
-            (Frattr::Iifname, rule.iif.as_deref().map(name_value)),
+            (Frattr::Iifname, extra.iif.as_deref().map(name_value)),
             (Frattr::SuppressPrefixlen, suppress),
             (Frattr::Protocol, protocol.map(|protocol| vec![protocol])),
         ])?);
@@ -224,20 +228,27 @@ fn standing(message: &Fibmsg) -> Option<Standing> {
 pub(super) fn decode(message: &Fibmsg) -> Option<Rule> {
     let attributes = message.rtattrs();
     let net = |kind, length| net(ip(attributes, kind)?, length);
-    let mut rule = Rule {
+    let rule = Rule {
         priority: number(attributes, Frattr::Priority).unwrap_or(0),
         family: family(*message.fib_family())?,
         from: net(Frattr::Src, *message.fib_src_len()),
         table: number(attributes, Frattr::Table)
             .unwrap_or_else(|| u8::from(*message.fib_table()).into()),
         suppress_prefixlength: suppressed(attributes, Frattr::SuppressPrefixlen),
+        extra: None,
+    };
+    let said = Extra {
         mark: mark(attributes),
         iif: value(attributes, Frattr::Iifname).map(|name| text_of(name).into()),
         to: net(Frattr::Dst, *message.fib_dst_len()),
         foreign: None,
     };
-    rule.foreign = is_foreign(message).then(|| rule_words::words(message, &rule).into());
-    Some(rule)
+    let rule = rule.with(said.clone());
+    let words = is_foreign(message).then(|| rule_words::words(message, &rule).into());
+    Some(rule.with(Extra {
+        foreign: words,
+        ..said
+    }))
 }
 
 /// `None` where it is everything.

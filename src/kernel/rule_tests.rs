@@ -1,5 +1,8 @@
 //! Rules as kernels of other ages tell them.
 
+use std::io::Cursor;
+
+use neli::ToBytes;
 use neli::consts::rtnl::{RtAddrFamily, RtTable, RtaType};
 use neli::rtnl::{Rtattr, RtattrBuilder};
 use neli::types::Buffer;
@@ -31,12 +34,12 @@ fn fibmsg(attributes: impl IntoIterator<Item = Rtattr<Frattr, Buffer>>) -> Fibms
 fn a_selector_of_a_newer_kernel_makes_a_rule_foreign() {
     let from = || attribute(Frattr::Src, &[10, 0, 0, 1]);
     let newer = fibmsg([from(), attribute(Frattr::UnrecognizedConst(99), &[1])]);
-    let words = decode(&newer).unwrap().foreign.unwrap();
+    let words = decode(&newer).unwrap().extra().foreign.clone().unwrap();
     assert_eq!(
         &*words,
         "from 10.0.0.1 lookup main (and what `ip` has no word for)"
     );
-    assert_eq!(decode(&fibmsg([from()])).unwrap().foreign, None);
+    assert_eq!(decode(&fibmsg([from()])).unwrap().extra().foreign, None);
 }
 
 #[test]
@@ -65,9 +68,11 @@ fn masks_stand_behind_what_they_mask_unless_they_take_all_bits() {
             .map(|(kind, value)| attribute(*kind, value));
         decode(&fibmsg(list.collect::<Vec<_>>()))
             .unwrap()
+            .extra()
             .foreign
+            .as_deref()
             .unwrap()
-            .to_string()
+            .to_owned()
     };
     let port = [80_u16.to_ne_bytes(), 80_u16.to_ne_bytes()].concat();
     let said = words(&[
@@ -87,4 +92,51 @@ fn masks_stand_behind_what_they_mask_unless_they_take_all_bits() {
         (Frattr::FlowlabelMask, &[0, 0xf, 0, 0]),
     ]);
     assert_eq!(said, "from all flowlabel 0x10000/0xf0000 lookup main");
+}
+
+/// A plain rule is read in place, any other one attribute by attribute: both ways it is the same rule.
+#[test]
+fn a_rule_is_the_same_whichever_way_it_is_read() {
+    let plain = [
+        fibmsg([attribute(Frattr::Src, &[10, 0, 0, 1])]),
+        fibmsg([
+            attribute(Frattr::Src, &[10, 0, 0, 1]),
+            attribute(Frattr::Priority, &10_001_u32.to_ne_bytes()),
+            attribute(Frattr::Table, &10_001_u32.to_ne_bytes()),
+            attribute(Frattr::SuppressPrefixlen, &u32::MAX.to_ne_bytes()),
+            attribute(Frattr::SuppressIfgroup, &u32::MAX.to_ne_bytes()),
+            attribute(Frattr::Protocol, &[STATIC]),
+        ]),
+        fibmsg([
+            attribute(Frattr::Src, &[10, 0, 0, 1]),
+            attribute(Frattr::SuppressPrefixlen, &0_u32.to_ne_bytes()),
+        ]),
+    ];
+    let more = [
+        fibmsg([attribute(Frattr::Iifname, b"lo\0")]),
+        fibmsg([attribute(Frattr::Fwmark, &7_u32.to_ne_bytes())]),
+        fibmsg([attribute(Frattr::Fwmask, &7_u32.to_ne_bytes())]),
+        fibmsg([attribute(Frattr::UnrecognizedConst(99), &[1])]),
+        fibmsg([attribute(Frattr::Src, &[10, 0])]),
+    ];
+    let read = |message: &Fibmsg| {
+        let mut bytes = Cursor::new(Vec::new());
+        message.to_bytes(&mut bytes).unwrap();
+        let bytes = bytes.into_inner();
+        let length = bytes.len();
+        Row::from_bytes_with_input(&mut Cursor::new(bytes), length).unwrap()
+    };
+    for message in plain {
+        let expected = standing(&message).unwrap();
+        let Row::Plain(found) = read(&message) else {
+            panic!("{:?}", read(&message));
+        };
+        assert_eq!(
+            (found.rule, found.protocol),
+            (expected.rule, expected.protocol)
+        );
+    }
+    for message in more {
+        assert!(matches!(read(&message), Row::Other(_)), "{message:?}");
+    }
 }

@@ -16,9 +16,9 @@ pub fn words(message: &Fibmsg, rule: &Rule) -> String {
     let is_inverted = message.fib_flags().contains(Frf::INVERT);
     words.extend(is_inverted.then(|| "not".to_owned()));
     words.push(net::From(rule.from).to_string());
-    words.extend(rule.to.map(|to| format!("to {to}")));
+    words.extend(rule.extra().to.map(|to| format!("to {to}")));
     words.extend((tos > 0).then(|| format!("tos {tos:#04x}")));
-    words.extend(rule.mark.map(|mark| format!("fwmark {mark}")));
+    words.extend(rule.extra().mark.map(|mark| format!("fwmark {mark}")));
     words.extend(SELECTORS.iter().filter_map(|(name, kind, form)| {
         let (value, mask) = (form(attributes, *kind)?, mask(attributes, *kind));
         Some(format!("{name}{value}{mask}"))

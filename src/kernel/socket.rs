@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use super::refusal::Refusal;
 use super::reply::{Take, decode, in_datagram, no_reply, refusal, refused};
 use super::request::Request;
+use crate::gather::Gather;
 
 /// How long one request may take, its dump included. The kernel answers rtnetlink within `send` itself, so
 /// this ends only a wait for an answer that was lost.
@@ -87,7 +88,7 @@ impl Socket {
 
     /// Changes in one datagram, done in their order, none stopped by another one. Of each, why it was not done.
     pub fn changes(&mut self, requests: &[Request]) -> Result<Vec<Option<Refusal>>, Refusal> {
-        let mut refused: Vec<Option<Refusal>> = requests.iter().map(|_| None).collect();
+        let mut refused: Vec<Option<Refusal>> = requests.iter().map(|_| None).gathered();
         // The kernel answers in any case where it refuses, and so the last answer is that to the last one.
         let first = self.send_all(requests, NlmF::ACK)?;
         self.answers(&mut |answer| {
@@ -115,7 +116,7 @@ impl Socket {
     where
         R: FromBytesWithInput<Input = usize>,
     {
-        let mut replies: Vec<_> = requests.iter().map(|_| Err(no_reply())).collect();
+        let mut replies: Vec<_> = requests.iter().map(|_| Err(no_reply())).gathered();
         let first = self.send_all(requests, NlmF::empty())?;
         self.answers(&mut |answer| {
             let at = answer.nl_seq().wrapping_sub(first) as usize;

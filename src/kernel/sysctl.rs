@@ -1,7 +1,7 @@
 //! The kernel's settings, which rtnetlink cannot write: they are files below /proc/sys. The calling thread's network
 //! namespace has those below net/.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::{fs, io};
 
@@ -21,19 +21,23 @@ impl Kernel {
 
     /// The values of these settings that are there.
     pub fn settings(&self, keys: impl IntoIterator<Item = Key>) -> BTreeMap<Key, String> {
-        keys.into_iter()
-            .filter_map(|key| read(&key).ok()?.map(|value| (key, value)))
-            .into_map()
+        values(keys)
     }
+}
 
-    /// Those that are there. A link without IPv6 has none of that family.
-    pub(super) fn sysctls(&self, links: &[Link]) -> BTreeMap<Key, String> {
-        let of_links =
-            nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
-        let of_host = OF_HOST.iter().map(|name| Key::of_host(name));
-        let all = of_links.chain(of_host).chain(self.keys.iter().cloned());
-        self.settings(all.flat_map(|key| [key.of_new_links(), key]).into_set())
-    }
+/// The values of those that are there, of these links, of the host, and `also` of others. A link without IPv6 has none of
+/// that family.
+pub(super) fn sysctls(links: &[Link], also: &BTreeSet<Key>) -> BTreeMap<Key, String> {
+    let of_links = nics(links).flat_map(|link| OF_LINKS.map(|name| Key::of_link(name, &link.name)));
+    let of_host = OF_HOST.iter().map(|name| Key::of_host(name));
+    let all = of_links.chain(of_host).chain(also.iter().cloned());
+    values(all.flat_map(|key| [key.of_new_links(), key]).into_set())
+}
+
+fn values(keys: impl IntoIterator<Item = Key>) -> BTreeMap<Key, String> {
+    keys.into_iter()
+        .filter_map(|key| read(&key).ok()?.map(|value| (key, value)))
+        .into_map()
 }
 
 /// False when it is so already, and for one of a link that is gone or has no IPv6.
@@ -58,8 +62,8 @@ fn write(key: &Key, value: &str) -> Result<bool, Refusal> {
 }
 
 fn read(key: &Key) -> io::Result<Option<String>> {
-    match plain::text(path(key)) {
-        Ok(text) => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
+    match plain::setting(&path(key)) {
+        Ok(text) => Ok(Some(text.split_whitespace().gathered::<Vec<_>>().join(" "))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -61,27 +61,27 @@ impl Entry {
     pub(super) fn hand_over(&mut self, eni: &Wanted) -> Vec<Object> {
         let is_its =
             |object: &&Object| number(object) == Some(eni.number) && eni.objects.contains(object);
-        let handed: Vec<Object> = self.objects.iter().filter(is_its).cloned().collect();
+        let handed: Vec<Object> = self.objects.iter().filter(is_its).cloned().gathered();
         handed.iter().for_each(|object| self.forget(object));
         handed
     }
 
     /// What is listed, on an interface that is now called `dev`; without one only what needs none.
-    pub(super) fn objects(&self, dev: Option<&Dev>) -> BTreeSet<Object> {
-        let named = |object: &Object| match (object.dev(), dev) {
+    pub(super) fn objects<'a>(&'a self, dev: Option<&'a Dev>) -> impl Iterator<Item = Object> + 'a {
+        let named = move |object: &Object| match (object.dev(), dev) {
             (None, _) => Some(object.clone()),
             (Some(_), dev) => dev.map(|dev| object.on(dev)),
         };
         let settings = dev.into_iter().flat_map(|dev| self.settings.all(Some(dev)));
         let objects = self.objects.iter().filter_map(named);
-        objects.chain(settings.map(Object::Sysctl)).into_dense_set()
+        objects.chain(settings.map(Object::from))
     }
 
-    /// Whether `object` is this ENI's, by its interface or by its number.
-    pub(super) fn is_its(&self, object: &Object) -> bool {
+    /// Whether `object` is this ENI's, by its interface or by its [`number`].
+    pub(super) fn is_its(&self, object: &Object, number: Option<Number>) -> bool {
         match object.dev() {
             Some(dev) => *self.dev == **dev,
-            None => self.number.is_some() && number(object) == self.number,
+            None => number.is_some() && number == self.number,
         }
     }
 
@@ -139,7 +139,9 @@ impl Entry {
 
     /// A route takes the place of the one with another MTU.
     fn list(&mut self, object: Object) {
-        self.unlist(&object);
+        if object.route().is_some() {
+            self.unlist(&object);
+        }
         self.objects.insert(object);
     }
 
@@ -175,7 +177,7 @@ impl Entry {
             Some(route) => route.table == its.table() && has_our_form(route, &self.dev),
             None => number(object) == Some(its),
         };
-        let found: Vec<Object> = observed.objects().filter(has_form).collect();
+        let found: Vec<Object> = observed.objects().filter(has_form).gathered();
         found.iter().for_each(|object| self.note(object));
     }
 }
@@ -186,7 +188,7 @@ fn nameless(object: &Object) -> Object {
 }
 
 /// The ENI's number, where an object that is on no interface tells it.
-fn number(object: &Object) -> Option<Number> {
+pub(super) fn number(object: &Object) -> Option<Number> {
     let of_rule = object.rule().and_then(numbering::owner);
     let of_rule = of_rule.map(|(number, _)| number);
     let route = object.route().filter(|route| route.dev.is_none());

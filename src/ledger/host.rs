@@ -30,7 +30,7 @@ impl HostEntry {
 
     /// What is listed.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let settings = self.settings.all(None).map(Object::Sysctl);
+        let settings = self.settings.all(None).map(Object::from);
         settings.chain(self.objects.iter().cloned())
     }
 
@@ -53,7 +53,7 @@ impl HostEntry {
         self.objects.retain(|other| other.place() != object.place());
         let table = object.nft().cloned();
         let table = table.map(|nft| {
-            Object::Nft(Nft {
+            Object::from(Nft {
                 before: None,
                 ..nft
             })

@@ -136,7 +136,7 @@ impl Ledger {
     pub fn restore(&mut self, all: &[Wanted], observed: &Observed, configured: &BTreeSet<Mac>) {
         let is_lost =
             |eni: &&Wanted| !self.enis.contains_key(&eni.mac) && configured.contains(&eni.mac);
-        let lost: Vec<&Wanted> = all.iter().filter(is_lost).collect();
+        let lost: Vec<&Wanted> = all.iter().filter(is_lost).gathered();
         if lost.is_empty() {
             return;
         }
@@ -163,8 +163,9 @@ impl Ledger {
         let there = Index::new(observed);
         for eni in all {
             let others = self.enis.iter_mut().filter(|(mac, _)| **mac != eni.mac);
-            let inherited: Vec<Object> =
-                others.flat_map(|(_, entry)| entry.hand_over(eni)).collect();
+            let inherited: Vec<Object> = others
+                .flat_map(|(_, entry)| entry.hand_over(eni))
+                .gathered();
             let entry = self.enis.entry(eni.mac).or_default();
             entry.name(eni);
             let lacking = eni.objects.iter().filter(|object| !there.has(object));
@@ -181,10 +182,7 @@ impl Ledger {
         for (mac, entry) in self.enis.iter_mut().filter(|(mac, _)| !is_listed(mac)) {
             entry.gone = true;
             let link = link_of_mac(*mac, &observed.links).map(|link| &link.name);
-            let left = entry
-                .objects(link)
-                .into_iter()
-                .filter(|object| there.has(object));
+            let left = entry.objects(link).filter(|object| there.has(object));
             *entry = entry.with_only(left);
         }
         self.drop_done();
@@ -216,15 +214,17 @@ impl Ledger {
                 self.drop_done();
             }
             Change::Replace { old, new } => {
-                self.record(&Change::Remove(Object::Route((**old).clone())));
-                self.note(&Object::Route((**new).clone()));
+                self.record(&Change::Remove(Object::from((**old).clone())));
+                self.note(&Object::from((**new).clone()));
             }
         }
     }
 
     /// Remembers that `object` was made, or is about to be.
     pub fn note(&mut self, object: &Object) {
-        match self.enis.values_mut().find(|entry| entry.is_its(object)) {
+        let number = entry::number(object);
+        let mut entries = self.enis.values_mut();
+        match entries.find(|entry| entry.is_its(object, number)) {
             Some(entry) => entry.note(object),
             None => self.host.note(object),
         }
@@ -236,7 +236,7 @@ impl Ledger {
             |mac: Mac, entry: &Entry| entry.is_meant(selector, mac, link_of_mac(mac, links));
         let enis = self.enis.iter().map(|(mac, entry)| (*mac, entry));
         let meant = enis.filter(|(mac, entry)| is_meant(*mac, entry));
-        meant.map(|(mac, _)| mac).collect()
+        meant.map(|(mac, _)| mac).gathered()
     }
 
     /// The ENIs that have no interface here, and whose number no other one has that does.
@@ -245,29 +245,31 @@ impl Ledger {
         let (there, gone): (Vec<_>, Vec<_>) = self.enis.iter().partition(|(mac, _)| is_there(mac));
         let is_free = |entry: &Entry| !there.iter().any(|(_, other)| other.number == entry.number);
         let free = gone.into_iter().filter(|(_, entry)| is_free(entry));
-        free.map(|(mac, _)| *mac).collect()
+        free.map(|(mac, _)| *mac).gathered()
     }
 
     /// What earlier runs made, for [`crate::diff`]: on the interface that carries the ENI's MAC now, because names
     /// are dealt anew at every boot, and another instance started from this disk has other ENIs. What an interface
     /// held that is gone is gone with it; rules and throw routes are on none, and stay. The primary ENI comes last: its
-    /// rules keep it in touch with the other ENIs' neighbours until those ENIs' routes are gone.
-    pub fn made(&self, links: &[Link]) -> Vec<Made> {
+    /// rules keep it in touch with the other ENIs' neighbours until those ENIs' routes are gone. Of all objects,
+    /// those that `is_meant` takes.
+    pub fn made(&self, links: &[Link], is_meant: &dyn Fn(&Object) -> bool) -> Vec<Made> {
         let made = |(mac, entry): (&Mac, &Entry)| {
             let link = link_of_mac(*mac, links).map(|link| &link.name);
-            let (owner, objects) = (Owner::Eni(*mac), entry.objects(link));
+            let objects = entry.objects(link).filter(|object| is_meant(object));
+            let (owner, objects) = (Owner::Eni(*mac), objects.into_dense_set());
             Made { owner, objects }
         };
         let host = Made {
             owner: Owner::Host,
-            objects: self.host.objects().into_set(),
+            objects: self.host.objects().filter(is_meant).into_set(),
         };
         let enis = self.enis.iter();
         let (primary, others): (Vec<_>, Vec<_>) =
             enis.partition(|(mac, _)| Some(**mac) == self.primary);
         std::iter::once(host)
             .chain(others.into_iter().chain(primary).map(made))
-            .collect()
+            .gathered()
     }
 }
 

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::gather::Gather;
-use crate::net::{Dev, Family, Mark, Rule};
+use crate::net::{Dev, Extra, Family, Mark, Rule, prefix};
 
 /// Written as groups of what differs in `from` only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ struct Group {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     iif: Option<Dev>,
     /// Everything is the prefix of length 0, which tells the family.
+    #[serde(serialize_with = "prefix::all")]
     from: BTreeSet<IpNet>,
 }
 
@@ -52,17 +53,19 @@ impl From<Vec<Group>> for Rules {
 
 impl Group {
     fn rule(&self, from: IpNet) -> Rule {
-        Rule {
+        let rule = Rule {
             priority: self.priority,
             family: Family::of(from.addr()),
             from: Some(from).filter(|from| from.prefix_len() > 0),
             table: self.table,
             suppress_prefixlength: self.suppress_prefixlength,
+            extra: None,
+        };
+        rule.with(Extra {
             mark: self.mark,
             iif: self.iif.clone(),
-            to: None,
-            foreign: None,
-        }
+            ..Extra::NONE
+        })
     }
 }
 
@@ -75,8 +78,8 @@ impl From<Rules> for Vec<Group> {
                 rule.priority,
                 rule.table,
                 rule.suppress_prefixlength,
-                rule.mark,
-                rule.iif.as_ref(),
+                rule.extra().mark,
+                rule.extra().iif.as_ref(),
             );
             groups.entry(common).or_default().insert(from);
         }
@@ -88,6 +91,6 @@ impl From<Rules> for Vec<Group> {
             iif: Option::<&Dev>::cloned(iif),
             from,
         };
-        groups.into_iter().map(group).collect()
+        groups.into_iter().map(group).gathered()
     }
 }

@@ -11,7 +11,7 @@ use super::Entry;
 use super::rules::Rules;
 use super::settings::Settings;
 use crate::gather::Gather;
-use crate::net::{Address, Dev, MAIN, Route, RouteKind};
+use crate::net::{Address, Dev, MAIN, Route, RouteKind, prefix};
 use crate::numbering::Number;
 use crate::object::Object;
 
@@ -32,6 +32,7 @@ pub(super) struct Written {
     )]
     settings: Settings,
     link_up: bool,
+    #[serde(serialize_with = "prefix::all")]
     addresses: BTreeSet<IpNet>,
     #[serde(alias = "main_routes")]
     routes: BTreeSet<MadeRoute>,
@@ -95,7 +96,7 @@ impl Written {
             let (dev, net) = (dev.clone(), *net);
             Object::Address(Address { dev, net })
         };
-        let route = |route: &MadeRoute| Object::Route(route.on(&dev));
+        let route = |route: &MadeRoute| Object::from(route.on(&dev));
         let others = self.others.iter().cloned();
         let link = self.link_up.then(|| Object::LinkUp(dev.clone()));
         let others = others.chain(link);

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use super::bounds::Depth;
-use super::keys::{ASSOCIATIONS, KEYS, key_of, lines};
+use super::keys::{ASSOCIATIONS, KEYS, MACS, key_of, lines};
 use super::{Also, Source};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::Mac;
 
 /// The answers to some paths; `None`: no such key.
@@ -47,8 +48,27 @@ impl Source for Ahead<'_> {
 
 impl<'a> Ahead<'a> {
     pub(super) fn new(source: &'a mut dyn Source) -> Self {
-        let known = Answers::new();
+        Self::knowing(source, Answers::new())
+    }
+
+    /// With what is `known` already.
+    pub(super) fn knowing(source: &'a mut dyn Source, known: Answers) -> Self {
         Self { source, known }
+    }
+
+    /// What the service has said by now. Where it has said that there is nothing, it is asked again: what it told of the
+    /// ENIs meanwhile may be newer.
+    pub(super) fn into_known(mut self) -> Answers {
+        self.known.retain(|_, text| text.is_some());
+        self.known
+    }
+
+    /// Asks for what every reading begins with, and for the listings of the ENIs that are here, which it is going to have.
+    pub(super) fn ask_first(&mut self, present: Option<&BTreeSet<Mac>>) {
+        let here = present.filter(|present| present.len() <= TOGETHER);
+        let listings = here.into_iter().flatten().map(|mac| key_of(*mac, ""));
+        let first = ["mac", MACS].map(str::to_owned);
+        self.ask(first.into_iter().chain(listings).gathered());
     }
 
     /// With what is said at once of `paths`.
@@ -73,7 +93,7 @@ impl<'a> Ahead<'a> {
     /// Asks for what is read of each of these ENIs: their listings, then what these have.
     pub(super) fn ask_of_enis(&mut self, macs: &[Mac], read: &Read) {
         let depth = |mac: &Mac| Depth::of(*mac, read.present);
-        self.ask(macs.iter().map(|mac| key_of(*mac, "")).collect());
+        self.ask(macs.iter().map(|mac| key_of(*mac, "")).gathered());
         let mut keys = Vec::new();
         for mac in macs {
             let listed = self.listed(*mac, depth(mac));
@@ -83,10 +103,10 @@ impl<'a> Ahead<'a> {
         self.ask(keys);
         if read.also.public {
             let of_addresses = |mac: &Mac| self.public_of(*mac, depth(mac));
-            let keys = macs.iter().filter_map(of_addresses).collect();
+            let keys = macs.iter().filter_map(of_addresses).gathered();
             self.ask(keys);
             let associations = macs.iter().flat_map(|mac| self.associations(*mac));
-            self.ask(associations.collect());
+            self.ask(associations.gathered());
         }
     }
 
@@ -97,7 +117,7 @@ impl<'a> Ahead<'a> {
         let keys = keys.map(|key| key.trim_end_matches('/'));
         keys.filter(|key| depth.reads(key))
             .map(str::to_owned)
-            .collect()
+            .gathered()
     }
 
     fn lines(&self, path: &str) -> impl Iterator<Item = &str> {
@@ -121,7 +141,7 @@ impl<'a> Ahead<'a> {
         let public = self.lines(&folder).filter_map(|line| line.parse().ok());
         public
             .map(|public: Ipv4Addr| format!("{folder}{public}"))
-            .collect()
+            .gathered()
     }
 }
 

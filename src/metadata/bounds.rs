@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::gather::Gather;
 use crate::net::Mac;
 
 /// ENIs that have no interface here (EFA-only ones, those in another network namespace) and are read all the same, in
@@ -67,7 +68,7 @@ pub fn chosen(listed: Vec<Mac>, present: Option<&BTreeSet<Mac>>) -> (Vec<Mac>, u
         unread += usize::from(!is_read);
         is_read
     };
-    let read = listed.into_iter().filter(|mac| is_read(mac)).collect();
+    let read = listed.into_iter().filter(|mac| is_read(mac)).gathered();
     (read, unread)
 }
 

@@ -63,7 +63,7 @@ impl Memory {
                 .incomplete
                 .iter()
                 .map(Incomplete::to_string)
-                .collect(),
+                .gathered(),
             let_go: self.let_go.clone(),
             forced: self.forced || force,
         }
@@ -131,7 +131,7 @@ impl Memory {
 
     /// Every ENI that was all there.
     pub fn read(&self) -> Vec<Eni> {
-        self.enis.iter().chain(&self.refused).cloned().collect()
+        self.enis.iter().chain(&self.refused).cloned().gathered()
     }
 
     /// All of it, judged anew: the file may say anything. An ENI that has no interface (EFA-only, or in a container's

@@ -8,6 +8,7 @@ use super::bounds::VALUES;
 use super::keys::{Reader, key_of, lines};
 use crate::eni::Details;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::Mac;
 
 /// The longest id that AWS gives has 26 characters.
@@ -32,7 +33,7 @@ pub fn details(source: &mut dyn Source, enis: &[Member]) -> Result<BTreeMap<Mac,
         let paths = enis
             .iter()
             .flat_map(|(mac, _)| KEYS.map(|key| key_of(*mac, key)));
-        source.ask(paths.collect());
+        source.ask(paths.gathered());
         for (mac, _) in enis {
             read.insert(*mac, of_one(&mut source, *mac)?);
         }
@@ -45,7 +46,7 @@ fn of_one(source: &mut dyn Source, mac: Mac) -> Result<Details> {
     let mut ids = |key: &str| -> Result<Vec<String>> {
         let text = reader.get(key)?.unwrap_or_default();
         let ids = lines(&text).filter(|id| is_id(id)).take(VALUES);
-        Ok(ids.map(str::to_owned).collect())
+        Ok(ids.map(str::to_owned).gathered())
     };
     let [groups, subnet, vpc, owner] = KEYS;
     Ok(Details {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Incomplete, Metadata};
 use crate::eni::Eni;
 use crate::error::Lack;
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::Mac;
 use crate::numbering::Number;
 pub use range::is_id;
@@ -26,7 +26,7 @@ type Finding = (&'static str, String);
 pub fn judge(mut read: Vec<Eni>, recalled: &BTreeSet<Mac>) -> Metadata {
     let is_recalled = |eni: &Eni| recalled.contains(&eni.mac);
     read.order_by_key(|eni| (!eni.primary, is_recalled(eni), eni.number()));
-    let wrong: Vec<Option<Finding>> = read.iter().map(own).collect();
+    let wrong: Vec<Option<Finding>> = read.iter().map(own).gathered();
     let sound = || {
         let judged = read.iter().zip(&wrong);
         judged
@@ -90,7 +90,7 @@ pub fn overlapping<'a>(read: impl Iterator<Item = &'a Eni>) -> BTreeSet<Mac> {
     for eni in read.filter(|eni| own(eni).is_none()) {
         let mut overlaps = taken.overlaps(eni);
         overlaps.retain(|overlap| overlap.mine != overlap.theirs);
-        let others: Vec<Mac> = overlaps.iter().map(|overlap| overlap.owner.mac).collect();
+        let others: Vec<Mac> = overlaps.iter().map(|overlap| overlap.owner.mac).gathered();
         if !others.is_empty() {
             found.insert(eni.mac);
             found.extend(others);

@@ -15,6 +15,7 @@ use super::judge::is_id;
 use super::{Also, Source};
 use crate::eni::Eni;
 use crate::error::{Error, Lack, Result};
+use crate::gather::Gather;
 use crate::net::Mac;
 pub use again::asked_again;
 pub(super) use listing::KEYS;
@@ -110,7 +111,7 @@ impl<'a> Reader<'a> {
         let v4 = self.ipv4_nets("vpc-ipv4-cidr-blocks")?;
         let v6 = self.ipv6_nets("vpc-ipv6-cidr-blocks")?;
         let v4 = v4.into_iter().map(IpNet::from);
-        Ok(v4.chain(v6.into_iter().map(IpNet::from)).collect())
+        Ok(v4.chain(v6.into_iter().map(IpNet::from)).gathered())
     }
 
     fn subnet_ipv4(&mut self) -> Result<Option<Ipv4Net>> {
@@ -205,12 +206,12 @@ impl<'a> Reader<'a> {
 
     fn ipv4_nets(&mut self, key: &str) -> Result<Vec<Ipv4Net>> {
         let nets = self.list::<Ipv4Net>(key)?;
-        Ok(nets.iter().map(Ipv4Net::trunc).collect())
+        Ok(nets.iter().map(Ipv4Net::trunc).gathered())
     }
 
     fn ipv6_nets(&mut self, key: &str) -> Result<Vec<Ipv6Net>> {
         let nets = self.list::<Ipv6Net>(key)?;
-        Ok(nets.iter().map(Ipv6Net::trunc).collect())
+        Ok(nets.iter().map(Ipv6Net::trunc).gathered())
     }
 
     fn optional<T: FromStr<Err: Display> + PartialEq>(&mut self, key: &str) -> Result<Option<T>> {
@@ -268,5 +269,5 @@ fn shown(text: &str) -> String {
     text.chars()
         .take(60)
         .flat_map(char::escape_default)
-        .collect()
+        .gathered()
 }

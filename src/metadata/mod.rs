@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::eni::Eni;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::Mac;
 use ahead::Ahead;
 pub use ahead::Answers;
@@ -28,8 +29,8 @@ pub use incomplete::Incomplete;
 use incomplete::outcome;
 pub use judge::judge;
 use judge::{is_id, is_sound, overlapping};
+use keys::Reader;
 pub use keys::key_of;
-use keys::{MACS, Reader};
 pub use still::{Known, still_holds};
 use top::{list, primary};
 
@@ -76,7 +77,7 @@ impl Metadata {
     /// These ENIs, with the VPCs that the service has said.
     pub fn members(&self, macs: &[Mac]) -> Vec<Member> {
         let vpc = |mac: Mac| self.read().find(|eni| eni.mac == mac)?.vpc.clone();
-        macs.iter().map(|mac| (*mac, vpc(*mac))).collect()
+        macs.iter().map(|mac| (*mac, vpc(*mac))).gathered()
     }
 
     /// Those that it does not say all of.
@@ -136,13 +137,14 @@ impl Reading {
         let mut top = Ahead::new(source);
         // One ENI is read over one connection.
         if present.as_ref().is_none_or(|present| present.len() > 1) {
-            top.ask(["mac", MACS].map(str::to_owned).to_vec());
+            top.ask_first(present.as_ref());
         }
         let primary = primary(&mut top)?;
         if let Some(present) = &mut present {
             present.insert(primary);
         }
         let (macs, unread) = bounds::chosen(list(&mut top)?, present.as_ref());
+        let known = top.into_known();
         let mut reading = Self {
             primary,
             also,
@@ -151,7 +153,7 @@ impl Reading {
             found: Vec::new(),
             seen: BTreeMap::new(),
         };
-        reading.found = reading.read(source, &macs)?;
+        reading.found = reading.read(source, &macs, known)?;
         reading.tell_apart(source)?;
         Ok(reading)
     }
@@ -185,14 +187,17 @@ impl Reading {
     /// These have an interface by now: what was read of them in outline is forgotten.
     fn expect(&mut self, wanted: &[Mac]) {
         if let Some(present) = &mut self.present {
-            let new: Vec<&Mac> = wanted.iter().filter(|mac| !present.contains(mac)).collect();
+            let new: Vec<&Mac> = wanted
+                .iter()
+                .filter(|mac| !present.contains(mac))
+                .gathered();
             self.found.retain(|(mac, _)| !new.contains(&mac));
             present.extend(new);
         }
     }
 
     fn read_again(&mut self, source: &mut dyn Source, mac: Mac) -> Result<()> {
-        let read = self.read(source, &[mac])?.pop();
+        let read = self.read(source, &[mac], Answers::new())?.pop();
         let mut found = self.found.iter_mut();
         if let Some(found) = found.find(|(known, _)| *known == mac) {
             *found = read.unwrap_or_else(|| found.clone());
@@ -229,8 +234,13 @@ impl Reading {
         metadata
     }
 
-    /// Reads each of `macs`, in their order, up to the first failure of the service.
-    fn read(&self, source: &mut dyn Source, macs: &[Mac]) -> Result<Vec<(Mac, Found)>> {
+    /// Reads each of `macs`, in their order, up to the first failure of the service, which has said what is `known`.
+    fn read(
+        &self,
+        source: &mut dyn Source,
+        macs: &[Mac],
+        mut known: Answers,
+    ) -> Result<Vec<(Mac, Found)>> {
         let wanted = ahead::Read {
             primary: self.primary,
             also: self.also,
@@ -238,7 +248,7 @@ impl Reading {
         };
         let mut read = Vec::new();
         for macs in macs.chunks(ahead::TOGETHER) {
-            let mut source = Ahead::new(source);
+            let mut source = Ahead::knowing(source, std::mem::take(&mut known));
             source.ask_of_enis(macs, &wanted);
             for mac in macs {
                 let depth = Depth::of(*mac, wanted.present);
@@ -254,7 +264,7 @@ impl Reading {
         self.unread = unread;
         self.found.retain(|(mac, _)| macs.contains(mac));
         let new = macs.into_iter().filter(|mac| !self.is_read(*mac));
-        let read = self.read(source, &new.collect::<Vec<_>>())?;
+        let read = self.read(source, &new.gathered::<Vec<_>>(), Answers::new())?;
         self.found.extend(read);
         Ok(())
     }
@@ -266,9 +276,9 @@ impl Reading {
         let found = self.found.iter_mut();
         let found = found.filter_map(|(_, found)| found.as_mut().ok());
         let untold = found.filter(|eni| eni.vpc.is_none() && overlapping.contains(&eni.mac));
-        let untold: Vec<&mut Eni> = untold.collect();
+        let untold: Vec<&mut Eni> = untold.gathered();
         let paths = untold.iter().map(|eni| key_of(eni.mac, "vpc-id"));
-        let mut source = Ahead::of(source, paths.collect());
+        let mut source = Ahead::of(source, paths.gathered());
         for eni in untold {
             eni.vpc = Reader::new(&mut source, eni.mac).get("vpc-id")?;
         }

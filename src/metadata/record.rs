@@ -99,7 +99,7 @@ impl Record {
         }
         let recalled = late.iter().map(|eni| eni.mac).into_set();
         let read = said.read().map(|eni| with_vpc(eni, &known));
-        let judged = judge(read.chain(late).collect(), &recalled);
+        let judged = judge(read.chain(late).gathered(), &recalled);
         let is_said = |mac: Mac| !recalled.contains(&mac);
         let wrong = judged
             .incomplete
@@ -108,8 +108,8 @@ impl Record {
         let refused = judged.refused.into_iter().filter(|eni| is_said(eni.mac));
         Metadata {
             primary: said.primary,
-            incomplete: said.late().cloned().chain(wrong).collect(),
-            refused: refused.collect(),
+            incomplete: said.late().cloned().chain(wrong).gathered(),
+            refused: refused.gathered(),
             ..judged
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ahead::Ahead;
 use super::bounds::Depth;
-use super::keys::{Reader, asked_again, key_of};
+use super::keys::{MACS, Reader, asked_again, key_of};
 use super::{Incomplete, Metadata, Source, bounds, judge, list};
 use crate::eni::Eni;
 use crate::error::Result;
@@ -38,7 +38,9 @@ pub fn still_holds(source: &mut dyn Source, known: Known, turn: u64) -> Result<b
     let present = known
         .present
         .map(|present| present.iter().copied().chain(primary).into_set());
-    let (macs, _) = bounds::chosen(list(source)?, present.as_ref());
+    let judged = judge(known.enis.to_vec(), &BTreeSet::new());
+    let mut source = ask_together(source, &judged, known.apart, turn);
+    let (macs, _) = bounds::chosen(list(&mut source)?, present.as_ref());
     let (enis, apart) = (known.enis.iter(), known.apart.iter());
     let before = enis
         .map(|eni| eni.mac)
@@ -47,11 +49,9 @@ pub fn still_holds(source: &mut dyn Source, known: Known, turn: u64) -> Result<b
     if macs.into_iter().into_set() != before {
         return Ok(false);
     }
-    let judged = judge(known.enis.to_vec(), &BTreeSet::new());
     if !judged.refused.is_empty() && turn.is_multiple_of(ALL_OVER) {
         return Ok(false);
     }
-    let mut source = Ahead::of(source, asked(&judged, known.apart, turn));
     let depth = |mac| Depth::of(mac, present.as_ref());
     for lack in known.apart {
         if !Reader::to(depth(lack.mac), &mut source, lack.mac).still_lacks(lack)? {
@@ -71,6 +71,21 @@ pub fn still_holds(source: &mut dyn Source, known: Known, turn: u64) -> Result<b
     Ok(true)
 }
 
+/// Asks for the list of the ENIs and all that is asked of them at once; of one ENI one after the other.
+fn ask_together<'a>(
+    source: &'a mut dyn Source,
+    judged: &Metadata,
+    apart: &[Incomplete],
+    turn: u64,
+) -> Ahead<'a> {
+    if judged.read().count() + apart.len() < 2 {
+        return Ahead::new(source);
+    }
+    let mut paths = vec![MACS.to_owned()];
+    paths.extend(asked(judged, apart, turn));
+    Ahead::of(source, paths)
+}
+
 /// The paths that are asked for.
 fn asked(judged: &Metadata, apart: &[Incomplete], turn: u64) -> Vec<String> {
     let lacks = apart.iter().chain(&judged.incomplete);
@@ -78,11 +93,11 @@ fn asked(judged: &Metadata, apart: &[Incomplete], turn: u64) -> Vec<String> {
     let again = |eni: &Eni| {
         asked_again(eni, turn)
             .map(|key| key_of(eni.mac, key))
-            .collect()
+            .gathered()
     };
     let whole = judged
         .enis
         .iter()
         .flat_map(|eni| -> Vec<String> { again(eni) });
-    lacks.chain(whole).collect()
+    lacks.chain(whole).gathered()
 }

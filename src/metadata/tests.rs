@@ -12,6 +12,8 @@ struct Fake {
     asked: Vec<String>,
     /// It answers what is asked ahead, and so many requests before it fails.
     lines: bool,
+    /// How many paths it was asked for ahead each time.
+    together: Vec<usize>,
     patience: Option<usize>,
 }
 
@@ -33,6 +35,7 @@ impl Source for Fake {
     fn ahead(&mut self, paths: Vec<String>) -> Answers {
         let paths = paths.into_iter().filter(|_| self.lines);
         let paths: Vec<String> = paths.collect();
+        self.together.push(paths.len());
         let answered = |path: String| self.get(&path).ok().map(|answer| (path, answer));
         paths.into_iter().map_while(answered).collect()
     }
@@ -315,6 +318,36 @@ fn crowd() -> Fake {
     fake.key(&macs[15], "local-ipv4s", "nonsense");
     fake.lines = true;
     fake
+}
+
+#[test]
+fn two_turns_of_questions_read_all_enis_that_are_here_and_one_shows_that_nothing_is_new() {
+    let mut fake = Fake {
+        lines: true,
+        ..Fake::s1()
+    };
+    let here: BTreeSet<Mac> = [PRIMARY, SECOND].map(|mac| mac.parse().unwrap()).into();
+    let reading = Reading::of_present(&mut fake, NOTHING, here.clone()).unwrap();
+    let known = reading.into_metadata().enis;
+    // The primary and the list of all, with both listings; then three keys of the one, and four of the other.
+    let asked: Vec<usize> = fake.together.drain(..).filter(|count| *count > 0).collect();
+    assert_eq!((asked, known.len()), (vec![4, 7], 2));
+    assert_eq!(fake.asked.len(), 11);
+
+    assert!(still_holds(&mut fake, enis(&known), 1).unwrap());
+    assert_eq!(fake.together, [5]);
+    assert_eq!(fake.asked.len(), 16);
+
+    // One that is attached after it was asked for its listing, and before the list is: it is asked once more.
+    let mut fake = Fake {
+        lines: true,
+        ..Fake::s1()
+    };
+    fake.values.remove(&format!("{MACS}{SECOND}/"));
+    let reading = Reading::of_present(&mut fake, NOTHING, here).unwrap();
+    assert_eq!(reading.metadata().incomplete.len(), 1);
+    let listing = format!("{MACS}{SECOND}/");
+    assert!(fake.asked.iter().filter(|path| **path == listing).count() > 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Dev, quoted};
+use super::{Dev, prefix, quoted};
 
 /// An address without its length, where that is all of it; else the whole prefix.
 pub fn short(net: IpNet) -> String {
@@ -68,6 +68,7 @@ impl Family {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
     pub dev: Dev,
+    #[serde(serialize_with = "prefix::one")]
     pub net: IpNet,
 }
 

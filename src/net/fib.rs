@@ -105,7 +105,7 @@ impl PolicyRule {
 
     /// The mark that it selects by.
     pub fn mark(&self) -> Option<Mark> {
-        self.rule.mark
+        self.rule.extra().mark
     }
 }
 

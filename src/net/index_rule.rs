@@ -1,7 +1,6 @@
 //! A rule of the rule index: the search tree of `goto` rules that lies over the rules of addresses. Small, because an
 //! instance can have ten thousand of them.
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 
@@ -73,14 +72,6 @@ pub fn is_spanned(priority: u32) -> bool {
     (ENTRANCE..=END).contains(&priority)
 }
 
-/// In the order in which they are made, so that none leads to what is not all there yet: the end, what keeps packets out
-/// of the tree and of the blocks, the blocks, the nodes, and at last the entrance. They are taken away the other way round.
-pub fn in_order<'a>(rules: impl Iterator<Item = &'a IndexRule>) -> Vec<IndexRule> {
-    let mut rules: Vec<IndexRule> = rules.copied().collect();
-    rules.sort_by_key(|rule| (rule.turn(), Reverse(rule.priority)));
-    rules
-}
-
 impl IndexRule {
     /// It is one of the three that every index has at the same place, from its first rule to its last.
     pub fn is_fixed(&self) -> bool {
@@ -92,8 +83,9 @@ impl IndexRule {
         matches!(self.packets, Packets::Marked(_) | Packets::Received)
     }
 
-    /// 0: the first to be made.
-    fn turn(&self) -> u8 {
+    /// When it is made, so that none leads to what is not all there yet: the end and what keeps packets out of the tree and of
+    /// the blocks (0), the blocks and the nodes, and at last the entrance. It is taken away the other way round.
+    pub fn turn(&self) -> u8 {
         let keeps_out = matches!(self.packets, Packets::NotFrom(_));
         match self.priority {
             END | GATE => 0,

@@ -15,14 +15,18 @@ const KNOWN: [Maker; 15] = [
     ("Cloudflare WARP", |rule, _| rule.table == 65_743),
     ("Mullvad", |rule, _| rule.table == 0x6d6f_6c65),
     ("NordVPN", |rule, _| {
-        rule.table == 205 && rule.mark.is_some_and(|mark| mark.value == 0xe1f1)
+        rule.table == 205 && rule.extra().mark.is_some_and(|mark| mark.value == 0xe1f1)
     }),
     ("NetBird", |rule, _| {
-        rule.table == 7_120 || rule.mark.is_some_and(|mark| mark.value == 0x1_bd00)
+        rule.table == 7_120 || rule.extra().mark.is_some_and(|mark| mark.value == 0x1_bd00)
     }),
     // The number of the table is the mark of WireGuard's own packets: 51820 (0xca6c), or the next that is free.
     ("wg-quick (WireGuard)", |rule, _| {
-        is_inverted(rule) && rule.mark.is_some_and(|mark| mark.value == rule.table)
+        is_inverted(rule)
+            && rule
+                .extra()
+                .mark
+                .is_some_and(|mark| mark.value == rule.table)
     }),
     ("wg-quick (WireGuard) or another VPN", |rule, _| {
         is_for_all(rule) && rule.table == MAIN && rule.suppress_prefixlength == Some(0)
@@ -31,7 +35,7 @@ const KNOWN: [Maker; 15] = [
         (rule.priority, rule.table) == (220, 220)
     }),
     ("the AWS VPC CNI", |rule, _| match rule.priority {
-        512 => rule.to.is_some() && rule.table == MAIN,
+        512 => rule.extra().to.is_some() && rule.table == MAIN,
         1_024 => has_mark(rule, 0x80, 0x80),
         1_536 => rule.from.is_some(),
         _ => false,
@@ -85,24 +89,24 @@ fn protocol_name(protocol: u8) -> String {
 }
 
 fn is_inverted(rule: &Rule) -> bool {
-    rule.foreign
+    rule.extra()
+        .foreign
         .as_ref()
         .is_some_and(|words| words.starts_with("not "))
 }
 
 fn is_for_all(rule: &Rule) -> bool {
-    let is_selective = rule.from.is_some() || rule.mark.is_some() || rule.iif.is_some();
-    rule.foreign.is_none() && !is_selective
+    rule.from.is_none() && rule.extra.is_none()
 }
 
 fn has_mark(rule: &Rule, value: u32, mask: u32) -> bool {
-    rule.mark == Some(Mark { value, mask })
+    rule.extra().mark == Some(Mark { value, mask })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Family;
+    use crate::net::{Extra, Family};
 
     fn rule(priority: u32, table: u32) -> Rule {
         Rule {
@@ -111,22 +115,24 @@ mod tests {
             from: None,
             table,
             suppress_prefixlength: None,
-            mark: None,
-            iif: None,
-            to: None,
-            foreign: None,
+            extra: None,
         }
     }
 
     #[test]
     fn the_rules_of_vpns_and_cnis_are_known_by_their_form() {
-        let marked = |rule: Rule, value, mask| Rule {
-            mark: Some(Mark { value, mask }),
-            ..rule
+        let marked = |rule: Rule, value, mask| {
+            rule.with(Extra {
+                mark: Some(Mark { value, mask }),
+                ..Extra::NONE
+            })
         };
-        let inverted = |rule: Rule| Rule {
-            foreign: Some("not from all fwmark 0xca6c lookup 51820".into()),
-            ..rule
+        let inverted = |rule: Rule| {
+            let extra = rule.extra().clone();
+            rule.with(Extra {
+                foreign: Some("not from all fwmark 0xca6c lookup 51820".into()),
+                ..extra
+            })
         };
         let specifics = Rule {
             suppress_prefixlength: Some(0),

@@ -12,6 +12,7 @@ pub mod maker;
 mod name;
 mod neighbour;
 pub mod nft;
+pub mod prefix;
 mod route;
 pub mod rule;
 pub mod sources;
@@ -29,7 +30,7 @@ pub use mac::Mac;
 pub use name::{is_plain, quoted};
 pub use neighbour::{Neighbour, Reachability};
 pub use route::{MAIN, NextHop, Route, RouteKind};
-pub use rule::{From, Lookup, Mark, Rule};
+pub use rule::{Extra, From, Lookup, Mark, Rule};
 
 /// An interface's name (`eth1`, `ens6`). Shared, because every address and route carries one.
 pub type Dev = Arc<str>;

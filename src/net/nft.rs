@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gather::Gather;
+
 /// The family and the name of the table. No other one is ever touched.
 pub const TABLE: &str = "inet eniroute";
 
@@ -22,6 +24,17 @@ pub const NAME: &str = "eniroute";
 pub struct Tally {
     pub packets: u64,
     pub bytes: u64,
+}
+
+/// The counter of an entry, of that of one of its addresses, whose name ends in that and `_out` or `_in`. What the two count,
+/// no packet is in both.
+pub fn whole_of(counter: &str) -> Option<String> {
+    let words: Vec<&str> = counter.rsplitn(6, '_').gathered();
+    let [part, address @ .., key] = &*words else {
+        return None;
+    };
+    let is_address = address.len() == 4 && address.iter().all(|word| word.parse::<u8>().is_ok());
+    is_address.then(|| format!("{key}_{part}"))
 }
 
 /// Where the text stands for the next boot; nftables' own files may include it.

@@ -1,5 +1,7 @@
 //! A policy rule.
 
+mod written;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Dev, Family, MAIN, quoted, short};
+use written::Written;
 
 /// The protocol of what an administrator or a program of theirs has made (`RTPROT_STATIC`), eniroute's among it.
 pub const STATIC: u8 = 4;
@@ -16,6 +19,7 @@ pub const LOOPBACK: &str = "lo";
 
 /// A policy rule (`fib_rule`) that looks up a table. Its protocol is left out, as with [`Route`](super::Route).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Rule {
     pub priority: u32,
     pub family: Family,
@@ -24,11 +28,16 @@ pub struct Rule {
     pub table: u32,
     /// Ignore a result whose prefix is not longer than this (0: ignore the default route).
     pub suppress_prefixlength: Option<u32>,
+    /// See [`Rule::extra`] and [`Rule::with`]. Elsewhere, because there are thousands of rules without any.
+    pub extra: Option<Box<Extra>>,
+}
+
+/// What few rules say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Extra {
     /// The packet's mark.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
     /// It came in by the interface of this name, which need not be there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iif: Option<Dev>,
     /// What a foreign rule is `to`; eniroute writes none. Masked.
     pub to: Option<IpNet>,
@@ -37,7 +46,31 @@ pub struct Rule {
     pub foreign: Option<Arc<str>>,
 }
 
+impl Extra {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        mark: None,
+        iif: None,
+        to: None,
+        foreign: None,
+    };
+}
+
 impl Rule {
+    /// What it says that few rules do.
+    pub fn extra(&self) -> &Extra {
+        self.extra.as_deref().unwrap_or(&Extra::NONE)
+    }
+
+    /// The same with this instead of what it said of that.
+    pub fn with(self, extra: Extra) -> Self {
+        let extra = Some(extra).filter(|extra| *extra != Extra::NONE);
+        Self {
+            extra: extra.map(Box::new),
+            ..self
+        }
+    }
+
     /// The `ip` command that makes it.
     pub fn add_command(&self) -> String {
         format!("ip {} rule add {self} protocol static", self.family.flag())
@@ -52,14 +85,15 @@ impl Rule {
 impl fmt::Display for Rule {
     /// The words after `ip -4 rule add` or `ip -6 rule add`, without the protocol.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if let Some(words) = &self.foreign {
+        let extra = self.extra();
+        if let Some(words) = &extra.foreign {
             return write!(f, "{words} priority {}", self.priority);
         }
         write!(f, "{} ", From(self.from))?;
-        if let Some(mark) = self.mark {
+        if let Some(mark) = extra.mark {
             write!(f, "fwmark {mark} ")?;
         }
-        if let Some(dev) = &self.iif {
+        if let Some(dev) = &extra.iif {
             write!(f, "iif {} ", quoted(dev))?;
         }
         write!(f, "{}", Lookup(self.table))?;

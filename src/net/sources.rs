@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::fib::PolicyRule;
+use crate::gather::Gather;
 
 /// The rules of one family, in the order in which the kernel asks them.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ impl<'a> BySource<'a> {
         let rules = places
             .iter()
             .filter_map(|place| Some((*place, *self.rules.get(*place)?)));
-        rules.filter(|(_, rule)| rule.may_be_from(from)).collect()
+        rules.filter(|(_, rule)| rule.may_be_from(from)).gathered()
     }
 
     /// The place of the first rule that has at least this priority; behind the last where none has.

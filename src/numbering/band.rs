@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use super::slot::Slot;
 use super::{BASE, Number};
-use crate::net::{Dev, Family, MAIN, Rule};
+use crate::net::{Dev, Extra, Family, MAIN, Rule};
 
 /// What a rule looks up for an ENI's packets. The kernel asks in the order of priorities: the bands of all ENIs do not
 /// overlap.
@@ -73,20 +73,22 @@ pub fn rule(band: Band, number: Number, from: IpNet) -> Rule {
 /// `None` where it has no slot.
 pub fn marked(number: Number, family: Family) -> Option<[Rule; 2]> {
     let mark = Slot::of(number)?.mark();
-    let of_mark = |band| Rule {
+    let extra = Extra {
         mark: Some(mark),
-        ..for_all(band, number, family)
+        ..Extra::NONE
     };
+    let of_mark = |band| for_all(band, number, family).with(extra.clone());
     Some([Band::Marked, Band::MarkedMain].map(of_mark))
 }
 
 /// The rules for packets that came in by `dev`, at the priorities of the ENI `number`: main's specific routes, then
 /// `table`, which is an ENI's, or main once more.
 pub fn arrived(number: Number, dev: &Dev, table: u32, family: Family) -> [Rule; 2] {
-    let by_dev = |band| Rule {
+    let extra = Extra {
         iif: Some(dev.clone()),
-        ..for_all(band, number, family)
+        ..Extra::NONE
     };
+    let by_dev = |band| for_all(band, number, family).with(extra.clone());
     let onward = Rule {
         table,
         ..by_dev(Band::Arrived)
@@ -101,16 +103,13 @@ fn for_all(band: Band, number: Number, family: Family) -> Rule {
         from: None,
         table: band.table(number),
         suppress_prefixlength: band.suppressed(),
-        mark: None,
-        iif: None,
-        to: None,
-        foreign: None,
+        extra: None,
     }
 }
 
 /// The ENI and the band that this rule is of, if it has the form of one of ours; whether it is one, the ledger tells.
 pub fn owner(of: &Rule) -> Option<(Number, Band)> {
-    match (of.from, &of.iif) {
+    match (of.from, &of.extra().iif) {
         (Some(from), _) => owner_of(of, &Band::SOURCES, |band, number| {
             Some(rule(band, number, from))
         }),

@@ -6,6 +6,9 @@ use crate::net::Mark;
 /// The bits of a mark that are eniroute's; all others are left as they are.
 pub const MARKS: u32 = 0xff00_0000;
 
+/// A connection that has this bit is a client's, and decided: no slot has it.
+pub const DECIDED: u32 = 0x8000_0000;
+
 /// On the first card, so many devices have a slot; on each other one, two (their ENIs are made for EFA).
 const FIRST_CARD: u32 = 62;
 const OTHER_CARDS: u32 = 2;
@@ -31,6 +34,14 @@ impl Slot {
     /// As it stands in chains' names and maps.
     pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// What a connection that came in by this ENI is marked with, decided or not.
+    pub fn arrived(self) -> Mark {
+        Mark {
+            mask: MARKS & !DECIDED,
+            ..self.mark()
+        }
     }
 
     /// What a packet of this ENI is marked with.

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::*;
-use crate::net::{Family, MAIN, Mark, Rule};
+use crate::net::{Extra, Family, MAIN, Mark, Rule};
 
 fn sources() -> [IpNet; 3] {
     ["10.0.0.1/32", "10.0.0.16/28", "2001:db8::/80"].map(|net| net.parse().unwrap())
@@ -88,18 +88,18 @@ fn a_rule_that_differs_in_anything_is_no_eni_s() {
             suppress_prefixlength: Some(8),
             ..own.clone()
         },
-        Rule {
+        own.clone().with(Extra {
             mark: Some(Mark { value: 1, mask: 1 }),
-            ..own.clone()
-        },
-        Rule {
+            ..Extra::NONE
+        }),
+        own.clone().with(Extra {
             iif: Some("eth0".into()),
-            ..own.clone()
-        },
-        Rule {
+            ..Extra::NONE
+        }),
+        own.with(Extra {
             foreign: Some("from 10.0.0.1 iif eth0 lookup 10001".into()),
-            ..own
-        },
+            ..Extra::NONE
+        }),
     ];
     for other in others {
         assert_eq!(owner(&other), None, "{other}");
@@ -182,20 +182,20 @@ fn a_router_s_rule_that_differs_in_anything_is_no_eni_s() {
         mask: u32::MAX,
     };
     let others = [
-        Rule {
+        mark.clone().with(Extra {
             mark: Some(wide),
-            ..mark.clone()
-        },
+            ..Extra::NONE
+        }),
         Rule {
             priority: 10_002,
             table: 10_002,
             ..mark.clone()
         },
-        Rule {
+        mark.clone().with(Extra {
             iif: Some("eth1".into()),
-            ..mark.clone()
-        },
-        Rule { mark: None, ..mark },
+            ..mark.extra().clone()
+        }),
+        mark.with(Extra::NONE),
         Rule {
             suppress_prefixlength: Some(1),
             ..main
@@ -204,10 +204,7 @@ fn a_router_s_rule_that_differs_in_anything_is_no_eni_s() {
             table: 13_200,
             ..onward.clone()
         },
-        Rule {
-            iif: None,
-            ..onward
-        },
+        onward.with(Extra::NONE),
     ];
     for other in others {
         assert_eq!(owner(&other), None, "{other}");

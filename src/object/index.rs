@@ -1,7 +1,7 @@
 //! What the kernel holds, for looking things up: an instance can have thousands of rules.
 
 use super::{Object, Observed};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::{Address, Route, Rule};
 
 /// All objects of one [`Observed`], which they are not copied from.
@@ -50,7 +50,7 @@ impl<'a> Index<'a> {
 
 /// Those of one kind.
 pub fn in_order<'a, T: Ord>(all: impl Iterator<Item = &'a T>) -> Vec<&'a T> {
-    let mut all: Vec<&T> = all.collect();
+    let mut all: Vec<&T> = all.gathered();
     all.order();
     all
 }

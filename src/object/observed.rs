@@ -65,11 +65,11 @@ impl Observed {
         let up = self.links.iter().filter(|link| link.up);
         let links = up.map(|link| Object::LinkUp(link.name.clone()));
         let addresses = self.addresses.iter().cloned().map(Object::Address);
-        let routes = self.routes.iter().cloned().map(Object::Route);
+        let routes = self.routes.iter().cloned().map(Object::from);
         let rules = self.rules.iter().cloned().map(Object::Rule);
         let sysctls = self.sysctls.iter();
-        let sysctls = sysctls.map(|(key, value)| Object::Sysctl(Sysctl::new(key.clone(), value)));
-        let nft = self.nft.iter().map(|nft| Object::Nft(nft.as_seen()));
+        let sysctls = sysctls.map(|(key, value)| Object::from(Sysctl::new(key.clone(), value)));
+        let nft = self.nft.iter().map(|nft| Object::from(nft.as_seen()));
         links
             .chain(nft)
             .chain(addresses)

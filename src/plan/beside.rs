@@ -24,7 +24,7 @@ impl Beside {
     pub fn of(enis: &[Eni], skipped: &[Skipped], observed: &Observed) -> Self {
         let left_alone = |skipped: &Skipped| left_alone(&skipped.eni, &observed.links);
         Self {
-            left_alone: skipped.iter().filter_map(left_alone).collect(),
+            left_alone: skipped.iter().filter_map(left_alone).gathered(),
             subnets: unpublished(enis, observed),
         }
     }
@@ -66,7 +66,7 @@ fn unpublished(enis: &[Eni], observed: &Observed) -> Vec<IpNet> {
         .map(|route| route.dst);
     theirs
         .filter(|dst| (1..dst.max_prefix_len()).contains(&dst.prefix_len()) && !is_link_local(dst))
-        .collect()
+        .gathered()
 }
 
 fn is_link_local(net: &IpNet) -> bool {

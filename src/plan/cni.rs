@@ -5,7 +5,8 @@
 use ipnet::IpNet;
 
 use crate::eni::Eni;
-use crate::net::{Family, MAIN, Rule};
+use crate::gather::Gather;
+use crate::net::{Extra, Family, MAIN, Rule};
 
 /// The VPC CNI's rule for marked packets of node ports: it is at work on this host.
 const VPC_CNI_HOST: u32 = 1024;
@@ -24,7 +25,7 @@ pub(super) fn evidence(enis: &[Eni], rules: &[Rule]) -> Vec<Option<String>> {
             .iter()
             .find_map(|rule| Some((name(eni, rule, host.is_some())?, rule)))
     };
-    let found: Vec<_> = enis.iter().map(of_eni).collect();
+    let found: Vec<_> = enis.iter().map(of_eni).gathered();
     let any = found
         .iter()
         .flatten()
@@ -36,23 +37,24 @@ pub(super) fn evidence(enis: &[Eni], rules: &[Rule]) -> Vec<Option<String>> {
         .zip(found)
         .map(|(eni, found)| if eni.primary { found.or(any) } else { found });
     each.map(|found| found.map(|(name, rule)| told(name, rule)))
-        .collect()
+        .gathered()
 }
 
 /// `fwmark 0x80/0x80 lookup main`, and nothing else; its environment may name another mark (`AWS_VPC_K8S_CNI_CONNMARK`).
 fn is_vpc_cni_host(rule: &Rule) -> bool {
-    let (priority, family, mark) = (VPC_CNI_HOST, rule.family, rule.mark);
+    let (priority, family, mark) = (VPC_CNI_HOST, rule.family, rule.extra().mark);
     let host = Rule {
         priority,
         family,
         from: None,
         table: MAIN,
         suppress_prefixlength: None,
-        mark,
-        iif: None,
-        to: None,
-        foreign: None,
+        extra: None,
     };
+    let host = host.with(Extra {
+        mark,
+        ..Extra::NONE
+    });
     mark.is_some_and(|mark| mark.value != 0 && mark.value == mark.mask) && *rule == host
 }
 
@@ -64,22 +66,24 @@ fn told(name: &str, rule: &Rule) -> String {
     format!("{name} gives its addresses to pods (the rule `ip {family}rule add {rule}` shows it)")
 }
 
-/// The CNI that has made `rule` for an address of `eni`.
+/// The CNI that has made `rule` for an address of `eni`. Its priority is looked at first: that is none of theirs in all but
+/// a few of the thousands of rules that there can be.
 fn name(eni: &Eni, rule: &Rule, is_vpc_cni_host: bool) -> Option<&'static str> {
-    let is_pods = [rule.from, rule.to]
-        .into_iter()
-        .flatten()
-        .any(|net| is_of(eni, &net));
-    let own = eni
-        .addresses()
-        .find(|ip| Family::of(*ip) == rule.family)
-        .map(IpNet::from);
+    let is_pods = || {
+        let mut nets = [rule.from, rule.extra().to].into_iter().flatten();
+        nets.any(|net| is_of(eni, &net))
+    };
+    let own = || {
+        let mut addresses = eni.addresses();
+        let own = addresses.find(|ip| Family::of(*ip) == rule.family);
+        own.map(IpNet::from)
+    };
     match rule.priority {
-        priority if VPC_CNI_POD.contains(&priority) && is_pods => Some("the VPC CNI"),
-        VPC_CNI_ENI if is_vpc_cni_host && rule.table != MAIN && rule.from == own => {
+        priority if VPC_CNI_POD.contains(&priority) && is_pods() => Some("the VPC CNI"),
+        VPC_CNI_ENI if is_vpc_cni_host && rule.table != MAIN && rule.from == own() => {
             Some("the VPC CNI")
         }
-        priority if CILIUM_POD.contains(&priority) && is_pods => Some("Cilium"),
+        priority if CILIUM_POD.contains(&priority) && is_pods() => Some("Cilium"),
         _ => None,
     }
 }
@@ -131,26 +135,27 @@ mod tests {
             net::Lookup(table)
         );
         let foreign = (to.is_some() || from.is_none()).then(|| words.into());
-        Rule {
+        let rule = Rule {
             priority,
             family,
             from,
             table,
             suppress_prefixlength: None,
-            mark: None,
-            iif: None,
+            extra: None,
+        };
+        rule.with(Extra {
             to,
             foreign,
-        }
+            ..Extra::NONE
+        })
     }
 
     /// `fwmark VALUE/MASK lookup main`, at the VPC CNI's priority.
     fn marked(value: u32, mask: u32) -> Rule {
-        Rule {
+        rule(1024, "", "", MAIN).with(Extra {
             mark: Some(Mark { value, mask }),
-            foreign: None,
-            ..rule(1024, "", "", MAIN)
-        }
+            ..Extra::NONE
+        })
     }
 
     /// The device numbers of the ENIs that are a CNI's.
@@ -197,14 +202,14 @@ mod tests {
             marked(0x80, u32::MAX),
             marked(0, 0),
             rule(1024, "", "", MAIN),
-            Rule {
+            rule(1024, "", "", MAIN).with(Extra {
                 foreign: Some("from all iif eth1 lookup main".into()),
-                ..rule(1024, "", "", MAIN)
-            },
-            Rule {
+                ..Extra::NONE
+            }),
+            host.clone().with(Extra {
                 foreign: Some("from all fwmark 0x80/0x80 iif eth1 lookup main".into()),
-                ..host.clone()
-            },
+                ..host.extra().clone()
+            }),
             Rule {
                 from: Some("10.0.0.10/32".parse().unwrap()),
                 ..host.clone()
@@ -258,10 +263,7 @@ mod tests {
             rule(32_764, "10.0.0.10/32", "", 101),
             rule(30_400, "10.0.0.10/32", "", 30_400),
             rule(10_001, "10.0.0.10/32", "", 10_001),
-            Rule {
-                foreign: None,
-                ..rule(1024, "", "", MAIN)
-            },
+            rule(1024, "", "", MAIN).with(Extra::NONE),
         ];
         assert_eq!(claimed(&others), [0; 0]);
     }

@@ -11,6 +11,7 @@ use super::routes::has;
 use super::tables::Host;
 use crate::config::{Client, ForwardingPath};
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::sysctl::{
     ACCEPT_RA, ALL_RP_FILTER, FORCE_FORWARDING, FORWARDING, HOST_REDIRECTS, INBOUND_ERRORS, Key,
     ROUTER_IPV6, RP_FILTER, SEND_REDIRECTS, Sysctl,
@@ -63,14 +64,14 @@ impl Host<'_> {
                 });
                 self.marked(eni, family).into_iter().chain(arrived)
             })
-            .collect()
+            .gathered()
     }
 
     /// The primary's own table has no default: main goes before what comes in by an ENI.
     fn marked(&self, eni: &Eni, family: Family) -> Vec<Rule> {
         let rules = numbering::marked(eni.number(), family);
         let rules = rules.filter(|_| self.config.marks()).into_iter().flatten();
-        rules.take(if eni.primary { 2 } else { 1 }).collect()
+        rules.take(if eni.primary { 2 } else { 1 }).gathered()
     }
 
     /// For which interfaces the ENI has such rules, and the table by which their packets go on: its own, and the tunnels
@@ -87,7 +88,7 @@ impl Host<'_> {
             let leads_here = matches!(self.end(&path.output), End::Eni(out) if out.mac == eni.mac);
             leads_here.then(|| (tunnel, eni.number().table()))
         });
-        own.into_iter().chain(tunnels).collect()
+        own.into_iter().chain(tunnels).gathered()
     }
 
     /// The table by which goes on what comes in by this ENI. The primary's goes by main, where no path says otherwise.
@@ -142,7 +143,7 @@ impl Host<'_> {
         ];
         let has_ipv6 = eni.has_ipv6() && self.passes_on(Family::Ipv6);
         let v6 = v6.into_iter().filter(|_| has_ipv6);
-        v4.into_iter().chain(v6).flatten().collect()
+        v4.into_iter().chain(v6).flatten().gathered()
     }
 
     /// The host's settings: none where nothing is forwarded.

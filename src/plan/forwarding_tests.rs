@@ -272,7 +272,7 @@ fn a_router_goes_on_taking_routes_from_router_advertisements_where_the_kernel_di
         let own = Sysctl::new(Key::accept_ra(&"eth1".into()), "0");
         let objects: Vec<Object> = desired.enis[1].objects().collect();
         assert!(
-            objects.contains(&Object::Sysctl(own)),
+            objects.contains(&Object::from(own)),
             "a link that is down is ours"
         );
     }

@@ -107,9 +107,9 @@ impl Planned {
 
     /// Every object of this ENI, in the order in which it must be made.
     pub fn objects(&self) -> impl Iterator<Item = Object> {
-        let settings = self.settings.iter().cloned().map(Object::Sysctl);
+        let settings = self.settings.iter().cloned().map(Object::from);
         let addresses = self.addresses.iter().cloned().map(Object::Address);
-        let routes = self.routes.iter().cloned().map(Object::Route);
+        let routes = self.routes.iter().cloned().map(Object::from);
         settings
             .chain(self.link())
             .chain(addresses)
@@ -119,8 +119,8 @@ impl Planned {
 
     /// Those that are neither addresses nor rules.
     pub fn other_objects(&self) -> impl Iterator<Item = Object> {
-        let settings = self.settings.iter().cloned().map(Object::Sysctl);
-        let routes = self.routes.iter().cloned().map(Object::Route);
+        let settings = self.settings.iter().cloned().map(Object::from);
+        let routes = self.routes.iter().cloned().map(Object::from);
         settings.chain(self.link()).chain(routes)
     }
 
@@ -133,7 +133,7 @@ impl Planned {
         let accept_ra = Some(accept_ra).filter(|_| !has_other);
         let up = Object::LinkUp(self.dev.clone());
         let up = Some(up).filter(|_| self.manual.is_none());
-        let link = accept_ra.map(Object::Sysctl).into_iter().chain(up);
+        let link = accept_ra.map(Object::from).into_iter().chain(up);
         link.filter(|_| !self.eni.primary)
     }
 
@@ -144,7 +144,7 @@ impl Planned {
             .iter()
             .chain(&self.left_to_owner)
             .cloned()
-            .collect();
+            .gathered();
         Self {
             routes,
             left_to_owner: Vec::new(),
@@ -163,7 +163,10 @@ impl Planned {
         let up = observed.addresses.iter().chain(&self.addresses);
         let here = up.filter(|up| up.dev == self.dev);
         let up = here.map(|up| up.net.addr()).into_set();
-        self.eni.addresses().filter(|ip| !up.contains(ip)).collect()
+        self.eni
+            .addresses()
+            .filter(|ip| !up.contains(ip))
+            .gathered()
     }
 
     /// The primary ENI's own IPv4 address, while its DHCP client has not brought it up. A /32 that came before it
@@ -223,7 +226,7 @@ impl fmt::Display for Why {
 pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let mut desired = Desired::default();
     let exclude = config.exclude.iter().map(|text| Selector::new(text));
-    let exclude: Vec<Selector> = exclude.collect();
+    let exclude: Vec<Selector> = exclude.gathered();
     let mut present = Vec::new();
     for (eni, cni) in enis.iter().zip(cni::evidence(enis, &observed.rules)) {
         let link = link_of(eni, &observed.links);
@@ -254,13 +257,13 @@ pub fn plan(enis: &[Eni], observed: &Observed, config: &Config) -> Desired {
     let planned = present.iter().map(|(eni, dev)| host.planned(eni, dev));
     desired.enis = planned
         .map(|planned| planned.with_mtu(enis, observed, config))
-        .collect();
-    desired.host = host.settings().map(Object::Sysctl).collect();
+        .gathered();
+    desired.host = host.settings().map(Object::from).gathered();
     desired.egress = egress::meaning(config, &desired, observed);
     let filter = egress::filter(&desired, config);
     desired
         .host
-        .extend(filter.map(|filter| Object::Nft(filter.table())));
+        .extend(filter.map(|filter| Object::from(filter.table())));
     desired
 }
 

@@ -1,8 +1,9 @@
 //! An ENI's part under the name that its interface is going to have.
 
 use super::Planned;
+use crate::gather::Gather;
 use crate::net::sysctl::{Key, Sysctl};
-use crate::net::{Address, Dev, Route, Rule};
+use crate::net::{Address, Dev, Extra, Route, Rule};
 
 impl Planned {
     /// The same on an interface called `dev`: as its owner's file has it, which takes effect at the next boot.
@@ -15,9 +16,12 @@ impl Planned {
             dev: route.dev.as_ref().map(|_| dev.clone()),
             ..route.clone()
         };
-        let rule = |rule: &Rule| Rule {
-            iif: rule.iif.as_ref().map(|iif| self.renamed(iif, dev)),
-            ..rule.clone()
+        let rule = |rule: &Rule| {
+            let extra = rule.extra();
+            rule.clone().with(Extra {
+                iif: extra.iif.as_ref().map(|iif| self.renamed(iif, dev)),
+                ..extra.clone()
+            })
         };
         let setting = |sysctl: &Sysctl| Sysctl {
             key: Key::of_link(&sysctl.key.name, dev),
@@ -25,11 +29,11 @@ impl Planned {
         };
         Self {
             dev: dev.clone(),
-            addresses: self.addresses.iter().map(address).collect(),
-            routes: self.routes.iter().map(route).collect(),
-            rules: self.rules.iter().map(rule).collect(),
-            settings: self.settings.iter().map(setting).collect(),
-            left_to_owner: self.left_to_owner.iter().map(route).collect(),
+            addresses: self.addresses.iter().map(address).gathered(),
+            routes: self.routes.iter().map(route).gathered(),
+            rules: self.rules.iter().map(rule).gathered(),
+            settings: self.settings.iter().map(setting).gathered(),
+            left_to_owner: self.left_to_owner.iter().map(route).gathered(),
             ..self.clone()
         }
     }

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use super::routes::family;
 use super::tables::Host;
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::{Dev, Rule};
 use crate::numbering::{self, Band};
 
@@ -12,11 +13,13 @@ impl Host<'_> {
     pub(super) fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
         let sources = eni.addresses().map(IpNet::from).chain(eni.prefixes());
         let standby = self.standby(eni, dev).map(IpNet::from);
-        sources
+        let rules = sources
             .chain(standby)
             .flat_map(|from| self.bands(eni, dev, from))
-            .chain(self.passing_rules(eni, dev))
-            .collect()
+            .chain(self.passing_rules(eni, dev));
+        let mut rules: Vec<Rule> = rules.gathered();
+        rules.shrink_to_fit();
+        rules
     }
 
     /// The rules of one source. The primary's narrow table needs no bands while it has no default; when it has one,
@@ -35,6 +38,6 @@ impl Host<'_> {
         bands
             .iter()
             .map(|band| numbering::rule(*band, eni.number(), from))
-            .collect()
+            .gathered()
     }
 }

@@ -9,6 +9,7 @@ use super::beside::{self, Beside};
 use super::routes::{self, default, family, has, route, router, source};
 use crate::config::Config;
 use crate::eni::{Eni, IPV6_ROUTER};
+use crate::gather::Gather;
 use crate::net::{Address, Declared, Dev, Family, Route};
 use crate::object::Observed;
 
@@ -26,7 +27,7 @@ impl Host<'_> {
         let (table, main) = match eni.primary {
             true => (
                 self.narrow_table(eni, dev),
-                self.primary_default(dev).into_iter().collect(),
+                self.primary_default(dev).into_iter().gathered(),
             ),
             false => (self.table(eni, dev), self.main(eni, dev)),
         };
@@ -58,11 +59,11 @@ impl Host<'_> {
     fn addresses(&self, eni: &Eni, dev: &Dev) -> Vec<Address> {
         let host = |ip| Address::host(dev, ip);
         if !eni.primary {
-            return eni.addresses().map(host).collect();
+            return eni.addresses().map(host).gathered();
         }
         let secondaries = eni.ipv4.iter().skip(1).map(|ip| host((*ip).into()));
         let ipv6 = self.unleased(eni, dev).map(|ip| host(ip.into()));
-        secondaries.chain(ipv6).collect()
+        secondaries.chain(ipv6).gathered()
     }
 
     /// The primary ENI's IPv6 addresses that no DHCPv6 client brings: none runs on its interface or may still come, and
@@ -91,7 +92,7 @@ impl Host<'_> {
             .filter(|family| self.is_usurped(dev, *family));
         let defaults: Vec<Route> = defaults
             .filter_map(|family| default(eni, dev, family))
-            .collect();
+            .gathered();
         if self.all().count() < 2 && self.beside.subnets.is_empty() && defaults.is_empty() {
             return Vec::new();
         }
@@ -134,7 +135,7 @@ impl Host<'_> {
             src: source(eni, &subnet),
             ..route(eni.number().table(), subnet, dev)
         });
-        routes.collect()
+        routes.gathered()
     }
 
     /// The subnets of the other ENIs, as seen from `eni`: by its own router.
@@ -169,6 +170,6 @@ impl Host<'_> {
         let all = self.all().flat_map(Eni::prefixes).chain(handed_on);
         let throw = |dst: IpNet| routes::throw(eni.number().table(), dst);
         let seen = all.filter(|prefix| has(eni, family(prefix)));
-        seen.map(throw).collect()
+        seen.map(throw).gathered()
     }
 }

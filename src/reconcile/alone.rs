@@ -9,31 +9,43 @@ use super::assess::Assessment;
 use crate::config::Config;
 use crate::eni::Eni;
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::net::{Declared, Dev, Link};
 use crate::numbering::Owner;
 use crate::object::{Change, Index, Object, Observed};
 use crate::plan::{Desired, Skipped, Why, plan};
-use crate::stacks;
+use crate::stacks::{self, Stacks, Target};
 
-/// The plan, given what the owners of the interfaces say of them, which is noted in `observed`.
+/// The plan, given what the owners of the interfaces say of them, which is noted in `observed`; and the stacks of these
+/// owners, where they could be found.
 pub fn plan_for_owners(
     enis: &[Eni],
     observed: &mut Observed,
     config: &Config,
     disk: &Disk,
-) -> Desired {
+) -> (Desired, Option<Stacks>) {
     let desired = plan(enis, observed, config);
-    observed.declared = declared(disk, &desired, &observed.links);
+    let (declared, stacks) = declared(disk, &desired, &observed.links);
+    observed.declared = declared;
     if observed.declared.is_empty() {
-        return desired;
+        return (desired, stacks);
     }
-    plan(enis, observed, config)
+    (plan(enis, observed, config), stacks)
 }
 
 /// Files that cannot be read cost the files, and not the kernel part. Whoever is not root may read few of them, and
 /// changes nothing.
-fn declared(disk: &Disk, desired: &Desired, links: &[Link]) -> BTreeMap<Dev, Declared> {
-    stacks::declared(disk, desired, links).unwrap_or_else(|error| {
+fn declared(
+    disk: &Disk,
+    desired: &Desired,
+    links: &[Link],
+) -> (BTreeMap<Dev, Declared>, Option<Stacks>) {
+    let target = Target { disk, links };
+    let found = Stacks::find(disk, desired, links).and_then(|stacks| {
+        let declared = stacks::declared(&target, &stacks, desired)?;
+        Ok((declared, Some(stacks)))
+    });
+    found.unwrap_or_else(|error| {
         let level = if geteuid().is_root() {
             Level::Warn
         } else {
@@ -43,7 +55,7 @@ fn declared(disk: &Disk, desired: &Desired, links: &[Link]) -> BTreeMap<Dev, Dec
             level,
             "{error}; what the owners of the interfaces want is not known"
         );
-        BTreeMap::new()
+        (BTreeMap::new(), None)
     })
 }
 
@@ -76,5 +88,5 @@ pub fn dropped(assessment: &Assessment, before: &Observed) -> Vec<Change> {
     let made = scope.made.iter().filter(|made| is_kept(made.owner));
     let lost = |object: &&Object| object.is_lasting() && then.has(object) && !now.has(object);
     let objects = made.flat_map(|made| made.objects.iter().filter(lost));
-    objects.cloned().map(Change::Add).collect()
+    objects.cloned().map(Change::Add).gathered()
 }

@@ -10,12 +10,12 @@ use super::apart::set_apart;
 use super::choices::{Idle, demand_clear, demand_free_marks, demand_meaning, idle, unfollowed};
 use super::chosen::{choose, choose_made};
 use super::host::Host;
-use super::kept::read_ledger;
-use super::made::{brought_up_to_date, demand_same_primary, unlisted};
+use super::made::{brought_up_to_date, demand_same_primary, made, unlisted};
+use super::names;
+use super::seen::Seen;
 use super::strays::{Stray, claim, strays};
-use super::{drained, names};
 use crate::cli::Selected;
-use crate::config::RuleIndex;
+use crate::config::{Config, RuleIndex};
 use crate::diff::{Conflict, Scope, conflicts};
 use crate::eni::Eni;
 use crate::error::Result;
@@ -24,10 +24,11 @@ use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
-use crate::net::sysctl::Key;
-use crate::net::{Link, Mac, Route, is_plain};
+use crate::net::{Link, Mac, Route};
 use crate::object::Observed;
 use crate::plan::{Desired, plan};
+use crate::report::Finding;
+use crate::stacks::Stacks;
 
 /// What is known before anything is changed.
 pub struct Assessment {
@@ -53,6 +54,10 @@ pub struct Assessment {
     pub strays: Vec<Stray>,
     /// Whether a search tree lies over the rules.
     pub rule_index: RuleIndex,
+    /// The stacks of the interfaces, with what they say, as long as nothing has changed; `None`: to be found anew.
+    pub stacks: Option<Stacks>,
+    /// What is found at the end where nothing changes, as far as that is known already.
+    pub ahead: Option<Vec<Finding>>,
     /// What `--eni` chose; `None`: all.
     chosen: Option<BTreeSet<Mac>>,
 }
@@ -70,12 +75,22 @@ impl Assessment {
         selected: &Selected,
         expected: Vec<Route>,
     ) -> Result<Self> {
-        let (ledger, mut observed) = ledger_and_kernel(host)?;
+        let mut seen = Seen::of(host)?;
+        seen.expected = absent(expected, &seen.observed);
+        Self::by(host, seen, metadata, selected)
+    }
+
+    /// The same by what has been seen of the host already.
+    pub fn by(
+        host: &mut Host,
+        seen: Seen,
+        metadata: Metadata,
+        selected: &Selected,
+    ) -> Result<Self> {
+        let (ledger, mut observed) = (seen.ledger, seen.observed);
         let unresolved = names::resolve(host).tell(&mut observed);
-        let expected = absent(expected, &observed);
         let metadata = accepted(metadata, &ledger, &host.disk, &observed.links)?;
-        let desired = planned(host, &metadata, &mut observed, &expected)?;
-        log_decisions(&desired);
+        let (desired, stacks) = planned(host, &metadata, &mut observed, &seen.expected)?;
         let mut ledger = brought_up_to_date(ledger, &host.disk, &desired, &observed);
         let mut strays = strays(&host.disk, &metadata, &desired, &observed);
         strays.retain(|stray| !host.config.forwarding.is_standby(stray.address.net.addr()));
@@ -84,18 +99,17 @@ impl Assessment {
         let unlisted = unlisted(&ledger, &metadata, &observed.links);
         let scope = Scope {
             complete: is_complete(&metadata) && unlisted.is_empty(),
-            made: ledger.made(&observed.links),
             ..reach(&metadata, &desired, chosen.as_ref())
         };
         let mut idle = idle(&host.config, &metadata, &observed.links);
         idle.extend(unfollowed(&desired, unresolved));
         let mut assessment = Self {
-            conflicts: conflicts(&desired, &observed, &scope),
+            conflicts: Vec::new(),
             idle: if scope.complete { idle } else { Vec::new() },
             keep: unlisted.clone(),
             metadata,
             observed,
-            expected,
+            expected: seen.expected,
             desired,
             later: None,
             ledger,
@@ -103,15 +117,30 @@ impl Assessment {
             unlisted,
             strays,
             rule_index: host.config.rule_index,
+            stacks,
+            ahead: None,
             chosen,
         };
         assessment.narrow();
+        assessment.compare();
         Ok(assessment)
+    }
+
+    fn compare(&mut self) {
+        self.count_made();
+        self.conflicts = conflicts(&self.desired, &self.observed, &self.scope);
+    }
+
+    /// Sets what was made apart from what is wanted, by the ledger as it is.
+    pub fn count_made(&mut self) {
+        self.scope.made = made(&self.ledger, &self.observed.links, &self.desired);
     }
 
     /// Everything that we made, or what we made for the selected ENIs; nothing is desired.
     pub fn of_what_we_made(host: &mut Host, selected: &Selected) -> Result<Self> {
-        let (ledger, observed) = ledger_and_kernel(host)?;
+        let Seen {
+            ledger, observed, ..
+        } = Seen::of(host)?;
         let Host { disk, config, .. } = host;
         // What EC2 said last tells what files of ours have brought up, should the ledger be lost.
         let remembered = plan(&Memory::load(disk).enis, &observed, config);
@@ -120,7 +149,7 @@ impl Assessment {
         let scope = Scope {
             only: chosen.clone(),
             complete: true,
-            made: ledger.made(&observed.links),
+            made: made(&ledger, &observed.links, &Desired::default()),
             ..Scope::default()
         };
         Ok(Self {
@@ -137,6 +166,8 @@ impl Assessment {
             conflicts: Vec::new(),
             strays: Vec::new(),
             rule_index: host.config.rule_index,
+            stacks: None,
+            ahead: None,
             chosen,
         })
     }
@@ -168,6 +199,14 @@ impl Assessment {
         }
     }
 
+    /// The plan for what is observed by now, of the ENIs that this run is about.
+    pub fn planned_now(&self, config: &Config) -> Desired {
+        let mut now = plan(&self.metadata.enis, &self.observed, config);
+        let is_meant = |mac| self.desired.enis.iter().any(|one| one.eni.mac == mac);
+        now.enis.retain(|planned| is_meant(planned.eni.mac));
+        now
+    }
+
     /// Nothing is wanted: this run takes away what we made.
     pub fn is_removal(&self) -> bool {
         self.metadata.enis.is_empty() && self.desired.enis.is_empty()
@@ -192,43 +231,22 @@ fn planned(
     metadata: &Metadata,
     observed: &mut Observed,
     expected: &[Route],
-) -> Result<Desired> {
+) -> Result<(Desired, Option<Stacks>)> {
     let count = observed.routes.len();
     observed.routes.extend(expected.iter().cloned());
-    let mut desired = plan_for_owners(&metadata.enis, observed, &host.config, &host.disk);
+    let (mut desired, stacks) = plan_for_owners(&metadata.enis, observed, &host.config, &host.disk);
     observed.routes.truncate(count);
     demand_clear(&host.config, &desired, observed)?;
     if !host.is_judging {
         demand_free_marks(&host.config, observed)?;
     }
+    log_decisions(&desired);
     if !is_complete(metadata) {
         desired.keep_table(observed);
     } else if host.is_strict {
         demand_meaning(&desired)?;
     }
-    Ok(desired)
-}
-
-/// What we made before, and what the kernel holds at this time of the boot, the settings that we made included.
-fn ledger_and_kernel(host: &mut Host) -> Result<(Ledger, Observed)> {
-    let ledger = read_ledger(&host.disk);
-    host.kernel.observe_also(ledger.host.keys());
-    let tunnels = host.config.forwarding.paths.iter();
-    let tunnels = tunnels
-        .map(|path| &*path.input)
-        .filter(|name| is_plain(name));
-    host.kernel.observe_also(tunnels.flat_map(Key::passing));
-    if ledger.host.nft().is_some() || host.config.marks() {
-        host.kernel.observe_nft();
-    }
-    let drained = host.drained.clone();
-    let mut observed = Observed {
-        is_starting: host.is_starting,
-        drained: drained.unwrap_or_else(|| drained::load(&host.disk)),
-        ..host.kernel.observe()?
-    };
-    observed.learn(ledger.host.nft());
-    Ok((ledger, observed))
+    Ok((desired, stacks))
 }
 
 /// What the metadata says, where it is of this instance, and without what it will not say.
@@ -252,7 +270,7 @@ fn is_complete(metadata: &Metadata) -> bool {
 fn absent(routes: Vec<Route>, observed: &Observed) -> Vec<Route> {
     let there: BTreeSet<&Route> = observed.routes.iter().into_set();
     let routes = routes.into_iter();
-    routes.filter(|route| !there.contains(route)).collect()
+    routes.filter(|route| !there.contains(route)).gathered()
 }
 
 fn log_decisions(desired: &Desired) {

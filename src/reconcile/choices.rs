@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::config::{Config, EniConfig};
 use crate::eni::Eni;
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::metadata::Metadata;
 use crate::net::Link;
 use crate::object::Observed;
@@ -79,7 +80,7 @@ pub(super) fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<
             }
         });
     let passing = passing::idle(config, metadata, links);
-    excluded.chain(chosen).chain(passing).collect()
+    excluded.chain(chosen).chain(passing).gathered()
 }
 
 fn none(metadata: &Metadata, entry: &str, text: &str, place: &str) -> Idle {
@@ -91,7 +92,7 @@ fn none(metadata: &Metadata, entry: &str, text: &str, place: &str) -> Idle {
         what: format!("{entry} in the configuration: no ENI is `{selector}`"),
         place: place.to_owned(),
         is: "an entry that means no ENI".to_owned(),
-        expected: format!("one of {}", known.collect::<Vec<_>>().join(", ")),
+        expected: format!("one of {}", known.gathered::<Vec<_>>().join(", ")),
     }
 }
 

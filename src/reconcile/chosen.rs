@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::eni::Eni;
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::nearest::{aside, nearest_object};
@@ -28,14 +29,14 @@ pub(super) fn choose(
             .filter(is_meant)
             .map(|eni| eni.mac)
             .chain(late)
-            .collect()
+            .gathered()
     };
     let known = || {
         metadata
             .enis
             .iter()
             .map(|eni| describe(eni, links))
-            .collect()
+            .gathered()
     };
     each(selectors, meant_by, known)
 }
@@ -74,7 +75,7 @@ pub(super) fn choose_made(
     let known = || {
         let enis = ledger.enis.iter();
         enis.map(|(mac, entry)| format!("{} {} {mac}", entry.dev, entry.id))
-            .collect()
+            .gathered()
     };
     each(
         selectors,

@@ -7,11 +7,13 @@ use log::info;
 use super::assess::Assessment;
 use super::host::Host;
 use super::how::How;
+use super::rule_index::Work;
 use super::run::Run;
 use super::strays::let_go;
 use super::{findings, leases, names, rule_index};
 use crate::eni::Eni;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
 use crate::metadata::record::Record;
@@ -40,27 +42,37 @@ impl Run<'_> {
             self.report.errors.retain(|error| !told.contains(error));
         }
         let kept = self.round()?;
-        let is_loaded = kept.is_some();
-        if let Some(kept) = kept {
-            // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
+        let mut is_loaded = kept.is_some();
+        // With our files loaded, a DHCP client may have lost an ENI to us, and with it routes that we left to it.
+        if is_loaded || self.is_outdated() {
+            let kept = kept.unwrap_or_default();
             let metadata = self.assessment.metadata.clone();
             let again = Assessment::expecting(self.host, metadata, &self.how.selected, kept)?;
             if again.desired != self.assessment.desired {
                 self.assessment = again;
-                self.round()?;
+                is_loaded |= self.round()?.is_some();
             }
         }
-        let obstacles = match self.how.live {
+        let index = match self.how.live {
             true => self.complete_index(),
-            false => Vec::new(),
+            false => Work::of(&self.assessment, &[]),
         };
-        let findings = self.findings()?;
+        let findings = self.findings(&index)?;
         let mut shadows = findings::notes_of_shadows(&findings);
-        shadows.extend(rule_index::notes(&obstacles));
+        if self.how.live {
+            shadows.extend(rule_index::notes(&index.obstacles));
+        }
         self.report_enis(findings);
         self.tell_news(&shadows, &known.told);
         self.remember(&known, shadows, is_loaded);
         Ok(self.report)
+    }
+
+    /// What was there once this run's changes were made is not what they were planned for: others have changed it.
+    fn is_outdated(&self) -> bool {
+        let known = &self.assessment;
+        let is_changed = !self.report.kernel.is_empty();
+        is_changed && known.planned_now(&self.host.config).enis != known.desired.enis
     }
 
     /// Kernel, then files, then another look. Returns what the clients of others keep in main, if a network
@@ -88,18 +100,23 @@ impl Run<'_> {
     }
 
     /// What is known at the end. Which way packets take may not be known, where an interface comes or goes meanwhile.
-    fn findings(&mut self) -> Result<Vec<Finding>> {
+    fn findings(&mut self, index: &Work) -> Result<Vec<Finding>> {
+        let ahead = self.assessment.ahead.take();
+        let is_changed = !self.report.kernel.is_empty() || self.report.rule_index.is_some();
+        if let Some(known) = ahead.filter(|_| !is_changed && index.is_none()) {
+            return Ok(known);
+        }
         let kernel = self.how.live.then_some(&mut self.host.kernel);
-        findings::all(&self.assessment, kernel).or_else(|error| {
+        findings::all(&self.assessment, index, kernel).or_else(|error| {
             info!("which way packets take is not known: {error}");
-            findings::all(&self.assessment, None)
+            findings::all(&self.assessment, index, None)
         })
     }
 
     /// What runs again and again says it once.
     fn tell_news(&mut self, notes: &[String], told: &[String]) {
         let is_news = |note: &&String| !self.how.is_repeated || !told.contains(note);
-        let news: Vec<String> = notes.iter().filter(is_news).cloned().collect();
+        let news: Vec<String> = notes.iter().filter(is_news).cloned().gathered();
         self.report.notes.extend(news.iter().cloned());
         self.report.news.extend(news);
     }

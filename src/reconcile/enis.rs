@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::assess::Assessment;
 use crate::eni::{Details, Eni};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::metadata::Metadata;
 use crate::net::{Dev, Mac};
 use crate::numbering::Owner;
@@ -25,7 +25,7 @@ pub fn all(assessment: &Assessment, findings: &[Finding]) -> Vec<EniReport> {
     let skipped = skipped
         .iter()
         .map(|skipped| report(&skipped.eni, skipped.dev.as_ref()));
-    let mut reports: Vec<EniReport> = planned.chain(skipped).collect();
+    let mut reports: Vec<EniReport> = planned.chain(skipped).gathered();
     reports.order_by_key(|report| (!report.primary, report.table));
     let refused = metadata.refused.iter().map(|eni| {
         let link = link_of(eni, &assessment.observed.links);
@@ -73,8 +73,8 @@ fn report(eni: &Eni, dev: Option<&Dev>, findings: &[Finding]) -> EniReport {
         device_number: Some(eni.device_number),
         network_card: Some(eni.network_card),
         table: Some(eni.number().table()),
-        addresses: eni.addresses().map(address).collect(),
-        prefixes: eni.prefixes().map(|prefix| prefix.to_string()).collect(),
+        addresses: eni.addresses().map(address).gathered(),
+        prefixes: eni.prefixes().map(|prefix| prefix.to_string()).gathered(),
         membership: Membership::default(),
         whole: AddressState::of_whole(findings, eni.mac),
         state: State::of(findings, eni.mac),

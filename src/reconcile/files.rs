@@ -1,5 +1,7 @@
 //! The files for the next boot, and their hand-over to a network manager that runs now.
 
+use std::mem::take;
+
 use log::info;
 
 use super::assess::Assessment;
@@ -8,6 +10,7 @@ use super::outlook;
 use super::run::Run;
 use crate::error::{Error, Result};
 use crate::files::FileChange;
+use crate::gather::Gather;
 use crate::report::FileReport;
 use crate::stacks::{self, Changes, HandOver, Loaded, Prepared, Stacks};
 
@@ -39,10 +42,10 @@ impl Run<'_> {
         let Host { disk, config, .. } = &*self.host;
         let rendered = outlook::render(&mut self.assessment, disk, config, &stacks)?;
         extend(&mut self.report.notes, rendered.notes);
-        let errors = rendered.errors.iter().map(ToString::to_string).collect();
+        let errors = rendered.errors.iter().map(ToString::to_string).gathered();
         extend(&mut self.report.errors, errors);
         Ok(Changes {
-            files: disk.plan(&rendered.wanted, &rendered.obsolete)?,
+            files: disk.plan(rendered.wanted, &rendered.obsolete)?,
             definitions: rendered.definitions,
             complete: rendered.complete,
         })
@@ -50,16 +53,18 @@ impl Run<'_> {
 
     /// The stack of each interface, which is reported.
     fn stacks(&mut self) -> Result<Stacks> {
+        let known = self.assessment.stacks.take();
         let Assessment {
             desired, observed, ..
         } = &self.assessment;
-        let stacks = match self.how.stack {
-            Some(stack) => Stacks::from(stack),
-            None => Stacks::find(&self.host.disk, desired, &observed.links)?,
+        let stacks = match (self.how.stack, known) {
+            (Some(stack), _) => Stacks::from(stack),
+            (None, Some(stacks)) => stacks,
+            (None, None) => Stacks::find(&self.host.disk, desired, &observed.links)?,
         };
         stacks.reasons.iter().for_each(|reason| info!("{reason}"));
         let used = stacks.used(desired).into_iter().map(ToString::to_string);
-        self.report.backend = Some(used.collect::<Vec<_>>().join(", "));
+        self.report.backend = Some(used.gathered::<Vec<_>>().join(", "));
         Ok(stacks)
     }
 
@@ -67,20 +72,24 @@ impl Run<'_> {
     /// Returns whether the manager has loaded anything. What fails is reported; files that their consumer refuses are
     /// not made.
     pub fn commit_files(&mut self, changes: &Changes) -> bool {
-        let all: Vec<&FileChange> = changes.files.iter().collect();
         let disk = self.host.disk.clone();
-        let Assessment {
-            desired, observed, ..
-        } = &self.assessment;
-        let (desired, links) = (desired.clone(), observed.links.clone());
-        let about = HandOver {
+        // In their places for as long as it takes: there can be thousands of rules to copy.
+        let desired = take(&mut self.assessment.desired);
+        let links = take(&mut self.assessment.observed.links);
+        let is_loaded = self.hand_over(&HandOver {
             disk: &disk,
             changes,
             desired: &desired,
             links: &links,
             wait: self.how.wait,
-        };
-        let prepared = match stacks::prepare(&about) {
+        });
+        (self.assessment.desired, self.assessment.observed.links) = (desired, links);
+        is_loaded
+    }
+
+    fn hand_over(&mut self, about: &HandOver) -> bool {
+        let all: Vec<&FileChange> = about.changes.files.iter().gathered();
+        let prepared = match stacks::prepare(about) {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.without_hand_over(&all, &error);
@@ -116,7 +125,7 @@ impl Run<'_> {
     /// Has whichever manager the files are for load them. Returns whether one has loaded anything.
     fn load(&mut self, prepared: &[Box<dyn Prepared + '_>]) -> bool {
         let installed = prepared.iter().map(|stack| stack.install());
-        let installed = match installed.collect::<Result<Vec<_>>>() {
+        let installed = match installed.gathered::<Result<Vec<_>>>() {
             Ok(installed) => installed.concat(),
             Err(error) => {
                 self.report.errors.push(error.to_string());
@@ -125,7 +134,7 @@ impl Run<'_> {
         };
         let ended = prepared.iter().map(|stack| stack.load(&installed));
         let loaded = ended.map(|ended| ended.unwrap_or_else(Loaded::failed));
-        let loaded: Vec<Loaded> = loaded.collect();
+        let loaded: Vec<Loaded> = loaded.gathered();
         let is_any = loaded.iter().any(|loaded| loaded.asked);
         loaded
             .into_iter()

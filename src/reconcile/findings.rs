@@ -12,8 +12,9 @@ mod unassigned;
 use std::collections::BTreeMap;
 
 use super::assess::Assessment;
-use super::rule_index;
+use super::rule_index::{self, Work};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::metadata;
 use crate::report::{Code, Finding, Severity, State};
@@ -27,11 +28,16 @@ use unassigned::unassigned;
 /// What makes it so.
 pub const APPLY: &str = "eniroute apply";
 
-/// All of it; with `kernel`, that is asked which way each address would leave.
+/// All of it; `index` is the work that there is at the rule index. With `kernel`, that is asked which way each address
+/// would leave.
 ///
 /// # Errors
 /// The kernel does not tell.
-pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<Finding>> {
+pub fn all(
+    assessment: &Assessment,
+    index: &Work,
+    kernel: Option<&mut Kernel>,
+) -> Result<Vec<Finding>> {
     let mut findings = incomplete(assessment);
     findings.extend(assessment.desired.skipped.iter().map(left_alone));
     findings.extend(apart(assessment));
@@ -54,7 +60,7 @@ pub fn all(assessment: &Assessment, kernel: Option<&mut Kernel>) -> Result<Vec<F
             .iter()
             .filter_map(|planned| without_ipv6(assessment, planned)),
     );
-    findings.extend(rule_index::findings(assessment));
+    findings.extend(rule_index::findings(assessment, index));
     findings.extend(
         unlisted(assessment)
             .chain(idle(assessment))
@@ -80,7 +86,7 @@ pub fn notes(assessment: &Assessment) -> Vec<String> {
                 .map(|finding| finding.to_string()),
         )
         .chain(metadata::note_of_unread(assessment.metadata.unread))
-        .collect()
+        .gathered()
 }
 
 /// What the configuration and others have made of this host, in words.
@@ -89,7 +95,7 @@ pub fn notes_of_others(assessment: &Assessment) -> Vec<String> {
         .chain(idle(assessment))
         .chain(conflicts(assessment))
         .map(|finding| finding.to_string())
-        .collect()
+        .gathered()
 }
 
 /// What of `findings` tells that traffic takes another way than eniroute has made for it, one line an ENI and a cause.
@@ -112,10 +118,10 @@ pub fn notes_of_shadows(findings: &[Finding]) -> Vec<String> {
         1 => line,
         more => format!("{line} (and so from {} more of its addresses)", more - 1),
     };
-    lines.into_values().map(line).collect()
+    lines.into_values().map(line).gathered()
 }
 
 /// Rules of others for addresses of ours, in words.
 pub fn notes_of_rivals(assessment: &Assessment) -> Vec<String> {
-    rivals(assessment).iter().map(Finding::to_string).collect()
+    rivals(assessment).iter().map(Finding::to_string).gathered()
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use log::info;
 
@@ -12,11 +14,18 @@ use crate::error::Result;
 use crate::files::Disk;
 use crate::gather::Gather;
 use crate::kernel::Kernel;
+use crate::metadata::cache::Memory;
 use crate::metadata::imds::{self, Imds};
-use crate::metadata::{Also, Member, Metadata, Reading, details};
+use crate::metadata::{Also, Known, Member, Metadata, Reading, details, still_holds};
 use crate::net::{self, Link, Mac};
 use crate::platform::{self, Platform};
 use crate::select::Selector;
+
+/// How long what was seen of the host is good for.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Asks the metadata service, and tells what it says, if anything, with the session.
+type Question<'a> = &'a (dyn Fn() -> Result<(Imds, Option<Metadata>)> + Sync);
 
 /// The host, and the metadata service that answers it.
 pub struct Host {
@@ -97,8 +106,7 @@ impl Host {
             Some(imds) => imds,
             None => {
                 let links = self.kernel.links()?;
-                let nics: Vec<_> = net::nics(&links).map(|link| link.name.clone()).collect();
-                Imds::connect(&self.service, &nics)?
+                connect(&self.service, &links)?
             }
         };
         let imds = self.imds.insert(imds);
@@ -119,10 +127,87 @@ impl Host {
     /// # Errors
     /// As [`Reading::start`]; the kernel cannot be asked for the NICs.
     pub fn read(&mut self, public: bool) -> Result<Reading> {
-        let present = self.present()?;
-        let ranges = public && (self.config.marks() || self.config.forwards());
-        let also = Also { public, ranges };
+        let (present, also) = (self.present()?, self.also(public));
         Reading::of_present(self.imds()?, also, present)
+    }
+
+    fn also(&self, public: bool) -> Also {
+        let ranges = public && (self.config.marks() || self.config.forwards());
+        Also { public, ranges }
+    }
+
+    /// Has the service asked whether it still says what is remembered, of a host with these links; `look` looks at the host
+    /// meanwhile, and once more where the answer took long. What that has seen, where the service does; else `None`.
+    ///
+    /// # Errors
+    /// The metadata service does not answer, or refuses.
+    pub fn look_while_asking<T>(
+        &mut self,
+        memory: &Memory,
+        links: &[Link],
+        look: impl Fn(&mut Self) -> T,
+    ) -> Result<Option<T>> {
+        let (service, present) = (self.service.clone(), macs(links));
+        let enis = memory.read();
+        let known = Known {
+            enis: &enis,
+            apart: &memory.apart,
+            present: Some(&present),
+        };
+        let ask = || {
+            let mut imds = connect(&service, links)?;
+            let holds = still_holds(&mut imds, known, minute())?;
+            Ok((imds, holds.then(Metadata::default)))
+        };
+        let (said, seen) = self.meanwhile(&ask, look)?;
+        Ok(said.map(|_| seen))
+    }
+
+    /// All that EC2 says now, with the public addresses, too, if `public`; and what `look` has seen of the host meanwhile.
+    ///
+    /// # Errors
+    /// As [`Reading::start`]; the kernel cannot be asked for the NICs.
+    pub fn metadata_and<T>(
+        &mut self,
+        public: bool,
+        look: impl Fn(&mut Self) -> T,
+    ) -> Result<(Metadata, T)> {
+        let links = self.kernel.links()?;
+        let (service, also) = (self.service.clone(), self.also(public));
+        let ask = || {
+            let mut imds = connect(&service, &links)?;
+            let reading = Reading::of_present(&mut imds, also, macs(&links))?;
+            Ok((imds, Some(reading.into_metadata())))
+        };
+        let (metadata, seen) = self.meanwhile(&ask, look)?;
+        Ok((metadata.unwrap_or_default(), seen))
+    }
+
+    /// What is said to `ask`, and what `look` has seen meanwhile, or has seen anew where the answer took long. Where nothing
+    /// is said, nobody goes by what was seen.
+    fn meanwhile<T>(
+        &mut self,
+        ask: Question,
+        look: impl Fn(&mut Self) -> T,
+    ) -> Result<(Option<Metadata>, T)> {
+        let begin = Instant::now();
+        let (asked, seen) = thread::scope(|scope| {
+            // A bound of tasks may leave no further thread.
+            let asking = thread::Builder::new().spawn_scoped(scope, ask).ok();
+            let seen = look(self);
+            let asked = asking.and_then(|asking| asking.join().ok());
+            (asked.unwrap_or_else(ask), seen)
+        });
+        let (imds, said) = asked?;
+        self.imds = Some(imds);
+        Ok(match said.is_some() && begin.elapsed() > FRESH {
+            true => {
+                // Not two hosts of thousands of objects at a time.
+                drop(seen);
+                (said, look(self))
+            }
+            false => (said, seen),
+        })
     }
 
     /// The subnet, the security groups and the like of those of these ENIs that have an interface here; nothing where the
@@ -143,8 +228,7 @@ impl Host {
     /// # Errors
     /// The kernel cannot be asked for the NICs.
     pub fn present(&mut self) -> Result<BTreeSet<Mac>> {
-        let links = self.kernel.links()?;
-        Ok(net::nics(&links).filter_map(Link::eni_mac).into_set())
+        Ok(macs(&self.kernel.links()?))
     }
 
     /// Whether public addresses have to be read, because somebody has named an ENI by one, or clients leave by them.
@@ -165,6 +249,24 @@ impl Host {
         named.any(|text| Selector::new(text).is_address())
             || selected.enis.iter().any(Selector::is_address)
     }
+}
+
+fn connect(service: &imds::Options, links: &[Link]) -> Result<Imds> {
+    let nics: Vec<_> = net::nics(links).map(|link| link.name.clone()).gathered();
+    let mut imds = Imds::connect(service, &nics)?;
+    imds.insist_for(service.wait);
+    Ok(imds)
+}
+
+/// Of what may be an ENI.
+fn macs(links: &[Link]) -> BTreeSet<Mac> {
+    net::nics(links).filter_map(Link::eni_mac).into_set()
+}
+
+/// Differs from one refresh to the next.
+fn minute() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since_1970.unwrap_or_default().as_secs() / 60
 }
 
 /// The metadata service that is asked: a person's choice, or EC2's.

@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::error::Result;
 use crate::files::Disk;
 use crate::ledger::Ledger;
-use crate::object::Change;
+use crate::object::{Change, Observed};
 use crate::platform;
 use crate::stacks::{self, Before};
 
@@ -20,15 +20,10 @@ impl Run<'_> {
     /// # Errors
     /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn change_kernel(&mut self) -> Result<()> {
-        let ledger = adopted(&self.assessment, &self.host.disk);
-        self.execute(ledger, self.changes())?;
-        let Assessment {
-            ledger,
-            observed,
-            scope,
-            ..
-        } = &mut self.assessment;
-        scope.made = ledger.made(&observed.links);
+        while !self.execute(adopted(&self.assessment, &self.host.disk), self.changes())? {
+            self.look_again()?;
+        }
+        self.assessment.count_made();
         Ok(())
     }
 
@@ -41,7 +36,7 @@ impl Run<'_> {
             return Ok(());
         }
         let ledger = adopted(&self.assessment, &self.host.disk);
-        self.execute(ledger, Vec::new())
+        self.execute(ledger, Vec::new()).map(drop)
     }
 
     /// Looks again after a network manager has loaded our files: what it dropped meanwhile is put back, once, and what it
@@ -50,12 +45,25 @@ impl Run<'_> {
     /// # Errors
     /// As [`Executor::execute`](super::executor::Executor::execute).
     pub fn repair(&mut self, before: &Before) -> Result<()> {
+        let then = self.observe()?;
+        while !self.execute(self.assessment.ledger.clone(), self.repairs(before, &then))? {
+            self.observe()?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the kernel alone. Returns what was known of it.
+    fn observe(&mut self) -> Result<Observed> {
         let now = self.host.kernel.observe()?;
         let now = now.knowing(&self.assessment.observed);
-        let then = std::mem::replace(&mut self.assessment.observed, now);
+        self.assessment.ahead = None;
+        Ok(std::mem::replace(&mut self.assessment.observed, now))
+    }
+
+    fn repairs(&self, before: &Before, then: &Observed) -> Vec<Change> {
         let mut changes = self.changes();
         changes.retain(|change| !matches!(change, Change::Remove(_)));
-        changes.extend(alone::dropped(&self.assessment, &then));
+        changes.extend(alone::dropped(&self.assessment, then));
         if !changes.is_empty() {
             info!(
                 "{} changes are gone already; making them again",
@@ -63,13 +71,10 @@ impl Run<'_> {
             );
         }
         let Assessment {
-            desired,
-            observed,
-            ledger,
-            ..
+            desired, observed, ..
         } = &self.assessment;
         changes.extend(stacks::leftovers(before, desired, observed));
-        self.execute(ledger.clone(), changes)
+        changes
     }
 }
 

@@ -21,9 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(50);
 pub fn of_others(assessment: &Assessment) -> Vec<Route> {
     let routes = assessment.observed.routes.iter();
     let main = routes.filter(|route| route.table == MAIN);
-    main.filter(|route| !assessment.scope.has_made(&Object::Route((*route).clone())))
+    main.filter(|route| !assessment.scope.has_made(&Object::from((*route).clone())))
         .cloned()
-        .collect()
+        .gathered()
 }
 
 /// The `routes` of others, those of `taken` interfaces left out: a complete definition of ours has taken these from their

@@ -18,14 +18,13 @@ use crate::stacks;
 /// Held while a run changes anything; below `--root`.
 pub const LOCK: &str = "/run/eniroute.lock";
 
-/// Waits, at most so long, until no other run changes anything, and keeps others from it.
+/// Waits, at most so long, until no other run changes anything, and keeps others from it. Whoever has it begins by
+/// [`tidy`].
 ///
 /// # Errors
 /// [`Error::Failed`]: another run is at work still.
 pub fn lock(disk: &Disk, wait: Duration) -> Result<Lock> {
-    let lock = disk.lock(Path::new(LOCK), wait)?;
-    tidy(disk);
-    Ok(lock)
+    disk.lock(Path::new(LOCK), wait)
 }
 
 /// The same where no other run is at work; `None` where one is.
@@ -33,11 +32,7 @@ pub fn lock(disk: &Disk, wait: Duration) -> Result<Lock> {
 /// # Errors
 /// [`Error::File`]: the lock cannot be made.
 pub fn try_lock(disk: &Disk) -> Result<Option<Lock>> {
-    let lock = disk.try_lock(Path::new(LOCK))?;
-    if lock.is_some() {
-        tidy(disk);
-    }
-    Ok(lock)
+    disk.try_lock(Path::new(LOCK))
 }
 
 /// # Errors
@@ -51,8 +46,8 @@ pub fn demand_root(command: &str) -> Result<()> {
     )))
 }
 
-/// What earlier runs have left: needs the lock.
-fn tidy(disk: &Disk) {
+/// Takes away what earlier runs have left, and sets aside what cannot be read: before anything of it is. Needs the lock.
+pub fn tidy(disk: &Disk) {
     let own = ["/run/eniroute", "/var/lib/eniroute"];
     disk.sweep_files(stacks::folders().into_iter().chain(own));
     disk.sweep_folders("/run");

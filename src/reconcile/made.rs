@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::files::Disk;
 use crate::gather::Gather;
-use crate::ledger::{Ledger, Wanted};
+use crate::ledger::{Ledger, Made, Wanted};
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
 use crate::net::{IndexRule, Link, Mac, link_of_mac};
-use crate::object::{Object, Observed};
+use crate::object::{Object, Observed, in_order};
 use crate::plan::{Desired, Planned};
 use crate::stacks;
 
@@ -30,10 +30,23 @@ pub(super) fn brought_up_to_date(
     ledger
 }
 
+/// What earlier runs made and is not exactly as it is wanted still, of addresses and rules: an instance has thousands of
+/// them.
+pub(super) fn made(ledger: &Ledger, links: &[Link], desired: &Desired) -> Vec<Made> {
+    let enis = desired.enis.iter();
+    let addresses = in_order(enis.clone().flat_map(|planned| &planned.addresses));
+    let rules = in_order(enis.flat_map(|planned| &planned.rules));
+    ledger.made(links, &|object| match (object.address(), object.rule()) {
+        (Some(address), _) => addresses.binary_search(&address).is_err(),
+        (_, Some(rule)) => rules.binary_search(&rule).is_err(),
+        (None, None) => true,
+    })
+}
+
 /// What the ledger has to know of each planned ENI. Files have also what a link's owner keeps itself, for the day when it
 /// lets go of it.
 pub fn wanted(desired: &Desired) -> Vec<Wanted<'_>> {
-    desired.enis.iter().map(one).collect()
+    desired.enis.iter().map(one).gathered()
 }
 
 fn one(planned: &Planned) -> Wanted<'_> {
@@ -49,9 +62,9 @@ fn one(planned: &Planned) -> Wanted<'_> {
 
 /// What of an ENI lasts, and what its owner makes, too.
 fn lasting(planned: &Planned) -> Vec<Object> {
-    let left = planned.left_to_owner.iter().cloned().map(Object::Route);
+    let left = planned.left_to_owner.iter().cloned().map(Object::from);
     let own = planned.objects().filter(Object::is_lasting);
-    own.chain(left).collect()
+    own.chain(left).gathered()
 }
 
 /// The ENIs that we have configured, by other witnesses than the ledger: what was done in this boot, and files. The
@@ -113,4 +126,39 @@ pub(super) fn unlisted(ledger: &Ledger, metadata: &Metadata, links: &[Link]) -> 
         .filter(|mac| !is_listed(mac) && link_of_mac(**mac, links).is_some())
         .copied()
         .into_set()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::object::Change;
+    use crate::plan::plan;
+    use crate::plan::tests::{eni, host};
+
+    #[test]
+    fn of_thousands_of_addresses_and_rules_only_those_are_listed_again_that_nobody_wants_any_more()
+    {
+        let primary = eni(0, &["10.0.0.10"], "10.0.0.0/20");
+        let second = |addresses: &[&str]| eni(1, addresses, "10.0.16.0/20");
+        let before = [primary.clone(), second(&["10.0.16.10", "10.0.16.11"])];
+        let after = [primary, second(&["10.0.16.10"])];
+        let observed = host(&before);
+        let planned = |enis| plan(enis, &observed, &Config::default());
+        let mut ledger = Ledger::default();
+        ledger.adopt(&wanted(&planned(&before)), &observed);
+        let listed = |desired: &Desired| -> Vec<String> {
+            let made = made(&ledger, &observed.links, desired);
+            let objects = made.into_iter().flat_map(|made| made.objects);
+            let many = objects.filter(|one| one.address().is_some() || one.rule().is_some());
+            many.map(|one| Change::Remove(one).to_string()).collect()
+        };
+        assert_eq!(listed(&planned(&before)), [""; 0]);
+        let gone = [
+            "ip -4 address del 10.0.16.11/32 dev eth1",
+            "ip -4 rule del from 10.0.16.11 lookup 10001 priority 10001",
+        ];
+        assert_eq!(listed(&planned(&after)), gone);
+        assert_eq!(listed(&Desired::default()).len(), 5);
+    }
 }

@@ -2,6 +2,7 @@
 //! changed, and what has come of it; the one door to the kernel; the files and their hand-over; and waiting for
 //! metadata that is late.
 
+mod ahead;
 mod alone;
 mod apart;
 pub mod assess;
@@ -29,6 +30,7 @@ mod removal;
 pub mod rule_index;
 pub mod run;
 pub mod said;
+pub mod seen;
 pub mod settle;
 mod strays;
 pub mod unproven;
@@ -38,7 +40,7 @@ pub use converge::converge;
 pub use host::Host;
 pub use how::How;
 pub use inspect::Inspection;
-pub use lock::{LOCK, demand_root, lock, try_lock};
+pub use lock::{LOCK, demand_root, lock, tidy, try_lock};
 pub use passing::passing;
 pub use proof::outside;
 pub use run::Run;

@@ -45,7 +45,7 @@ pub fn resolve(host: &Host) -> Resolved {
     };
     let deadline = Instant::now() + host.service.wait * PATIENCE;
     let is_asked = |name: &String| !host.recalls_names || !resolved.names.contains_key(name);
-    let asked: Vec<String> = wanted.into_iter().filter(is_asked).collect();
+    let asked: Vec<String> = wanted.into_iter().filter(is_asked).gathered();
     for name in asked {
         let left = deadline.saturating_duration_since(Instant::now());
         let place = place(config, &name);
@@ -102,7 +102,7 @@ fn name(client: &Client) -> Option<String> {
 
 fn listed(addresses: &[IpAddr]) -> String {
     let addresses = addresses.iter().map(ToString::to_string);
-    addresses.collect::<Vec<_>>().join(", ")
+    addresses.gathered::<Vec<_>>().join(", ")
 }
 
 /// Keeps them for the next run, and the next boot; none is no file.

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
+
 use super::assess::Assessment;
 use crate::command;
 use crate::config::Config;
 use crate::error::Result;
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::net::nft::NFT;
 use crate::net::{Dev, MAIN, NextHop, Route};
 use crate::object::Object;
-use crate::plan::{Desired, plan};
+use crate::plan::Desired;
 use crate::stacks::{self, Rendered, Stacks, Target};
 
 /// The files of what will be there. The assessment has that plan then, where it differs from the one for now.
@@ -49,14 +52,10 @@ pub fn render(
 fn later(assessment: &mut Assessment, config: &Config, taken: &BTreeSet<Dev>) -> Option<Desired> {
     let left = left(assessment, taken)?;
     // In its place for as long as it takes: there can be thousands of rules to copy.
-    let observed = &mut assessment.observed;
-    let routes = std::mem::replace(&mut observed.routes, left);
-    let mut later = plan(&assessment.metadata.enis, observed, config);
-    observed.routes = routes;
-    let desired = &assessment.desired;
-    let is_meant = |mac| desired.enis.iter().any(|planned| planned.eni.mac == mac);
-    later.enis.retain(|planned| is_meant(planned.eni.mac));
-    (later != *desired).then_some(later)
+    let routes = std::mem::replace(&mut assessment.observed.routes, left);
+    let later = assessment.planned_now(config);
+    assessment.observed.routes = routes;
+    (later != assessment.desired).then_some(later)
 }
 
 /// The routes then; `None` where they are those of now.
@@ -74,20 +73,23 @@ fn left(assessment: &Assessment, taken: &BTreeSet<Dev>) -> Option<Vec<Route>> {
         routes()
             .chain(&assessment.expected)
             .filter_map(left)
-            .collect(),
+            .gathered(),
     )
 }
 
+/// The kernel's own of a link, fe80::/64, is nobody's, and nothing is planned by it.
 fn is_client_s(route: &Route, taken: &BTreeSet<Dev>, assessment: &Assessment) -> bool {
+    let is_link_s = matches!(route.dst, IpNet::V6(net) if net.addr().is_unicast_link_local());
     route.table == MAIN
+        && !is_link_s
         && route.ways().any(|(_, dev)| taken.contains(dev))
-        && !assessment.scope.has_made(&Object::Route(route.clone()))
+        && !assessment.scope.has_made(&Object::from(route.clone()))
 }
 
 /// What is left of it: of several ways those by other interfaces.
 fn without(route: &Route, taken: &BTreeSet<Dev>) -> Option<Route> {
     let left = |hop: &&NextHop| !taken.contains(&hop.dev);
-    let next_hops: Vec<NextHop> = route.next_hops.iter().filter(left).cloned().collect();
+    let next_hops: Vec<NextHop> = route.next_hops.iter().filter(left).cloned().gathered();
     (!next_hops.is_empty()).then(|| Route {
         next_hops,
         ..route.clone()

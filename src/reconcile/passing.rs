@@ -12,7 +12,8 @@ use super::host::Host;
 use super::inspect::forwarding::Conntrack;
 use super::inspect::passages::dev;
 use crate::config::{Client, Config, Egress};
-use crate::net::nft::{Nft, Tally};
+use crate::gather::Gather;
+use crate::net::nft::{self, Nft, Tally};
 use crate::object::Object;
 use crate::plan::Planned;
 use crate::plan::nft::{Entry, of_address, of_eni, of_entry};
@@ -45,7 +46,7 @@ pub fn passing(host: &Host, assessment: &Assessment) -> Option<Passing> {
         conntrack: Conntrack::read(&host.disk).ok().flatten().map(conntrack),
         egress: all
             .map(|(at, (egress, entry))| sight.entry(at, egress, entry))
-            .collect(),
+            .gathered(),
         forwarding: config.forwards().then(|| sight.forwarding(config)),
     })
 }
@@ -64,6 +65,19 @@ impl Sight<'_> {
     fn tally(&self, name: &str) -> Option<Tally> {
         let counters = self.counters.as_ref()?;
         Some(counters.get(name).copied().unwrap_or_default())
+    }
+
+    /// By the entry's addresses, those that it has no more, too, and by none.
+    fn whole(&self, entry: &Entry, part: &str) -> Option<Tally> {
+        let name = of_entry(entry, part);
+        let parts = self.counters.as_ref()?.iter();
+        let parts = parts.filter(|(part, _)| nft::whole_of(part).as_ref() == Some(&name));
+        let mut whole = self.tally(&name)?;
+        for (_, part) in parts {
+            whole.packets += part.packets;
+            whole.bytes += part.bytes;
+        }
+        Some(whole)
     }
 
     fn filter(&self, host: &Host) -> FilterReport {
@@ -104,8 +118,8 @@ impl Sight<'_> {
             .reports(),
             clients: dealt::count(&entry.clients),
             load: Load {
-                sent: of("out"),
-                received: of("in"),
+                sent: self.whole(entry, "out"),
+                received: self.whole(entry, "in"),
                 ..current(all.as_ref())
             },
             refused: of("refused"),
@@ -126,7 +140,7 @@ impl Sight<'_> {
             addresses: observed.names.get(name).cloned().unwrap_or_default(),
             resolves: !observed.unresolved.contains(name),
         };
-        names.map(report).collect()
+        names.map(report).gathered()
     }
 
     fn owner(&self, ip: Ipv4Addr) -> Option<&Planned> {
@@ -148,10 +162,10 @@ impl Sight<'_> {
         };
         let paths = config.forwarding.paths.iter();
         ForwardingReport {
-            enis: enis.map(report).collect(),
+            enis: enis.map(report).gathered(),
             paths: paths
                 .map(|path| self.path(&path.input, &path.output))
-                .collect(),
+                .gathered(),
         }
     }
 
@@ -192,7 +206,7 @@ impl Pool<'_> {
             .chain(drained)
             .chain(former.map(|ip| (ip, Use::Former)));
         let all = all.map(|(ip, state)| self.report(ip, state));
-        all.chain(words.iter().map(|word| absent(word))).collect()
+        all.chain(words.iter().map(|word| absent(word))).gathered()
     }
 
     fn report(&self, ip: Ipv4Addr, state: Use) -> PoolReport {

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::ledger::Ledger;
-use crate::metadata::imds::{self, Imds};
+use crate::metadata::imds::{self, Asked, Imds};
 use crate::net::{Dev, Family, Link, MAIN, Route, link_of_mac};
 use crate::numbering::Number;
 use crate::object::{Change, Object, Observed};
@@ -45,6 +45,29 @@ pub struct Baseline {
     lookups: Vec<Lookup>,
     /// The ways by which the metadata service answered.
     ways: Vec<imds::Way>,
+}
+
+/// What does not work any more.
+pub struct Broken {
+    pub why: Error,
+    /// What the primary had before and has no more, though no change was to take it away.
+    pub lost: Option<Box<Object>>,
+}
+
+impl Broken {
+    fn by_loss_of(lost: &Object) -> Self {
+        let what = Change::Remove(lost.clone());
+        Self {
+            why: Error::Failed(format!("the primary ENI lost something: {what}")),
+            lost: Some(Box::new(lost.clone())),
+        }
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(why: Error) -> Self {
+        Self { why, lost: None }
+    }
 }
 
 /// A packet that left by the primary.
@@ -96,7 +119,7 @@ impl Baseline {
             .iter()
             .map(|dev| (dev.clone(), lifelines(dev, observed)));
         Ok(Self {
-            held: held.collect(),
+            held: held.gathered(),
             lookups,
             ways: ways.unwrap_or_default(),
         })
@@ -107,14 +130,18 @@ impl Baseline {
     ///
     /// # Errors
     /// What does not work any more, before and after.
-    pub fn prove(&self, kernel: &mut Kernel, done: &[Change], wait: Duration) -> Result<Observed> {
+    pub fn prove(
+        &self,
+        kernel: &mut Kernel,
+        done: &[Change],
+        wait: Duration,
+    ) -> Result<Observed, Broken> {
+        // Its answer takes as long as the look at the host; where that shows enough, nobody waits for it.
+        let asked = Asked::by(&self.ways, wait);
         let after = kernel.observe()?;
         for (dev, held) in &self.held {
             if let Some(lost) = lost_lifeline(dev, held, &after, done) {
-                return Err(Error::Failed(format!(
-                    "the primary ENI lost something: {}",
-                    Change::Remove(lost.clone())
-                )));
+                return Err(Broken::by_loss_of(lost));
             }
         }
         let removed = removed_addresses(done);
@@ -123,7 +150,7 @@ impl Baseline {
             lookup.prove(kernel, &after.links)?;
         }
         // A detachment is dealt with also while the service is silent.
-        imds::reach(&self.ways, wait).map_err(|error| {
+        asked.end().map_err(|error| {
             Error::Failed(format!("the metadata service stopped answering: {error}"))
         })?;
         Ok(after)
@@ -208,7 +235,7 @@ fn with_uppers(link: &Link, links: &[Link]) -> Vec<Dev> {
     std::iter::once(link)
         .chain(holders(link, links))
         .map(|link| link.name.clone())
-        .collect()
+        .gathered()
 }
 
 fn removed_addresses(done: &[Change]) -> BTreeSet<IpAddr> {

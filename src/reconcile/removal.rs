@@ -22,7 +22,9 @@ impl Run<'_> {
     /// As [`Executor::execute`]; no file was touched then. A file of ours that cannot be read.
     pub fn remove(mut self) -> Result<Report> {
         if self.how.live {
-            self.execute(self.assessment.ledger.clone(), self.changes())?;
+            while !self.execute(self.assessment.ledger.clone(), self.changes())? {
+                self.look_again()?;
+            }
         }
         if self.how.live {
             self.complete_index();
@@ -30,7 +32,7 @@ impl Run<'_> {
         let failed = !self.report.errors.is_empty();
         let paths = files_to_remove(&self.host.disk, &self.assessment, &mut self.report)?;
         let files = Changes {
-            files: self.host.disk.plan(&[], &paths)?,
+            files: self.host.disk.plan(Vec::new(), &paths)?,
             ..Changes::default()
         };
         self.commit_files(&files);

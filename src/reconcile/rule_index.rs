@@ -36,9 +36,9 @@ impl Work {
         let is_ours = |rule: &Rule| ours.contains(rule) || is_added(ahead, rule);
         for family in [Family::Ipv4, Family::Ipv6] {
             let of_family = |rule: &&&Rule| rule.family == family;
-            let rules: Vec<&Rule> = rules.iter().filter(of_family).copied().collect();
+            let rules: Vec<&Rule> = rules.iter().filter(of_family).copied().gathered();
             let its = index.iter().filter(|rule| rule.family == family);
-            let standing = its.copied().into_dense_set();
+            let standing: Vec<&IndexRule> = its.gathered();
             let ground = Ground {
                 family,
                 rules: &rules,
@@ -54,14 +54,14 @@ impl Work {
     fn take(&mut self, ground: &Ground, mode: RuleIndex) {
         let wanted = match mode {
             RuleIndex::Auto => ground.wanted(),
-            RuleIndex::Off => Ok(BTreeSet::new()),
+            RuleIndex::Off => Ok(Vec::new()),
         };
         let wanted = wanted.unwrap_or_else(|obstacle| {
             self.obstacles.push(obstacle);
-            BTreeSet::new()
+            Vec::new()
         });
         if ground.has_made || !wanted.is_empty() {
-            let (gone, added) = changes(ground.standing, &wanted);
+            let (gone, added) = changes(ground.standing, wanted);
             self.gone.extend(gone);
             self.added.extend(added);
         }
@@ -80,7 +80,7 @@ impl Work {
         is_any.then(|| IndexReport {
             set: self.added.len(),
             removed: self.gone.len(),
-            commands: commands.collect(),
+            commands: commands.gathered(),
         })
     }
 }
@@ -95,7 +95,7 @@ fn rules_after<'a>(assessment: &'a Assessment, ahead: &'a [Change]) -> Vec<&'a R
     let added = ahead.iter().filter_map(added);
     let observed = assessment.observed.rules.iter();
     let rules = observed.filter(|rule| !gone.contains(rule)).chain(added);
-    let mut rules: Vec<&Rule> = rules.filter(|rule| is_spanned(rule.priority)).collect();
+    let mut rules: Vec<&Rule> = rules.filter(|rule| is_spanned(rule.priority)).gathered();
     rules.order();
     rules.dedup();
     rules
@@ -113,15 +113,27 @@ fn is_added(ahead: &[Change], rule: &Rule) -> bool {
 }
 
 /// The rules that are wanted, or were made.
-fn ours(assessment: &Assessment) -> BTreeSet<Rule> {
-    let made = assessment.scope.made.iter();
-    let made = made.flat_map(|made| &made.objects).filter_map(Object::rule);
-    let wanted = assessment.desired.objects();
-    let wanted = wanted.filter_map(|object| object.rule().cloned());
-    made.cloned().chain(wanted).into_set()
+fn ours(assessment: &Assessment) -> BTreeSet<&Rule> {
+    let made = assessment.scope.made.iter().flat_map(|made| &made.objects);
+    let of_host = made.chain(&assessment.desired.host);
+    let enis = assessment.desired.enis.iter();
+    let of_enis = enis.flat_map(|planned| &planned.rules);
+    of_host.filter_map(Object::rule).chain(of_enis).into_set()
 }
 
 impl Run<'_> {
+    /// With all these rules an index will be made: it is written down with them, and not once more before it comes.
+    pub(super) fn is_about_to_pay(&self, changes: &[Change]) -> bool {
+        let known = &self.assessment;
+        let comes = |family| {
+            let rules = changes.iter().filter_map(added);
+            rules.filter(|rule| rule.family == family).count() >= PAYS_FROM
+        };
+        known.rule_index == RuleIndex::Auto
+            && known.observed.index.is_empty()
+            && [Family::Ipv4, Family::Ipv6].into_iter().any(comes)
+    }
+
     /// Before `ahead` is done: what the index would not be right in then goes.
     pub(super) fn loosen_index(&mut self, ahead: &[Change]) {
         let is_rule = |change: &Change| {
@@ -137,25 +149,30 @@ impl Run<'_> {
         self.change_index(&work.gone, &[]);
     }
 
-    /// At the end of all: makes of it what is missing, and takes away what is too much. Returns what is in its way.
-    pub(super) fn complete_index(&mut self) -> Vec<Obstacle> {
+    /// At the end of all: makes of it what is missing, and takes away what is too much. Returns what is left to do.
+    pub(super) fn complete_index(&mut self) -> Work {
         let work = Work::of(&self.assessment, &[]);
-        self.change_index(&work.gone, &work.added);
-        work.obstacles
+        match self.change_index(&work.gone, &work.added) {
+            true => Work {
+                obstacles: work.obstacles,
+                ..Work::default()
+            },
+            false => work,
+        }
     }
 
-    fn change_index(&mut self, gone: &[IndexRule], added: &[IndexRule]) {
+    fn change_index(&mut self, gone: &[IndexRule], added: &[IndexRule]) -> bool {
         Executor::of(self.host, self.how.wait, &mut self.report).change_index(
             &mut self.assessment,
             gone,
             added,
-        );
+        )
     }
 }
 
 /// In words.
 pub fn notes(obstacles: &[Obstacle]) -> Vec<String> {
-    obstacles.iter().map(what).collect()
+    obstacles.iter().map(what).gathered()
 }
 
 fn what(obstacle: &Obstacle) -> String {
@@ -164,9 +181,8 @@ fn what(obstacle: &Obstacle) -> String {
     )
 }
 
-/// Where it is prevented, or other than it should be.
-pub fn findings(assessment: &Assessment) -> Vec<Finding> {
-    let work = Work::of(assessment, &[]);
+/// Where it is prevented, or other than it should be, by the `work` that there is.
+pub fn findings(assessment: &Assessment, work: &Work) -> Vec<Finding> {
     let prevented = work.obstacles.iter().map(prevented);
     let count = assessment.observed.index.len();
     let (missing, surplus) = (work.added.len(), work.gone.len());
@@ -190,7 +206,7 @@ pub fn findings(assessment: &Assessment) -> Vec<Finding> {
         .mended_by(Remedy::safe(super::findings::APPLY))
         .known_from(Evidence::kernel("ip rule; ip -6 rule", evidence))
     });
-    prevented.chain(broken).collect()
+    prevented.chain(broken).gathered()
 }
 
 fn prevented(obstacle: &Obstacle) -> Finding {

@@ -7,7 +7,7 @@ use log::debug;
 use nix::unistd::geteuid;
 
 use super::executor::Executor;
-use super::lock::{lock, try_lock};
+use super::lock::{lock, tidy, try_lock};
 use super::unproven;
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -56,9 +56,12 @@ pub fn before(cli: &Cli, work: impl FnOnce() -> Result<Report>) -> Result<Report
 
 /// A refresh does not wait for another run, as ever.
 fn turn(disk: &Disk, command: &Command, wait: Duration) -> Result<Option<Lock>> {
-    if matches!(command, Command::Refresh) {
-        try_lock(disk)
-    } else {
-        lock(disk, wait).map(Some)
+    let lock = match command {
+        Command::Refresh => try_lock(disk)?,
+        _ => Some(lock(disk, wait)?),
+    };
+    if lock.is_some() {
+        tidy(disk);
     }
+    Ok(lock)
 }

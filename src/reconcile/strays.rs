@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::eni::Eni;
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::metadata::cache::Memory;
@@ -70,7 +71,7 @@ pub fn strays(
         let strays = up.filter(|address| is_stray(planned, address, observed));
         strays.map(|address| (planned.eni.mac, address))
     });
-    let strays: Vec<(Mac, &Address)> = strays.collect();
+    let strays: Vec<(Mac, &Address)> = strays.gathered();
     if strays.is_empty() {
         return Vec::new();
     }
@@ -81,7 +82,7 @@ pub fn strays(
         range: range(metadata, address.net.addr()),
         by: texts.mentions(address.net.addr()),
     });
-    found.collect()
+    found.gathered()
 }
 
 fn is_stray(planned: &Planned, address: &Address, observed: &Observed) -> bool {

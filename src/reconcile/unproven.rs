@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::proof::Baseline;
 use crate::error::Result;
 use crate::files::{Disk, plain};
+use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::numbering::Owner;
 use crate::object::Change;
@@ -35,15 +36,23 @@ pub struct Unproven {
 
 impl Unproven {
     /// What is about to be changed in this boot.
-    pub fn new(changes: &[Change], baseline: Baseline, ledger: Ledger, before: &Ledger) -> Self {
+    pub fn new(changes: Vec<Change>, baseline: Baseline, ledger: Ledger, before: &Ledger) -> Self {
         let before = (*before != ledger).then(|| before.clone());
         Self {
             boot: boot(),
-            changes: changes.to_vec(),
+            changes,
             baseline,
             ledger,
             before,
         }
+    }
+
+    /// Hands out the changes, once they are written down, and a copy of those that are settings.
+    pub fn begin(&mut self) -> (Vec<Change>, Vec<Change>) {
+        let changes = std::mem::take(&mut self.changes);
+        let settings = changes.iter().filter(|change| change.key().is_some());
+        let settings = settings.cloned().gathered();
+        (changes, settings)
     }
 
     /// The ledger as it was before the changes.

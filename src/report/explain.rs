@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Report;
 use super::wrap::paragraph;
 use crate::code::Entry;
+use crate::gather::Gather;
 use crate::net::MAIN;
 
 /// What was explained.
@@ -136,7 +137,7 @@ impl PacketReport {
             .ways
             .iter()
             .map(|way| format!("\n{}", way.text(columns)));
-        paragraph("", &self.what, columns) + &ways.collect::<String>()
+        paragraph("", &self.what, columns) + &ways.gathered::<String>()
     }
 }
 
@@ -200,7 +201,7 @@ impl WayReport {
         let facts = facts.into_iter();
         facts
             .filter_map(|(name, value)| Some((name, value?)))
-            .collect()
+            .gathered()
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt::{Display, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{AddressReport, AddressState, Code, EniReport, Report, State};
+use crate::gather::Gather;
 use crate::logger::escape;
 
 /// What is known beside the report.
@@ -63,9 +64,9 @@ impl Families {
     fn addresses(&mut self, enis: &[EniReport]) {
         let all = |eni: &EniReport| -> Vec<(Vec<Label>, AddressState)> {
             let own = eni.addresses.iter();
-            own.map(|one| (labels_of(eni, one), one.state)).collect()
+            own.map(|one| (labels_of(eni, one), one.state)).gathered()
         };
-        let all: Vec<_> = enis.iter().flat_map(all).collect();
+        let all: Vec<_> = enis.iter().flat_map(all).gathered();
         let name = "eniroute_address_up";
         self.begin(name, "1 unless an error was found of the address");
         for (labels, state) in &all {
@@ -108,9 +109,9 @@ impl Families {
             let counters = dev.and_then(|dev| gauges.nics.get(dev));
             let (own, counters) = (labels(eni), counters.into_iter().flatten());
             let counters = counters.map(|(name, value)| (own.clone(), name.clone(), *value));
-            counters.collect::<Vec<_>>()
+            counters.gathered::<Vec<_>>()
         };
-        let counters: Vec<Counter> = enis.iter().flat_map(of_eni).collect();
+        let counters: Vec<Counter> = enis.iter().flat_map(of_eni).gathered();
         self.exceeded(&counters);
         self.available(&counters);
     }
@@ -176,7 +177,7 @@ impl Families {
         let labels: Vec<String> = labels
             .iter()
             .map(|(name, value)| format!("{name}=\"{}\"", quoted(value)))
-            .collect();
+            .gathered();
         let labels = match &labels[..] {
             [] => String::new(),
             labels => format!("{{{}}}", labels.join(",")),
@@ -194,10 +195,10 @@ fn labels(eni: &EniReport) -> Vec<Label> {
 }
 
 fn labels_of(eni: &EniReport, one: &AddressReport) -> Vec<Label> {
-    let public: Vec<String> = one.public.iter().map(ToString::to_string).collect();
+    let public: Vec<String> = one.public.iter().map(ToString::to_string).gathered();
     let address = ("address", one.address.to_string());
     let own = [address, ("public", public.join(","))];
-    labels(eni).into_iter().chain(own).collect()
+    labels(eni).into_iter().chain(own).gathered()
 }
 
 /// As a label's value may stand in the text: on one line, and with its quotes and backslashes escaped.

@@ -269,6 +269,12 @@ impl Report {
         }
     }
 
+    /// Adds changes of the kernel that were made.
+    pub fn add_changes(&mut self, made: Vec<Change>) {
+        let before = std::mem::replace(&mut self.kernel, made);
+        self.kernel.splice(0..0, before);
+    }
+
     /// This run's changes and those of `next`, which came after it and knows how things stand.
     pub fn followed_by(mut self, next: Self) -> Self {
         self.kernel.extend(next.kernel);

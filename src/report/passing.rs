@@ -144,7 +144,7 @@ pub struct Busiest {
     pub port: u16,
     /// The number of the protocol: 6 for TCP, 17 for UDP.
     pub protocol: u8,
-    pub ports: usize,
+    pub ports: u64,
     /// How many there are.
     pub limit: u64,
 }

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::{AddressReport, EniReport, Report, Role, Voice};
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 
 /// How many addresses are named to who asks for one that is nobody's.
 const NAMED: usize = 20;
@@ -38,9 +39,9 @@ impl Report {
         let of_eni = |eni: &EniReport| -> Vec<String> {
             let addresses = eni.addresses.iter();
             let named = addresses.map(|one| format!("{} ({})", one.address, eni.name()));
-            named.collect()
+            named.gathered()
         };
-        let mut all: Vec<String> = self.enis.iter().flat_map(of_eni).collect();
+        let mut all: Vec<String> = self.enis.iter().flat_map(of_eni).gathered();
         let more = all.len().saturating_sub(NAMED);
         all.truncate(NAMED);
         if more > 0 {
@@ -86,7 +87,7 @@ fn sentence(eni: &EniReport, one: &AddressReport, ip: IpAddr) -> String {
     if one.address != ip {
         return format!("{ip} is the public address of {}, {place}", one.address);
     }
-    let public: Vec<String> = one.public.iter().map(ToString::to_string).collect();
+    let public: Vec<String> = one.public.iter().map(ToString::to_string).gathered();
     match &public[..] {
         [] => format!("{ip} is {place}"),
         public => format!("{ip}, outside {}, is {place}", public.join(" and ")),

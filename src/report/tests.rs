@@ -35,10 +35,7 @@ fn changes() -> Vec<Change> {
         from: Some(ip.parse().unwrap()),
         table: 10001,
         suppress_prefixlength: None,
-        mark: None,
-        iif: None,
-        to: None,
-        foreign: None,
+        extra: None,
     };
     vec![
         Change::Add(Object::LinkUp("eth1".into())),

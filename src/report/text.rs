@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::check::coloured;
 use super::{AddressReport, EniReport, IndexReport, Passing, Report, State, Voice};
+use crate::gather::Gather;
 use crate::logger::escape;
 use crate::object::{Change, Kind};
 
@@ -56,15 +57,15 @@ impl Report {
         } else {
             &HEADER[..NARROW]
         };
-        let mut rows = vec![header.iter().map(ToString::to_string).collect()];
+        let mut rows = vec![header.iter().map(ToString::to_string).gathered()];
         rows.extend(self.enis.iter().flat_map(EniReport::rows));
         let passing = self.passing.iter().map(Passing::text);
-        aligned(&rows, header.len()) + &passing.collect::<String>() + &self.remarks("note: ")
+        aligned(&rows, header.len()) + &passing.gathered::<String>() + &self.remarks("note: ")
     }
 
     fn drain_text(&self) -> String {
         let lines = self.drained.iter().map(|drained| drained.text() + "\n");
-        lines.collect::<String>() + &self.remarks("note: ")
+        lines.gathered::<String>() + &self.remarks("note: ")
     }
 
     /// The `ip` commands and the file diffs; the rest stands behind `#`.
@@ -138,7 +139,7 @@ impl Report {
             let reason = reason.map_or_else(String::new, |why| format!(" ({})", escape::line(why)));
             format!("{lead}{}: {}{reason}\n", eni.name(), eni.state)
         })
-        .collect()
+        .gathered()
     }
 
     pub(super) fn remarks(&self, lead: &str) -> String {
@@ -156,7 +157,7 @@ impl Report {
             .filter(|(changes, _)| !changes.is_empty());
         let parts: Vec<String> = parts
             .map(|(changes, done)| format!("{} {done}", tally(&changes)))
-            .collect();
+            .gathered();
         if parts.is_empty() {
             "nothing to change".to_owned()
         } else {
@@ -176,7 +177,7 @@ impl IndexReport {
         let counts = counts.into_iter().filter(|(count, _)| *count > 0);
         let parts: Vec<String> = counts
             .map(|(count, done)| format!("{} {done}", rules(count)))
-            .collect();
+            .gathered();
         parts.join("; ")
     }
 
@@ -187,7 +188,7 @@ impl IndexReport {
             return format!("\n# rule index: {tally}; -v lists them\n");
         }
         let commands = self.commands.iter().map(|command| format!("{command}\n"));
-        let commands: String = commands.collect();
+        let commands: String = commands.gathered();
         format!("\n# rule index: {tally}\n{commands}")
     }
 }
@@ -221,11 +222,11 @@ impl EniReport {
         let more = |[address, public, state, role]: [String; 4]| {
             let own = [address, public, state, role];
             let before = [blank(), blank(), blank(), blank()];
-            before.into_iter().chain(own).collect()
+            before.into_iter().chain(own).gathered()
         };
         std::iter::once(first.to_vec())
             .chain(cells.map(more))
-            .collect()
+            .gathered()
     }
 
     /// What holds for the whole ENI.
@@ -268,18 +269,18 @@ impl EniReport {
         let addresses = self.addresses.iter().map(of_address);
         addresses
             .chain(self.prefixes.iter().map(of_prefix))
-            .collect()
+            .gathered()
     }
 }
 
 /// One line each, whatever is in it.
 pub(super) fn remarks(notes: &[String], lead: &str) -> String {
     let line = |note: &String| format!("{lead}{}\n", escape::line(note));
-    notes.iter().map(line).collect()
+    notes.iter().map(line).gathered()
 }
 
 pub(super) fn listed(public: &[Ipv4Addr]) -> String {
-    let public: Vec<String> = public.iter().map(Ipv4Addr::to_string).collect();
+    let public: Vec<String> = public.iter().map(Ipv4Addr::to_string).gathered();
     match &public[..] {
         [] => "-".to_owned(),
         list => list.join(","),
@@ -292,14 +293,14 @@ pub(super) fn aligned(rows: &[Vec<String>], columns: usize) -> String {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(width).gathered();
     let line = |row: &Vec<String>| {
         let cells: Vec<String> = row
             .iter()
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
+            .gathered();
         cells.join("  ").trim_end().to_owned() + "\n"
     };
-    rows.iter().map(line).collect()
+    rows.iter().map(line).gathered()
 }

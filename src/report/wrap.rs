@@ -1,5 +1,7 @@
 //! Text in lines of a width.
 
+use crate::gather::Gather;
+
 /// Where the lines of a paragraph begin and end.
 #[derive(Clone, Copy)]
 pub(super) struct Margins<'a> {
@@ -87,7 +89,7 @@ fn continued(command: &str, width: usize) -> Vec<String> {
     wrapped(command, margins)
         .lines()
         .map(str::to_owned)
-        .collect()
+        .gathered()
 }
 
 /// The words of a line; those of a command stay together.

@@ -2,7 +2,10 @@
 //! YAML, by a file of ours from an earlier run, and only then by what configures the host; and what each stack's files
 //! are to hold. Finding out reads the disk only, dividing is pure.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::STACKS;
 use super::gather::Target;
@@ -10,6 +13,7 @@ use super::rendering::{Renderer, Rendering, Share, primary_with_rules};
 use super::stack::{Claim, Host, Stack, Witness};
 use crate::error::Result;
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::net::{Dev, Link, MAIN, Mac, Route};
 use crate::object::Object;
 use crate::plan::{Desired, Planned};
@@ -19,13 +23,17 @@ use crate::stacks::{NO_FILES, own_files};
 const UNCLAIMED: &str = "no stack has a record of it, and that one configures the host";
 
 /// The stack of the host, and that of each interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stacks {
     host: &'static Stack,
     each: BTreeMap<Mac, &'static Stack>,
+    /// Each has read its stack's files once: there can be thousands of lines of ours and of what is made of them.
+    renderers: RefCell<Vec<Known>>,
     /// What was seen on the way, one sentence each.
     pub reasons: Vec<String>,
 }
+
+/// A stack with its renderer, where files are written for it.
+type Known = (&'static Stack, Option<Rc<dyn Renderer>>);
 
 /// One stack for all, as `--backend` wants it.
 impl From<&'static Stack> for Stacks {
@@ -33,6 +41,7 @@ impl From<&'static Stack> for Stacks {
         Self {
             host,
             each: BTreeMap::new(),
+            renderers: RefCell::default(),
             reasons: Vec::new(),
         }
     }
@@ -52,7 +61,7 @@ impl Stacks {
         let witnesses = STACKS
             .iter()
             .map(|stack| (stack.witness)(host))
-            .collect::<Result<Vec<_>>>()?;
+            .gathered::<Result<Vec<_>>>()?;
         for planned in &desired.enis {
             let (stack, why) = match surest(&witnesses, planned)? {
                 Some(Claim { stack, why, .. }) => (stack, why),
@@ -88,6 +97,24 @@ impl Stacks {
         })
     }
 
+    /// The renderer of a stack, which reads what the stack says when it is asked for first.
+    ///
+    /// # Errors
+    /// A foreign file that cannot be read or parsed.
+    pub fn renderer(
+        &self,
+        stack: &'static Stack,
+        target: &Target,
+    ) -> Result<Option<Rc<dyn Renderer>>> {
+        let mut known = self.renderers.borrow_mut();
+        if let Some((_, renderer)) = known.iter().find(|(other, _)| *other == stack) {
+            return Ok(renderer.clone());
+        }
+        let renderer = (stack.read)(target.disk, target.links)?.map(Rc::from);
+        known.push((stack, renderer.clone()));
+        Ok(renderer)
+    }
+
     /// The stack of this ENI's interface.
     pub fn of(&self, planned: &Planned) -> &'static Stack {
         self.each
@@ -101,20 +128,22 @@ impl Stacks {
         let own = self.of(planned);
         let is_driven = own != self.host && *self.host == super::netplan::STACK;
         let driver = Some(self.host).filter(|_| is_driven);
-        [own].into_iter().chain(driver).collect()
+        [own].into_iter().chain(driver).gathered()
     }
 
     /// All of them, each once.
     pub fn speaking(&self, desired: &Desired) -> Vec<&'static Stack> {
         let enis = desired.enis.iter();
-        let all: Vec<_> = enis.flat_map(|planned| self.speaking_of(planned)).collect();
-        super::all().filter(|stack| all.contains(stack)).collect()
+        let all: Vec<_> = enis
+            .flat_map(|planned| self.speaking_of(planned))
+            .gathered();
+        super::all().filter(|stack| all.contains(stack)).gathered()
     }
 
     /// Those that files are for, each once, in the order of the list; the host's where there is no ENI.
     pub fn used(&self, desired: &Desired) -> Vec<&'static Stack> {
         let is_used = |stack: &Stack| desired.enis.iter().any(|planned| self.of(planned) == stack);
-        let used: Vec<_> = super::all().filter(|stack| is_used(stack)).collect();
+        let used: Vec<_> = super::all().filter(|stack| is_used(stack)).gathered();
         match used[..] {
             [] => vec![self.host],
             _ => used,
@@ -125,14 +154,14 @@ impl Stacks {
 /// The claim to an ENI's interface that is to be believed.
 fn surest(witnesses: &[Box<dyn Witness + '_>], planned: &Planned) -> Result<Option<Claim>> {
     let claims = witnesses.iter().map(|witness| witness.claims(planned));
-    let claims = claims.collect::<Result<Vec<_>>>()?;
+    let claims = claims.gathered::<Result<Vec<_>>>()?;
     Ok(claims.into_iter().flatten().min_by_key(|claim| claim.sure))
 }
 
 /// The renderers of the stacks that files are for.
 pub struct Renderers<'a> {
     stacks: &'a Stacks,
-    all: Vec<(&'static Stack, Box<dyn Renderer>)>,
+    all: Vec<(&'static Stack, Rc<dyn Renderer>)>,
 }
 
 impl<'a> Renderers<'a> {
@@ -143,7 +172,7 @@ impl<'a> Renderers<'a> {
     pub fn read(target: &Target, stacks: &'a Stacks, desired: &Desired) -> Result<Self> {
         let mut all = Vec::new();
         for stack in stacks.used(desired) {
-            let renderer = (stack.read)(target.disk, target.links)?;
+            let renderer = stacks.renderer(stack, target)?;
             all.extend(renderer.map(|renderer| (stack, renderer)));
         }
         Ok(Self { stacks, all })
@@ -159,13 +188,9 @@ impl<'a> Renderers<'a> {
         self.all.len() < self.stacks.used(desired).len()
     }
 
-    /// The plan without the ENIs that no files are written for.
-    pub fn with_files(&self, desired: &Desired) -> Desired {
-        let mut desired = desired.clone();
-        desired
-            .enis
-            .retain(|planned| self.of(self.stacks.of(planned)).is_some());
-        desired
+    /// Files are written for this ENI.
+    pub fn has_files(&self, planned: &Planned) -> bool {
+        self.of(self.stacks.of(planned)).is_some()
     }
 
     /// What each of them returns for its share.
@@ -173,7 +198,7 @@ impl<'a> Renderers<'a> {
         let pairs = self.all.iter().zip(shares);
         pairs
             .map(|((_, renderer), share)| renderer.render(share))
-            .collect()
+            .gathered()
     }
 
     /// The renderer of this stack; `None` where no files are written for it.
@@ -198,7 +223,7 @@ impl<'a> Renderers<'a> {
             enis,
             rules_of,
         };
-        let routes: Vec<_> = primary.routes.iter().cloned().map(Object::Route).collect();
+        let routes: Vec<_> = primary.routes.iter().cloned().map(Object::from).gathered();
         self.hold(self.stacks.of(primary), &share, &routes)
     }
 
@@ -211,7 +236,7 @@ impl<'a> Renderers<'a> {
             enis,
             rules_of: Some(primary),
         };
-        let rules: Vec<_> = primary.rules.iter().cloned().map(Object::Rule).collect();
+        let rules: Vec<_> = primary.rules.iter().cloned().map(Object::Rule).gathered();
         self.hold(stack, &share, &rules)
     }
 
@@ -219,14 +244,18 @@ impl<'a> Renderers<'a> {
     fn enis_of<'d>(&self, stack: &Stack, desired: &'d Desired) -> Vec<&'d Planned> {
         let enis = desired.enis.iter();
         enis.filter(|planned| self.stacks.of(planned) == stack)
-            .collect()
+            .gathered()
     }
 
     /// The stack whose files have the primary's rules: its own, if that can hold them, else any other; where none can, its
     /// own says so.
     fn carrier(&self, primary: &Planned, desired: &Desired) -> &'static Stack {
         let own = self.stacks.of(primary);
-        let mut all = [own].into_iter().chain(self.stacks.used(desired));
+        let used = self.stacks.used(desired);
+        if used == [own] {
+            return own;
+        }
+        let mut all = [own].into_iter().chain(used);
         all.find(|stack| self.hold_rules_of(primary, stack, desired))
             .unwrap_or(own)
     }
@@ -239,13 +268,16 @@ const HELD_BACK: &str = "no file holds the primary's own table, without which it
 /// What files can make of the plan, and why that is not all of an ENI. Where no file can hold the primary's routes, the
 /// subnets of the others stay out of main, too: else the primary's answers to their neighbours would leave by the wrong
 /// ENI until eniroute runs.
-pub fn for_the_boot(desired: &Desired, renderers: &Renderers) -> (Desired, Vec<(Dev, String)>) {
-    let mut desired = desired.clone();
+pub fn for_the_boot<'a>(
+    desired: &'a Desired,
+    renderers: &Renderers,
+) -> (Cow<'a, Desired>, Vec<(Dev, String)>) {
     let mut limits = Vec::new();
     let mut primaries = desired.enis.iter().filter(|planned| planned.eni.primary);
-    if primaries.all(|primary| renderers.hold_routes_of(primary, &desired)) {
-        return (desired, limits);
+    if primaries.all(|primary| renderers.hold_routes_of(primary, desired)) {
+        return (Cow::Borrowed(desired), limits);
     }
+    let mut desired = desired.clone();
     let enis = desired.enis.iter_mut();
     for planned in enis.filter(|planned| !planned.eni.primary) {
         if planned.routes.iter().any(is_subnet_in_main) {
@@ -255,7 +287,7 @@ pub fn for_the_boot(desired: &Desired, renderers: &Renderers) -> (Desired, Vec<(
         planned.routes.retain(stays);
         planned.left_to_owner.retain(stays);
     }
-    (desired, limits)
+    (Cow::Owned(desired), limits)
 }
 
 fn is_subnet_in_main(route: &Route) -> bool {
@@ -275,7 +307,7 @@ pub fn divide<'a>(desired: &'a Desired, renderers: &Renderers) -> Vec<Share<'a>>
         .all
         .iter()
         .map(|(stack, _)| share(stack))
-        .collect()
+        .gathered()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::files::{Disk, Rights};
+use crate::gather::Gather;
 use crate::net::{Link, Mac};
 use crate::numbering::Owner;
 use crate::plan::{Desired, Planned};
@@ -51,7 +52,7 @@ impl<'a> Audit<'a> {
                 .is_not(now.clone(), why)
                 .known_from(Evidence::file(own.path.display().to_string(), now))
         });
-        found.collect()
+        found.gathered()
     }
 
     /// F2: a file of ours that does not count. `apply` mends what the plan has an answer to.

@@ -31,7 +31,7 @@ pub fn note(file: &File, standing: &Standing, theirs: &str) -> String {
 /// The first few lines, and how many more there are.
 fn list(lines: &[&str]) -> String {
     let shown = lines.iter().take(SHOWN).map(|line| format!("`{line}`"));
-    let shown = shown.collect::<Vec<_>>().join(", ");
+    let shown = shown.gathered::<Vec<_>>().join(", ");
     match lines.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more lines"),
@@ -43,7 +43,7 @@ pub fn lacking<'a>(ours: &'a str, theirs: &str) -> Vec<&'a str> {
     let present: BTreeSet<_> = lines(theirs).map(meaning).into_set();
     lines(ours)
         .filter(|line| !present.contains(&meaning(line)))
-        .collect()
+        .gathered()
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {

@@ -4,20 +4,23 @@
 use std::collections::BTreeMap;
 
 use super::assign::Stacks;
+use super::gather::Target;
 use crate::error::Result;
-use crate::files::Disk;
-use crate::net::{Declared, Dev, Link};
+use crate::net::{Declared, Dev};
 use crate::plan::Desired;
 
 /// By interface, for the ENIs of `desired`.
 ///
 /// # Errors
 /// A foreign file that cannot be read or parsed.
-pub fn declared(disk: &Disk, desired: &Desired, links: &[Link]) -> Result<BTreeMap<Dev, Declared>> {
-    let stacks = Stacks::find(disk, desired, links)?;
+pub fn declared(
+    target: &Target,
+    stacks: &Stacks,
+    desired: &Desired,
+) -> Result<BTreeMap<Dev, Declared>> {
     let mut renderers = Vec::new();
     for stack in stacks.speaking(desired) {
-        let renderer = (stack.read)(disk, links)?;
+        let renderer = stacks.renderer(stack, target)?;
         renderers.extend(renderer.map(|renderer| (stack, renderer)));
     }
     let mut found = BTreeMap::new();

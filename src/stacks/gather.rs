@@ -35,8 +35,6 @@ pub struct Rendered {
     pub definitions: BTreeMap<Dev, String>,
     /// See [`Rendering::complete`].
     pub complete: BTreeSet<Dev>,
-    /// See [`Rendering::holds`].
-    pub holds: BTreeSet<Object>,
     /// What no file brings up at a boot: the boot service has to.
     pub left: Vec<Object>,
     /// Files of ours that are not written because something that is not ours stands at their path, and the note of it.
@@ -51,7 +49,6 @@ impl Rendered {
     fn take(&mut self, rendering: Rendering) -> Vec<File> {
         self.definitions.extend(rendering.definitions);
         self.complete.extend(rendering.complete);
-        self.holds.extend(rendering.holds);
         rendering.files
     }
 
@@ -122,34 +119,29 @@ fn named_only(
         rendered.notes.push(NO_FILES.to_owned());
     }
     if renderers.is_empty() {
-        rendered.left = left::objects(desired, &[]);
+        rendered.left = left::objects(desired, &[], &[]);
         return Ok(rendered);
     }
-    let with_files = renderers.with_files(desired);
+    let has_files = |planned: &Planned| renderers.has_files(planned);
     let renderings = gather(desired, &renderers);
-    rendered.notes.extend(left::notes(&with_files, &renderings));
-    rendered.left = left::objects(desired, &renderings);
+    let held = left::held(&renderings);
+    let notes = left::notes(desired, &has_files, &renderings, &held);
+    rendered.notes.extend(notes);
+    rendered.left = left::objects(desired, &renderings, &held);
     let renderings = renderings.into_iter();
-    let files = renderings
-        .flat_map(|rendering| rendered.take(rendering))
-        .collect();
+    let files = renderings.flat_map(|rendering| rendered.take(rendering));
+    let files = files.gathered();
     let mut keep = keep.clone();
-    keep.extend(without_files(desired, &with_files));
+    let without = desired.enis.iter().filter(|planned| !has_files(planned));
+    keep.extend(without.map(|planned| planned.eni.mac));
     for (file, note) in rendered.put(files, target.disk, &keep)? {
         rendered.leave_out(file, note, desired);
     }
     Ok(rendered)
 }
 
-/// The ENIs that no renderer writes files for.
-fn without_files(desired: &Desired, with_files: &Desired) -> impl Iterator<Item = Mac> {
-    let enis = desired.enis.iter();
-    enis.filter(|planned| !with_files.enis.contains(planned))
-        .map(|planned| planned.eni.mac)
-}
-
 /// What each stack's files are, and the host's.
-fn gather(desired: &Desired, renderers: &Renderers) -> Vec<Rendering> {
+pub(super) fn gather(desired: &Desired, renderers: &Renderers) -> Vec<Rendering> {
     let (desired, limits) = assign::for_the_boot(desired, renderers);
     let mut renderings = renderers.render(&assign::divide(&desired, renderers));
     renderings.push(host::render(&desired));
@@ -184,7 +176,7 @@ fn doubled((path, files): (&PathBuf, &Vec<File>)) -> Error {
             own.mac().map_or_else(String::new, |mac| mac.to_string())
         )
     };
-    let owners: Vec<_> = files.iter().filter_map(owner).map(name).collect();
+    let owners: Vec<_> = files.iter().filter_map(owner).map(name).gathered();
     Error::Failed(format!(
         "{}: {} files are to stand at this path: of {}. None was written, and what is there was left alone; exclude one \
          of these ENIs in /etc/eniroute.toml, and report this with the output of `eniroute plan -v`",
@@ -200,7 +192,7 @@ fn obsolete(disk: &Disk, keep: &BTreeSet<Mac>, wanted: &[File]) -> Result<Vec<Pa
     let old = own_files(disk)?
         .into_iter()
         .filter(|own| !own.is_kept(keep) && !wanted.contains(&own.path));
-    Ok(old.map(|own| own.path).collect())
+    Ok(old.map(|own| own.path).gathered())
 }
 
 /// Why a file may not be written: what stands at its path is not ours, or of an ENI that must be kept.

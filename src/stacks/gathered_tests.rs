@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::assign::Renderers;
+use super::gather::gather;
 use super::*;
 use crate::files::{File, FileChange};
 use crate::net::sysctl::{Key, Sysctl};
@@ -284,7 +286,11 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
     }
     held.retain(|object, _| !object.starts_with("LinkUp") && !object.starts_with("Sysctl"));
     assert_eq!(held, expected, "{case}");
-    assert_eq!(rendered.holds, said.into_iter().collect(), "{case}");
+    assert_eq!(
+        all_held(&disk, owners.backend, desired),
+        said.into_iter().collect(),
+        "{case}"
+    );
     left.dedup();
     let noted: Vec<_> = left
         .iter()
@@ -305,7 +311,7 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
         "{case}: {:?}",
         rendered.notes
     );
-    disk.plan(&rendered.wanted, &rendered.obsolete)
+    disk.plan(rendered.wanted, &rendered.obsolete)
         .unwrap()
         .iter()
         .for_each(|change| disk.commit(change).unwrap());
@@ -320,10 +326,23 @@ fn assert_each_once(owners: &Owners, desired: &Desired, case: &str) {
     )
     .unwrap();
     assert_eq!(
-        disk.plan(&again.wanted, &again.obsolete).unwrap(),
+        disk.plan(again.wanted, &again.obsolete).unwrap(),
         [],
         "{case}: a second run changes nothing"
     );
+}
+
+/// What the renderers say that their files hold.
+fn all_held(disk: &Disk, stack: &'static Stack, desired: &Desired) -> BTreeSet<Object> {
+    let (named, _) = unnamed::without(desired);
+    let (stacks, links) = (stack.into(), guest::links());
+    let target = Target {
+        disk,
+        links: &links,
+    };
+    let renderers = Renderers::read(&target, &stacks, &named).unwrap();
+    let renderings = gather(&named, &renderers).into_iter();
+    renderings.flat_map(|one| one.holds).collect()
 }
 
 /// Where the primary's own file takes nothing, its table is the boot service's, and the others' subnets stay out of
@@ -388,7 +407,7 @@ fn route(keys: &BTreeMap<&str, &str>, dev: &str) -> Object {
         words("metric", get(["metric", "Metric"])),
         words("mtu", get(["mtu", "MTUBytes"])),
     ];
-    Object::Route(guest::route(&words.concat()))
+    Object::from(guest::route(&words.concat()))
 }
 
 fn rule(keys: &BTreeMap<&str, &str>) -> Object {
@@ -467,7 +486,7 @@ fn link(text: &str) -> Vec<Object> {
         return Vec::new();
     };
     let accept_ra = Sysctl::new(Key::accept_ra(&link.name), "0");
-    let setting = says(&settings).then_some(Object::Sysctl(accept_ra));
+    let setting = says(&settings).then_some(Object::from(accept_ra));
     let up = says(&up).then(|| Object::LinkUp(link.name.clone()));
     setting.into_iter().chain(up).collect()
 }
@@ -550,7 +569,7 @@ fn command(line: &str, dev: &str, all: &str) -> Vec<Object> {
         return vec![address(words.split(' ').next().unwrap(), dev)];
     }
     if let Some(words) = words(" route replace ") {
-        return vec![Object::Route(guest::route(&words))];
+        return vec![Object::from(guest::route(&words))];
     }
     if let Some(words) = words(" rule add ") {
         let all = if line.contains(" -6 ") { "::/0" } else { "all" };
@@ -572,7 +591,7 @@ fn command(line: &str, dev: &str, all: &str) -> Vec<Object> {
     match line.split(' ').next() {
         Some("from") => vec![Object::Rule(guest::rule(&line.replace("all", all)))],
         Some(_) if line.contains(" table ") || line.contains(" metric ") => {
-            vec![Object::Route(guest::route(&line))]
+            vec![Object::from(guest::route(&line))]
         }
         _ => Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! What is left to the boot service: the plan without what files hold, for every kind of object. Pure.
 
-use crate::object::{Kind, Object};
+use crate::gather::Gather;
+use crate::object::{Kind, Object, in_order};
 use crate::plan::{Desired, Planned};
 use crate::stacks::rendering::Rendering;
 
@@ -12,8 +13,13 @@ struct Note {
     kinds: Vec<Kind>,
 }
 
-/// One sentence for each reason why files do not hold something of `desired`.
-pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
+/// One sentence for each reason why files do not hold something of `desired`, but for ENIs that have none.
+pub fn notes(
+    desired: &Desired,
+    has_files: &dyn Fn(&Planned) -> bool,
+    renderings: &[Rendering],
+    held: &[&Object],
+) -> Vec<String> {
     let mut notes: Vec<Note> = Vec::new();
     let host = ("this host".to_owned(), desired.host.clone(), Vec::new());
     let of = |planned: &Planned| {
@@ -21,38 +27,43 @@ pub fn notes(desired: &Desired, renderings: &[Rendering]) -> Vec<String> {
         let why = reasons(planned, renderings);
         (name, of_eni(planned, renderings), why)
     };
-    let enis = desired.enis.iter().map(of);
+    let enis = desired.enis.iter();
+    let enis = enis.filter(|planned| has_files(planned)).map(of);
     for (name, objects, why) in [host].into_iter().chain(enis) {
-        let left = objects.iter().filter(|object| !is_held(object, renderings));
-        let kinds: Vec<Kind> = left.map(Object::kind).collect();
+        let left = objects.iter().filter(|object| !is_held(object, held));
+        let kinds: Vec<Kind> = left.map(Object::kind).gathered();
         if !kinds.is_empty() {
             add(&mut notes, name, sentence(&why), kinds);
         }
     }
-    notes.iter().map(text).collect()
+    notes.iter().map(text).gathered()
 }
 
 /// What files do not hold of `desired`.
-pub fn objects(desired: &Desired, renderings: &[Rendering]) -> Vec<Object> {
+pub fn objects(desired: &Desired, renderings: &[Rendering], held: &[&Object]) -> Vec<Object> {
     let enis = desired.enis.iter();
     let all = enis.flat_map(|planned| of_eni(planned, renderings));
     let all = desired.host.iter().cloned().chain(all);
-    all.filter(|object| !is_held(object, renderings)).collect()
+    all.filter(|object| !is_held(object, held)).gathered()
 }
 
 /// Every object of an ENI. Where its whole definition is ours, no owner is left that keeps a route.
 fn of_eni(planned: &Planned, renderings: &[Rendering]) -> Vec<Object> {
     let mut all = renderings.iter().flat_map(|rendering| &rendering.complete);
     match all.any(|dev| *dev == planned.dev) {
-        true => planned.without_owner().objects().collect(),
-        false => planned.objects().collect(),
+        true => planned.without_owner().objects().gathered(),
+        false => planned.objects().gathered(),
     }
 }
 
-fn is_held(object: &Object, renderings: &[Rendering]) -> bool {
-    renderings
-        .iter()
-        .any(|rendering| rendering.holds.contains(object) || rendering.owned.contains(object))
+/// What files hold, in order.
+pub fn held(renderings: &[Rendering]) -> Vec<&Object> {
+    let renderings = renderings.iter();
+    in_order(renderings.flat_map(|rendering| rendering.holds.iter().chain(&rendering.owned)))
+}
+
+fn is_held(object: &Object, held: &[&Object]) -> bool {
+    held.binary_search(&object).is_ok()
 }
 
 fn reasons<'a>(planned: &Planned, renderings: &'a [Rendering]) -> Vec<&'a str> {
@@ -60,7 +71,7 @@ fn reasons<'a>(planned: &Planned, renderings: &'a [Rendering]) -> Vec<&'a str> {
     limits
         .filter(|(dev, _)| *dev == planned.dev)
         .map(|(_, why)| why.as_str())
-        .collect()
+        .gathered()
 }
 
 fn sentence(reasons: &[&str]) -> String {

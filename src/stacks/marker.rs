@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, Standing};
+use crate::gather::Gather;
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::plan::Planned;
@@ -99,7 +100,7 @@ pub(super) fn own_files(disk: &Disk, folders: &[&str]) -> Result<Vec<OwnFile>> {
     let own = own
         .map(|path| own_file(disk, &path))
         .filter_map(Result::transpose);
-    own.collect()
+    own.gathered()
 }
 
 /// Everything in these folders and their drop-ins, as `list` has it, sorted by folder and name.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::marker::{self, OwnFile};
 use super::{passed_over, readable_files, reads};
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::logger::escape;
 
 /// A line that names an address.
@@ -42,7 +43,7 @@ impl Texts {
                 .map(|text| (path, text))
         };
         Self {
-            files: readable_files(disk, &reads()).filter_map(text).collect(),
+            files: readable_files(disk, &reads()).filter_map(text).gathered(),
         }
     }
 
@@ -51,7 +52,7 @@ impl Texts {
         let files = self.files.iter();
         files
             .filter_map(|(path, text)| mention(path, text, ip))
-            .collect()
+            .gathered()
     }
 }
 

@@ -35,7 +35,7 @@ use crate::numbering::Owner;
 use crate::object::{Change, Observed};
 use crate::plan::Desired;
 
-pub use assign::Stacks;
+pub use assign::{Renderers, Stacks};
 pub use audit::Audit;
 pub use conflict::lacking;
 pub use declared::declared;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files::File;
+use crate::gather::Gather;
 use crate::net::{Declared, Dev};
 use crate::object::Object;
 use crate::plan::{Desired, Planned};
@@ -24,7 +25,7 @@ impl<'a> Share<'a> {
     pub fn whole(desired: &'a Desired) -> Self {
         Self {
             desired,
-            enis: desired.enis.iter().collect(),
+            enis: desired.enis.iter().gathered(),
             rules_of: primary_with_rules(desired),
         }
     }
@@ -39,7 +40,7 @@ impl<'a> Share<'a> {
             .filter(|_| carries)
             .flat_map(|guest| &guest.rules);
         Planned {
-            rules: own.chain(guests).cloned().collect(),
+            rules: own.chain(guests).cloned().gathered(),
             ..planned.clone()
         }
     }
@@ -74,7 +75,7 @@ pub trait Renderer {
 pub struct Rendering {
     pub files: Vec<File>,
     /// The objects that the files bring up at a boot. What is in neither this nor `owned` is left to the boot service.
-    pub holds: BTreeSet<Object>,
+    pub holds: Vec<Object>,
     /// Objects whose place is a file of somebody else's, which brings them up at a boot, or lacks what a note names.
     pub owned: BTreeSet<Object>,
     /// The definition that holds each secondary ENI's part, as the program that loads it calls it, where one does: for
@@ -150,7 +151,7 @@ pub fn part(planned: &Planned, keep: &dyn Fn(&Object) -> bool) -> Planned {
     let mut part = planned.clone();
     part.addresses
         .retain(|one| keep(&Object::Address(one.clone())));
-    part.routes.retain(|one| keep(&Object::Route(one.clone())));
+    part.routes.retain(|one| keep(&Object::from(one.clone())));
     part.rules.retain(|one| keep(&Object::Rule(one.clone())));
     part
 }

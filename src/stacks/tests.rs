@@ -26,7 +26,9 @@ fn disk(files: &[(&str, &str)]) -> (tempfile::TempDir, Disk) {
 }
 
 fn write(disk: &Disk, rendered: &Rendered) -> Vec<String> {
-    let changes = disk.plan(&rendered.wanted, &rendered.obsolete).unwrap();
+    let changes = disk
+        .plan(rendered.wanted.clone(), &rendered.obsolete)
+        .unwrap();
     changes
         .iter()
         .for_each(|change| disk.commit(change).unwrap());
@@ -400,7 +402,7 @@ fn the_first_line_names_the_eni_and_the_way_out_and_reads_back() {
 #[test]
 fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_keeps_none() {
     let (_root, disk) = disk(&[]);
-    let forward = Object::Sysctl(Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1"));
+    let forward = Object::from(Sysctl::new(Key::of_host("net/ipv4/ip_forward"), "1"));
     let wanting = Desired {
         host: vec![forward],
         ..Desired::default()
@@ -422,7 +424,7 @@ fn the_host_has_a_file_while_something_is_wanted_for_it_and_an_eni_that_is_kept_
     assert_eq!(wanted.len(), 1);
     let text = "# Written by eniroute for this host. To take it away: eniroute remove\nnet/ipv4/ip_forward = 1\n";
     assert_eq!(wanted[0].text, text);
-    disk.plan(&wanted, &[])
+    disk.plan(wanted.clone(), &[])
         .unwrap()
         .iter()
         .for_each(|change| disk.commit(change).unwrap());

@@ -6,6 +6,7 @@ mod source;
 
 use std::net::IpAddr;
 
+use crate::gather::Gather;
 use crate::net::state::AddressState;
 use crate::net::{Dev, nics};
 use crate::numbering::Owner;
@@ -23,7 +24,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     each.chain(astray(inspection))
         .chain(of_enis::findings(inspection))
         .chain(source::finding(inspection))
-        .collect()
+        .gathered()
 }
 
 /// A run says that an address is lacking where this group knows that it is there, and goes.
@@ -38,7 +39,7 @@ pub(super) fn is_superseded(found: &Finding, of_groups: &[Finding]) -> bool {
 /// Each address that EC2 has assigned, as it is on its own interface.
 fn of_enis(inspection: &Inspection) -> Vec<(&Planned, &AddressState)> {
     let states = |planned: &Planned| {
-        let own: Vec<IpAddr> = planned.eni.addresses().collect();
+        let own: Vec<IpAddr> = planned.eni.addresses().gathered();
         let dev = planned.dev.clone();
         let states = inspection.addresses.states.iter();
         states.filter(move |state| {
@@ -48,7 +49,7 @@ fn of_enis(inspection: &Inspection) -> Vec<(&Planned, &AddressState)> {
     inspection
         .enis()
         .flat_map(|planned| states(planned).map(move |state| (planned, state)))
-        .collect()
+        .gathered()
 }
 
 /// A4: the kernel does not use the address, or prefers another one.
@@ -90,7 +91,7 @@ fn unsound(planned: &Planned, state: &AddressState) -> Option<Finding> {
 /// run itself knows.
 fn astray(inspection: &Inspection) -> impl Iterator<Item = Finding> {
     inspection.enis().flat_map(|planned| {
-        let own: Vec<IpAddr> = planned.eni.addresses().collect();
+        let own: Vec<IpAddr> = planned.eni.addresses().gathered();
         let states = inspection.addresses.states.iter();
         let elsewhere = states.filter(move |state| own.contains(&state.address.net.addr()));
         elsewhere
@@ -105,7 +106,7 @@ fn may_have(inspection: &Inspection, planned: &Planned, dev: &Dev) -> bool {
     let own = links.iter().find(|link| link.name == planned.dev);
     let master = own.and_then(|own| links.iter().find(|link| Some(link.index) == own.master));
     let enis = inspection.listed().map(|eni| eni.mac);
-    let enis: Vec<_> = enis.collect();
+    let enis: Vec<_> = enis.gathered();
     let is_eni = nics(links)
         .filter(|link| link.name == *dev)
         .any(|link| link.eni_mac().is_some_and(|mac| enis.contains(&mac)));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::metadata::key_of;
 use crate::net::{MAIN, RouteKind};
 use crate::numbering::Owner;
@@ -26,7 +27,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         .into_iter()
         .chain(inspection.listed().filter_map(without_ipv4))
         .chain(unused)
-        .collect()
+        .gathered()
 }
 
 /// A6, once for the host: where a family is reachable from outside, and the other one may not be, or is not.
@@ -47,7 +48,7 @@ fn one_sided(inspection: &Inspection) -> Option<Finding> {
             (false, _) => None,
         }
     };
-    let told: Vec<String> = inspection.listed().filter_map(words).collect();
+    let told: Vec<String> = inspection.listed().filter_map(words).gathered();
     if !is_known || told.is_empty() {
         return None;
     }
@@ -59,7 +60,7 @@ fn one_sided(inspection: &Inspection) -> Option<Finding> {
     );
     let evidence = enis.map(|eni| {
         let public = eni.public.values().flatten().map(ToString::to_string);
-        let public: Vec<String> = public.collect();
+        let public: Vec<String> = public.gathered();
         Evidence::metadata(
             key_of(eni.mac, "public-ipv4s"),
             if public.is_empty() {

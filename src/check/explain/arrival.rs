@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Ground;
 use crate::check::walk::{Packet, Walker};
+use crate::gather::Gather;
 use crate::net::sysctl::Key;
 use crate::net::{Dev, Family, Link};
 
@@ -21,7 +22,7 @@ pub fn settings(links: &[Link]) -> Vec<Key> {
         .iter()
         .flat_map(|link| [RP_FILTER, FORCE_FORWARDING].map(|name| Key::of_link(name, &link.name)));
     let of_host = [RP_FILTER_OF_ALL, FORWARDS_IPV6].map(Key::of_host);
-    of_links.chain(of_host).collect()
+    of_links.chain(of_host).gathered()
 }
 
 /// What the kernel, which has refused a packet from `from` that its routes would take, has against it.
@@ -71,7 +72,7 @@ fn filter(ground: &Ground, packet: &Packet, dev: &Dev, back: &[&Dev]) -> Option<
     let way = match back {
         [] => "no way leads back".to_owned(),
         devs => {
-            let devs: Vec<&str> = devs.iter().map(|dev| &***dev).collect();
+            let devs: Vec<&str> = devs.iter().map(|dev| &***dev).gathered();
             format!("the way back is by {}", devs.join(" or "))
         }
     };

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::fib::Fib;
 use crate::net::sysctl::Key;
 use crate::net::{Address, Dev, Link, link_of_mac};
@@ -99,7 +100,7 @@ impl<'a> Ground<'a> {
             return Vec::new();
         };
         let mapped = self.enis().filter_map(|eni| eni.public.get(&ip));
-        mapped.flatten().copied().collect()
+        mapped.flatten().copied().gathered()
     }
 
     /// The private address that a public one of this instance is mapped to; any other address is itself.
@@ -157,7 +158,11 @@ impl<'a> Ground<'a> {
         let dev = dev.map_or("no interface here", |dev| dev);
         let table = eni.number().table();
         let owner = format!("EC2 has assigned it to {} ({dev}, table {table})", eni.id);
-        let public: Vec<String> = self.public_of(ip).iter().map(ToString::to_string).collect();
+        let public: Vec<String> = self
+            .public_of(ip)
+            .iter()
+            .map(ToString::to_string)
+            .gathered();
         match public.is_empty() {
             true => owner,
             false => format!("{owner}, public address {}", public.join(", ")),

@@ -12,6 +12,7 @@ mod wish;
 use std::net::IpAddr;
 
 use super::walk::{End, Packet, Walk, Walker};
+use crate::gather::Gather;
 use crate::kernel::word::{Asked, Word};
 use crate::net::fib::FibRoute;
 use crate::net::{Dev, Link};
@@ -89,7 +90,7 @@ pub fn explained(ground: &Ground, address: IpAddr, packets: &[Heard]) -> PacketR
         ways: packets
             .iter()
             .map(|heard| way(ground, &walker, heard))
-            .collect(),
+            .gathered(),
     }
 }
 
@@ -112,7 +113,7 @@ fn way(ground: &Ground, walker: &Walker, heard: &Heard) -> WayReport {
             .devs()
             .into_iter()
             .map(ToString::to_string)
-            .collect(),
+            .gathered(),
         source,
         public: public(ground, packet, source, outcome),
         outcome,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{Ground, Wish};
 use crate::check::walk::Packet;
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::nearest::{aside, nearest_object};
 use crate::net::{Dev, Family};
 use crate::reconcile::outside;
@@ -107,11 +108,11 @@ fn there_are(ground: &Ground) -> String {
     let up = ground.assessment.observed.addresses.iter();
     let up = up.map(|up| up.net.addr()).filter(|ip| !ip.is_loopback());
     let assigned = ground.enis().flat_map(crate::eni::Eni::addresses);
-    let mut all: Vec<IpAddr> = assigned.chain(up).collect();
+    let mut all: Vec<IpAddr> = assigned.chain(up).gathered();
     let mut seen = std::collections::BTreeSet::new();
     all.retain(|ip| seen.insert(*ip));
     let named = all.iter().take(NAMED).map(|ip| with_public(ground, *ip));
-    let mut named: Vec<String> = named.collect();
+    let mut named: Vec<String> = named.gathered();
     if all.len() > NAMED {
         named.push(format!("and {} more: eniroute status", all.len() - NAMED));
     }
@@ -123,7 +124,7 @@ fn with_public(ground: &Ground, ip: IpAddr) -> String {
         .public_of(ip)
         .iter()
         .map(ToString::to_string)
-        .collect();
+        .gathered();
     match public.is_empty() {
         true => ip.to_string(),
         false => format!("{ip} (public {})", public.join(", ")),
@@ -140,7 +141,7 @@ fn dev(ground: &Ground, name: &str) -> Result<Dev> {
         links
             .iter()
             .map(|link| link.name.to_string())
-            .collect::<Vec<_>>()
+            .gathered::<Vec<_>>()
             .join(", ")
     };
     let link = links.iter().find(is_it);

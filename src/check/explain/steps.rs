@@ -1,6 +1,7 @@
 //! The rules that a packet was held against, for a person: many that are for other addresses are one line.
 
 use crate::check::walk::{Outcome, Reason, Step, Walk};
+use crate::gather::Gather;
 use crate::net::fib::PolicyRule;
 use crate::report::StepReport;
 
@@ -10,7 +11,7 @@ const LOCAL: u32 = 255;
 /// Every step, those for other addresses as one where several follow each other.
 pub fn all(walk: &Walk) -> Vec<StepReport> {
     let alike = |a: &Step, b: &Step| is_of_others(a) && is_of_others(b);
-    walk.steps.chunk_by(alike).filter_map(of_some).collect()
+    walk.steps.chunk_by(alike).filter_map(of_some).gathered()
 }
 
 fn of_some(steps: &[Step]) -> Option<StepReport> {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::cli::Explain;
 use crate::code::Code;
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::nearest::{aside, nearest};
 
 /// What is asked for.
@@ -61,7 +62,7 @@ fn unclear(words: &str) -> Error {
 
 /// What there is, for one who has named something else.
 fn neither(word: &str) -> Error {
-    let codes: Vec<String> = Code::all().map(|code| code.to_string()).collect();
+    let codes: Vec<String> = Code::all().map(|code| code.to_string()).gathered();
     let meant = aside(nearest(word, &mut codes.iter().map(String::as_str)));
     Error::Usage(format!(
         "`{word}` is neither a code nor an address{meant}. Codes: {}. Addresses: those of this host, private or public \

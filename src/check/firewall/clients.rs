@@ -5,6 +5,7 @@ use super::flows::{Drops, HALF, Loss, REPLY, REQUEST, Way};
 use super::packet::End;
 use super::remedy::Line;
 use crate::check::walk::{Packet, Walker};
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::Slot;
 use crate::plan::egress::Range;
@@ -59,7 +60,7 @@ pub fn of_entry<'a>(
     });
     clients
         .filter(|clients| !clients.departures.is_empty())
-        .collect()
+        .gathered()
 }
 
 /// Which ENI a neighbour's packets come in by, the VPC's route tables decide; a container's come by the interface that leads
@@ -72,9 +73,9 @@ fn arrivals<'a>(
     let enis = || inspection.enis().map(|planned| &*planned.dev);
     let walk = walker.walk(&Packet::sent(None, range.first()));
     let devs = walk.end.devs().into_iter().map(|dev| &**dev);
-    let own: Vec<&str> = devs.filter(|dev| enis().all(|eni| eni != *dev)).collect();
+    let own: Vec<&str> = devs.filter(|dev| enis().all(|eni| eni != *dev)).gathered();
     match own.is_empty() {
-        true => (enis().collect(), true),
+        true => (enis().gathered(), true),
         false => (own, false),
     }
 }
@@ -83,13 +84,13 @@ fn departures<'a>(inspection: &'a Inspection, entry: &Entry, family: Family) -> 
     let slots = slots(entry, family);
     let enis = inspection.enis();
     let meant = enis.filter(|planned| planned.slot().is_some_and(|slot| slots.contains(&slot)));
-    meant.map(|planned| &*planned.dev).collect()
+    meant.map(|planned| &*planned.dev).gathered()
 }
 
 fn slots(entry: &Entry, family: Family) -> Vec<Slot> {
     match family {
-        Family::Ipv4 => entry.pool.iter().map(|(_, slot)| *slot).collect(),
-        Family::Ipv6 => entry.ipv6.into_iter().collect(),
+        Family::Ipv4 => entry.pool.iter().map(|(_, slot)| *slot).gathered(),
+        Family::Ipv6 => entry.ipv6.into_iter().gathered(),
     }
 }
 
@@ -160,14 +161,14 @@ impl<'a> Clients<'a> {
             .iter()
             .map(out)
             .filter(|_| is_asked(&lost.request));
-        let mut requests: Vec<Line> = requests.collect();
+        let mut requests: Vec<Line> = requests.gathered();
         requests.dedup();
         let replies = self
             .departures
             .iter()
             .map(back)
             .filter(|_| is_asked(&lost.reply));
-        requests.into_iter().chain(replies).collect()
+        requests.into_iter().chain(replies).gathered()
     }
 
     /// What has to be left alone of it.

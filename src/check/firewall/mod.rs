@@ -10,6 +10,7 @@ mod translated;
 mod walk;
 
 use super::walk::Walker;
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::Owner;
 use crate::plan::nft::Entry;
@@ -61,20 +62,22 @@ fn of_clients(
 ) -> Option<Finding> {
     let at = (&inspection.owners.rulesets, chain);
     let clients = clients.iter().filter(|clients| clients.family == family);
-    let lost: Vec<(&Clients, Lost)> = clients.map(|clients| (clients, clients.lost(at))).collect();
+    let lost: Vec<(&Clients, Lost)> = clients
+        .map(|clients| (clients, clients.lost(at)))
+        .gathered();
     let worst = lost.iter().map(|(_, lost)| lost.loss()).max()?;
     let worse = lost.iter().filter(|(_, lost)| lost.loss() == worst);
     let names: Vec<String> = worse
         .clone()
         .map(|(clients, _)| clients.range.to_string())
-        .collect();
+        .gathered();
     let by = worse
         .clone()
         .map(|(_, lost)| lost.request.or(lost.reply))
         .next()?;
     let lines: Vec<Line> = worse
         .flat_map(|(clients, lost)| clients.lines(lost))
-        .collect();
+        .gathered();
     let whose = format!("of the clients {} of an [[egress]]", listed(&names));
     let finding = dropped((inspection, chain, family), by, &whose)?;
     Some(with_remedy(

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::MARKS;
 use crate::plan::egress::Range;
@@ -84,7 +85,7 @@ impl Packet<'_> {
 impl End {
     /// Whether all of it, or nothing, is within these prefixes, ranges and addresses.
     fn is_in<'a>(&self, among: impl Iterator<Item = &'a str>, family: Family) -> Option<bool> {
-        let wanted: Option<Vec<Range>> = among.map(|word| word.parse().ok()).collect();
+        let wanted: Option<Vec<Range>> = among.map(|word| word.parse().ok()).gathered();
         let wanted = wanted?;
         match self {
             Self::These(own) => all(own

@@ -5,6 +5,7 @@ use super::flows::{Drops, Loss, REPLY, REQUEST, Way};
 use super::packet::End;
 use super::remedy::Line;
 use super::{dropped, with_remedy};
+use crate::gather::Gather;
 use crate::net::{Family, MAIN};
 use crate::plan::egress::Range;
 use crate::reconcile::Inspection;
@@ -22,7 +23,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     });
     let mut found: Vec<Finding> = chains
         .flat_map(|(chain, family)| of_chain(inspection, chain, family))
-        .collect();
+        .gathered();
     // A chain of both families says the same of both.
     found.dedup_by(|one, other| one == other);
     found
@@ -33,7 +34,7 @@ fn of_chain(inspection: &Inspection, chain: &Chain, family: Family) -> Vec<Findi
     let all = inspection.passages.all.iter();
     let lost =
         all.filter_map(|passage| Some((passage, lost(inspection, chain, (passage, family))?)));
-    let lost: Vec<(&Passage, Drops)> = lost.collect();
+    let lost: Vec<(&Passage, Drops)> = lost.gathered();
     let is_open = lost
         .iter()
         .any(|(passage, drops)| !passage.is_path && drops.loss == Loss::None);
@@ -42,17 +43,17 @@ fn of_chain(inspection: &Inspection, chain: &Chain, family: Family) -> Vec<Findi
         let lost = lost.iter().filter(|(_, drops)| drops.loss == loss);
         told_of(
             (inspection, chain, family),
-            &lost.copied().collect::<Vec<_>>(),
+            &lost.copied().gathered::<Vec<_>>(),
         )
     });
-    told.collect()
+    told.gathered()
 }
 
 /// Of passages with one fate.
 fn told_of(at: (&Inspection, &Chain, Family), group: &[(&Passage, Drops)]) -> Option<Finding> {
     let (_, drops) = group.first()?;
     let names = group.iter().map(|(passage, _)| name(passage));
-    let names: Vec<String> = names.collect();
+    let names: Vec<String> = names.gathered();
     let whose = format!("that [forwarding] sends on, from {}", names.join(", "));
     let mut lines: Vec<Line> = Vec::new();
     for (Passage { input, output, .. }, _) in group {
@@ -119,7 +120,7 @@ fn ends(inspection: &Inspection, dev: &str, family: Family) -> Vec<End> {
             .iter()
             .copied()
             .chain(planned.eni.subnets());
-        let ranges: Vec<Range> = ranges.map(Range::from).filter(is_its).collect();
+        let ranges: Vec<Range> = ranges.map(Range::from).filter(is_its).gathered();
         return match ranges.is_empty() {
             true => Vec::new(),
             false => vec![End::These(ranges), End::Outside],
@@ -131,7 +132,7 @@ fn ends(inspection: &Inspection, dev: &str, family: Family) -> Vec<End> {
     let nets = routes
         .map(|route| route.dst)
         .filter(|net| net.prefix_len() > 0);
-    let ranges: Vec<Range> = nets.map(Range::from).filter(is_its).collect();
+    let ranges: Vec<Range> = nets.map(Range::from).filter(is_its).gathered();
     vec![if ranges.is_empty() {
         End::Outside
     } else {

@@ -1,6 +1,7 @@
 //! The commands that let a packet through somebody else's chain, in the words of whoever runs the firewall.
 
 use super::packet::End;
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::MARKS;
 use crate::plan::egress::Range;
@@ -81,7 +82,7 @@ impl Keeper<'_> {
             Program::Iptables => self.iptables(line, "ACCEPT"),
             Program::Nft => self.nft(line, "accept"),
         });
-        let each: Vec<String> = each.collect();
+        let each: Vec<String> = each.gathered();
         match program {
             Program::Firewalld => firewalld_policy(&each),
             _ => each.join(" && "),
@@ -94,7 +95,7 @@ impl Keeper<'_> {
             Program::Iptables | Program::Ufw => self.iptables(line, "RETURN"),
             Program::Nft | Program::Firewalld => self.nft(line, "return"),
         });
-        each.collect::<Vec<_>>().join(" && ")
+        each.gathered::<Vec<_>>().join(" && ")
     }
 
     /// The command that shows the chain.
@@ -196,7 +197,7 @@ impl Keeper<'_> {
 
 /// Those that there are, one behind the other.
 fn words<const N: usize>(words: [Option<String>; N]) -> String {
-    words.into_iter().flatten().collect()
+    words.into_iter().flatten().gathered()
 }
 
 /// As nft calls it.
@@ -221,7 +222,7 @@ fn firewalld_policy(rules: &[String]) -> String {
     let rules = rules
         .iter()
         .map(|rule| format!(" --add-rich-rule='{rule}'"));
-    let rules: String = rules.collect();
+    let rules: String = rules.gathered();
     format!(
         "firewall-cmd --permanent --new-policy=eniroute; {set} --add-ingress-zone=ANY && {set} --add-egress-zone=ANY && \
          {set}{rules} && firewall-cmd --reload"

@@ -7,6 +7,7 @@ use super::packet::{End, Packet};
 use super::remedy::Keeper;
 use super::walk::walk;
 use super::{keeper, listed, title};
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::Owner;
 use crate::plan::Planned;
@@ -27,7 +28,7 @@ pub(super) fn of_clients(inspection: &Inspection, clients: &[Clients]) -> Vec<Fi
             .filter(|family| is_before(chain, **family));
         asked.filter_map(move |family| of_chain(inspection, chain, (clients, *family)))
     });
-    found.collect()
+    found.gathered()
 }
 
 fn is_before(chain: &Chain, family: Family) -> bool {
@@ -47,12 +48,12 @@ fn of_chain(
     let clients = clients.iter().filter(|clients| clients.family == family);
     let changed: Vec<(&Clients, &FilterRule)> = clients
         .filter_map(|clients| Some((clients, changed(inspection, chain, clients)?)))
-        .collect();
+        .gathered();
     let (_, rule) = changed.first()?;
     let names: Vec<String> = changed
         .iter()
         .map(|(clients, _)| clients.range.to_string())
-        .collect();
+        .gathered();
     let (name, names) = (title(chain), listed(&names));
     let what = format!(
         "`{name}` (priority {}) translates what the clients {names} of an [[egress]] send, before eniroute's table does",
@@ -61,7 +62,7 @@ fn of_chain(
     let lines: Vec<_> = changed
         .iter()
         .flat_map(|(clients, _)| clients.departing())
-        .collect();
+        .gathered();
     let keeper = keeper(inspection, chain, family);
     let remedy = Remedy::review(keeper.exempt(&super::remedy::few(lines, family)));
     Some(
@@ -108,7 +109,7 @@ pub(super) fn of_own(inspection: &Inspection) -> Vec<Finding> {
     let chains = chains.filter(|chain| chain.families().contains(&Family::Ipv4));
     let pairs = chains.flat_map(|chain| inspection.enis().map(move |planned| (chain, planned)));
     let found = pairs.filter_map(|(chain, planned)| of_eni(inspection, chain, planned));
-    found.collect()
+    found.gathered()
 }
 
 fn of_eni(inspection: &Inspection, chain: &Chain, planned: &Planned) -> Option<Finding> {

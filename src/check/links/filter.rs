@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::setting;
 use crate::check::walk::{Packet, Walker};
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::numbering::Owner;
 use crate::plan::Planned;
@@ -26,7 +27,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         .enis()
         .filter(strict)
         .filter_map(of_eni)
-        .collect()
+        .gathered()
 }
 
 fn dropped(inspection: &Inspection, planned: &Planned, walker: &Walker) -> Option<Finding> {
@@ -77,7 +78,7 @@ fn finding(
     let dev = &planned.dev;
     let walker = Walker::new(&inspection.fib);
     let walk = walker.walk(&Packet::sent(Some(from), to));
-    let devs: Vec<String> = walk.end.devs().iter().map(ToString::to_string).collect();
+    let devs: Vec<String> = walk.end.devs().iter().map(ToString::to_string).gathered();
     let now = if devs.is_empty() {
         "no way".to_owned()
     } else {

@@ -26,7 +26,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
         .chain(filter::findings(inspection))
         .chain(shared_subnet(inspection))
         .chain(disorder(inspection))
-        .collect()
+        .gathered()
 }
 
 /// What a run says of links, with what else is known of them.
@@ -122,7 +122,7 @@ fn strangers(inspection: &Inspection) -> Vec<Finding> {
                     format!("no {mac}"),
                 ))
         })
-        .collect()
+        .gathered()
 }
 
 /// L5, once for the host: IPv6 works, and would not on a link that comes, the same after a reboot included.
@@ -146,7 +146,7 @@ fn without_ipv6_later(inspection: &Inspection) -> Option<Finding> {
 
 /// L7, once for the host.
 fn shared_subnet(inspection: &Inspection) -> Option<Finding> {
-    let enis: Vec<&Planned> = inspection.enis().collect();
+    let enis: Vec<&Planned> = inspection.enis().gathered();
     let shares = |planned: &&&Planned| {
         let same = |other: &&Planned| other.eni.subnet_ipv4 == planned.eni.subnet_ipv4;
         planned.eni.subnet_ipv4.is_some() && enis.iter().filter(|other| same(other)).count() > 1
@@ -157,7 +157,7 @@ fn shared_subnet(inspection: &Inspection) -> Option<Finding> {
             .any(|name| inspection.links.greater(name, &planned.dev) == 0)
     };
     let found = enis.iter().filter(shares).filter(answers_for_all);
-    let devs: Vec<String> = found.map(|planned| planned.dev.to_string()).collect();
+    let devs: Vec<String> = found.map(|planned| planned.dev.to_string()).gathered();
     let first = devs.first()?.clone();
     let names = devs.join(", ");
     let what = "in one subnet, each answers ARP for the others".to_owned();
@@ -178,7 +178,7 @@ fn disorder(inspection: &Inspection) -> Option<Finding> {
     let mut enis: Vec<(Number, &Planned, u32)> = inspection
         .enis()
         .filter_map(|planned| Some((planned.eni.number(), planned, place(planned)?)))
-        .collect();
+        .gathered();
     enis.order_by_key(|(number, ..)| number.table());
     let is_sorted = enis.is_sorted_by_key(|(.., place)| *place);
     let primary = enis.iter().find(|(_, planned, _)| planned.eni.primary);
@@ -190,7 +190,7 @@ fn disorder(inspection: &Inspection) -> Option<Finding> {
             number.table() - Number::new(0, 0).table()
         )
     });
-    let order = order.collect::<Vec<_>>().join(", ");
+    let order = order.gathered::<Vec<_>>().join(", ");
     (!is_sorted || !is_first).then(|| {
         let what =
             format!("the interfaces' names are in another order than EC2's numbers: {order}");

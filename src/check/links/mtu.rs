@@ -1,5 +1,6 @@
 //! L4: an MTU that is smaller or greater than the way, or another one than the other ENIs have.
 
+use crate::gather::Gather;
 use crate::net::state::LinkState;
 use crate::numbering::Owner;
 use crate::plan::{IPV6_LEAST, Planned};
@@ -24,7 +25,7 @@ pub(super) fn findings(inspection: &Inspection) -> Vec<Finding> {
     let each = enis().filter_map(|(planned, state)| {
         outside_bounds(planned, &state).or_else(|| differing(planned, &state, (first, &reference)))
     });
-    each.chain(small(inspection)).collect()
+    each.chain(small(inspection)).gathered()
 }
 
 /// No path takes it, or IPv6 does not.
@@ -87,11 +88,11 @@ fn small(inspection: &Inspection) -> Option<Finding> {
     };
     let enis = inspection.enis().filter(is_ena);
     let states = enis.filter_map(|planned| inspection.links.state(&planned.dev));
-    let small: Vec<&LinkState> = states.filter(|state| state.mtu < LARGEST).collect();
+    let small: Vec<&LinkState> = states.filter(|state| state.mtu < LARGEST).gathered();
     let words = small
         .iter()
         .map(|state| format!("{} mtu {}", state.dev, state.mtu));
-    let words = words.collect::<Vec<_>>().join(", ");
+    let words = words.gathered::<Vec<_>>().join(", ");
     let what = format!("a VPC carries {LARGEST} bytes, and less is used: {words}");
     (!small.is_empty()).then(|| {
         let finding = Finding::told(Code::L4, Owner::Host, what)

@@ -24,8 +24,7 @@ pub(super) enum Cause<'a> {
 
 /// The cause of a wrong way.
 pub(super) fn of<'a>(way: &Way<'a>) -> Cause<'a> {
-    let decider = way.walk.decider();
-    match decider.or_else(|| jump(way)) {
+    match way.walk.decider().or_else(|| jump(way)) {
         Some(rule) if is_own(way, &rule.rule) => by_route(way),
         Some(rule) if is_before(way, rule) => Cause::Rule(rule),
         _ => missing(way).map_or_else(|| by_route(way), Cause::Missing),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::cause::{self, Cause};
 use super::ways::{Way, Ways};
 use super::{maker, refusals};
+use crate::gather::Gather;
 use crate::net::fib::{FibRoute, PolicyRule};
 use crate::numbering::Owner;
 use crate::report::{Code, Evidence, Finding, Remedy, Severity};
@@ -69,7 +70,7 @@ impl<'a> Culprit<'a> {
     /// `10.0.0.1, 10.0.0.2, 10.0.0.3 and 4 more`
     fn who(&self) -> String {
         let named = self.addresses.iter().take(NAMED).map(IpAddr::to_string);
-        let named = named.collect::<Vec<_>>().join(", ");
+        let named = named.gathered::<Vec<_>>().join(", ");
         match self.addresses.len().checked_sub(NAMED) {
             Some(more @ 1..) => format!("{named} and {more} more"),
             _ => named,

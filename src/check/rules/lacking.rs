@@ -2,6 +2,7 @@
 
 use super::maker;
 use super::ways::Ways;
+use crate::gather::Gather;
 use crate::net::fib::PolicyRule;
 use crate::numbering::Owner;
 use crate::reconcile::Inspection;
@@ -29,7 +30,7 @@ pub(super) fn doubles(inspection: &Inspection) -> impl Iterator<Item = Finding> 
             let place = (wanted.family, wanted.priority, wanted.from);
             let there: Vec<&PolicyRule> = listed
                 .filter(|one| (one.rule.family, one.rule.priority, one.rule.from) == place)
-                .collect();
+                .gathered();
             let same = there.iter().filter(|one| one.rule == *wanted).count();
             let other = there.iter().find(|one| one.rule.table != wanted.table);
             match other {

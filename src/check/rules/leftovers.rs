@@ -28,7 +28,7 @@ pub(super) fn findings(inspection: &Inspection) -> impl Iterator<Item = Finding>
         };
         let is_gone = is_known && !listed.contains(mac) && !scope.keep.contains(mac);
         let left = objects.iter().filter(|object| is_gone && there.has(object));
-        let left: Vec<&Object> = left.collect();
+        let left: Vec<&Object> = left.gathered();
         (!left.is_empty()).then(|| finding(*owner, *mac, &left))
     })
 }

@@ -7,7 +7,7 @@ use super::maker;
 use super::refusals::evidence;
 use super::ways::RA;
 use crate::check::walk::{End, Packet, Walker};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::fib::{FibRoute, Protocol};
 use crate::net::{Dev, Family, MAIN, RouteKind};
 use crate::numbering::Owner;
@@ -49,7 +49,7 @@ fn of_main(inspection: &Inspection) -> impl Iterator<Item = &FibRoute> {
 
 fn defaults(inspection: &Inspection, family: Family) -> Vec<&FibRoute> {
     let is_default = |listed: &&FibRoute| listed.route.dst == family.everything();
-    let mut defaults: Vec<_> = of_main(inspection).filter(is_default).collect();
+    let mut defaults: Vec<_> = of_main(inspection).filter(is_default).gathered();
     defaults.order_by_key(|listed| listed.route.metric);
     defaults
 }
@@ -88,7 +88,7 @@ fn hidden(inspection: &Inspection, walker: &Walker, planned: &Planned) -> Option
     let nics: BTreeSet<&Dev> = inspection
         .listed()
         .filter_map(|eni| inspection.dev(eni.mac))
-        .collect();
+        .gathered();
     let is_others = |listed: &&FibRoute| {
         let route = &listed.route;
         route.dst.prefix_len() > 0
@@ -101,7 +101,7 @@ fn hidden(inspection: &Inspection, walker: &Walker, planned: &Planned) -> Option
     let missed: Vec<&FibRoute> = of_main(inspection)
         .filter(is_others)
         .filter(is_missed)
-        .collect();
+        .gathered();
     (!missed.is_empty()).then(|| unreached(planned, &missed))
 }
 
@@ -140,7 +140,7 @@ fn inside(listed: &FibRoute) -> IpAddr {
 fn unreached(planned: &Planned, missed: &[&FibRoute]) -> Finding {
     let dev = &planned.dev;
     let named = missed.iter().take(NAMED);
-    let named: Vec<String> = named.map(|listed| format!("`{}`", listed.route)).collect();
+    let named: Vec<String> = named.map(|listed| format!("`{}`", listed.route)).gathered();
     let named = named.join(", ");
     let what = format!(
         "{} routes of main ({named}) are for nothing that {dev}'s addresses send: its own table comes first",

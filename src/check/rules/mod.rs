@@ -11,6 +11,7 @@ mod refusals;
 mod strays;
 mod ways;
 
+use crate::gather::Gather;
 use crate::reconcile::Inspection;
 use crate::report::Finding;
 use ways::Ways;
@@ -29,5 +30,5 @@ pub(super) fn findings<'a>(
     let rules = leftovers::findings(inspection).chain(lacking::doubles(inspection));
     let rules = rules.chain(count::finding(inspection));
     let own = wrong.chain(tables).chain(rules);
-    of_run.chain(own).chain(strays::differing(&ways)).collect()
+    of_run.chain(own).chain(strays::differing(&ways)).gathered()
 }

@@ -2,6 +2,7 @@
 
 use super::cause::{self, Cause};
 use super::ways::{Fault, Way, Ways};
+use crate::gather::Gather;
 use crate::numbering::Owner;
 use crate::reconcile::findings::APPLY;
 use crate::report::{Code, Evidence, Finding, Remedy};
@@ -46,7 +47,7 @@ fn stray(ways: &[Way]) -> Option<Finding> {
 fn destinations(ways: &[Way]) -> String {
     let each = ways.iter().take(TOLD);
     let each = each.map(|way| format!("to {}: {}", way.destination(), way.way_out()));
-    let mut text = each.collect::<Vec<_>>().join("; ");
+    let mut text = each.gathered::<Vec<_>>().join("; ");
     if let Some(more @ 1..) = ways.len().checked_sub(TOLD) {
         text += &format!("; and {more} more");
     }
@@ -80,7 +81,7 @@ pub(super) fn differing<'a>(ways: &'a Ways) -> impl Iterator<Item = Finding> + u
         let (from, to) = (question.from, question.to);
         let walked = match &way.walk.end.devs()[..] {
             [] => "not at all".to_owned(),
-            devs => format!("by {}", devs.iter().map(|dev| &***dev).collect::<Vec<_>>().join(" and ")),
+            devs => format!("by {}", devs.iter().map(|dev| &***dev).gathered::<Vec<_>>().join(" and ")),
         };
         let asked = way.way_out();
         let what = format!(

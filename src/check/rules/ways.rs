@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::check::walk::{Candidates, End, Packet, Walk, Walker};
 use crate::eni::{Eni, IPV6_ROUTER};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::fib::Protocol;
 use crate::net::{Dev, Family, Mac, Reachability, RouteKind};
 use crate::plan::Planned;
@@ -51,7 +51,7 @@ impl<'a> Ways<'a> {
     pub fn of(inspection: &'a Inspection) -> Self {
         let walker = Walker::new(&inspection.fib);
         let planned: BTreeMap<Mac, &Planned> =
-            inspection.enis().map(|one| (one.eni.mac, one)).collect();
+            inspection.enis().map(|one| (one.eni.mac, one)).gathered();
         let mut ways = Self {
             wrong: Vec::new(),
             differing: Vec::new(),
@@ -117,7 +117,7 @@ impl Way<'_> {
     /// The walk ends where the kernel's answer leads. Where a rule has a selector that is not followed, nothing is said.
     fn agrees(&self) -> bool {
         let mut walked = self.walk.end.devs();
-        let mut asked: Vec<&Dev> = self.answer.devs.iter().collect();
+        let mut asked: Vec<&Dev> = self.answer.devs.iter().gathered();
         walked.order();
         asked.order();
         walked == asked || self.walk.uncertain().next().is_some()

@@ -67,7 +67,7 @@ fn mismatch(rule: &PolicyRule, packet: &Packet) -> Option<Reason> {
     if !is_from(rule.rule.from, packet.from) {
         return Some(Reason::From(packet.from));
     }
-    if !is_within(rule.rule.to, Some(packet.to)) {
+    if !is_within(rule.rule.extra().to, Some(packet.to)) {
         return Some(Reason::To(packet.to));
     }
     if !rule.mark().is_none_or(|mark| has_mark(packet, mark)) {

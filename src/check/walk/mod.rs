@@ -7,6 +7,7 @@ mod tables;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::gather::Gather;
 use crate::net::fib::{Action, Fib, FibRoute, PolicyRule};
 use crate::net::sources::BySource;
 use crate::net::{Dev, Family, RouteKind};
@@ -115,7 +116,7 @@ impl<'a> End<'a> {
     pub fn devs(&self) -> Vec<&'a Dev> {
         match self {
             Self::Route(found) if !self.is_local() => {
-                found.route.ways().map(|(_, dev)| dev).collect()
+                found.route.ways().map(|(_, dev)| dev).gathered()
             }
             Self::Route(_) | Self::RefusedByRoute(_) | Self::RefusedByRule(_) | Self::NoRoute => {
                 Vec::new()
@@ -165,7 +166,7 @@ impl<'a> Walker<'a> {
     pub fn walk(&self, packet: &Packet) -> Walk<'a> {
         let rules = self.rules.get(&packet.family());
         let rules = rules.into_iter().flat_map(BySource::all).copied();
-        self.walk_by(packet, &Candidates(rules.enumerate().collect()))
+        self.walk_by(packet, &Candidates(rules.enumerate().gathered()))
     }
 
     /// The rules that may be for packets of `family` from this source: a walk by them ends as one past all.

@@ -9,11 +9,12 @@ use log::debug;
 use super::{from_memory, nothing, serve};
 use crate::cli::Common;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::kernel;
 use crate::metadata::cache::Memory;
 use crate::net::Dev;
 use crate::object::Change;
-use crate::reconcile::{Host, How, Run, lock};
+use crate::reconcile::{Host, How, Run, lock, tidy};
 use crate::report::Report;
 
 /// How long a look at changed links takes at least: systemd starts the next one at once where there are more of them
@@ -47,6 +48,7 @@ fn repair(common: &Common, changed: Option<&BTreeSet<u32>>) -> Result<Report> {
         return nothing();
     }
     let _lock = lock(&host.disk, common.wait)?;
+    tidy(&host.disk);
     // By the very link that was down the metadata service may not be reached yet.
     let memory = Memory::load(&host.disk);
     if memory.enis.is_empty() {
@@ -66,7 +68,7 @@ fn is_anything_missing(run: &Run) -> bool {
         .iter()
         .filter(|link| !link.up)
         .map(|link| &link.name)
-        .collect();
+        .gathered();
     let is_missing = |change: &Change| {
         let is_kept = matches!(change, Change::Remove(object) if object.address().is_none());
         !is_kept && change.dev().is_none_or(|dev| !down.contains(&dev))

@@ -5,10 +5,11 @@ use log::debug;
 use super::{from_memory, nothing};
 use crate::cli::{Common, Selected};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::metadata::cache::Memory;
 use crate::net::{Link, link_of_mac};
 use crate::reconcile::kept::read_ledger;
-use crate::reconcile::{Host, How, Run, lock};
+use crate::reconcile::{Host, How, Run, lock, tidy};
 use crate::report::Report;
 use crate::select::Selector;
 
@@ -20,6 +21,7 @@ pub fn run(common: &Common) -> Result<Report> {
     let how = How::repeated("hotplug", common);
     let mut host = Host::open_at_once(common)?;
     let _lock = lock(&host.disk, common.wait)?;
+    tidy(&host.disk);
     let links = host.kernel.links()?;
     let memory = Memory::load(&host.disk);
     // Nothing goes by what is half known, or was known before this boot.
@@ -45,7 +47,7 @@ fn by_ledger(host: &mut Host, how: How, links: &[Link]) -> Result<Report> {
         .detached(links)
         .iter()
         .map(|mac| Selector::new(&mac.to_string()))
-        .collect();
+        .gathered();
     if enis.is_empty() {
         return nothing();
     }

@@ -10,6 +10,7 @@ use ureq::http::{Response, StatusCode};
 use super::endpoint::Way;
 use super::pace;
 use super::transport::Dialer;
+use crate::gather::Gather;
 
 /// Seconds, 1 to 21600. Long enough for a run; a token that ends earlier is renewed.
 const TOKEN_TTL: &str = "300";
@@ -35,7 +36,8 @@ pub(super) enum Fault {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) way: Way,
-    agent: Agent,
+    /// Made for the first request: there are two ways for each NIC, and one is gone mostly.
+    agent: Option<Agent>,
     dialer: Dialer,
     /// Requests sent so far.
     pub(super) sent: u32,
@@ -45,7 +47,7 @@ impl Client {
     pub(super) fn new(way: Way) -> Self {
         let dialer = Dialer::new(way.clone());
         Self {
-            agent: agent(&dialer),
+            agent: None,
             way,
             dialer,
             sent: 0,
@@ -104,13 +106,18 @@ impl Client {
         self.count();
         let url = format!("{}/latest/meta-data/{path}", self.way.endpoint);
         let request = self
-            .agent
+            .agent()
             .get(&url)
             .header("x-aws-ec2-metadata-token", "none");
         let answer = request.config().timeout_global(Some(limit)).build().call();
         answer
             .map(drop)
             .map_err(|error| Fault::Trouble(cause(&error)))
+    }
+
+    fn agent(&mut self) -> Agent {
+        let made = self.agent.get_or_insert_with(|| agent(&self.dialer));
+        made.clone()
     }
 
     /// Sends once; or twice, when a kept connection turns out to be dead: a server may close it at
@@ -124,12 +131,13 @@ impl Client {
         self.count();
         let dialed = self.dialer.dialed();
         let start = Instant::now();
-        let mut response = send(&self.agent);
+        let agent = self.agent();
+        let mut response = send(&agent);
         let kept = self.dialer.dialed() == dialed;
         if kept && matches!(response, Err(ureq::Error::Io(_))) {
             debug!("{method} {url}: the kept connection was dead, opening another");
             self.count();
-            response = send(&self.agent);
+            response = send(&agent);
         }
         let answer = response
             .map_err(|error| Fault::Trouble(cause(&error)))
@@ -208,7 +216,7 @@ fn by_status(status: StatusCode, body: &str) -> Fault {
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
-    let mut shown: String = text.chars().take(EXCERPT).map(escaped).collect();
+    let mut shown: String = text.chars().take(EXCERPT).map(escaped).gathered();
     if text.chars().nth(EXCERPT).is_some() {
         shown.push_str("...");
     }

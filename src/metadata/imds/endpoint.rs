@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::net::Dev;
 
 /// A literal address instead of a name: there is no resolver before the network is up.
@@ -81,7 +82,7 @@ impl Way {
         let endpoints = urls
             .iter()
             .map(|url| Endpoint::parse(url))
-            .collect::<Result<Vec<_>>>()?;
+            .gathered::<Result<Vec<_>>>()?;
         if endpoints.is_empty() {
             return Err(Error::Usage(
                 "no URL of a metadata service was given".into(),
@@ -101,7 +102,7 @@ impl Way {
                 device: Some(device.clone()),
             })
         });
-        Ok(by_routes.chain(by_device).collect())
+        Ok(by_routes.chain(by_device).gathered())
     }
 }
 

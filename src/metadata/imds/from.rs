@@ -11,6 +11,7 @@ use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage,
 
 use super::transport::{connect, time_val};
 use crate::command;
+use crate::gather::Gather;
 
 /// How many are asked at once.
 const TOGETHER: usize = 32;
@@ -60,7 +61,7 @@ impl Url {
             to,
             head: format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.host),
         };
-        self.ends().into_iter().map(question).collect()
+        self.ends().into_iter().map(question).gathered()
     }
 
     fn ends(&self) -> Vec<SocketAddr> {
@@ -74,7 +75,7 @@ impl Url {
             (_, Ok(port)) => (named(name), port),
             _ => (named(&self.host), HTTP),
         };
-        all.into_iter().map(|ip| (ip, port).into()).collect()
+        all.into_iter().map(|ip| (ip, port).into()).gathered()
     }
 }
 
@@ -117,14 +118,14 @@ pub fn ask_from(asked: &[(IpAddr, Question)]) -> Vec<Option<String>> {
                     .spawn_scoped(scope, move || one(from, &question).ok())
                     .ok()
             };
-            let begun: Vec<_> = part.iter().map(begin).collect();
+            let begun: Vec<_> = part.iter().map(begin).gathered();
             let ended = begun
                 .into_iter()
                 .map(|thread| thread?.join().ok().flatten());
-            ended.collect()
+            ended.gathered()
         })
     };
-    asked.chunks(TOGETHER).flat_map(part).collect()
+    asked.chunks(TOGETHER).flat_map(part).gathered()
 }
 
 fn one(from: IpAddr, question: &Question) -> io::Result<String> {

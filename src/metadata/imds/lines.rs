@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::retry::Retry;
 use super::{Imds, REQUESTS};
+use crate::gather::Gather;
 use crate::metadata::Answers;
 
 /// Connections, the session's own included. EC2 bounds them, and does not say by how many.
@@ -94,7 +95,7 @@ impl Work<'_> {
                 // A bound of tasks (`TasksMax=`, a user's limit) may leave no further thread.
                 thread::Builder::new().spawn_scoped(scope, ask).ok()
             };
-            let further: Vec<_> = further.iter_mut().filter_map(begin).collect();
+            let further: Vec<_> = further.iter_mut().filter_map(begin).gathered();
             let well = self.by(own, self.limit);
             let ended = further.into_iter().map(|line| line.join());
             ended.fold(well, |well, ended| well && ended.unwrap_or(false))

@@ -27,7 +27,7 @@ use client::{Client, Fault};
 pub use endpoint::Way;
 pub use from::{Question, Url, address_in, ask_from};
 use lines::Lines;
-pub use plain::{default_addresses, reach};
+pub use plain::{Asked, default_addresses, reach};
 use retry::Retry;
 
 /// The link-local IPv4 endpoint, and the IPv6 one, which answers on Nitro instances that turned it on
@@ -105,7 +105,7 @@ impl Imds {
             return Err(Error::Unreachable {
                 url: self.client.way.endpoint.to_string(),
                 why: format!(
-                    "it was given up after {REQUESTS} requests, the most that one run sends: is this EC2?"
+                    "it was given up after {REQUESTS} requests, the most that one run sends"
                 ),
             });
         }
@@ -196,12 +196,7 @@ fn insist<T>(wait: Duration, mut once: impl FnMut(&Retry) -> Result<T, Fault>) -
 }
 
 fn too_late(why: &str, tried: Duration) -> String {
-    format!(
-        "{why} (tried for {:.1} s). Is this an EC2 instance, and its metadata service on? A longer --wait helps when it \
-         is late or busy; in a container or behind a bridge the hop limit must be above 1 (aws ec2 \
-         modify-instance-metadata-options --http-put-response-hop-limit 2)",
-        tried.as_secs_f32()
-    )
+    format!("{why} (tried for {:.1} s)", tried.as_secs_f32())
 }
 
 /// One round over all ways: the first token, and the index of who gave it.

@@ -2,6 +2,7 @@
 //! before a change of those routes, and after it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
@@ -10,6 +11,7 @@ use super::from::Question;
 use super::transport::Knock;
 use super::{ANY_KEY, DEFAULT_URLS, Imds, insist};
 use crate::error::Result;
+use crate::gather::Gather;
 
 /// How long a way that one lost packet has made us leave is waited for, before it counts as one that leads nowhere: a
 /// lost SYN is sent again after a second.
@@ -24,7 +26,7 @@ pub(super) fn others<'a>(ways: impl Iterator<Item = &'a Way>, used: &Way) -> Vec
     let knock = |address: SocketAddr| address.is_ipv6().then(|| Knock::at(address));
     plain
         .map(|way| (way.clone(), knock(way.endpoint.address())))
-        .collect()
+        .gathered()
 }
 
 impl Imds {
@@ -44,7 +46,7 @@ impl Imds {
         let mut ways: Vec<Way> = others
             .filter(|way| reach(&[(*way).clone()], wait).is_ok())
             .cloned()
-            .collect();
+            .gathered();
         if self.client.way.is_plain() || ways.is_empty() {
             ways.insert(0, self.client.way.clone());
         }
@@ -56,14 +58,14 @@ impl Imds {
         let others = self.others.iter().map(|(way, _)| way);
         let ways = std::iter::once(&self.client.way).chain(others);
         ways.map(|way| Question::metadata(way.endpoint.address()))
-            .collect()
+            .gathered()
     }
 
     /// Where this service is, in each family that it has been asked for.
     pub fn addresses(&self) -> Vec<IpAddr> {
         let others = self.others.iter().map(|(way, _)| way);
         let ways = others.chain([&self.client.way]);
-        ways.map(|way| way.endpoint.address().ip()).collect()
+        ways.map(|way| way.endpoint.address().ip()).gathered()
     }
 }
 
@@ -73,7 +75,41 @@ pub fn default_addresses() -> Vec<IpAddr> {
         .iter()
         .filter_map(|url| Endpoint::parse(url).ok())
         .map(|endpoint| endpoint.address().ip())
-        .collect()
+        .gathered()
+}
+
+/// The service is being asked whether it can be reached, while other things are done.
+pub struct Asked {
+    ways: Vec<Way>,
+    wait: Duration,
+    /// `None`: there is no way, or no further thread.
+    asking: Option<JoinHandle<Result<()>>>,
+}
+
+impl Asked {
+    /// By each of `ways`, for at most `wait`.
+    pub fn by(ways: &[Way], wait: Duration) -> Self {
+        let ways = ways.to_vec();
+        let ask = {
+            let ways = ways.clone();
+            move || reach(&ways, wait)
+        };
+        let asking = (!ways.is_empty()).then(|| thread::Builder::new().spawn(ask).ok());
+        Self {
+            ways,
+            wait,
+            asking: asking.flatten(),
+        }
+    }
+
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// As [`reach`].
+    pub fn end(self) -> Result<()> {
+        let asked = self.asking.and_then(|asking| asking.join().ok());
+        asked.unwrap_or_else(|| reach(&self.ways, self.wait))
+    }
 }
 
 /// Asks by each of `ways`, over a new connection, for at most `wait` in all: one that was open before outlives changes

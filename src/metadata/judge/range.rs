@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv6Net};
 use super::Finding;
 use super::claims::{claims, subnets};
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::short;
 
 /// Of delegated prefixes.
@@ -18,7 +19,7 @@ const PREFIX_IPV4: u8 = 28;
 const PREFIX_IPV6: u8 = 80;
 
 /// Routers, name servers and the future's addresses: the first ones of each subnet.
-const RESERVED: u8 = 4;
+const RESERVED: u32 = 4;
 
 /// The instance's link-local services by IPv6 (metadata, DNS, time): fd00:ec2::/32.
 const SERVICES: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32);
@@ -100,8 +101,8 @@ fn not_of_the_subnet(eni: &Eni, key: &str, claim: IpNet) -> Option<String> {
         let list = list(of_family);
         return Some(format!("{} is not in the ENI's subnet ({list})", shown()));
     }
-    let is_reserved = |subnet: &IpNet| reserved(*subnet).any(|ip| claim.contains(&ip));
-    let subnet = subnets().find(|subnet| subnet.contains(&claim) && is_reserved(subnet))?;
+    let subnet =
+        subnets().find(|subnet| subnet.contains(&claim) && has_reserved(claim, *subnet))?;
     Some(format!(
         "{} is reserved in the subnet {subnet}: its first four addresses and its last one are EC2's own",
         shown()
@@ -109,7 +110,10 @@ fn not_of_the_subnet(eni: &Eni, key: &str, claim: IpNet) -> Option<String> {
 }
 
 fn list(subnets: impl Iterator<Item = IpNet>) -> String {
-    match subnets.map(|subnet| subnet.to_string()).collect::<Vec<_>>()[..] {
+    match subnets
+        .map(|subnet| subnet.to_string())
+        .gathered::<Vec<_>>()[..]
+    {
         [] => "none".to_owned(),
         ref list => list.join(", "),
     }
@@ -140,10 +144,11 @@ fn is_unicast(net: IpNet) -> bool {
     }
 }
 
-fn reserved(subnet: IpNet) -> impl Iterator<Item = IpAddr> {
-    let nth = move |n: u8| match subnet.network() {
-        IpAddr::V4(base) => IpAddr::V4(Ipv4Addr::from_bits(base.to_bits() + u32::from(n))),
-        IpAddr::V6(base) => IpAddr::V6(Ipv6Addr::from_bits(base.to_bits() + u128::from(n))),
+/// Whether `claim`, a part of `subnet`, has an address that EC2 keeps for itself.
+fn has_reserved(claim: IpNet, subnet: IpNet) -> bool {
+    let first_free = match subnet.network() {
+        IpAddr::V4(base) => IpAddr::V4(Ipv4Addr::from_bits(base.to_bits() + RESERVED)),
+        IpAddr::V6(base) => IpAddr::V6(Ipv6Addr::from_bits(base.to_bits() + u128::from(RESERVED))),
     };
-    (0..RESERVED).map(nth).chain([subnet.broadcast()])
+    claim.network() < first_free || claim.broadcast() == subnet.broadcast()
 }

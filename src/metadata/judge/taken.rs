@@ -1,6 +1,6 @@
 //! What the ENIs before one have: an address or prefix of its own that is theirs, or overlaps with theirs, cannot be.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -10,15 +10,19 @@ use super::Finding;
 use super::claims::{SUBNET_IPV4, SUBNET_IPV6, claims, subnets};
 use super::range::delegated;
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::net::{Mac, short};
 
 /// What the ENIs before have.
 #[derive(Default)]
 pub(super) struct Taken {
     owners: Vec<Owner>,
-    /// By first address and length: indices of `owners`.
-    claims: BTreeMap<(IpAddr, u8), Vec<usize>>,
+    /// There can be thousands.
+    claims: BTreeSet<Claim>,
 }
+
+/// A range by its first address and length, and the index of its owner.
+type Claim = (IpAddr, u8, u32);
 
 pub(super) struct Owner {
     pub mac: Mac,
@@ -35,7 +39,7 @@ impl Owner {
             id: eni.id.clone(),
             primary: eni.primary,
             vpc: eni.vpc.clone(),
-            subnets: subnets(eni).map(|(_, subnet)| subnet).collect(),
+            subnets: subnets(eni).map(|(_, subnet)| subnet).gathered(),
         }
     }
 }
@@ -50,10 +54,9 @@ pub(super) struct Overlap<'a> {
 
 impl Taken {
     pub(super) fn insert(&mut self, eni: &Eni) {
-        for (_, claim) in claims(eni) {
-            let key = (claim.network(), claim.prefix_len());
-            self.claims.entry(key).or_default().push(self.owners.len());
-        }
+        let owner = self.owners.len() as u32;
+        let claims = claims(eni).map(|(_, net)| (net.network(), net.prefix_len(), owner));
+        self.claims.extend(claims);
         self.owners.push(Owner::of(eni));
     }
 
@@ -100,18 +103,18 @@ impl Taken {
         let around = IpNet::new(claim.addr(), length)
             .ok()
             .filter(|around| around.prefix_len() < claim.prefix_len());
+        let between = |first: (IpAddr, u8), last: (IpAddr, u8)| {
+            let (first, last) = ((first.0, first.1, 0), (last.0, last.1, u32::MAX));
+            self.claims.range(first..=last)
+        };
         let around = around.map(|around| (around.network(), length));
-        let around = around.and_then(|key| self.claims.get_key_value(&key));
-        let inside = self
-            .claims
-            .range((claim.network(), 0)..=(claim.broadcast(), u8::MAX));
-        let inside = inside.filter(move |((_, length), _)| *length >= claim.prefix_len());
-        inside
-            .chain(around)
-            .flat_map(move |((ip, length), owners)| {
-                let net = IpNet::new(*ip, *length).unwrap_or_else(|_| IpNet::from(*ip));
-                owners.iter().map(move |owner| (net, &self.owners[*owner]))
-            })
+        let around = around.into_iter().flat_map(move |key| between(key, key));
+        let inside = between((claim.network(), 0), (claim.broadcast(), u8::MAX));
+        let inside = inside.filter(move |(_, length, _)| *length >= claim.prefix_len());
+        inside.chain(around).filter_map(|(ip, length, owner)| {
+            let net = IpNet::new(*ip, *length).unwrap_or_else(|_| IpNet::from(*ip));
+            Some((net, self.owners.get(*owner as usize)?))
+        })
     }
 }
 

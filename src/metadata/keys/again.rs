@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::{ASSIGNED, DEVICE, Reader, lines};
 use crate::eni::Eni;
 use crate::error::{Lack, Result};
+use crate::gather::Gather;
 use crate::metadata::Incomplete;
 
 /// What is asked of an ENI that is known, two keys at most: its addresses each time, and in turns its listing, which tells
@@ -14,7 +15,7 @@ pub fn asked_again(known: &Eni, turn: u64) -> impl Iterator<Item = &'static str>
     let first = ASSIGNED[usize::from(known.ipv4.is_empty())];
     let is_other = |key: &&str| *key != first && known.has(key);
     let others = ASSIGNED.into_iter().filter(is_other);
-    let others: Vec<&str> = std::iter::once("").chain(others).collect();
+    let others: Vec<&str> = std::iter::once("").chain(others).gathered();
     let in_turn = others[usize::try_from(turn).unwrap_or_default() % others.len()];
     let first = Some(first).filter(|first| known.has(first));
     first.into_iter().chain([in_turn])

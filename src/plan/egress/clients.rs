@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::{Meaning, Names, Range, Taken, merged};
 use crate::config::{Client, Egress};
+use crate::gather::Gather;
 
 /// Who is somebody's by now.
 pub(super) struct Clients<'a> {
@@ -62,7 +63,7 @@ impl<'a> Clients<'a> {
         let taken = addresses
             .iter()
             .flat_map(|ip| self.taken.take((*ip).into()));
-        let taken: Vec<Range> = taken.collect();
+        let taken: Vec<Range> = taken.gathered();
         if taken.is_empty() && !addresses.is_empty() {
             let place = &egress.place;
             let note = "has no effect: its addresses are those of earlier entries, or this host's";

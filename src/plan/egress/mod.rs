@@ -13,7 +13,7 @@ use super::nft::{Entry, Filter, Lead, Port};
 use super::{Desired, Planned};
 use crate::config::{Config, Egress};
 use crate::eni::Eni;
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::Rule;
 use crate::net::nft::digest;
 use crate::numbering::{self, Band, Number, Slot};
@@ -96,7 +96,7 @@ impl Ground<'_> {
 
     /// The host's own addresses.
     fn own(&self) -> Vec<IpAddr> {
-        self.enis().flat_map(Eni::addresses).collect()
+        self.enis().flat_map(Eni::addresses).gathered()
     }
 }
 
@@ -114,7 +114,7 @@ fn keys(all: &[Egress]) -> impl Iterator<Item = String> {
 /// What the table has to do for `desired.egress`, and for a host that forwards. `None`: nothing.
 pub fn filter(desired: &Desired, config: &Config) -> Option<Filter> {
     config.marks().then(|| Filter {
-        ports: ports(desired).collect(),
+        ports: ports(desired).gathered(),
         leads: leads(desired),
         exempt: exempt(desired),
         entries: desired.egress.entries.clone(),
@@ -138,7 +138,7 @@ fn port(planned: &Planned) -> Option<Port> {
 /// The primary ENI's table has no default route: what is led there goes on by main.
 fn leads(desired: &Desired) -> Vec<Lead> {
     let secondary = desired.enis.iter().filter(|planned| !planned.eni.primary);
-    let secondary: Vec<Number> = secondary.map(|planned| planned.eni.number()).collect();
+    let secondary: Vec<Number> = secondary.map(|planned| planned.eni.number()).gathered();
     let rules = desired.enis.iter().flat_map(|planned| &planned.rules);
     let lead = |rule: &Rule| {
         let (_, Band::Marked | Band::Arrived) = numbering::owner(rule)? else {
@@ -147,18 +147,18 @@ fn leads(desired: &Desired) -> Vec<Lead> {
         let number = Number::of_table(rule.table).filter(|number| secondary.contains(number))?;
         Some(Lead {
             family: rule.family,
-            dev: rule.iif.clone(),
+            dev: rule.extra().iif.clone(),
             slot: Slot::of(number)?,
         })
     };
-    rules.filter_map(lead).collect()
+    rules.filter_map(lead).gathered()
 }
 
 /// Where clients get without NAT: the VPC, as far as it is known, and what is local.
 fn exempt(desired: &Desired) -> Vec<IpNet> {
     let vpc = desired.enis.iter().flat_map(|planned| vpc(&planned.eni));
     let local = LOCAL.iter().filter_map(|net| net.parse().ok());
-    let mut exempt: Vec<IpNet> = vpc.chain(local).collect();
+    let mut exempt: Vec<IpNet> = vpc.chain(local).gathered();
     exempt.order();
     exempt.dedup();
     exempt

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Ground, Meaning};
 use crate::config::{Config, Egress};
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::numbering::Slot;
 use crate::plan::{Planned, link_of};
 use crate::select::Selector;
@@ -96,9 +97,9 @@ fn nobody_s(word: &str, ground: Ground, is_meant: impl Fn(&Eni) -> bool) -> Stri
             .values()
             .flatten()
             .map(ToString::to_string)
-            .collect()
+            .gathered()
     };
-    let known: Vec<Vec<String>> = ground.enis().map(public).collect();
+    let known: Vec<Vec<String>> = ground.enis().map(public).gathered();
     let known = match known.concat().join(", ") {
         none if none.is_empty() => "none".to_owned(),
         known => known,

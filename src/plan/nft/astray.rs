@@ -7,12 +7,9 @@ use super::ways::{mark, set};
 use super::{Filter, Lead, Port};
 use crate::net::Family;
 
-/// Behind what others do to forwarded packets first of all, and before any packet is counted.
-const HOOK: &str = "filter hook forward priority -7";
-
 const DROP: &str = "counter name refused drop";
 
-/// The chains that look at what is about to leave by an ENI.
+/// The first rules of `forward`, before any packet is counted, and the chains that look at what is about to leave by an ENI.
 pub(super) fn add(draft: &mut Draft, filter: &Filter) {
     let led = filter.ports.iter().filter(|port| is_led(port, filter));
     for port in led {
@@ -23,22 +20,28 @@ pub(super) fn add(draft: &mut Draft, filter: &Filter) {
         }
     }
     draft.counter("refused");
-    draft.base_chain("astray", HOOK);
-    for (family, word) in [(Family::Ipv4, "ipv4"), (Family::Ipv6, "ipv6")] {
-        let rules = [
-            (
-                "meta mark & 0xff000000",
-                elements(draft, filter, family, &marked),
-            ),
-            ("iifname", elements(draft, filter, family, &arrived)),
-        ];
-        for (what, led) in rules {
-            let is_any = !led.is_empty();
-            let rule = is_any.then(|| format!("meta nfproto {word} {what} vmap {{ {led} }}"));
-            draft.rules("astray", rule);
-        }
-    }
+    look(draft, filter, "meta mark & 0xff000000", &marked);
+    look(draft, filter, "iifname", &arrived);
 }
+
+/// One rule where both families are led alike, as they are wherever an ENI has both.
+fn look(draft: &mut Draft, filter: &Filter, what: &str, element: Element) {
+    let of = |family| elements(draft, filter, family, element);
+    let (v4, v6) = (of(Family::Ipv4), of(Family::Ipv6));
+    let rules = if v4 == v6 {
+        [("", v4), ("", String::new())]
+    } else {
+        [("meta nfproto ipv4 ", v4), ("meta nfproto ipv6 ", v6)]
+    };
+    let rules = rules.into_iter().filter(|(_, led)| !led.is_empty());
+    draft.rules(
+        "forward",
+        rules.map(|(family, led)| format!("{family}{what} vmap {{ {led} }}")),
+    );
+}
+
+/// A rule's element of a map.
+type Element<'a> = &'a dyn Fn(&Lead) -> Option<String>;
 
 fn is_led(port: &Port, filter: &Filter) -> bool {
     filter.leads.iter().any(|lead| lead.slot == port.slot)
@@ -68,21 +71,16 @@ fn turned(port: &Port) -> [String; 3] {
 
 fn marked(lead: &Lead) -> Option<String> {
     let mark = lead.dev.is_none().then(|| mark(lead.slot))?;
-    Some(format!("{mark} : goto only_{}", lead.slot.number()))
+    Some(format!("{mark} : jump only_{}", lead.slot.number()))
 }
 
 fn arrived(lead: &Lead) -> Option<String> {
     let dev = lead.dev.as_ref()?;
-    Some(format!("\"{dev}\" : goto onto_{}", lead.slot.number()))
+    Some(format!("\"{dev}\" : jump onto_{}", lead.slot.number()))
 }
 
 /// Of the rules of this family, those that lead to an ENI that there are others beside.
-fn elements(
-    draft: &Draft,
-    filter: &Filter,
-    family: Family,
-    element: &dyn Fn(&Lead) -> Option<String>,
-) -> String {
+fn elements(draft: &Draft, filter: &Filter, family: Family, element: Element) -> String {
     let of_family = filter.leads.iter().filter(|lead| lead.family == family);
     let guarded = of_family.filter(|lead| draft.has_chain(&format!("only_{}", lead.slot.number())));
     joined(guarded.filter_map(element))

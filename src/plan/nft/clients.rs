@@ -4,16 +4,24 @@
 use std::net::IpAddr;
 
 use super::draft::Draft;
-use super::ways::by;
+use super::maps::{MAPS, RANGES, kind, look_up, maps, only};
+use super::ways::{by, mark, set};
 use super::{Entry, Filter};
-use super::{counts, pool};
+use super::{counts, decided, pool};
+use crate::gather::Gather;
 use crate::net::Family;
 
 /// A TCP packet that opens a flow, or accepts it.
 const SYN: &str = "tcp flags & (syn|rst) == syn";
 
+/// The first packet of a flow is counted where the flow is given an address.
+const FIRST: &str = "ct status & confirmed == 0 oifname @enis accept";
+
 /// A flow that connection tracking has had since before there was this table, and gives no address any more.
 const UNTRANSLATED: &str = "ct status & (confirmed | snat) == confirmed oifname @enis";
+
+/// Who has begun a flow, whichever direction a packet of it goes in.
+const CLIENT: &str = "ct original ip saddr";
 
 /// By how much IPv6's header is longer than IPv4's.
 const LONGER: u32 = 20;
@@ -26,100 +34,60 @@ pub(super) fn add(draft: &mut Draft, filter: &Filter) {
     bases(draft, filter);
     exempt(draft, filter);
     for (entry, n) in filter.entries.iter().zip(1..) {
-        let of = Of { entry, n };
+        let of = Of {
+            entry,
+            n,
+            is_decided: decided::at_once(entry, filter),
+        };
         of.not_to(draft);
         of.leave(draft);
         of.come_back(draft);
-    }
-    let owners = filter.ports.iter().flat_map(|port| {
-        let addresses = port.addresses.iter();
-        addresses.map(|ip| format!("{ip} : goto {}", by(port.slot)))
-    });
-    draft.map("owner4", "ipv4_addr", owners);
-}
-
-/// Each map of clients, and the chain that it leads an entry's clients to.
-const MAPS: [(&str, &str, Family); 7] = [
-    ("new4", "new_", Family::Ipv4),
-    ("nat4", "nat_", Family::Ipv4),
-    ("fwd4", "out_", Family::Ipv4),
-    ("rev4", "back_", Family::Ipv4),
-    ("new6", "new6_", Family::Ipv6),
-    ("fwd6", "out6_", Family::Ipv6),
-    ("rev6", "back6_", Family::Ipv6),
-];
-
-/// What the name of a map of ranges has behind that of the map of single addresses. A hash finds one of ten thousand as soon
-/// as one of ten; ranges take a tree.
-const RANGES: &str = "_ranges";
-
-/// Both maps, where they have any clients.
-fn maps(draft: &mut Draft, filter: &Filter, (name, chain, family): (&str, &str, Family)) {
-    for (is_single, suffix, flags) in [(true, "", ""), (false, RANGES, "; flags interval")] {
-        let elements = elements(filter, chain, (family, is_single));
-        if !elements.is_empty() {
-            let of = format!("{}{flags}", kind(family));
-            draft.map(&format!("{name}{suffix}"), &of, elements);
-        }
-    }
-}
-
-fn elements(filter: &Filter, chain: &str, (family, is_single): (Family, bool)) -> Vec<String> {
-    let of = |(entry, n): (&Entry, usize)| {
-        let clients = entry.clients.iter();
-        let clients = clients.filter(|range| range.family() == family);
-        let clients = clients.filter(|range| range.is_single() == is_single);
-        let lead = |range: &super::Range| format!("{range} : goto {chain}{n}");
-        clients.map(lead).collect::<Vec<_>>()
-    };
-    filter.entries.iter().zip(1..).flat_map(of).collect()
-}
-
-/// The rules that look a client up.
-fn look_up(draft: &mut Draft, chain: &str, looks: &[(&str, &str)]) {
-    for (what, map) in looks {
-        for map in [(*map).to_owned(), format!("{map}{RANGES}")] {
-            if draft.has_set(&map) {
-                draft.rules(chain, [format!("{what} vmap @{map}")]);
-            }
-        }
-    }
-}
-
-fn kind(family: Family) -> &'static str {
-    match family {
-        Family::Ipv4 => "ipv4_addr",
-        Family::Ipv6 => "ipv6_addr",
     }
 }
 
 /// What is before the entries. A packet that conntrack calls invalid has no direction. The answers to IPv6 clients do not
 /// come this way (without NAT the VPC delivers them itself), so what they send is not asked for its state.
 fn bases(draft: &mut Draft, filter: &Filter) {
-    draft.rules(
-        "prerouting",
-        ["ip daddr @exempt4 return", "ip6 daddr @exempt6 return"],
-    );
-    let new = [("ct state new ip saddr", "new4"), ("ip6 saddr", "new6")];
-    look_up(draft, "prerouting", &new);
-    draft.rules("prerouting", ["ct reply ip daddr vmap @owner4"]);
-    draft.base_chain("forward", "filter hook forward priority -5");
+    draft.rules("arrived", ["ip daddr @exempt4 return"]);
+    look_up(draft, "arrived", &[(CLIENT, "new4")]);
+    if [String::new(), RANGES.to_owned()]
+        .iter()
+        .any(|of| draft.has_set(&format!("new6{of}")))
+    {
+        for chain in ["arrived", "prerouting"] {
+            draft.rules(chain, ["ip6 daddr @exempt6 return"]);
+            look_up(draft, chain, &[("ip6 saddr", "new6")]);
+        }
+    }
     let forward = [
-        ("ct direction original ip saddr", "fwd4"),
-        ("ct direction reply ip daddr", "rev4"),
+        (CLIENT, "fwd4"),
         ("ct state invalid ip saddr", "fwd4"),
         ("ip6 saddr", "fwd6"),
         ("ip6 daddr", "rev6"),
     ];
+    draft.rules("forward", [format!("{} accept", decided::is_so())]);
     look_up(draft, "forward", &forward);
-    draft.base_chain("postrouting", "nat hook postrouting priority 90");
-    draft.rules(
-        "postrouting",
-        ["oifname != @enis return", "ip daddr @exempt4 return"],
-    );
-    look_up(draft, "postrouting", &[("ip saddr", "nat4")]);
+    translate(draft, filter);
     let devs = filter.ports.iter().map(|port| format!("\"{}\"", port.dev));
     draft.set("enis", "ifname", devs);
+}
+
+/// What is given no address after all is not decided.
+fn translate(draft: &mut Draft, filter: &Filter) {
+    let is_so = decided::is_so();
+    draft.base_chain("postrouting", "nat hook postrouting priority 90");
+    let by_eni = match &*filter.ports {
+        [only] => format!("oifname == \"{}\"", only.dev),
+        _ => "oifname @enis".to_owned(),
+    };
+    let decided = format!("{is_so} {by_eni} {CLIENT}");
+    let other = format!("{by_eni} ip daddr != @exempt4 {CLIENT}");
+    look_up(
+        draft,
+        "postrouting",
+        &[(&decided, "nat4"), (&other, "nat4")],
+    );
+    draft.rules("postrouting", [format!("{is_so} {}", decided::not_so())]);
 }
 
 fn exempt(draft: &mut Draft, filter: &Filter) {
@@ -140,16 +108,18 @@ fn digit(family: Family) -> char {
 }
 
 /// One entry, and its number, which names its chains.
-struct Of<'a> {
-    entry: &'a Entry,
-    n: usize,
+pub(super) struct Of<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) n: usize,
+    /// A flow's first packet decides it.
+    pub(super) is_decided: bool,
 }
 
 impl Of<'_> {
     /// The entry's own destinations without NAT.
     fn not_to(&self, draft: &mut Draft) {
         for family in [Family::Ipv4, Family::Ipv6] {
-            let nets: Vec<_> = self.not_to_of(family).collect();
+            let nets: Vec<_> = self.not_to_of(family).gathered();
             if !nets.is_empty() {
                 let of = format!("{}; flags interval; auto-merge", kind(family));
                 draft.set(&self.not_to_name(family), &of, nets);
@@ -179,13 +149,26 @@ impl Of<'_> {
         let (n, pool) = (self.n, &self.entry.pool);
         let skip = || self.unless_not_to(Family::Ipv4).into_iter();
         let idle = draft.timeout(self.entry.wishes.idle);
-        let idle = format!("meta l4proto tcp ct timeout set \"{idle}\"");
-        let way = pool::spread(pool, |(_, slot)| by(*slot));
-        draft.chain(&format!("new_{n}"), skip().chain([idle]).chain(way));
+        let mut first = format!("ct timeout set \"{idle}\"");
+        let clamp = self.clamp(Family::Ipv4, "daddr");
+        let clamp = clamp.filter(|_| self.is_decided);
+        if self.is_decided {
+            first = format!("{} {first}", decided::so());
+        }
+        let mut way = pool::spread(pool, |(_, slot)| by(*slot));
+        if let [(_, slot)] = pool[..] {
+            first = format!("{first} {}", set("meta mark", &mark(slot)));
+            way = None;
+        }
+        draft.chain(
+            &format!("new_{n}"),
+            skip().chain(clamp).chain([first]).chain(way),
+        );
         let to = pool::spread(pool, |(ip, _)| counts::by_first(n, *ip));
-        draft.chain(&format!("nat_{n}"), skip().chain(to));
+        if only(self.entry, n).is_none() {
+            draft.chain(&format!("nat_{n}"), skip().chain(to));
+        }
         counts::first(draft, self.entry, n);
-        pool::addresses(draft, pool, self.entry.wishes.random_ports);
         let skip = self.unless_not_to(Family::Ipv6).into_iter();
         let way = self.entry.ipv6.map(|slot| format!("goto {}", by(slot)));
         draft.chain(&format!("new6_{n}"), skip.chain(way));
@@ -195,17 +178,18 @@ impl Of<'_> {
         counts::add(draft, self.entry, n);
     }
 
+    /// What conntrack calls a reply belongs to a flow. IPv6 is led here by its destination alone.
     fn come_back(&self, draft: &mut Draft) {
-        for (family, chain) in [(Family::Ipv4, "back_"), (Family::Ipv6, "back6_")] {
-            let accept = format!(
-                "ct state established,related counter name {} accept",
-                self.counter("in")
-            );
-            let known = (family == Family::Ipv4).then(|| counts::known(self.n, "in"));
-            let rules = self.clamp(family, "saddr").into_iter().chain(known);
-            let rules = rules.chain([accept, self.refuse()]);
-            draft.chain(&format!("{chain}{}", self.n), rules);
-        }
+        let accept = format!("counter name {} accept", self.counter("in"));
+        let known = [counts::known(self.n, "in"), accept.clone()];
+        let clamp = self.clamp(Family::Ipv4, "saddr").into_iter();
+        draft.chain(&format!("back_{}", self.n), clamp.chain(known));
+        let known = [
+            format!("ct state established,related {accept}"),
+            self.refuse(),
+        ];
+        let clamp = self.clamp(Family::Ipv6, "saddr").into_iter();
+        draft.chain(&format!("back6_{}", self.n), clamp.chain(known));
     }
 
     /// A flow that conntrack does not know ends with an answer, not with silence. What needs no NAT is answered by whichever
@@ -215,14 +199,14 @@ impl Of<'_> {
         let own = self.not_to_of(Family::Ipv4).next();
         let own = own.map(|_| self.not_to_name(Family::Ipv4));
         let plain = own.into_iter().chain(["exempt4".to_owned()]);
-        let mut rules: Vec<String> = plain
-            .map(|set| format!("ip daddr @{set} {accept}"))
-            .collect();
+        let mut rules = vec![format!("ct direction reply goto back_{}", self.n)];
+        rules.extend(self.clamp(Family::Ipv4, "daddr"));
+        rules.push(counts::known(self.n, "out"));
+        rules.extend(plain.map(|set| format!("ip daddr @{set} {accept}")));
         rules.extend(self.stale());
         rules.push(format!("{UNTRANSLATED} {}", self.refuse()));
         rules.extend(self.over_limit());
-        rules.extend(self.clamp(Family::Ipv4, "daddr"));
-        rules.push(counts::known(self.n, "out"));
+        rules.extend((!self.entry.pool.is_empty()).then_some(FIRST.to_owned()));
         // Without an address here, no flow begins.
         let new = if self.entry.pool.is_empty() {
             ""
@@ -250,12 +234,12 @@ impl Of<'_> {
         }
         let clamp = self.clamp(Family::Ipv6, "daddr").into_iter();
         let accept = format!("counter name {} accept", self.counter("out"));
-        clamp.chain([accept]).collect()
+        clamp.chain([accept]).gathered()
     }
 
     /// Segments that fit the Internet's packets: an ENI's own may be six times as long, and EC2 tells nobody. Towards
     /// what is reached without NAT there is no such bound.
-    fn clamp(&self, family: Family, end: &str) -> Option<String> {
+    pub(super) fn clamp(&self, family: Family, end: &str) -> Option<String> {
         let (ip, digit, mss) = (word(family), digit(family), self.entry.wishes.mss);
         let mss = match family {
             Family::Ipv4 => mss,

@@ -9,13 +9,14 @@ use std::net::Ipv4Addr;
 use super::clients::named;
 use super::draft::Draft;
 use super::{Entry, Filter, Port, pool};
+use crate::gather::Gather;
 use crate::numbering::Slot;
 
 /// What is counted of an entry: packets of clients and to them; those that were refused, that a reset has ended, and that
 /// were more than `limit` allows.
 pub const PARTS: [&str; 5] = ["out", "in", "refused", "stale", "limited"];
 
-/// The counter of one of [`PARTS`].
+/// The counter of one of [`PARTS`]; of `out` and `in`, what no counter of an address has counted.
 pub fn of_entry(entry: &Entry, part: &str) -> String {
     format!("{}_{part}", entry.key)
 }
@@ -42,22 +43,22 @@ pub(super) fn add(draft: &mut Draft, entry: &Entry, n: usize) {
             draft.counter(name.as_str());
             format!("{ip} : {name}")
         });
-        let counted: Vec<String> = counted.collect();
+        let counted: Vec<String> = counted.gathered();
         draft.counters(&format!("{part}_by_{n}"), "ipv4_addr", counted);
     }
 }
 
-/// Counts a packet of a flow that has been given an address; it goes on with the next rule.
+/// Accepts a packet of a flow that has been given an address, and counts it for that.
 pub(super) fn known(n: usize, part: &str) -> String {
-    format!("counter name ct reply ip daddr map @{part}_by_{n}")
+    format!("counter name ct reply ip daddr map @{part}_by_{n} accept")
 }
 
-/// The chains that count a flow's first packet, and lead on to its address.
+/// The chains that count a flow's first packet, and give it its address.
 pub(super) fn first(draft: &mut Draft, entry: &Entry, n: usize) {
     for (ip, _) in &entry.pool {
         let count = format!("counter name {}", of_address(entry, *ip, "out"));
-        let on = format!("goto {}", pool::to(*ip, entry.wishes.random_ports));
-        draft.chain(&by_first(n, *ip), [count, on]);
+        let to = pool::give(*ip, entry.wishes.random_ports);
+        draft.chain(&by_first(n, *ip), [count].into_iter().chain(to));
     }
 }
 
@@ -68,17 +69,16 @@ pub(super) fn by_first(n: usize, ip: Ipv4Addr) -> String {
 
 /// What a router forwards, by ENI.
 pub(super) fn passed(draft: &mut Draft, filter: &Filter) {
-    draft.base_chain("passed_on", "filter hook forward priority -6");
     for (part, key) in [("in", "iifname"), ("out", "oifname")] {
         let counted = filter.ports.iter().map(|port: &Port| {
             let name = of_eni(port.slot, part);
             draft.counter(name.as_str());
             format!("\"{}\" : {name}", port.dev)
         });
-        let counted: Vec<String> = counted.collect();
+        let counted: Vec<String> = counted.gathered();
         draft.counters(&format!("passed_{part}"), "ifname", counted);
         draft.rules(
-            "passed_on",
+            "forward",
             [format!("counter name {key} map @passed_{part}")],
         );
     }

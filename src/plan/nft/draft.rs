@@ -4,6 +4,7 @@
 
 use std::fmt::{Display, Write};
 
+use crate::gather::Gather;
 use crate::net::nft::TABLE;
 
 /// Statements by their kind.
@@ -136,7 +137,16 @@ impl Draft {
 /// `a, b`
 pub(super) fn joined<E: Display>(elements: impl IntoIterator<Item = E>) -> String {
     let elements = elements.into_iter().map(|element| element.to_string());
-    elements.collect::<Vec<_>>().join(", ")
+    elements.gathered::<Vec<_>>().join(", ")
+}
+
+/// Where each key of `what` leads. A comparison costs less than a map of one.
+pub(super) fn led(what: &str, to: &[(String, String)]) -> String {
+    if let [(key, verdict)] = to {
+        return format!("{what} == {key} {verdict}");
+    }
+    let to = to.iter().map(|(key, verdict)| format!("{key} : {verdict}"));
+    format!("{what} vmap {{ {} }}", joined(to))
 }
 
 fn once(list: &mut Vec<String>, line: String) {

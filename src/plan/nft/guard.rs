@@ -2,7 +2,7 @@
 
 use super::Filter;
 use super::draft::Draft;
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 
 /// The ends of `forward` and `input`.
 pub(super) fn add(draft: &mut Draft, filter: &Filter) {
@@ -29,14 +29,14 @@ const PARTS: [&str; 4] = ["input", "unsolicited", "enis", "snat4"];
 /// what they have. Empty: a table without clients.
 pub fn guard_of(text: &str) -> String {
     let is_part = |line: &&str| {
-        let words: Vec<&str> = line.split_whitespace().take(5).collect();
+        let words: Vec<&str> = line.split_whitespace().take(5).gathered();
         let at = |index| words.get(index).copied().unwrap_or_default();
         PARTS.contains(&at(4)) && (at(0), at(1)) != ("flush", "set")
     };
-    let parts: Vec<&str> = text.lines().filter(is_part).collect();
+    let parts: Vec<&str> = text.lines().filter(is_part).gathered();
     let table = text.lines().take(parts.len().min(1));
     let lines = table.chain(parts.iter().copied());
-    lines.flat_map(|line| [line, "\n"]).collect()
+    lines.flat_map(|line| [line, "\n"]).gathered()
 }
 
 /// After a fail-over, a server's packet may come before its client's: to the host itself, which would end the flow by a
@@ -62,7 +62,7 @@ fn input(draft: &mut Draft, filter: &Filter) {
         ],
     );
     let pools = filter.entries.iter().flat_map(|entry| &entry.pool);
-    let mut addresses: Vec<_> = pools.map(|(ip, _)| *ip).collect();
+    let mut addresses: Vec<_> = pools.map(|(ip, _)| *ip).gathered();
     addresses.order();
     addresses.dedup();
     draft.set("snat4", "ipv4_addr", addresses);

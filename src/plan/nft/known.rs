@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use crate::gather::Gather;
 use crate::net::nft::TABLE;
 use crate::plan::egress::{Range, merged};
 
@@ -21,9 +22,9 @@ impl Known {
     /// What the text of a table tells.
     pub fn of(text: &str) -> Self {
         Self {
-            clients: merged(keys(text, "fwd4").collect()),
-            own: keys(text, "owner4 ").collect(),
-            plain: merged(keys(text, "exempt4 ").chain(keys(text, "not4_")).collect()),
+            clients: merged(keys(text, "fwd4").gathered()),
+            own: keys(text, "owner4 ").gathered(),
+            plain: merged(keys(text, "exempt4 ").chain(keys(text, "not4_")).gathered()),
         }
     }
 
@@ -60,6 +61,6 @@ fn keys<T: FromStr>(text: &str, name: &str) -> impl Iterator<Item = T> {
         .flat_map(|elements| elements.split(", "))
         .filter_map(|element| element.split(" : ").next());
     keys.filter_map(|key| key.parse().ok())
-        .collect::<Vec<_>>()
+        .gathered::<Vec<_>>()
         .into_iter()
 }

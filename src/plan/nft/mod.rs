@@ -3,14 +3,17 @@
 //!
 //! Routes are chosen by mark: a chain for each ENI sets the packet's mark (`fwmark SLOT<<24/0xff000000 lookup T` then
 //! finds its table), and maps lead to that chain, by client, by the address that a flow was given, or by the ENI that it
-//! came in by. nft cannot put a variable into a part of a mark, hence chains of constants.
+//! came in by. One bit more of a flow's mark says that it is decided (`decided.rs`). nft cannot put a variable into a part of
+//! a mark, hence chains of constants.
 
 mod astray;
 mod clients;
 mod counts;
+mod decided;
 mod draft;
 mod guard;
 mod known;
+mod maps;
 mod pool;
 mod ways;
 
@@ -88,6 +91,7 @@ impl Filter {
     pub fn table(&self) -> Nft {
         let mut draft = Draft::default();
         ways::add(&mut draft, self);
+        draft.base_chain("forward", "filter hook forward priority -5");
         astray::add(&mut draft, self);
         if self.is_router {
             counts::passed(&mut draft, self);

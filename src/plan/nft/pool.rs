@@ -4,9 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::clients::named;
-use super::draft::{Draft, joined};
-use crate::numbering::Slot;
+use super::draft::joined;
 
 /// The seed of the hash: any number that stays.
 const SEED: u32 = 0x656e_6972;
@@ -37,27 +35,13 @@ pub(super) fn spread<T>(
     }
 }
 
-/// The chain that gives a flow this address.
-pub(super) fn to(ip: Ipv4Addr, random: bool) -> String {
-    let how = if random { "random" } else { "to" };
-    format!("{how}_{}", named(ip.into()))
-}
-
-/// The chains that give flows these addresses. Ports below 1024 are kept from clients: they may be the host's own.
-pub(super) fn addresses(draft: &mut Draft, pool: &[(Ipv4Addr, Slot)], random: bool) {
+/// The rules that give a flow this address. Ports below 1024 are kept from clients: they may be the host's own.
+pub(super) fn give(ip: Ipv4Addr, random: bool) -> [String; 2] {
     let how = if random { " fully-random" } else { "" };
-    for (ip, _) in pool {
-        let name = to(*ip, random);
-        if !draft.has_chain(&name) {
-            draft.chain(
-                &name,
-                [
-                    format!("meta l4proto {{ tcp, udp }} snat ip to {ip}:1024-65535{how}"),
-                    format!("snat ip to {ip}"),
-                ],
-            );
-        }
-    }
+    [
+        format!("meta l4proto {{ tcp, udp }} snat ip to {ip}:1024-65535{how}"),
+        format!("snat ip to {ip}"),
+    ]
 }
 
 /// The address of a pool that a client leaves as, as the kernel will find it.

@@ -120,7 +120,7 @@ fn a_host_that_forwards_and_has_no_clients_only_sends_answers_back_the_way_they_
     assert!(text.contains(
         "way_back ct mark & 0xff000000 vmap { 0x01000000 : goto eni_1, 0x02000000 : goto eni_2 }"
     ));
-    assert!(text.contains("arrived iifname vmap { \"eth0\" : goto in_1, \"eth1\" : goto in_2 }"));
+    assert!(text.contains("arrived iifname vmap { \"eth0\" : jump in_1, \"eth1\" : jump in_2 }"));
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn what_a_rule_leads_to_an_eni_leaves_by_no_other_one() {
     ];
     let guarded = text(leads.clone(), &ports);
     for rule in [
-        "astray meta nfproto ipv4 meta mark & 0xff000000 vmap { 0x02000000 : goto only_2 }",
-        "astray meta nfproto ipv6 iifname vmap { \"eth0\" : goto onto_2 }",
+        "forward meta nfproto ipv4 meta mark & 0xff000000 vmap { 0x02000000 : jump only_2 }",
+        "forward meta nfproto ipv6 iifname vmap { \"eth0\" : jump onto_2 }",
         "only_2 oifname { \"eth0\" } counter name refused drop",
         "onto_2 oifname { \"eth0\" } goto turned_2",
         "turned_2 fib daddr . mark oifname != \"eth1\" counter name refused drop",
@@ -151,7 +151,7 @@ fn what_a_rule_leads_to_an_eni_leaves_by_no_other_one() {
         let line = format!("add rule inet eniroute {rule}\n");
         assert!(guarded.contains(&line), "{rule}: {guarded}");
     }
-    assert_eq!(guarded.matches("add rule inet eniroute astray").count(), 2);
+    assert_eq!(guarded.matches("forward meta nfproto").count(), 2);
     for plain in [text(Vec::new(), &ports), text(leads, &ports[1..])] {
         assert!(!plain.contains("drop"), "{plain}");
     }
@@ -179,7 +179,8 @@ fn an_entry_whose_addresses_are_not_here_lets_nothing_through() {
             .filter(|line| line.starts_with(&format!("add rule inet eniroute {chain} ")));
         rules.map(str::to_owned).collect::<Vec<_>>()
     };
-    let new = |rule: &&String| !rule.contains("established") && !rule.contains("invalid");
+    let known = ["ct reply ip daddr", "established", "invalid"];
+    let new = |rule: &&String| known.iter().all(|of_a_flow| !rule.contains(of_a_flow));
     let of_new = of("out_1")
         .into_iter()
         .filter(|rule| new(&rule))
@@ -267,4 +268,41 @@ fn the_guard_is_a_part_of_the_table_that_empties_no_set() {
         ..filter()
     };
     assert_eq!(guard_of(&marks.table().text), "");
+}
+
+#[test]
+fn what_only_one_entry_gives_an_address_is_decided_by_its_first_packet() {
+    let mut filter = filter();
+    filter.entries[0].wishes.mss = 0;
+    filter.entries[1].pool.pop();
+    let of = |filter: &Filter, chain: &str| {
+        let text = filter.table().text;
+        let head = format!("add rule inet eniroute {chain} ");
+        let rules = text.lines().filter_map(|line| line.strip_prefix(&head));
+        rules.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let given = "ct mark & 0x80000000 == 0x80000000 ct reply ip daddr == 172.31.8.208";
+    assert_eq!(
+        of(&filter, "prerouting")[1],
+        format!("{given} goto sent_1_172_31_8_208")
+    );
+    assert_eq!(
+        of(&filter, "sent_1_172_31_8_208"),
+        ["counter name e_a_1_172_31_8_208_out meta mark set meta mark & 0x00ffffff | 0x02000000"]
+    );
+    assert_eq!(
+        of(&filter, "answer_1"),
+        [
+            "ct reply ip daddr == 172.31.8.208 jump got_1_172_31_8_208",
+            "goto eni_1"
+        ]
+    );
+    let decides = "ct mark set ct mark & 0x7fffffff | 0x80000000";
+    let (first, bounded) = (of(&filter, "new_1"), of(&filter, "new_2"));
+    assert!(first[0].starts_with(decides), "{first:?}");
+    assert!(bounded.iter().all(|rule| !rule.starts_with(decides)));
+    // Whoever had the address, and whoever has it now.
+    let was = filter.entries[0].pool[0];
+    filter.entries[1].drained.push(was);
+    assert!(!of(&filter, "prerouting").concat().contains("goto sent_"));
 }

@@ -1,10 +1,11 @@
 //! What the flat rules of one family say: which source looks up what, and what else they are for.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
 
 use ipnet::IpNet;
 
+use crate::gather::{Gather, Order};
 use crate::net::index_rule::Step;
 use crate::net::rule::LOOPBACK;
 use crate::net::{Family, Rule};
@@ -24,7 +25,7 @@ pub struct Net {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
     pub net: Net,
-    pub lookups: Vec<Step>,
+    pub lookups: Rc<[Step]>,
 }
 
 /// What the rules say.
@@ -46,13 +47,14 @@ impl Flat {
     /// # Errors
     /// A rule that is for other packets than an index may lead past it.
     pub fn of<'a>(rules: &[&'a Rule]) -> Result<Self, &'a Rule> {
-        let mut sources: BTreeMap<Net, Vec<Step>> = BTreeMap::new();
+        let mut lookups: Vec<(Net, Step)> = Vec::with_capacity(rules.len());
         let (mut marks, mut first_received) = (None, None);
         for rule in rules {
-            match (rule.from, rule.mark, &rule.iif) {
-                _ if rule.to.is_some() || rule.foreign.is_some() => return Err(rule),
+            let extra = rule.extra();
+            match (rule.from, extra.mark, &extra.iif) {
+                _ if extra.to.is_some() || extra.foreign.is_some() => return Err(rule),
                 (Some(from), None, None) => {
-                    sources.entry(from.into()).or_default().push(Step::of(rule));
+                    lookups.push((from.into(), Step::of(rule)));
                 }
                 (None, Some(mark), None) if mark.value & mark.mask != 0 => {
                     marks = Some(marks.unwrap_or(0) | mark.mask);
@@ -63,10 +65,7 @@ impl Flat {
                 _ => return Err(rule),
             }
         }
-        let sources = sources.into_iter();
-        let sources: Vec<Source> = sources
-            .map(|(net, lookups)| Source { net, lookups })
-            .collect();
+        let sources = sources(lookups);
         Ok(Self {
             family: rules.first().map_or(Family::Ipv4, |rule| rule.family),
             covers: covers(&sources),
@@ -75,6 +74,22 @@ impl Flat {
             first_received,
         })
     }
+}
+
+/// Of what each source looks up, in its order. Those of one ENI have one list.
+fn sources(mut lookups: Vec<(Net, Step)>) -> Vec<Source> {
+    lookups.order_by_key(|(net, _)| *net);
+    let mut sources: Vec<Source> = Vec::with_capacity(lookups.len());
+    for of_one in lookups.chunk_by(|a, b| a.0 == b.0) {
+        let steps = of_one.iter().map(|(_, step)| *step);
+        let last = sources.last().map(|last| Rc::clone(&last.lookups));
+        let same = last.filter(|last| steps.clone().eq(last.iter().copied()));
+        sources.extend(of_one.first().map(|(net, _)| Source {
+            net: *net,
+            lookups: same.unwrap_or_else(|| steps.collect()),
+        }));
+    }
+    sources
 }
 
 /// One prefix around all sources, or one around each half of them: everything is no prefix that a packet can be outside of.
@@ -87,9 +102,9 @@ fn covers(sources: &[Source]) -> Vec<Net> {
     match around(sources) {
         Some(all) if all.length == 0 => {
             let (low, high) = sources.split_at(upper);
-            [low, high].into_iter().filter_map(around).collect()
+            [low, high].into_iter().filter_map(around).gathered()
         }
-        all => all.into_iter().collect(),
+        all => all.into_iter().gathered(),
     }
 }
 
@@ -108,8 +123,8 @@ fn disjoint(sources: Vec<Source>) -> Vec<Source> {
             widest = Some(source);
         }
     }
-    let alone = sources.iter().zip(alone).filter(|(_, alone)| *alone);
-    alone.map(|(source, _)| source.clone()).collect()
+    let alone = sources.into_iter().zip(alone).filter(|(_, alone)| *alone);
+    alone.map(|(source, _)| source).gathered()
 }
 
 impl Net {

@@ -7,7 +7,7 @@
 //! look up what the flat rules of the source would, and lead behind the index. All that a node says is true of itself, wherever a packet comes from, and the
 //! kernel passes over a `goto` whose target is gone: an index that is there in part answers as the whole one does.
 //!
-//! - Made and taken away in their order ([`crate::net::index_rule::in_order`]), no rule leads to what is not all there.
+//! - Made and taken away in their order ([`IndexRule::turn`]), no rule leads to what is not all there.
 //! - Whatever stands has its place: a node keeps its priority as long as its prefix is one, so that a change of one
 //!   address changes a few rules.
 
@@ -15,17 +15,15 @@ mod flat;
 mod slots;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::gather::Gather;
-use crate::net::index_rule::{
-    END, ENTRANCE, FIXED, FLAT, IndexRule, Packets, Step, in_order, is_spanned,
-};
+use crate::gather::{Gather, Order};
+use crate::net::index_rule::{END, ENTRANCE, FIXED, FLAT, IndexRule, Packets, Step, is_spanned};
 use crate::net::{Family, Rule};
-use flat::{Flat, Source};
+use flat::Flat;
 use slots::{Blocks, TREES};
 use tree::{Entry, Tree};
 
@@ -53,6 +51,9 @@ impl fmt::Display for Obstacle {
     }
 }
 
+/// An index that stands, in order.
+pub type Standing<'a> = &'a [&'a IndexRule];
+
 /// What is there of one family.
 pub struct Ground<'a> {
     pub family: Family,
@@ -61,22 +62,22 @@ pub struct Ground<'a> {
     /// Whether eniroute has made a rule.
     pub is_ours: &'a dyn Fn(&Rule) -> bool,
     /// The index that stands.
-    pub standing: &'a BTreeSet<IndexRule>,
+    pub standing: Standing<'a>,
     /// By the ledger, eniroute has made that.
     pub has_made: bool,
 }
 
 impl Ground<'_> {
-    /// The index over the flat rules. Empty where none pays.
+    /// The index over the flat rules, in order. Empty where none pays.
     ///
     /// # Errors
     /// One would, and a rule of others is in its way.
-    pub fn wanted(&self) -> Result<BTreeSet<IndexRule>, Obstacle> {
+    pub fn wanted(&self) -> Result<Vec<IndexRule>, Obstacle> {
         let spanned = self.rules.iter().filter(|rule| is_spanned(rule.priority));
         let (ours, others): (Vec<&Rule>, Vec<&Rule>) =
             spanned.partition(|rule| (self.is_ours)(rule));
         if ours.len() < PAYS_FROM {
-            return Ok(BTreeSet::new());
+            return Ok(Vec::new());
         }
         let flag = self.family.flag();
         let strange = self.standing.first().filter(|_| !self.has_made);
@@ -88,73 +89,73 @@ impl Ground<'_> {
             return Err(obstacle(rule));
         }
         let flat = Flat::of(&ours).map_err(obstacle)?;
-        Ok(Index::of(flat, self.standing).rules())
+        Ok(rules(flat, self.standing))
     }
 }
 
 /// What is to go before the flat rules change, and what comes at the end of all, each in its order. Packets that a new
 /// guard keeps out must not meet the tree before it is there.
-pub fn changes(
-    standing: &BTreeSet<IndexRule>,
-    wanted: &BTreeSet<IndexRule>,
-) -> (Vec<IndexRule>, Vec<IndexRule>) {
-    let mut new = wanted.difference(standing);
-    let (mut gone, added) = if new.any(IndexRule::is_guard) {
-        (in_order(standing.iter()), in_order(wanted.iter()))
-    } else {
-        let gone = in_order(standing.difference(wanted));
-        (gone, in_order(wanted.difference(standing)))
-    };
+pub fn changes(standing: Standing, mut wanted: Vec<IndexRule>) -> (Vec<IndexRule>, Vec<IndexRule>) {
+    let is_new = |rule: &IndexRule| standing.binary_search(&rule).is_err();
+    let is_over = |rule: &IndexRule| wanted.binary_search(rule).is_err();
+    let is_guard = |rule: &IndexRule| rule.is_guard() && is_new(rule);
+    let is_anew = wanted.iter().any(is_guard);
+    let there = standing.iter().map(|rule| **rule);
+    let mut gone = in_order(there.filter(|rule| is_anew || is_over(rule)).gathered());
     gone.reverse();
-    (gone, added)
+    wanted.retain(|rule| is_anew || is_new(rule));
+    (gone, in_order(wanted))
+}
+
+/// In the order in which they are made ([`IndexRule::turn`]); of one turn, the last ones first.
+pub fn in_order(mut rules: Vec<IndexRule>) -> Vec<IndexRule> {
+    rules.order_by_key(|rule| (rule.turn(), Reverse(rule.priority)));
+    rules
+}
+
+/// The index over them.
+fn rules(mut flat: Flat, standing: Standing) -> Vec<IndexRule> {
+    let blocks = Blocks::of(&flat.sources, standing);
+    flat.sources.retain(|source| blocks.has(source));
+    let trees = tree::grown(&flat.covers, &flat.sources);
+    let slots = slots::of(&trees, standing);
+    let index = Index {
+        flat: &flat,
+        blocks,
+        trees,
+        slots,
+    };
+    index.rules()
 }
 
 /// What the rules are made of.
-struct Index {
-    family: Family,
-    flat: Flat,
+struct Index<'a> {
+    flat: &'a Flat,
     blocks: Blocks,
-    trees: Vec<Tree>,
+    trees: Vec<Tree<'a>>,
     /// Of each node of each tree.
     slots: Vec<Vec<u32>>,
 }
 
-impl Index {
-    fn of(flat: Flat, standing: &BTreeSet<IndexRule>) -> Self {
-        let blocks = Blocks::of(&flat.sources, standing);
-        let known: Vec<Source> = flat
-            .sources
-            .iter()
-            .filter(|one| blocks.has(one))
-            .cloned()
-            .collect();
-        let trees = tree::grown(&flat.covers, &known);
-        let slots = slots::of(&trees, standing);
-        Self {
-            family: flat.family,
-            flat,
-            blocks,
-            trees,
-            slots,
-        }
-    }
-
-    fn rules(&self) -> BTreeSet<IndexRule> {
+impl Index<'_> {
+    fn rules(&self) -> Vec<IndexRule> {
         let fixed = FIXED.map(|(priority, step)| (priority, Packets::All, step));
         let rules = fixed
             .into_iter()
             .chain(self.entrance())
             .chain(self.blocks.rules());
         let rules = rules.chain(self.nodes());
-        let family = self.family;
+        let family = self.flat.family;
+        let rules = rules.map(|(priority, packets, step)| IndexRule {
+            priority,
+            family,
+            packets,
+            step,
+        });
+        let mut rules: Vec<IndexRule> = rules.gathered();
+        rules.order();
+        rules.dedup();
         rules
-            .map(|(priority, packets, step)| IndexRule {
-                priority,
-                family,
-                packets,
-                step,
-            })
-            .into_dense_set()
     }
 
     /// Marked packets go by the flat rules. Unbound ones, and those from outside of what a tree covers, go to the next
@@ -164,7 +165,7 @@ impl Index {
         let marked = self.flat.marks;
         let marked = marked.map(|mask| (ENTRANCE, Packets::Marked(mask), Step::Goto(FLAT)));
         let past = self.flat.first_received.unwrap_or(END);
-        let unbound = unspecified(self.family);
+        let unbound = unspecified(self.flat.family);
         let unbound = unbound.map(|net| (ENTRANCE, Packets::From(net), Step::Goto(past)));
         let nexts = TREES.map(|[outside, ..]| outside);
         let nexts = nexts.into_iter().take(self.trees.len()).skip(1);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Line;
 use super::flat::{Net, Source};
 use super::tree::{Node, Tree};
+use super::{Line, Standing};
 use crate::gather::Gather;
 use crate::net::index_rule::{BLOCKS, END, ENTRANCE, FLAT, IndexRule, Packets, Step};
 
@@ -24,7 +24,7 @@ const BLOCK_SIZE: u32 = 4;
 const LOOKUPS: usize = BLOCK_SIZE as usize - 1;
 
 /// Of each node of each tree, its priority.
-pub fn of(trees: &[Tree], standing: &BTreeSet<IndexRule>) -> Vec<Vec<u32>> {
+pub fn of(trees: &[Tree], standing: Standing) -> Vec<Vec<u32>> {
     let kept = nodes(standing);
     let anew = || {
         Places::new(trees, &BTreeMap::new())
@@ -35,8 +35,8 @@ pub fn of(trees: &[Tree], standing: &BTreeSet<IndexRule>) -> Vec<Vec<u32>> {
 }
 
 /// The nodes that stand, by their prefixes.
-fn nodes(standing: &BTreeSet<IndexRule>) -> BTreeMap<Net, u32> {
-    let node = |rule: &IndexRule| match (rule.packets, rule.step) {
+fn nodes(standing: Standing) -> BTreeMap<Net, u32> {
+    let node = |rule: &&IndexRule| match (rule.packets, rule.step) {
         (Packets::From(net), Step::Goto(slot)) if is_node(slot) => Some((net.into(), slot)),
         _ => None,
     };
@@ -58,7 +58,7 @@ struct Places {
 impl Places {
     fn new(trees: &[Tree], standing: &BTreeMap<Net, u32>) -> Self {
         let wanted = trees.iter().flat_map(|tree| tree.nodes.iter().skip(1));
-        let wanted: Vec<Net> = wanted.map(|node| node.prefix).collect();
+        let wanted: Vec<Net> = wanted.map(|node| node.prefix).gathered();
         let kept = |net: &Net| Some((*net, *standing.get(net)?));
         let kept = wanted.iter().filter_map(kept).into_map();
         let taken: BTreeSet<u32> = kept.values().copied().into_set();
@@ -79,7 +79,7 @@ impl Places {
         let roots = trees.iter().zip(TREES);
         roots
             .map(|(tree, [_, _, root])| self.of_tree(tree, root))
-            .collect()
+            .gathered()
     }
 
     fn of_tree(&mut self, tree: &Tree, root: u32) -> Option<Vec<u32>> {
@@ -106,7 +106,10 @@ impl Places {
         let first = *self.free.range(from..).next()?;
         let behind = self.free.range(first..).nth(self.gap + 1);
         let end = behind.copied().unwrap_or(first + 1);
-        self.free.retain(|slot| !(first..end).contains(slot));
+        let gone: Vec<u32> = self.free.range(first..end).copied().gathered();
+        for slot in gone {
+            self.free.remove(&slot);
+        }
         Some(first)
     }
 }
@@ -122,16 +125,16 @@ struct Block {
 
 impl Blocks {
     /// One for each list of lookups, as far as there is room.
-    pub fn of(sources: &[Source], standing: &BTreeSet<IndexRule>) -> Self {
+    pub fn of(sources: &[Source], standing: Standing) -> Self {
         let there = standing_blocks(standing);
         let covers = covers(sources);
         let kept = covers.keys().filter_map(|list| there.get(*list));
         let taken: BTreeSet<u32> = kept.copied().into_set();
         let all = BLOCKS.step_by(BLOCK_SIZE as usize);
         let mut free = all.filter(|slot| !taken.contains(slot));
-        let block = |(list, cover): (&Vec<Step>, Net)| {
+        let block = |(list, cover): (&[Step], Net)| {
             let slot = there.get(list).copied().or_else(|| free.next())?;
-            Some((list.clone(), Block { slot, cover }))
+            Some((list.to_vec(), Block { slot, cover }))
         };
         Self(covers.into_iter().filter_map(block).into_map())
     }
@@ -143,7 +146,7 @@ impl Blocks {
 
     /// Its first priority.
     pub fn slot(&self, source: &Source) -> Option<u32> {
-        self.0.get(&source.lookups).map(|block| block.slot)
+        self.0.get(&*source.lookups).map(|block| block.slot)
     }
 
     /// The rules of all of them.
@@ -163,17 +166,17 @@ impl Blocks {
 }
 
 /// The lists of lookups, each with the prefix around its sources.
-fn covers(sources: &[Source]) -> BTreeMap<&Vec<Step>, Net> {
+fn covers(sources: &[Source]) -> BTreeMap<&[Step], Net> {
     let mut covers = BTreeMap::new();
     for Source { net, lookups } in sources.iter().filter(|one| one.lookups.len() <= LOOKUPS) {
-        let cover = covers.entry(lookups).or_insert(*net);
+        let cover = covers.entry(&**lookups).or_insert(*net);
         *cover = cover.cover(*net);
     }
     covers
 }
 
 /// Those that stand whole.
-fn standing_blocks(standing: &BTreeSet<IndexRule>) -> BTreeMap<Vec<Step>, u32> {
+fn standing_blocks(standing: Standing) -> BTreeMap<Vec<Step>, u32> {
     let mut blocks: BTreeMap<u32, Vec<Step>> = BTreeMap::new();
     for rule in standing
         .iter()

@@ -2,6 +2,7 @@
 //! and past the filter. What an earlier run has switched on, or a file of ours at this boot, goes off again.
 
 use super::Executor;
+use crate::gather::Gather;
 use crate::kernel;
 use crate::ledger::Ledger;
 use crate::net::Link;
@@ -16,11 +17,11 @@ impl Executor<'_> {
             self.report.notes.push(note.to_owned());
             return Vec::new();
         }
-        let made = ledger.made(links).into_iter();
+        let is_passing = |object: &Object| object.stage() == Stage::Forwarding;
+        let made = ledger.made(links, &is_passing).into_iter();
         let made = made.flat_map(|made| made.objects);
-        let passing = made.filter(|object| object.stage() == Stage::Forwarding);
-        let standing = passing.filter(|object| self.stands(object));
-        let done = self.pass(standing.map(Change::Remove).collect(), links);
+        let standing = made.filter(|object| self.stands(object));
+        let done = self.pass(standing.map(Change::Remove).gathered(), links);
         let note = match done.is_empty() {
             true => {
                 "nothing is forwarded, because the nftables table could not be made: without it packets would leave \

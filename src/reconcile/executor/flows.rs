@@ -4,7 +4,7 @@
 use log::info;
 
 use super::Executor;
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::{Flows, Rule};
 use crate::numbering::{self, Band, Number, Slot};
 use crate::object::{Change, Object};
@@ -34,15 +34,15 @@ fn contradicted(done: &[Change]) -> Vec<Flows> {
         Change::Remove(Object::Rule(rule)) if !is_made => arrival(rule),
         _ => None,
     };
-    let made: Vec<_> = done.iter().filter_map(|change| of(change, true)).collect();
+    let made: Vec<_> = done.iter().filter_map(|change| of(change, true)).gathered();
     let is_turned = |(number, table): &(Number, u32)| {
         made.iter()
             .any(|(other, now)| other == number && now != table)
     };
     let gone = done.iter().filter_map(|change| of(change, false));
     let numbers = gone.filter(is_turned).map(|(number, _)| number);
-    let marks = numbers.filter_map(|number| Some(Flows::Marked(Slot::of(number)?.mark())));
-    let mut flows: Vec<Flows> = marks.collect();
+    let marks = numbers.filter_map(|number| Some(Flows::Marked(Slot::of(number)?.arrived())));
+    let mut flows: Vec<Flows> = marks.gathered();
     flows.order();
     flows.dedup();
     flows
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn only_what_came_in_by_an_eni_with_another_way_on_is_ended() {
         let (add, remove) = (Change::Add, Change::Remove);
-        let second = "conntrack -D -f ipv4 -m 0x3000000/0xff000000; conntrack -D -f ipv6 -m 0x3000000/0xff000000";
+        let second = "conntrack -D -f ipv4 -m 0x3000000/0x7f000000; conntrack -D -f ipv6 -m 0x3000000/0x7f000000";
         let turned = [
             add(by(1, 10_001)),
             add(by(2, 10_001)),

@@ -2,8 +2,9 @@
 
 use log::info;
 
+use super::recorded::with;
 use super::stretch::Stretch;
-use super::{Executor, outcome, record, with};
+use super::{Executor, outcome};
 use crate::diff::standing;
 use crate::error::{Error, Result};
 use crate::net::Link;
@@ -35,18 +36,18 @@ impl Executor<'_> {
         let standing = standing(&mark.changes, &observed);
         match mark.baseline.prove(self.kernel, &standing, self.wait) {
             Ok(_) => self.keep_what_was_left(mark, &standing),
-            Err(error) => self.take_back_what_was_left(&mark, &observed.links, &error),
+            Err(broken) => self.take_back_what_was_left(&mark, &observed.links, &broken.why),
         }
         Ok(())
     }
 
     fn keep_what_was_left(&mut self, mark: Unproven, standing: &[Change]) {
-        let count = standing.len();
-        info!("{count} changes of an interrupted run are proven now");
-        let mut ledger = mark.ledger;
-        record(&mut ledger, standing, &mark.changes);
+        info!(
+            "{} changes of an interrupted run are proven now",
+            standing.len()
+        );
         self.end_contradicted(standing);
-        self.end(&ledger);
+        self.end_with(mark.ledger, standing, &mark.changes);
     }
 
     fn take_back_what_was_left(&mut self, mark: &Unproven, links: &[Link], error: &Error) {

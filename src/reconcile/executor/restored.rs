@@ -12,7 +12,7 @@ impl Executor<'_> {
     /// # Errors
     /// [`crate::error::Error::Kernel`]: nft is missing, or refuses.
     pub fn restore(&mut self, text: &str) -> Result<()> {
-        let change = Change::Add(Object::Nft(Nft::written(text)));
+        let change = Change::Add(Object::from(Nft::written(text)));
         let loaded = self.kernel.apply(&change, &[]);
         if loaded.is_err() {
             self.close_what_was_made();

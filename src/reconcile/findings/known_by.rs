@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::eni::Eni;
+use crate::gather::Gather;
 use crate::metadata::key_of;
 use crate::report::Evidence;
 
@@ -14,9 +15,9 @@ pub fn addresses(eni: &Eni, ipv4: bool) -> String {
     let own: Vec<IpAddr> = eni
         .addresses()
         .filter(|own| own.is_ipv4() == ipv4)
-        .collect();
+        .gathered();
     let named = own.iter().take(NAMED).map(ToString::to_string);
-    let named = named.collect::<Vec<_>>().join(", ");
+    let named = named.gathered::<Vec<_>>().join(", ");
     match own.len() {
         0 => "no address".to_owned(),
         count if count > NAMED => format!("{named} and {} more", count - NAMED),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::APPLY;
 use super::known_by::metadata_of;
 use crate::diff::missing;
+use crate::gather::Gather;
 use crate::net::Dev;
 use crate::numbering::Owner;
 use crate::object::{Change, Object};
@@ -18,11 +19,11 @@ pub(super) fn lacking(assessment: &Assessment) -> Vec<Finding> {
     let missing = missing(&assessment.desired, &assessment.observed);
     let of_eni = |planned: &Planned| {
         let objects = missing.get(&planned.eni.number()).into_iter().flatten();
-        let mut findings: Vec<_> = objects.map(|object| absent(planned, object)).collect();
+        let mut findings: Vec<_> = objects.map(|object| absent(planned, object)).gathered();
         findings.extend(unassigned(assessment, planned));
         findings
     };
-    assessment.desired.enis.iter().flat_map(of_eni).collect()
+    assessment.desired.enis.iter().flat_map(of_eni).gathered()
 }
 
 fn absent(planned: &Planned, object: &Object) -> Finding {
@@ -71,7 +72,7 @@ fn unassigned(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
             of_address(finding, planned, ip)
         }
     });
-    each.collect()
+    each.gathered()
 }
 
 pub(super) fn missing_lease(assessment: &Assessment, planned: &Planned) -> Option<Finding> {
@@ -97,7 +98,7 @@ pub(super) fn leased_note(assessment: &Assessment, planned: &Planned) -> Option<
         .filter(IpAddr::is_ipv6);
     let lacking = lacking
         .map(|ip| ip.to_string())
-        .collect::<Vec<_>>()
+        .gathered::<Vec<_>>()
         .join(", ");
     let dev = &planned.dev;
     let who = who_brings_it(assessment, dev);

@@ -1,5 +1,6 @@
 //! What is wrong with whole ENIs: not all told, without IPv6, not listed; and entries of the configuration that mean none.
 
+use crate::gather::Gather;
 use crate::metadata::{Incomplete, key_of};
 use crate::net::link_of_mac;
 use crate::numbering::Owner;
@@ -9,7 +10,7 @@ use crate::report::{Code, Evidence, Finding, Remedy};
 
 pub(super) fn incomplete(assessment: &Assessment) -> Vec<Finding> {
     let late = assessment.metadata.incomplete.iter();
-    late.map(of_incomplete).collect()
+    late.map(of_incomplete).gathered()
 }
 
 fn of_incomplete(late: &Incomplete) -> Finding {
@@ -39,7 +40,7 @@ pub(super) fn without_ipv6(assessment: &Assessment, planned: &Planned) -> Option
         format!("IPv6 is switched off on {dev}, so its IPv6 addresses are left out (sysctl {key})");
     let own = eni.ipv6.iter().map(ToString::to_string);
     let prefixes = eni.ipv6_prefixes.iter().map(ToString::to_string);
-    let own: Vec<String> = own.chain(prefixes).collect();
+    let own: Vec<String> = own.chain(prefixes).gathered();
     let finding = Finding::told(Code::L5, Owner::Eni(mac), what)
         .about(dev.to_string())
         .is_not("IPv6 is off", format!("IPv6 on, for {}", own.join(", ")))

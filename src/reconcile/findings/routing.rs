@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::APPLY;
-use super::shadow::{Shadow, named};
+use super::shadow::{Shadow, named, not_ours};
 use crate::diff::Conflict;
 use crate::error::Result;
 use crate::gather::Gather;
@@ -41,7 +41,7 @@ pub(super) fn misrouted(
             let to = destinations(&shadow(from)).into_iter();
             to.map(move |to| (from, to))
         })
-        .collect();
+        .gathered();
     let ways = kernel.all_ways_out(&packets, &observed.links)?;
     let mut findings: Vec<Finding> = Vec::new();
     let mut last = None;
@@ -156,24 +156,25 @@ fn preferred(primary: &Planned, other: &Dev, to: IpAddr) -> Finding {
 
 /// Rules not created by eniroute for addresses of ours, cloud-init's since 24.1 for one: which of the two is asked first.
 pub(super) fn rivals(assessment: &Assessment) -> Vec<Finding> {
+    let is_for_sources = |rule: &Rule| {
+        rule.extra().foreign.is_none() && rule.extra().mark.is_none() && rule.from.is_some()
+    };
+    let theirs = not_ours(assessment, &is_for_sources);
+    if theirs.is_empty() {
+        return Vec::new();
+    }
     let enis = assessment.desired.enis.iter();
-    let rivals = enis.flat_map(|planned| rivals_of(assessment, planned));
-    rivals.collect()
+    let rivals = enis.flat_map(|planned| rivals_of(assessment, planned, &theirs));
+    rivals.gathered()
 }
 
-fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
+/// Those among the rules of others.
+fn rivals_of(assessment: &Assessment, planned: &Planned, theirs: &[&Rule]) -> Vec<Finding> {
     let sources: BTreeSet<_> = planned.rules.iter().map(|rule| rule.from).into_set();
-    let is_theirs = |rule: &&Rule| {
-        rule.foreign.is_none()
-            && rule.mark.is_none()
-            && rule.from.is_some()
-            && sources.contains(&rule.from)
-            && !planned.rules.contains(rule)
-            && !assessment.scope.has_made(&Object::Rule((*rule).clone()))
-    };
+    let is_of_its = |rule: &&&Rule| sources.contains(&rule.from);
     let own = planned.eni.number().priority(Band::Own);
     let mut kinds: BTreeMap<(u32, bool), Vec<&Rule>> = BTreeMap::new();
-    for rule in assessment.observed.rules.iter().filter(is_theirs) {
+    for rule in theirs.iter().copied().filter(|rule| is_of_its(&rule)) {
         let kind = (rule.table, rule.priority < own);
         kinds.entry(kind).or_default().push(rule);
     }
@@ -196,7 +197,7 @@ fn rivals_of(assessment: &Assessment, planned: &Planned) -> Vec<Finding> {
             ..Finding::told(Code::R3, Owner::Eni(mac), what)
         })
     });
-    told.collect()
+    told.gathered()
 }
 
 pub(super) fn conflicts(assessment: &Assessment) -> impl Iterator<Item = Finding> {
@@ -213,7 +214,7 @@ fn conflict(
     let what = format!(
         "the route `{standing}` is not eniroute's, and was left in the place of `{wanted}`"
     );
-    let away = Change::Remove(Object::Route(standing.clone()));
+    let away = Change::Remove(Object::from(standing.clone()));
     Finding::new(
         Code::R11,
         Owner::Eni(*owner),

@@ -13,13 +13,21 @@ use crate::reconcile::assess::Assessment;
 
 /// The rules that are not eniroute's, and may apply to what this host sends, in the kernel's order.
 pub(super) fn foreign(assessment: &Assessment) -> Vec<&Rule> {
+    not_ours(assessment, &may_apply)
+}
+
+/// The rules that are not eniroute's, and that `is_meant` takes, in the kernel's order.
+pub(super) fn not_ours<'a>(
+    assessment: &'a Assessment,
+    is_meant: &dyn Fn(&Rule) -> bool,
+) -> Vec<&'a Rule> {
     let enis = assessment.desired.enis.iter();
     let ours: BTreeSet<&Rule> = enis.flat_map(|planned| &planned.rules).into_set();
     let has_made = |rule: &Rule| assessment.scope.has_made(&Object::Rule(rule.clone()));
     let rules = assessment.observed.rules.iter();
     rules
-        .filter(|rule| may_apply(rule) && !ours.contains(rule) && !has_made(rule))
-        .collect()
+        .filter(|rule| is_meant(rule) && !ours.contains(rule) && !has_made(rule))
+        .gathered()
 }
 
 /// Of packets from an address of an ENI, among rules that are not eniroute's.
@@ -40,7 +48,7 @@ impl<'a> Shadow<'a> {
         };
         self.earlier()
             .filter(decides)
-            .find(|rule| rule.to.is_none_or(|net| net.contains(&to)))
+            .find(|rule| rule.extra().to.is_none_or(|net| net.contains(&to)))
     }
 
     /// The rules that are asked before eniroute's about such packets.
@@ -57,15 +65,22 @@ impl<'a> Shadow<'a> {
 
 /// What is sent from this host has no mark, and comes in by no interface.
 fn may_apply(rule: &Rule) -> bool {
-    let words = rule.foreign.as_deref().unwrap_or_default();
+    let words = rule.extra().foreign.as_deref().unwrap_or_default();
     let is_inverted = words.starts_with("not ");
-    let is_unmarked = rule.mark.is_none_or(|mark| mark.value & mark.mask == 0);
-    let is_sent_here = rule.iif.as_deref().is_none_or(|dev| dev == LOOPBACK);
+    let is_unmarked = rule
+        .extra()
+        .mark
+        .is_none_or(|mark| mark.value & mark.mask == 0);
+    let is_sent_here = rule
+        .extra()
+        .iif
+        .as_deref()
+        .is_none_or(|dev| dev == LOOPBACK);
     is_inverted || (is_unmarked && is_sent_here)
 }
 
 fn forbids(rule: &Rule) -> bool {
-    let words = rule.foreign.as_deref().unwrap_or_default();
+    let words = rule.extra().foreign.as_deref().unwrap_or_default();
     ["unreachable", "prohibit", "blackhole"]
         .iter()
         .any(|word| words.ends_with(word))

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::known_by::{addresses, assign, metadata_key};
+use crate::gather::Gather;
 use crate::net::Mac;
 use crate::numbering::Owner;
 use crate::object::{Change, Object};
@@ -128,7 +129,7 @@ fn remedies(stray: &Stray, planned: &Planned) -> Vec<Remedy> {
     };
     let away = Remedy::review(away(stray).to_string());
     let in_aws = in_aws.map(Remedy::outside);
-    in_aws.into_iter().chain([away]).collect()
+    in_aws.into_iter().chain([away]).gathered()
 }
 
 fn evidence(stray: &Stray, planned: &Planned) -> Vec<Evidence> {
@@ -145,7 +146,7 @@ fn evidence(stray: &Stray, planned: &Planned) -> Vec<Evidence> {
         .into_iter()
         .chain(by_file)
         .chain([by_ec2])
-        .collect()
+        .gathered()
 }
 
 fn away(stray: &Stray) -> Change {

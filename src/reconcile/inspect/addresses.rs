@@ -30,7 +30,7 @@ impl AddressFacts {
     pub(super) fn of(host: &mut Host, assessment: &Assessment) -> Result<Self> {
         let links = &assessment.observed.links;
         let enis = assessment.desired.enis.iter();
-        let devs: Vec<&Dev> = enis.map(|planned| &planned.dev).collect();
+        let devs: Vec<&Dev> = enis.map(|planned| &planned.dev).gathered();
         let own = links.iter().filter(|link| devs.contains(&&link.name));
         Ok(Self {
             states: host.kernel.address_states(links)?,
@@ -75,7 +75,7 @@ fn leases(disk: &Disk, link: &Link) -> Vec<(Dev, Ipv4Addr)> {
     texts
         .filter_map(|text| leased(&text))
         .map(|ip| (link.name.clone(), ip))
-        .collect()
+        .gathered()
 }
 
 /// The address that a lease is of.

@@ -85,12 +85,12 @@ impl NextBoot {
         let Host { disk, config, .. } = host;
         let stacks = Stacks::find(disk, &assessment.desired, &assessment.observed.links)?;
         let rendered = outlook::render(assessment, disk, config, &stacks)?;
-        let mut changes = disk.plan(&rendered.wanted, &rendered.obsolete)?;
+        let own = own_files(disk)?;
+        let flaws = flaws(disk, assessment, &stacks, (&rendered, &own))?;
+        let mut changes = disk.plan(rendered.wanted, &rendered.obsolete)?;
         if !assessment.scope.complete {
             changes.retain(|change| !matches!(change, FileChange::Delete { .. }));
         }
-        let own = own_files(disk)?;
-        let flaws = flaws(disk, assessment, &stacks, (&rendered, &own))?;
         Ok(Self {
             refusal: None,
             changes,
@@ -121,7 +121,7 @@ fn flaws(
     };
     let used = stacks.used(desired).into_iter();
     let found = used.map(|stack| (stack.audit)(&audit));
-    Ok(found.collect::<Result<Vec<_>>>()?.concat())
+    Ok(found.gathered::<Result<Vec<_>>>()?.concat())
 }
 
 fn texts(disk: &Disk, own: Vec<OwnFile>) -> Result<Vec<(OwnFile, String)>> {
@@ -129,7 +129,7 @@ fn texts(disk: &Disk, own: Vec<OwnFile>) -> Result<Vec<(OwnFile, String)>> {
         let text = disk.read(&own.path)?.unwrap_or_default();
         Ok((own, text))
     };
-    own.into_iter().map(text).collect()
+    own.into_iter().map(text).gathered()
 }
 
 fn obstructed(disk: &Disk, files: Vec<(File, String)>) -> Vec<Obstructed> {
@@ -137,12 +137,12 @@ fn obstructed(disk: &Disk, files: Vec<(File, String)>) -> Vec<Obstructed> {
         let theirs = disk.read(&file.path).ok().flatten().unwrap_or_default();
         Obstructed { file, note, theirs }
     };
-    files.into_iter().map(read).collect()
+    files.into_iter().map(read).gathered()
 }
 
 fn is_served(disk: &Disk) -> Result<bool> {
     let units = WANTS.map(|folder| disk.list(folder));
-    let units = units.into_iter().collect::<Result<Vec<_>>>()?;
+    let units = units.into_iter().gathered::<Result<Vec<_>>>()?;
     Ok(units.concat().iter().any(|unit| unit.ends_with(SERVICE)))
 }
 
@@ -155,7 +155,7 @@ fn unwritten(disk: &Disk, assessment: &Assessment) -> Vec<Object> {
         .into_set();
     let objects = assessment.observed.objects().filter_map(of_our_tables);
     let is_ours = |object: &Object| planned.contains(object) || assessment.scope.has_made(object);
-    let theirs: Vec<(Object, IpAddr)> = objects.filter(|(object, _)| !is_ours(object)).collect();
+    let theirs: Vec<(Object, IpAddr)> = objects.filter(|(object, _)| !is_ours(object)).gathered();
     if theirs.is_empty() {
         return Vec::new();
     }
@@ -163,7 +163,7 @@ fn unwritten(disk: &Disk, assessment: &Assessment) -> Vec<Object> {
     let unnamed = theirs
         .into_iter()
         .filter(|(_, ip)| texts.mentions(*ip).is_empty());
-    unnamed.map(|(object, _)| object).collect()
+    unnamed.map(|(object, _)| object).gathered()
 }
 
 /// Routes and rules of the tables that are an ENI's, with the address by which a file would name them.
@@ -171,7 +171,7 @@ fn of_our_tables(object: Object) -> Option<(Object, IpAddr)> {
     let of_route = object.route().map(|route| (route.table, Some(route.dst)));
     let of_rule = object
         .rule()
-        .map(|rule| (rule.table, rule.from.or(rule.to)));
+        .map(|rule| (rule.table, rule.from.or(rule.extra().to)));
     let (table, net) = of_route.or(of_rule)?;
     let ip = net.filter(|net| net.prefix_len() > 0)?.addr();
     Number::of_table(table).map(|_| (object, ip))

@@ -55,8 +55,8 @@ impl Taken {
         let up = assessment.observed.addresses.iter();
         let up = up.map(|up| up.net.addr());
         Self {
-            addresses: enis().flat_map(Eni::addresses).chain(up).collect(),
-            prefixes: enis().flat_map(Eni::prefixes).collect(),
+            addresses: enis().flat_map(Eni::addresses).chain(up).gathered(),
+            prefixes: enis().flat_map(Eni::prefixes).gathered(),
         }
     }
 
@@ -77,7 +77,7 @@ pub fn questions(assessment: &Assessment) -> Vec<Question> {
     let taken = Taken::of(assessment);
     let of_eni = |planned| of_eni(assessment, planned, &taken);
     let enis = assessment.desired.enis.iter();
-    enis.flat_map(of_eni).collect()
+    enis.flat_map(of_eni).gathered()
 }
 
 /// For each address of the ENI that is up, on whichever interface.
@@ -120,7 +120,7 @@ fn destinations(
     let vpc = vpc.map(|ip| (Destination::Vpc, ip));
     let mut seen = BTreeSet::new();
     let all = internet.chain(own).chain(vpc).chain(others);
-    all.filter(|(_, to)| seen.insert(*to)).collect()
+    all.filter(|(_, to)| seen.insert(*to)).gathered()
 }
 
 fn subnet(eni: &Eni, family: Family) -> Option<IpNet> {

@@ -6,6 +6,7 @@ use std::str::SplitWhitespace;
 
 use crate::error::Result;
 use crate::files::{Disk, name, plain};
+use crate::gather::Gather;
 use crate::net::sysctl;
 use crate::net::{Dev, Family};
 use crate::plan::Planned;
@@ -98,9 +99,9 @@ impl Forwarding {
         let passing = devs.filter(|dev| !has_switch && passes(dev));
         let product = disk.read(TYPE)?.unwrap_or_default();
         Ok(Self {
-            passing: passing.cloned().collect(),
+            passing: passing.cloned().gathered(),
             switches: switches.into(),
-            redirects: redirects.cloned().collect(),
+            redirects: redirects.cloned().gathered(),
             conntrack: Conntrack::read(disk)?,
             instance_type: Some(product.trim().to_owned()).filter(|name| name.contains('.')),
         })
@@ -175,7 +176,7 @@ pub(super) fn sysctl_files(disk: &Disk) -> Result<Vec<(PathBuf, String)>> {
     Ok(paths
         .filter_map(text)
         .map(|(text, path)| (path, text))
-        .collect())
+        .gathered())
 }
 
 /// The last line that sets `key`, with dots or slashes.

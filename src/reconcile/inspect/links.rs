@@ -50,7 +50,7 @@ impl LinkFacts {
     pub(super) fn of(host: &mut Host, assessment: &Assessment) -> Result<Self> {
         let links = &assessment.observed.links;
         let enis = assessment.desired.enis.iter();
-        let devs: Vec<Dev> = enis.map(|planned| planned.dev.clone()).collect();
+        let devs: Vec<Dev> = enis.map(|planned| planned.dev.clone()).gathered();
         let nics = devs
             .iter()
             .filter_map(|dev| Some((dev.clone(), kernel::nic(dev).ok()?)));
@@ -92,7 +92,7 @@ fn keys(devs: &[Dev]) -> Vec<Key> {
     let devs = devs.iter().cloned();
     let devs = devs.chain([ALL.into(), DEFAULT.into()]);
     let of_links = devs.flat_map(|dev| names.map(|name| Key::of_link(name, &dev)));
-    of_links.chain([Key::of_host(IP_FORWARD)]).collect()
+    of_links.chain([Key::of_host(IP_FORWARD)]).gathered()
 }
 
 fn driverless(disk: &Disk) -> Vec<String> {
@@ -107,5 +107,5 @@ fn driverless(disk: &Disk) -> Vec<String> {
             && !disk.exists(path.join("driver"))
     });
     idle.map(|path| crate::files::name(path).to_owned())
-        .collect()
+        .gathered()
 }

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use super::destinations::{Question, questions};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::kernel::Kernel;
 use crate::net::fib::{Fib, PolicyRule};
 use crate::net::sources::BySource;
@@ -155,7 +156,7 @@ impl<'a> Asker<'a> {
     fn class(&mut self, from: IpAddr) -> usize {
         let rules = self.rules.get(&Family::of(from)).into_iter();
         let own = rules.flat_map(|rules| rules.of(Some(from)));
-        let class: Vec<Asked> = own.map(|(_, rule)| Asked::of(rule, from)).collect();
+        let class: Vec<Asked> = own.map(|(_, rule)| Asked::of(rule, from)).gathered();
         let known = self.classes.iter().position(|known| *known == class);
         known.unwrap_or_else(|| {
             self.classes.push(class);
@@ -178,7 +179,7 @@ impl Asked {
         let is_from = rule.rule.from.is_none_or(|net| net.contains(&from));
         let is_its = rule.rule.from == Some(IpNet::from(from));
         let mut rule = rule.clone();
-        if is_its && !rule.is_inverted && rule.rule.foreign.is_none() {
+        if is_its && !rule.is_inverted && rule.rule.extra().foreign.is_none() {
             rule.rule.from = None;
         }
         Self { rule, is_from }

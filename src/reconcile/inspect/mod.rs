@@ -24,9 +24,11 @@ use super::assess::Assessment;
 use super::findings;
 use super::host::Host;
 pub use super::proof::outside;
+use super::rule_index::Work;
 use super::unproven;
 use crate::eni::{Details, Eni};
 use crate::error::{Error, Result};
+use crate::gather::Gather;
 use crate::metadata::instance::Instance;
 use crate::net::fib::Fib;
 use crate::net::{Dev, Mac, Neighbour, link_of_mac};
@@ -94,7 +96,7 @@ impl Inspection {
     pub fn of(host: &mut Host, assessment: Assessment, refusal: Option<Error>) -> Result<Self> {
         let enis = assessment.metadata.enis.iter();
         let enis = enis.filter(|_| refusal.is_none());
-        let members = enis.map(|eni| (eni.mac, eni.vpc.clone())).collect();
+        let members = enis.map(|eni| (eni.mac, eni.vpc.clone())).gathered();
         if refusal.is_some() {
             host.imds = None;
         }
@@ -113,7 +115,7 @@ impl Inspection {
     fn look(host: &mut Host, mut assessment: Assessment) -> Result<Self> {
         let start = Instant::now();
         let links = LinkFacts::of(host, &assessment)?;
-        let mut found = findings::all(&assessment, None)?;
+        let mut found = findings::all(&assessment, &Work::of(&assessment, &[]), None)?;
         found.extend(unproven::finding(&host.disk));
         let (fib, answers) = lookups::ask(&assessment, &mut host.kernel)?;
         let neighbours = host.kernel.neighbours(&assessment.observed.links)?;
@@ -168,9 +170,7 @@ impl Inspection {
 
 /// What is to be passed on, and the settings that this needs.
 fn passing(host: &Host, assessment: &Assessment) -> Result<(PassageFacts, SettingFacts)> {
-    let Assessment {
-        desired, observed, ..
-    } = assessment;
+    let (desired, observed) = (&assessment.desired, &assessment.observed);
     let passages = PassageFacts::of(&host.config, desired, observed);
     let settings = SettingFacts::read(&host.disk, desired, (&passages, &observed.links))?;
     Ok((passages, settings))

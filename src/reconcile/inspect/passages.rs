@@ -1,6 +1,7 @@
 //! By which interfaces packets pass this host because its configuration says so.
 
 use crate::config::{Config, ForwardingPath};
+use crate::gather::Gather;
 use crate::net::{Dev, Link};
 use crate::object::Observed;
 use crate::plan::{Desired, End, Planned, end};
@@ -35,7 +36,7 @@ impl PassageFacts {
         let paths = config.forwarding.paths.iter().filter(|_| config.forwards());
         let mut all: Vec<Passage> = paths
             .filter_map(|path| of_path(path, desired, links))
-            .collect();
+            .gathered();
         let is_told = !config.forwards() || !config.forwarding.paths.is_empty();
         let rest = desired.enis.iter().filter(|_| !is_told);
         let rest = rest.map(|planned| planned.dev.clone());

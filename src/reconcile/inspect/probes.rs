@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use crate::eni::IPV6_ROUTER;
+use crate::gather::Gather;
 use crate::metadata::imds::{Question, Url, address_in, ask_from};
 use crate::net::{Link, Mac};
 use crate::plan::Planned;
@@ -29,7 +30,7 @@ pub fn send(host: &Host, assessment: &Assessment, url: Option<&Url>) -> Vec<Prob
     let enis = assessment.desired.enis.iter();
     let sources: Vec<(Mac, IpAddr)> = enis
         .flat_map(|planned| sources(assessment, planned))
-        .collect();
+        .gathered();
     for planned in &assessment.desired.enis {
         knock(assessment, planned);
     }
@@ -49,7 +50,7 @@ pub fn send(host: &Host, assessment: &Assessment, url: Option<&Url>) -> Vec<Prob
             Some(answer.as_deref().and_then(address_in))
         }),
     };
-    let mut probes: Vec<Probe> = sources.iter().enumerate().map(probe).collect();
+    let mut probes: Vec<Probe> = sources.iter().enumerate().map(probe).gathered();
     forget_silent_families(&mut probes);
     probes
 }
@@ -60,7 +61,7 @@ fn sources(assessment: &Assessment, planned: &Planned) -> Vec<(Mac, IpAddr)> {
         up.any(|up| up.dev == planned.dev && up.net.addr() == *ip)
     };
     let own = planned.eni.addresses().filter(is_up);
-    own.map(|ip| (planned.eni.mac, ip)).collect()
+    own.map(|ip| (planned.eni.mac, ip)).gathered()
 }
 
 /// Of each source: `None` where no question suits it, else the answer, if one came.
@@ -69,10 +70,10 @@ fn answers(sources: &[(Mac, IpAddr)], questions: &[Question]) -> Vec<Option<Opti
     let asked = sources
         .iter()
         .filter_map(|(_, from)| Some((*from, suiting(*from)?.clone())));
-    let asked: Vec<(IpAddr, Question)> = asked.collect();
+    let asked: Vec<(IpAddr, Question)> = asked.gathered();
     let mut answers = ask_from(&asked).into_iter();
     let of_source = |(_, from): &(Mac, IpAddr)| suiting(*from).map(|_| answers.next().flatten());
-    sources.iter().map(of_source).collect()
+    sources.iter().map(of_source).gathered()
 }
 
 /// The service's endpoint of one family is off on most instances: where it answers nobody, nothing is known.

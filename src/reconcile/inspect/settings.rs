@@ -6,6 +6,7 @@ use super::forwarding::{sysctl_files, value};
 use super::passages::PassageFacts;
 use crate::error::Result;
 use crate::files::{Disk, plain};
+use crate::gather::Gather;
 use crate::net::sysctl::{FORCE_FORWARDING, FORWARDING, ROUTER_IPV6, Sysctl};
 use crate::net::{Dev, Family, Link};
 use crate::plan::Desired;
@@ -53,7 +54,7 @@ impl SettingFacts {
             closed.map(|family| (link.name.clone(), family))
         });
         Ok(Self {
-            closed: closed.collect(),
+            closed: closed.gathered(),
             overrides: overrides(disk, desired)?,
         })
     }
@@ -82,7 +83,7 @@ fn overrides(disk: &Disk, desired: &Desired) -> Result<Vec<Override>> {
         let by_procps = decisive(last.as_slice(), setting, true);
         at_boot.into_iter().chain(by_procps)
     });
-    Ok(found.collect())
+    Ok(found.gathered())
 }
 
 /// The last line of these files about a setting, where it says something else.

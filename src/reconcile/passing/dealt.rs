@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::flows::Seen;
+use crate::gather::Gather;
 use crate::plan::egress::Range;
 use crate::plan::nft::{Entry, address_of};
 
@@ -25,7 +26,7 @@ impl Dealt {
         let of = match &entry.pool[..] {
             [(only, _)] => {
                 let few = addresses(&entry.clients).take(FEW + 1);
-                Some([(*only, (all, few.collect()))].into())
+                Some([(*only, (all, few.gathered()))].into())
             }
             [] => Some(BTreeMap::new()),
             _ if all > MOST => None,
@@ -48,7 +49,10 @@ impl Dealt {
             return few.clone();
         }
         let now = now.map(|now| &now.clients).filter(|now| now.len() <= FEW);
-        now.into_iter().flatten().filter_map(|ip| v4(*ip)).collect()
+        now.into_iter()
+            .flatten()
+            .filter_map(|ip| v4(*ip))
+            .gathered()
     }
 }
 

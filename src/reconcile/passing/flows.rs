@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::kernel::Kernel;
+use crate::net::Flow;
 use crate::net::nft::PORTS;
-use crate::net::{Flow, Target};
 use crate::plan::egress::Range;
 use crate::plan::nft::Entry;
+use crate::reconcile::inspect::crowds::Crowds;
 use crate::report::Busiest;
 
 /// What is seen of some flows.
@@ -16,14 +17,14 @@ use crate::report::Busiest;
 pub(super) struct Seen {
     pub(super) flows: usize,
     pub(super) clients: BTreeSet<IpAddr>,
-    to: BTreeMap<Target, usize>,
+    to: Crowds,
 }
 
 impl Seen {
     fn note(&mut self, flow: &Flow) {
         self.flows += 1;
         self.clients.insert(flow.source);
-        *self.to.entry(flow.to).or_default() += 1;
+        self.to.note(flow);
     }
 
     /// And those.
@@ -35,12 +36,11 @@ impl Seen {
 
     /// Where most of them go; of protocols that have ports.
     pub(super) fn busiest(&self) -> Option<Busiest> {
-        let with_ports = self.to.iter().filter(|(to, _)| to.port > 0);
-        let (to, ports) = with_ports.max_by_key(|(_, count)| **count)?;
+        let (crowd, ports) = self.to.largest()?;
         Some(Busiest {
-            address: to.address,
-            port: to.port,
-            protocol: to.protocol,
+            address: crowd.to.address,
+            port: crowd.to.port,
+            protocol: crowd.to.protocol,
             ports: *ports,
             limit: PORTS,
         })
@@ -76,7 +76,7 @@ impl Clients {
     fn of(entries: &[Entry]) -> Self {
         let all = entries.iter().enumerate();
         let all = all.flat_map(|(at, entry)| entry.clients.iter().map(move |range| (*range, at)));
-        let mut all: Vec<(Range, usize)> = all.collect();
+        let mut all: Vec<(Range, usize)> = all.gathered();
         all.order();
         Self(all)
     }

@@ -63,7 +63,7 @@ impl Questions<'_> {
             .iter()
             .filter(|family| !self.is_contested(**family));
         let unbound = unbound.flat_map(|family| self.far(*family));
-        let mut all: Vec<_> = unbound.map(|to| (None, to)).collect();
+        let mut all: Vec<_> = unbound.map(|to| (None, to)).gathered();
         for family in families {
             let mut far = self.far(family);
             far.extend(self.neighbours(&self.own_subnets(), family));

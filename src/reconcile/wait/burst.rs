@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::metadata::cache::{self, Memory};
 use crate::net::{self, Link};
 
@@ -35,7 +36,7 @@ impl Burst {
 
     /// Whether there was a run just now, and more interfaces may follow those that have come since.
     pub fn is_on(&mut self, links: &[Link]) -> bool {
-        let nics: Vec<u32> = net::nics(links).map(|link| link.index).collect();
+        let nics: Vec<u32> = net::nics(links).map(|link| link.index).gathered();
         if nics != self.nics {
             (self.nics, self.grown) = (nics, Instant::now());
         }

@@ -17,8 +17,9 @@ use super::converge::converge;
 use super::host::Host;
 use super::how::How;
 use super::kept::read_ledger;
-use super::lock::lock;
+use super::lock::{lock, tidy};
 use crate::error::{Error, Lack, Result};
+use crate::gather::Gather;
 use crate::metadata::cache::Memory;
 use crate::metadata::record::Record;
 use crate::metadata::{Incomplete, Metadata, Reading};
@@ -114,7 +115,7 @@ impl<'a> Wait<'a> {
                 return self.report.ended_by(error);
             }
             let is_unserved = |nic: &&Link| is_meant(nic) && !self.known.has_served(nic);
-            let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).collect();
+            let unserved: Vec<&Link> = net::nics(&links).filter(is_unserved).gathered();
             if self.is_over() || unserved.iter().all(|nic| self.is_given_up(nic, &metadata)) {
                 let ledger = read_ledger(&self.host.disk);
                 let told = set_apart(metadata, &ledger, &self.host.disk, &links);
@@ -144,10 +145,10 @@ impl<'a> Wait<'a> {
         is_meant: impl Fn(&Link) -> bool,
     ) {
         let own = links.iter().filter(|nic| is_meant(nic));
-        let own: Vec<Mac> = own.filter_map(Link::eni_mac).collect();
+        let own: Vec<Mac> = own.filter_map(Link::eni_mac).gathered();
         let is_other = |late: &&Incomplete| !self.host.is_starting && !own.contains(&late.mac);
         let others = late.iter().filter(is_other).map(Incomplete::to_string);
-        let others: Vec<String> = others.collect();
+        let others: Vec<String> = others.gathered();
         let errors = take(&mut self.report.errors).into_iter();
         let (notes, errors): (Vec<_>, _) = errors.partition(|error| others.contains(error));
         self.report.errors = errors;
@@ -192,6 +193,7 @@ impl<'a> Wait<'a> {
 
     fn converge(&mut self, metadata: Metadata) -> Result<()> {
         let _lock = lock(&self.host.disk, self.how.wait)?;
+        tidy(&self.host.disk);
         let next = converge(self.host, self.how, metadata)?;
         self.report = take(&mut self.report).followed_by(next);
         Ok(())
@@ -211,7 +213,7 @@ impl<'a> Wait<'a> {
 
     /// Looks for more, and reads all of it again where what was read first is old.
     fn read_more(&mut self, read: &mut Read, links: &[Link]) -> Result<()> {
-        let wanted: Vec<Mac> = net::nics(links).filter_map(Link::eni_mac).collect();
+        let wanted: Vec<Mac> = net::nics(links).filter_map(Link::eni_mac).gathered();
         if read.reading.go_on(self.host.imds()?, &wanted)? && read.began.elapsed() > STALE {
             *read = self.read_all()?;
         }

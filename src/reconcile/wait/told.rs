@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::gather::Gather;
 use crate::metadata::{Incomplete, Metadata};
 use crate::net::{self, Link, Mac};
 use crate::reconcile::apart;
@@ -18,7 +19,7 @@ pub(super) fn is_partial(metadata: &Metadata, links: &[Link]) -> bool {
 
 /// Nothing else is wrong than that EC2 has not said all, or not yet what can be true.
 pub(super) fn is_all_late(errors: &[String], late: &[Incomplete]) -> bool {
-    let late: Vec<String> = late.iter().map(Incomplete::to_string).collect();
+    let late: Vec<String> = late.iter().map(Incomplete::to_string).gathered();
     errors.iter().all(|error| late.contains(error))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use crate::gather::Gather;
 use crate::report::Finding;
 
 /// The findings of an earlier report, each by its code, whose it is, and what it is about.
@@ -35,7 +36,7 @@ impl Baseline {
         if earlier.command != "check" {
             return Err(format!("it is a report of `{}`; {told}", earlier.command));
         }
-        Ok(Self(earlier.findings.into_iter().collect()))
+        Ok(Self(earlier.findings.into_iter().gathered()))
     }
 
     /// It was found then, too.

@@ -2,6 +2,7 @@
 
 use super::super::{Code, Finding, Remedy, Report, Severity};
 use super::{EniVerdict, Form, ProbeReport};
+use crate::gather::Gather;
 use crate::logger::escape;
 use crate::net::Mac;
 use crate::numbering::Owner;
@@ -28,10 +29,10 @@ impl Report {
                 .findings
                 .iter()
                 .map(|finding| self.line(finding))
-                .collect();
+                .gathered();
         }
         let kinds = kinds(&self.findings);
-        let found: String = kinds.iter().map(|kind| self.kind(kind)).collect();
+        let found: String = kinds.iter().map(|kind| self.kind(kind)).gathered();
         found + &self.more(form) + &self.proven() + &self.limits()
     }
 
@@ -66,24 +67,24 @@ impl Report {
         let facts = facts
             .iter()
             .filter_map(|(name, text)| Some(self.paragraph(name, text.as_ref()?)));
-        let facts: String = facts.collect();
+        let facts: String = facts.gathered();
         let seen = finding.evidence.iter();
         let seen: String = seen
             .map(|seen| self.paragraph("see:", &format!("{}: {}", seen.source, seen.text)))
-            .collect();
+            .gathered();
         what + &facts + &self.remedies(finding) + &seen
     }
 
     fn remedies(&self, finding: &Finding) -> String {
         if finding.remedies.is_empty() {
             let told = finding.remedy.iter();
-            return told.map(|told| self.paragraph("do:", told)).collect();
+            return told.map(|told| self.paragraph("do:", told)).gathered();
         }
         finding
             .remedies
             .iter()
             .map(|remedy| self.command(remedy))
-            .collect()
+            .gathered()
     }
 
     /// Ready to paste, also where it does not fit into a line.
@@ -110,7 +111,7 @@ impl Report {
             return String::new();
         }
         let named = others.iter().filter_map(|other| other.object.as_deref());
-        let mut named: Vec<&str> = named.take(NAMED).collect();
+        let mut named: Vec<&str> = named.take(NAMED).gathered();
         if named.len() < others.len() && !named.is_empty() {
             named.push("...");
         }
@@ -138,7 +139,7 @@ impl Report {
             .filter(|object| eni.as_ref() != Some(object));
         let head = format!("{} {}", finding.code, finding.severity);
         let words = [Some(head), eni, object].into_iter().flatten();
-        words.collect::<Vec<_>>().join(" ") + ": "
+        words.gathered::<Vec<_>>().join(" ") + ": "
     }
 
     /// How to know more, and what is not said because it is not new.
@@ -170,13 +171,13 @@ impl Report {
                 self.probed(verdict.mac)
             ))
         });
-        told.collect()
+        told.gathered()
     }
 
     /// How many addresses of an ENI have had answers, where real packets were sent.
     fn probed(&self, mac: Mac) -> String {
         let probes = self.verdict.iter().flat_map(|verdict| &verdict.probe);
-        let own: Vec<&ProbeReport> = probes.filter(|probe| probe.mac == mac).collect();
+        let own: Vec<&ProbeReport> = probes.filter(|probe| probe.mac == mac).gathered();
         let asked = own.iter().filter(|probe| probe.metadata.is_some()).count();
         let answered = own
             .iter()
@@ -213,7 +214,7 @@ impl Report {
         };
         let assumed = (!verdict.assumed.is_empty()).then(assumed);
         let all = basis.chain(unseen).chain(assumed);
-        all.map(|text| self.plain(&text)).collect()
+        all.map(|text| self.plain(&text)).gathered()
     }
 
     fn plain(&self, text: &str) -> String {
@@ -302,7 +303,7 @@ pub(in crate::report) fn coloured(text: &str) -> String {
             _ => line.to_owned(),
         }
     });
-    painted.collect()
+    painted.gathered()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What `[[egress]]` and `[forwarding]` pass on. A name in `from` and a client are in no label: there may be too many.
 
 use super::{Families, Label};
+use crate::gather::Gather;
 use crate::net::nft::Tally;
 use crate::report::{ConntrackReport, EntryReport, Load, Passing, PoolReport, TableState};
 
@@ -31,7 +32,7 @@ impl Families {
         let all: Vec<(Vec<Label>, &Load)> = entries
             .iter()
             .map(|entry| (of_entry(entry), &entry.load))
-            .collect();
+            .gathered();
         self.load("eniroute_egress", "of this [[egress]]", &all);
     }
 
@@ -40,13 +41,13 @@ impl Families {
             let entry_label = of_entry(entry);
             let addresses = entry.addresses.iter();
             let all = addresses.map(|one| (of_address(&entry_label, one), one.clone()));
-            all.collect::<Vec<_>>()
+            all.gathered::<Vec<_>>()
         };
-        let all: Vec<(Vec<Label>, PoolReport)> = entries.iter().flat_map(of).collect();
+        let all: Vec<(Vec<Label>, PoolReport)> = entries.iter().flat_map(of).gathered();
         let loads: Vec<_> = all
             .iter()
             .map(|(labels, one)| (labels.clone(), &one.load))
-            .collect();
+            .gathered();
         self.load(
             "eniroute_egress_address",
             "that leave as this address",
@@ -54,10 +55,10 @@ impl Families {
         );
         let ports = all.iter().filter_map(|(labels, one)| {
             let ports = one.busiest.as_ref().map_or(0, |busiest| busiest.ports);
-            one.load.flows.map(|_| (labels.clone(), ports as u64))
+            one.load.flows.map(|_| (labels.clone(), ports))
         });
         let help = "Ports of the address that lead to the one destination that most of its flows go to, of 64512";
-        self.family("eniroute_egress_address_ports", help, ports.collect());
+        self.family("eniroute_egress_address_ports", help, ports.gathered());
     }
 
     /// What is passed on now, and has been.
@@ -66,7 +67,7 @@ impl Families {
             let some = all
                 .iter()
                 .filter_map(|(labels, load)| Some((labels.clone(), of(load)? as u64)));
-            some.collect()
+            some.gathered()
         };
         let (flows, active) = (now(&|load| load.flows), now(&|load| load.active));
         self.family(
@@ -80,7 +81,7 @@ impl Families {
             [("out", load.sent), ("in", load.received)]
                 .map(|(way, tally)| (with(labels, "direction", way), tally))
         });
-        self.tallies(name, whose, &moved.collect::<Vec<_>>());
+        self.tallies(name, whose, &moved.gathered::<Vec<_>>());
     }
 
     fn router(&mut self, passing: &Passing) {
@@ -96,7 +97,7 @@ impl Families {
             [("in", eni.came), ("out", eni.left)]
                 .map(|(way, tally)| (with(&own, "direction", way), tally))
         });
-        let moved: Vec<_> = moved.collect();
+        let moved: Vec<_> = moved.gathered();
         self.tallies(
             "eniroute_forwarded",
             "that were forwarded by the ENI",
@@ -115,7 +116,7 @@ impl Families {
             ]
             .map(|(why, tally)| (with(&labels, "why", why), tally))
         };
-        let entries: Vec<_> = passing.egress.iter().flat_map(of).collect();
+        let entries: Vec<_> = passing.egress.iter().flat_map(of).gathered();
         self.tallies(
             "eniroute_egress_dropped",
             "of this [[egress]] that were not passed on",
@@ -158,7 +159,7 @@ impl Families {
             let some = all
                 .iter()
                 .filter_map(|(labels, tally)| Some((labels, value((*tally)?))));
-            let some: Vec<_> = some.collect();
+            let some: Vec<_> = some.gathered();
             let name = format!("{name}_{what}");
             if !some.is_empty() {
                 let help = format!("{} {whose} since the table was made", capital(what));
@@ -192,7 +193,7 @@ fn of_entry(entry: &EntryReport) -> Vec<Label> {
 }
 
 fn of_address(entry: &[Label], one: &PoolReport) -> Vec<Label> {
-    let public: Vec<String> = one.public.iter().map(ToString::to_string).collect();
+    let public: Vec<String> = one.public.iter().map(ToString::to_string).gathered();
     let own = [
         ("address", one.address.clone()),
         ("public", public.join(",")),

@@ -6,6 +6,7 @@ use super::{
     ConntrackReport, EntryReport, FilterReport, ForwardingReport, Load, NameReport, Passing,
     PoolReport, RouterReport, TableState, Use,
 };
+use crate::gather::Gather;
 use crate::logger::escape;
 use crate::net::nft::{TABLE, Tally};
 use crate::report::text::{aligned, listed};
@@ -22,7 +23,7 @@ const HEADER: [&str; 8] = [
 ];
 
 /// So many ports to one destination and more are told.
-const BUSY: usize = 50_000;
+const BUSY: u64 = 50_000;
 
 impl Passing {
     /// Behind the table of the ENIs.
@@ -36,12 +37,12 @@ impl Passing {
         };
         let mut lines: Vec<String> = numbered()
             .flat_map(|(n, entry)| entry.lines().map(move |line| format!("egress {n}: {line}")))
-            .collect();
+            .gathered();
         lines.extend(self.forwarding.iter().flat_map(ForwardingReport::lines));
         lines.extend(self.nftables.lines());
         lines.extend(self.conntrack.as_ref().map(ConntrackReport::line));
         let lines = lines.iter().map(|line| escape::line(line) + "\n");
-        format!("\n{table}{}", lines.collect::<String>())
+        format!("\n{table}{}", lines.gathered::<String>())
     }
 }
 
@@ -51,14 +52,14 @@ impl EntryReport {
             let dash = || "-".to_owned();
             let own = [n.to_string(), dash(), dash(), dash()];
             let load = self.load.cells(Some(self.clients));
-            return vec![own.into_iter().chain(load).collect()];
+            return vec![own.into_iter().chain(load).gathered()];
         }
         let number = |at: usize| match at {
             0 => n.to_string(),
             _ => String::new(),
         };
         let rows = self.addresses.iter().enumerate();
-        rows.map(|(at, one)| one.row(number(at))).collect()
+        rows.map(|(at, one)| one.row(number(at))).gathered()
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
@@ -97,7 +98,7 @@ impl NameReport {
             addresses,
             resolves,
         } = self;
-        let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let all: Vec<String> = addresses.iter().map(ToString::to_string).gathered();
         let all = all.join(", ");
         match (resolves, addresses.is_empty()) {
             (true, _) => format!("{name} is {all}"),
@@ -120,11 +121,11 @@ impl PoolReport {
         let own = [number, address, listed(&self.public), interface];
         own.into_iter()
             .chain(self.load.cells(self.clients))
-            .collect()
+            .gathered()
     }
 
     fn who(&self) -> Option<String> {
-        let all: Vec<String> = self.listed.iter().map(Ipv4Addr::to_string).collect();
+        let all: Vec<String> = self.listed.iter().map(Ipv4Addr::to_string).gathered();
         let what = match self.clients == Some(all.len() as u64) {
             true => "clients",
             false => "clients with flows",
@@ -215,7 +216,7 @@ fn told(tallies: &[(Option<Tally>, &str)]) -> Option<String> {
         let tally = tally.filter(|tally| tally.packets > 0)?;
         Some(format!("{} {what}", packets(tally)))
     });
-    let some: Vec<String> = some.collect();
+    let some: Vec<String> = some.gathered();
     (!some.is_empty()).then(|| some.join("; "))
 }
 

@@ -21,19 +21,21 @@ const SETTINGS: &str = "/etc/sysctl.d/99-zz-eniroute.conf";
 /// The files that bring these settings, and the table of nftables, up at a boot; none where there is nothing to bring.
 pub fn render(desired: &Desired) -> Rendering {
     let of_enis = desired.enis.iter().flat_map(|planned| &planned.settings);
-    let of_enis = of_enis.cloned().map(Object::Sysctl);
+    let of_enis = of_enis.cloned().map(Object::from);
     let objects = desired.host.iter().cloned().chain(of_enis);
-    let settings: Vec<Object> = objects.filter(|object| object.sysctl().is_some()).collect();
-    let lines: String = settings.iter().filter_map(line).collect();
+    let settings: Vec<Object> = objects
+        .filter(|object| object.sysctl().is_some())
+        .gathered();
+    let lines: String = settings.iter().filter_map(line).gathered();
     let tables = desired.host.iter().filter(|object| object.nft().is_some());
-    let holds = settings.into_iter().chain(tables.cloned()).into_set();
+    let holds = settings.into_iter().chain(tables.cloned()).gathered();
     let file = || File::readable(SETTINGS, marker::host_marker() + &lines);
     Rendering {
         files: (!lines.is_empty())
             .then(file)
             .into_iter()
             .chain(table(&desired.host))
-            .collect(),
+            .gathered(),
         holds,
         ..Rendering::default()
     }

@@ -3,6 +3,7 @@
 use super::FOLDER;
 use super::interfaces::Interfaces;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::report::{Evidence, Finding, Remedy};
 use crate::stacks::Audit;
 
@@ -27,5 +28,5 @@ pub fn findings(audit: &Audit) -> Result<Vec<Finding>> {
             )))
             .known_from(Evidence::file(INTERFACES, "no `source` for it"))
     });
-    Ok(found.collect())
+    Ok(found.gathered())
 }

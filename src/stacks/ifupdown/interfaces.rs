@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use crate::error::Result;
 use crate::files::{self, Disk};
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::stacks::marker;
 use crate::stacks::networkd::nic::fnmatch;
@@ -40,7 +41,7 @@ impl Stanza {
             place,
             path: path.to_owned(),
             name: (*name).to_owned(),
-            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            words: words.iter().map(|word| (*word).to_owned()).gathered(),
             options: Vec::new(),
         })
     }
@@ -213,7 +214,7 @@ impl Interfaces {
         let folder = path.parent().unwrap_or(path);
         let mut is_in_stanza = false;
         for (number, line) in logical_lines(&text) {
-            let words: Vec<&str> = line.split_whitespace().collect();
+            let words: Vec<&str> = line.split_whitespace().gathered();
             let place = from.clone().unwrap_or((number, PathBuf::new()));
             if let Some(source) = Source::parse(&words, folder) {
                 is_in_stanza = false;

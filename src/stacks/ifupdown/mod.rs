@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
+use crate::gather::Gather;
 use crate::net::{Declared, Dev, Family, Link};
 use crate::object::{Change, Object};
 use crate::plan::Planned;
@@ -49,11 +50,10 @@ pub struct Ifupdown {
 impl Ifupdown {
     /// Reads /etc/network/interfaces and what it sources. Errors: a file that cannot be read.
     pub fn read(disk: &Disk, links: &[Link]) -> Result<Self> {
-        let next_generation = disk.exists("/usr/libexec/ifupdown-ng");
         Ok(Self {
             interfaces: Interfaces::read(disk)?,
             nics: Nic::read_all(disk, links)?,
-            next_generation,
+            next_generation: disk.exists("/usr/libexec/ifupdown-ng"),
         })
     }
 
@@ -68,7 +68,7 @@ impl Ifupdown {
 
     /// One ENI's file and the part that it has; none when there is nothing to add to its owner, or else the reason why it has no place.
     fn file(&self, planned: &Planned) -> Result<Option<(File, Planned)>, String> {
-        let owners: Vec<_> = self.interfaces.owners(&planned.dev).collect();
+        let owners: Vec<_> = self.interfaces.owners(&planned.dev).gathered();
         if owners.is_empty() && planned.objects().next().is_none() {
             return Ok(None);
         }
@@ -146,7 +146,7 @@ impl Ifupdown {
 
     /// What the stanzas of others bring.
     fn leave(&self, planned: &Planned, rendering: &mut Rendering) {
-        let owners: Vec<_> = self.interfaces.owners(&planned.dev).collect();
+        let owners: Vec<_> = self.interfaces.owners(&planned.dev).gathered();
         if !owners.is_empty() {
             rendering.leave_to_owner(planned);
             let brought = part(planned, &|object| !lacks(planned, &owners, object));
@@ -160,7 +160,7 @@ impl Ifupdown {
         rendering.hold_link(planned);
         if self.next_generation {
             let link = Object::LinkUp(planned.dev.clone());
-            rendering.holds.remove(&link);
+            rendering.holds.retain(|held| *held != link);
             let why = "ifupdown-ng knows no `allow-hotplug`";
             rendering.limit(planned, why.to_owned());
         }
@@ -247,16 +247,16 @@ fn stanza(dev: &str, family: &str, lines: &[String]) -> String {
         return String::new();
     }
     let lines = lines.iter().map(|line| format!("    {line}\n"));
-    format!("iface {dev} {family} manual\n") + &lines.collect::<String>()
+    format!("iface {dev} {family} manual\n") + &lines.gathered::<String>()
 }
 
 /// The `up` lines of one family, and the `down` lines that take all back, the last first.
 fn steps(part: &Planned, family: Family) -> Vec<String> {
     let is_in = |object: &Object| object.is_lasting() && object.family() == Some(family);
-    let objects: Vec<_> = part.objects().filter(is_in).collect();
+    let objects: Vec<_> = part.objects().filter(is_in).gathered();
     let own = guard(part);
     let up = objects.iter().map(|object| up(&own, object));
-    up.chain(objects.iter().rev().map(down)).collect()
+    up.chain(objects.iter().rev().map(down)).gathered()
 }
 
 /// ifup goes by the interface's name alone, so every line asks first whether the name is still this ENI's: in an

@@ -9,6 +9,7 @@ use super::read::Foreign;
 use super::{NETWORK_MANAGER, STACK};
 use crate::error::Result;
 use crate::files::{Disk, name};
+use crate::gather::Gather;
 use crate::numbering::Owner;
 use crate::report::{Code, Evidence, Finding, Remedy, Severity};
 use crate::stacks::Audit;
@@ -54,12 +55,12 @@ fn units_of(disk: &Disk, path: &Path) -> Vec<String> {
         return daemon::unit_of(path)
             .map(str::to_owned)
             .into_iter()
-            .collect();
+            .gathered();
     }
     let text = disk.read(path).ok().flatten().unwrap_or_default();
     let mut own = Foreign::default();
     let _ = own.merge(path, &text);
-    own.definitions.keys().map(|id| unit_of(id)).collect()
+    own.definitions.keys().map(|id| unit_of(id)).gathered()
 }
 
 /// F6: the one version that cannot make units in a folder of ours.

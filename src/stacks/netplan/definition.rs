@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Place;
 use super::yaml::{flow_list, flow_map, scalar};
 use crate::files::File;
+use crate::gather::Gather;
 use crate::net::{Address, Route, RouteKind, Rule};
 use crate::plan::Planned;
 use crate::stacks::marker;
@@ -67,14 +68,14 @@ fn definition(planned: &Planned, place: &Place) -> String {
 
 fn addresses(planned: &Planned) -> String {
     let address = |address: &Address| scalar(&address.net.to_string());
-    match planned.addresses.iter().map(address).collect::<Vec<_>>()[..] {
+    match planned.addresses.iter().map(address).gathered::<Vec<_>>()[..] {
         [] => String::new(),
         ref list => format!("      addresses: {}\n", flow_list(list)),
     }
 }
 
 fn block(key: &str, items: impl Iterator<Item = String>) -> String {
-    let lines: String = items.map(|item| format!("        - {item}\n")).collect();
+    let lines: String = items.map(|item| format!("        - {item}\n")).gathered();
     match &lines[..] {
         "" => lines,
         lines => format!("      {key}:\n{lines}"),

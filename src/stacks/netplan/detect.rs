@@ -6,6 +6,7 @@ use super::generate::{GENERATORS, is_unit};
 use super::{Netplan, STACK};
 use crate::error::Result;
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::plan::Planned;
 use crate::stacks::marker;
 use crate::stacks::network_manager;
@@ -65,6 +66,6 @@ impl Witness for Yaml<'_> {
             let why = format!("systemd-networkd runs it by {unit}");
             Claim::new(&STACK, Sure::Configured, why)
         });
-        Ok(claim.into_iter().collect())
+        Ok(claim.into_iter().gathered())
     }
 }

@@ -10,6 +10,7 @@ use super::read::FOLDERS;
 use crate::command;
 use crate::error::{Error, Result};
 use crate::files::{Disk, File, FileChange, TEMPORARY_FOLDER, name};
+use crate::gather::Gather;
 use crate::stacks::marker;
 
 const YAML: &str = "/etc/netplan";
@@ -37,7 +38,7 @@ pub fn generate(disk: &Disk, changes: &[FileChange], wait: Duration) -> Result<O
     let yaml: Vec<_> = changes
         .iter()
         .filter(|change| change.path().starts_with(YAML))
-        .collect();
+        .gathered();
     if yaml.is_empty() {
         return Ok(None);
     }
@@ -105,7 +106,7 @@ pub fn install(
     let made = units(&scratch)?.into_iter().filter(is_meant);
     let mut changed = made
         .filter_map(|path| put(disk, &scratch, path).transpose())
-        .collect::<Result<Vec<_>>>()?;
+        .gathered::<Result<Vec<_>>>()?;
     let mut gone = units(disk)?;
     gone.retain(|path| is_meant(path) && !scratch.exists(path));
     for path in gone {

@@ -12,6 +12,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use super::bounds;
 use crate::error::{Error, Result};
 use crate::files::Disk;
+use crate::gather::Gather;
 use crate::net::{Declared, Mac, Word};
 use crate::stacks::marker;
 use crate::stacks::networkd::matching::Match;
@@ -241,8 +242,8 @@ fn scalar(node: &Yaml) -> Option<String> {
 fn texts(node: Option<&Yaml>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     match node.as_sequence() {
-        Some(nodes) => nodes.iter().filter_map(scalar).collect(),
-        None => scalar(node).into_iter().collect(),
+        Some(nodes) => nodes.iter().filter_map(scalar).gathered(),
+        None => scalar(node).into_iter().gathered(),
     }
 }
 
@@ -251,7 +252,7 @@ fn entries<'a, 'b>(node: Option<&'a Yaml<'b>>) -> Vec<(String, &'a Yaml<'b>)> {
     let pairs = mapping.into_iter().flatten();
     pairs
         .filter_map(|(key, value)| Some((scalar(key)?, value)))
-        .collect()
+        .gathered()
 }
 
 #[cfg(test)]

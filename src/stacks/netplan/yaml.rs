@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::gather::Gather;
+
 /// Plain words that YAML 1.1, which netplan reads, takes for a boolean or for nothing.
 const RESERVED: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
 
@@ -21,7 +23,7 @@ pub fn flow_map<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Strin
     let pairs: Vec<_> = pairs
         .into_iter()
         .map(|(key, value)| format!("{key}: {value}"))
-        .collect();
+        .gathered();
     format!("{{{}}}", pairs.join(", "))
 }
 

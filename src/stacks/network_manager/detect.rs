@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::{RUNNING, STACK};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::plan::Planned;
 use crate::stacks::stack::{Claim, Host, Sure, Witness};
 
@@ -32,6 +33,6 @@ impl Witness for Records<'_> {
         let is_there = THERE.iter().any(|path| host.disk.exists(path));
         let own = host.own_file(planned, |name| is_there && name.ends_with(".nmconnection"));
         let own = own.map(|own| Claim::by_own_file(&STACK, own));
-        Ok(managed.into_iter().chain(own).collect())
+        Ok(managed.into_iter().chain(own).gathered())
     }
 }

@@ -1,6 +1,7 @@
 //! Which interfaces an Ethernet profile is for: by `connection`, `match` and `802-3-ethernet` of nm-settings(5). Pure.
 
 use super::keyfile::{list, value};
+use crate::gather::Gather;
 use crate::net::Mac;
 use crate::stacks::networkd::nic::fnmatch;
 
@@ -23,7 +24,7 @@ impl Ethernet {
     pub fn parse(text: &str) -> Self {
         let texts = |sections: &[&str], keys: &[&str]| {
             let found = value(text, sections, keys).unwrap_or_default();
-            list(found).map(str::to_owned).collect::<Vec<_>>()
+            list(found).map(str::to_owned).gathered::<Vec<_>>()
         };
         let mac = |text: &str| text.replace('-', ":").parse().ok();
         let denied = texts(
@@ -36,7 +37,7 @@ impl Ethernet {
                 .map(str::to_owned),
             patterns: texts(&["match"], &["interface-name"]),
             mac: value(text, &SECTIONS, &["mac-address"]).and_then(mac),
-            denied: denied.iter().filter_map(|text| mac(text)).collect(),
+            denied: denied.iter().filter_map(|text| mac(text)).gathered(),
         }
     }
 

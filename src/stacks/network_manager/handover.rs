@@ -9,6 +9,7 @@ use super::record::Record;
 use crate::command::{self, PATIENCE};
 use crate::error::Result;
 use crate::files::{Disk, FileChange};
+use crate::gather::Gather;
 use crate::net::Link;
 use crate::plan::Planned;
 use crate::stacks::stack::{HandOver, Loaded, Prepared};
@@ -72,7 +73,7 @@ pub fn hand_over(about: &HandOver, mut run: impl FnMut(&str, &[&str]) -> Result<
     Loaded {
         asked: true,
         notes: Vec::new(),
-        errors: ended.filter_map(Result::err).collect(),
+        errors: ended.filter_map(Result::err).gathered(),
     }
 }
 

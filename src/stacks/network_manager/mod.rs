@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
+use crate::gather::Gather;
 use crate::net::{Declared, Dev, Family, Link, Route, RouteKind, Rule, Word};
 use crate::object::Object;
 use crate::plan::Planned;
@@ -143,7 +144,7 @@ impl Renderer for NetworkManager {
         let nic = self.nics.get(&planned.dev);
         let profiles = self.profiles_of(planned);
         let said: Vec<Option<&Declared>> =
-            profiles.map(|profile| profile.declared.as_ref()).collect();
+            profiles.map(|profile| profile.declared.as_ref()).gathered();
         let is_port = |declared: &&Declared| declared.word != Word::Manual;
         let port = said.iter().copied().flatten().find(is_port);
         let manual = said.first().copied().flatten();
@@ -233,7 +234,7 @@ fn route_lines(number: u32, route: &Route) -> String {
         // Without a gateway NetworkManager would have it in scope link (253).
         (route.kind == RouteKind::Throw).then(|| "type=throw,scope=0".to_owned()),
     ];
-    let options: Vec<_> = options.into_iter().flatten().collect();
+    let options: Vec<_> = options.into_iter().flatten().gathered();
     let mut lines = format!("route{number}={},{via},{}\n", route.dst, route.metric);
     if !options.is_empty() {
         lines += &format!("route{number}_options={}\n", options.join(","));
@@ -243,8 +244,8 @@ fn route_lines(number: u32, route: &Route) -> String {
 
 fn rule_words(rule: &Rule) -> String {
     let from = rule.from.unwrap_or_else(|| rule.family.everything());
-    let mark = rule.mark.map(|mark| format!(" fwmark {mark}"));
-    let iif = rule.iif.as_ref().map(|dev| format!(" iif {dev}"));
+    let mark = rule.extra().mark.map(|mark| format!(" fwmark {mark}"));
+    let iif = rule.extra().iif.as_ref().map(|dev| format!(" iif {dev}"));
     let suppress = rule
         .suppress_prefixlength
         .map(|length| format!(" suppress_prefixlength {length}"));
@@ -253,7 +254,7 @@ fn rule_words(rule: &Rule) -> String {
         "priority {} from {from} table {}{}",
         rule.priority,
         rule.table,
-        more.collect::<String>()
+        more.gathered::<String>()
     )
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{self, Disk};
+use crate::gather::Gather;
 use crate::net::{Declared, Word};
 use crate::plan::Planned;
 use crate::stacks::marker;
@@ -49,7 +50,7 @@ impl Profile {
     /// Whether it is for this ENI's interface, by MAC or by name, and not for any that comes. `next_name`: the name that
     /// the interface gets at the next boot.
     pub fn names(&self, planned: &Planned, next_name: Option<&str>) -> bool {
-        let names: Vec<&str> = [&*planned.dev].into_iter().chain(next_name).collect();
+        let names: Vec<&str> = [&*planned.dev].into_iter().chain(next_name).gathered();
         match &self.which {
             Which::Other => false,
             Which::Ethernet(ethernet) => ethernet.names(&names, planned.eni.mac),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::keyfile::{Assignment, assignments, is_false, list};
 use crate::error::Result;
 use crate::files::Disk;
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::{Declared, Mac, Word};
 use crate::stacks::networkd::nic::{Nic, fnmatch};
 
@@ -150,18 +150,18 @@ fn files(disk: &Disk) -> Result<Vec<PathBuf>> {
         let named = paths.filter_map(|path| Some((path.file_name()?.to_owned(), (rank, path))));
         found.extend(named);
     }
-    let mut paths: Vec<(usize, PathBuf)> = found.into_values().collect();
+    let mut paths: Vec<(usize, PathBuf)> = found.into_values().gathered();
     // The main file has the last folder's rank, and comes first of that.
     let last = FOLDERS.len().saturating_sub(1);
     paths.insert(0, (last, MAIN.into()));
     paths.order_by_key(|(rank, _)| *rank);
-    Ok(paths.into_iter().map(|(_, path)| path).collect())
+    Ok(paths.into_iter().map(|(_, path)| path).gathered())
 }
 
 /// Whether a list of specifications means this interface: one does, and no exception; a list of exceptions alone means
 /// all others.
 fn fits<'a>(specs: impl Iterator<Item = &'a str>, nic: &Nic) -> bool {
-    let specs: Vec<&str> = specs.collect();
+    let specs: Vec<&str> = specs.gathered();
     let (not, wanted): (Vec<&str>, Vec<&str>) =
         specs.iter().partition(|spec| spec.starts_with("except:"));
     let is_excepted = not

@@ -2,6 +2,7 @@
 
 use super::{FOLDER, NetworkScripts, path};
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::net::quoted;
 use crate::report::{Evidence, Finding, Remedy, Severity};
 use crate::stacks::Audit;
@@ -25,5 +26,5 @@ pub fn findings(audit: &Audit) -> Result<Vec<Finding>> {
             .known_from(Evidence::file(rival, planned.dev.to_string()));
         Some(finding)
     });
-    Ok(doubled.collect())
+    Ok(doubled.gathered())
 }

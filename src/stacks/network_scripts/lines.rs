@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::gather::Gather;
 use crate::plan::Planned;
 
 /// A whole, static ifcfg file for an ENI that nobody else configures.
@@ -34,7 +35,7 @@ fn ipv4_lines((number, ip): (usize, &IpAddr)) -> Vec<String> {
     };
     let words =
         format!("IPADDR{number}={ip} PREFIX{number}=32 ARPCHECK{number}=no ARPUPDATE{number}=no");
-    words.split(' ').map(str::to_owned).collect()
+    words.split(' ').map(str::to_owned).gathered()
 }
 
 /// Without IPV6_AUTOCONF=no, router advertisements would bring a second default into main.
@@ -43,11 +44,14 @@ fn ipv6_lines(addresses: &[IpAddr]) -> Vec<String> {
         return vec!["IPV6INIT=no".into()];
     }
     let first = ["IPV6INIT=yes", "IPV6_AUTOCONF=no", "IPV6_DEFROUTE=no"].map(str::to_owned);
-    first.into_iter().chain(ipv6_addresses(addresses)).collect()
+    first
+        .into_iter()
+        .chain(ipv6_addresses(addresses))
+        .gathered()
 }
 
 fn ipv6_addresses(addresses: &[IpAddr]) -> Vec<String> {
-    let hosts: Vec<_> = addresses.iter().map(|ip| format!("{ip}/128")).collect();
+    let hosts: Vec<_> = addresses.iter().map(|ip| format!("{ip}/128")).gathered();
     let Some((first, others)) = hosts.split_first() else {
         return Vec::new();
     };
@@ -56,7 +60,7 @@ fn ipv6_addresses(addresses: &[IpAddr]) -> Vec<String> {
     [format!("IPV6ADDR={first}")]
         .into_iter()
         .chain(others)
-        .collect()
+        .gathered()
 }
 
 /// An alias file for all of these IPv6 addresses.
@@ -68,7 +72,7 @@ pub fn ipv6_alias_lines(part: &Planned) -> Vec<String> {
         .addresses
         .iter()
         .map(|address| address.net.addr())
-        .collect();
+        .gathered();
     lines.extend(ipv6_addresses(&ips));
     lines
 }

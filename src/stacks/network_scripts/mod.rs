@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::files::{Disk, File};
-use crate::gather::Order;
+use crate::gather::{Gather, Order};
 use crate::net::{Address, Declared, Dev, Family, Link, MAIN, Route};
 use crate::object::Object;
 use crate::plan::Planned;
@@ -71,7 +71,7 @@ impl NetworkScripts {
     fn owner(&self, planned: &Planned) -> Option<&Ifcfg> {
         let nic = self.nics.get(&planned.dev);
         let next = nic.and_then(|nic| nic.next_name.as_deref());
-        let names: Vec<&str> = [&*planned.dev].into_iter().chain(next).collect();
+        let names: Vec<&str> = [&*planned.dev].into_iter().chain(next).gathered();
         let mut ifcfgs = self.ifcfgs.iter();
         ifcfgs.find(|ifcfg| ifcfg.configures(&names, planned.eni.mac))
     }
@@ -185,9 +185,8 @@ impl NetworkScripts {
     fn carrier<'a>(&self, share: &Share<'a>) -> Option<&'a Planned> {
         let enis = share.enis.iter().copied();
         let mut carriers = enis.filter(|planned| self.has_room(planned));
-        let mut best = carriers
-            .clone()
-            .filter(|planned| self.has_room_for_rules(planned));
+        let all = carriers.clone();
+        let mut best = all.filter(|planned| self.has_room_for_rules(planned));
         best.next().or_else(|| carriers.next())
     }
 
@@ -259,15 +258,15 @@ fn routes_and_rules(planned: &Planned) -> Vec<(File, Planned)> {
         one("route6-", Family::Ipv6, &is_route),
         one("rule6-", Family::Ipv6, &is_rule),
     ];
-    files.into_iter().flatten().collect()
+    files.into_iter().flatten().gathered()
 }
 
 /// The subnets of the table and of main before every gateway: without `onlink` the kernel refuses a gateway
 /// that no route reaches yet ("Nexthop has invalid gateway").
 fn route_lines(part: &Planned) -> Vec<String> {
-    let mut routes: Vec<_> = part.routes.iter().collect();
+    let mut routes: Vec<_> = part.routes.iter().gathered();
     routes.order_by_key(|route| (route.via.is_some(), route.table == MAIN));
-    routes.into_iter().map(route_line).collect()
+    routes.into_iter().map(route_line).gathered()
 }
 
 /// The words of `ip route add` without `onlink`, as Amazon Linux has them.
@@ -276,7 +275,7 @@ fn route_line(route: &Route) -> String {
 }
 
 fn rule_lines(part: &Planned) -> Vec<String> {
-    part.rules.iter().map(ToString::to_string).collect()
+    part.rules.iter().map(ToString::to_string).gathered()
 }
 
 fn alias(planned: &Planned, name: &str, lines: &[String]) -> File {
@@ -299,7 +298,7 @@ fn ipv4_alias(part: &Planned, name: &str, rendering: &mut Rendering) {
     };
     let addresses = part.addresses.iter().map(|address| address.net.addr());
     let lines = addresses.map(|ip| words(ip).replace(' ', "\n"));
-    rendering.add(alias(part, name, &lines.collect::<Vec<_>>()), part);
+    rendering.add(alias(part, name, &lines.gathered::<Vec<_>>()), part);
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ const VOLATILE: &str = "/run";
 /// A file that cannot be read.
 pub fn findings(audit: &Audit) -> Result<Vec<Finding>> {
     let units = at_a_start(audit.disk, &|_| true)?;
-    let units_of = |path: &Path| unit_of(path).map(str::to_owned).into_iter().collect();
+    let units_of = |path: &Path| unit_of(path).map(str::to_owned).into_iter().gathered();
     with_units(audit, &units, &units_of)
 }
 
@@ -90,7 +90,7 @@ fn losers(
     let counts = |units: &[String]| units.iter().any(|unit| names.contains(unit));
     let files = audit.files("/etc");
     let files = files.map(|(own, planned)| (own, planned, units_of(&own.path)));
-    let files: Vec<_> = files.filter(|(.., units)| !units.is_empty()).collect();
+    let files: Vec<_> = files.filter(|(.., units)| !units.is_empty()).gathered();
     let others_count = |planned| {
         let mut files = files.iter();
         files.any(|(_, of, units)| *of == planned && counts(units))
@@ -115,7 +115,7 @@ fn losers(
                 .known_from(Evidence::file(winner, why.clone()))
         })
     })
-    .collect()
+    .gathered()
 }
 
 fn is_wanted(audit: &Audit, path: &Path) -> bool {

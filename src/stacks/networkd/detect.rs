@@ -3,6 +3,7 @@
 use super::STACK;
 use super::nic::Nic;
 use crate::error::Result;
+use crate::gather::Gather;
 use crate::plan::Planned;
 use crate::stacks::stack::{Claim, Host, Sure, Witness};
 
@@ -22,7 +23,7 @@ impl Witness for Records<'_> {
         let loads = host.stack.program == STACK.program;
         let own = host.own_file(planned, |name| loads && name.starts_with("10-eniroute-"));
         let own = own.map(|own| Claim::by_own_file(&STACK, own));
-        Ok(record.into_iter().chain(own).collect())
+        Ok(record.into_iter().chain(own).gathered())
     }
 }
 

@@ -93,7 +93,7 @@ fn settings(disk: &Disk) -> Result<BTreeMap<String, String>> {
 /// By the name of systemd's library: `libsystemd-shared-252.so`, `libsystemd-shared-255.4-1.so`.
 fn version(disk: &Disk) -> Result<Option<u32>> {
     let files = LIBRARIES.map(|folder| disk.list(folder));
-    let files = files.into_iter().collect::<Result<Vec<_>>>()?.concat();
+    let files = files.into_iter().gathered::<Result<Vec<_>>>()?.concat();
     Ok(files.iter().find_map(|path| number(name(path))))
 }
 

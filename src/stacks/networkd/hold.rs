@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::files::{Disk, File};
+use crate::gather::Gather;
 use crate::net::{Dev, is_plain};
 use crate::plan::Desired;
 use crate::stacks::marker;
@@ -107,7 +108,7 @@ impl Newcomers<'_> {
 impl Present {
     fn text(&self) -> String {
         let words = |words: &BTreeSet<String>| {
-            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            let words: Vec<_> = words.iter().map(String::as_str).gathered();
             words.join(" ")
         };
         let paths = match words(&self.paths) {

@@ -1,6 +1,7 @@
 //! What networkd's DHCP client leaves behind on a secondary ENI that networkd has configured anew with files of ours.
 //! Pure.
 
+use crate::gather::Gather;
 use crate::net::{Address, Dev};
 use crate::object::{Change, Object, Observed};
 use crate::plan::Desired;
@@ -27,7 +28,7 @@ pub fn leftovers(before: &Before, desired: &Desired, observed: &Observed) -> Vec
         .flat_map(|wanted| twins(wanted, observed))
         .filter(goes)
         .map(|lease| Change::Remove(Object::Address(lease.clone())))
-        .collect()
+        .gathered()
 }
 
 /// The same address with another prefix length, on the same link.

@@ -104,13 +104,16 @@ fn has_mac(list: &[String], mac: Mac) -> bool {
 
 /// Twelve digits, in pairs with `:` or `-`, or in fours with `.`.
 fn mac_of(word: &str) -> Option<Mac> {
-    let digits: Vec<char> = word.chars().filter(char::is_ascii_hexdigit).collect();
+    let digits: Vec<char> = word.chars().filter(char::is_ascii_hexdigit).gathered();
     let shape = [(':', 2), ('-', 2), ('.', 4)]
         .into_iter()
         .find(|(separator, _)| word.contains(*separator));
     let (separator, length) = shape?;
     let whole = word.split(separator).all(|part| part.len() == length) && digits.len() == 12;
-    let pairs: Vec<String> = digits.chunks(2).map(|pair| pair.iter().collect()).collect();
+    let pairs: Vec<String> = digits
+        .chunks(2)
+        .map(|pair| pair.iter().collect())
+        .gathered();
     whole.then(|| pairs.join(":").parse().ok())?
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::files::{self, Disk};
+use crate::gather::Gather;
 use crate::net::{Dev, Link, Mac};
 use crate::stacks::networkd::next_name::Renames;
 
@@ -72,14 +73,14 @@ impl Nic {
             let next_name = renames.of(&nic);
             Ok((link.name.clone(), Self { next_name, ..nic }))
         };
-        links.iter().map(read).collect()
+        links.iter().map(read).gathered()
     }
 
     /// It, as it is under another name; networkd has not chosen any unit for that yet.
     pub fn under(&self, name: &str) -> Self {
         let others = self.names.iter().skip(1).cloned();
         Self {
-            names: [name.to_owned()].into_iter().chain(others).collect(),
+            names: [name.to_owned()].into_iter().chain(others).gathered(),
             next_name: None,
             unit: None,
             ..self.clone()
@@ -104,7 +105,7 @@ fn properties(disk: &Disk, link: &Link) -> Result<Vec<String>> {
     let record = disk.read(format!("/run/udev/data/n{}", link.index))?;
     let record = record.unwrap_or_default();
     let properties = record.lines().filter_map(|line| line.strip_prefix("E:"));
-    Ok(properties.map(str::to_owned).collect())
+    Ok(properties.map(str::to_owned).gathered())
 }
 
 /// Whether networkd's record of a link says that it is in this administrative state.
@@ -190,7 +191,7 @@ fn in_set(set: &str, c: char) -> bool {
     let classed = CLASSES.iter().any(is_of_class);
     let without = |set: String, (class, _): &Class| set.replace(class, "");
     let set = CLASSES.iter().fold(set.to_owned(), without);
-    let chars: Vec<char> = set.chars().collect();
+    let chars: Vec<char> = set.chars().gathered();
     let range = |w: &[char]| w[1] == '-' && (w[0]..=w[2]).contains(&c);
     (classed || chars.contains(&c) || chars.windows(3).any(range)) != negated
 }

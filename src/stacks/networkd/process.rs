@@ -23,8 +23,8 @@ const FIRST_PERSON: u32 = 1000;
 /// also where a /proc that hides other users' processes does not (`hidepid=`, our own units' `ProtectProc=`).
 const INVOCATION: &str = "/run/systemd/units/invocation:systemd-networkd.service";
 
-/// The unit of times in /proc: 100 a second on every architecture of EC2 (`USER_HZ`, proc(5)).
-const TICK: Duration = Duration::from_millis(10);
+/// The unit of times in /proc, in milliseconds: 100 a second on every architecture of EC2 (`USER_HZ`, proc(5)).
+const TICK: u64 = 10;
 
 /// When this network's systemd-networkd started; `None` when none runs. A host sees the processes of its
 /// containers, too, so only one in our own network namespace counts.
@@ -110,13 +110,15 @@ fn start_of(process: &Path) -> Result<SystemTime> {
 }
 
 /// How old a process is: /proc/PID/stat has its start as ticks since the boot (field 22; the second one, in
-/// brackets, may hold blanks), /proc/uptime the seconds since then.
+/// brackets, may hold blanks), /proc/uptime the seconds since then. The kernel cuts off parts of a tick: the start is that
+/// of the next one, lest what was written just before it looks newer.
 fn age(stat: &str, uptime: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let ticks: u32 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let uptime = uptime.split_whitespace().next()?.parse().ok()?;
     let uptime = Duration::try_from_secs_f64(uptime).ok()?;
-    Some(uptime.saturating_sub(TICK * ticks))
+    let start = Duration::from_millis(ticks.saturating_add(1).saturating_mul(TICK));
+    Some(uptime.saturating_sub(start))
 }
 
 #[cfg(test)]

@@ -1,14 +1,37 @@
 use super::*;
 
 #[test]
-fn a_process_s_age_is_the_uptime_less_its_start() {
+fn a_process_s_age_is_the_uptime_less_the_end_of_the_tick_it_started_in() {
     let mut stat = "612 (systemd (networkd) S".to_owned();
     (4..22).for_each(|field| stat += &format!(" {field}"));
     let age = |stat: &str, uptime| age(stat, uptime).map(|age| age.as_millis());
-    assert_eq!(age(&format!("{stat} 300 0 0"), "10.50 20.0\n"), Some(7500));
+    assert_eq!(age(&format!("{stat} 300 0 0"), "10.50 20.0\n"), Some(7490));
+    // A year and a half after the boot.
+    let late = age(&format!("{stat} 4730400000 0 0"), "47304100.02 1.0\n");
+    assert_eq!(late, Some(100_010));
     assert_eq!(age(&format!("{stat} 300 0 0"), "2.99 1.0\n"), Some(0));
     assert_eq!(age(&stat, "10.50 20.0\n"), None);
     assert_eq!(age(&stat.replace(')', ""), "10.50 20.0\n"), None);
+}
+
+/// As a unit that is made right before networkd starts has been read by it.
+#[test]
+fn what_was_written_just_before_a_process_started_is_not_newer_than_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for turn in 0..20 {
+        let path = folder.path().join(turn.to_string());
+        fs::write(&path, "").unwrap();
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        let mut process = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let start = start_of(&Path::new("/proc").join(process.id().to_string())).unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let late = start.duration_since(written);
+        assert!(late.is_ok(), "{turn}: {late:?}");
+    }
 }
 
 #[test]

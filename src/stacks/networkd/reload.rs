@@ -91,7 +91,7 @@ impl<'a> Reload<'a> {
             notes: ended
                 .as_ref()
                 .map_or_else(|_| Vec::new(), |()| self.settle(&before)),
-            errors: ended.err().into_iter().collect(),
+            errors: ended.err().into_iter().gathered(),
         }
     }
 
@@ -100,7 +100,7 @@ impl<'a> Reload<'a> {
         let units = self.units.iter();
         let concerned = units.filter(|(_, unit)| changed.contains(*unit));
         let record = |(dev, unit): (&Dev, &String)| daemon::Record::read(self.disk, dev, unit);
-        concerned.filter_map(record).collect()
+        concerned.filter_map(record).gathered()
     }
 
     /// The reload only begins the work. Waits until each link is configured by its unit, which its record tells; says
@@ -119,7 +119,7 @@ impl<'a> Reload<'a> {
         before
             .iter()
             .filter_map(|record| record.complaint(self.disk))
-            .collect()
+            .gathered()
     }
 }
 

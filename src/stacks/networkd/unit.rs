@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::files::File;
+use crate::gather::Gather;
 use crate::net::{Address, Route, RouteKind, Rule, short};
 use crate::plan::Planned;
 use crate::stacks::marker;
@@ -55,19 +56,19 @@ fn additions(part: &Planned) -> String {
 /// `Address=` lines of a `[Network]` section.
 pub fn addresses(addresses: &[Address]) -> String {
     let line = |address: &Address| format!("Address={}\n", address.net);
-    addresses.iter().map(line).collect()
+    addresses.iter().map(line).gathered()
 }
 
 /// `[Route]` sections.
 pub fn routes(routes: &[Route]) -> String {
     let section = |route| section("Route", &route_keys(route));
-    routes.iter().map(section).collect()
+    routes.iter().map(section).gathered()
 }
 
 /// `[RoutingPolicyRule]` sections.
 pub fn rules(rules: &[Rule]) -> String {
     let section = |rule| section("RoutingPolicyRule", &rule_keys(rule));
-    rules.iter().map(section).collect()
+    rules.iter().map(section).gathered()
 }
 
 /// networkd warns of a scope on an IPv6 route, and gives one without a metric the kernel's 1024 itself.
@@ -91,8 +92,14 @@ fn route_keys(route: &Route) -> [(&'static str, Option<String>); 9] {
 fn rule_keys(rule: &Rule) -> [(&'static str, Option<String>); 6] {
     [
         ("From", Some(from(rule))),
-        ("FirewallMark", rule.mark.map(|mark| mark.to_string())),
-        ("IncomingInterface", rule.iif.as_deref().map(str::to_owned)),
+        (
+            "FirewallMark",
+            rule.extra().mark.map(|mark| mark.to_string()),
+        ),
+        (
+            "IncomingInterface",
+            rule.extra().iif.as_deref().map(str::to_owned),
+        ),
         ("Table", Some(rule.table.to_string())),
         ("Priority", Some(rule.priority.to_string())),
         (
@@ -106,7 +113,7 @@ fn section(name: &str, keys: &[(&str, Option<String>)]) -> String {
     let lines = keys
         .iter()
         .filter_map(|(key, value)| Some(format!("{key}={}\n", value.as_ref()?)));
-    format!("[{name}]\n{}", lines.collect::<String>())
+    format!("[{name}]\n{}", lines.gathered::<String>())
 }
 
 /// netplan and networkd want a `from`: everything is the prefix of length 0. A host stands without its length.

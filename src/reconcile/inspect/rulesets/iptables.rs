@@ -3,6 +3,7 @@
 
 use super::rule::{Field, FilterRule, Verdict, Want, Written};
 use super::{Chain, Tool};
+use crate::gather::Gather;
 use crate::net::Family;
 
 /// What the tables' own chains are to the kernel: the table, and its priority where packets are passed on.
@@ -101,7 +102,7 @@ fn rule_of(line: &str) -> FilterRule {
                     .copied()
                     .skip(1)
                     .chain(words.by_ref())
-                    .collect();
+                    .gathered();
                 aim(&mut rule, target, &options);
             }
             ("-g", Some(target)) => rule.verdict = Verdict::Goto((*target).to_owned()),
@@ -126,10 +127,10 @@ fn words(line: &str) -> Vec<&str> {
     let parts = line.split('"').enumerate();
     parts
         .flat_map(|(number, part)| match number % 2 {
-            0 => part.split_whitespace().collect(),
+            0 => part.split_whitespace().gathered(),
             _ => vec![part],
         })
-        .collect()
+        .gathered()
 }
 
 fn wanted(option: &str, value: Option<&str>, is_not: bool) -> Want {
@@ -148,7 +149,11 @@ fn wanted(option: &str, value: Option<&str>, is_not: bool) -> Want {
     let value = value.unwrap_or_default();
     let among = match field {
         Field::Iif | Field::Oif => vec![value.replace('+', "*")],
-        _ => value.to_lowercase().split(',').map(str::to_owned).collect(),
+        _ => value
+            .to_lowercase()
+            .split(',')
+            .map(str::to_owned)
+            .gathered(),
     };
     Want {
         field,

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::command;
 use crate::files::plain;
+use crate::gather::Gather;
 use crate::net::Family;
 use crate::net::nft::TABLE;
 pub use rule::{Field, FilterRule, Verdict, Want, Written};
@@ -90,7 +91,7 @@ impl Rulesets {
             (family, is_known)
         });
         Self {
-            legacy: legacy.collect(),
+            legacy: legacy.gathered(),
             chains,
             unseen,
         }
@@ -206,7 +207,7 @@ fn chains(text: &str) -> Vec<Chain> {
     let all: Value = serde_json::from_str(text).unwrap_or_default();
     let all = items(&all, "nftables");
     let chains = all.iter().filter_map(|entry| entry.get("chain"));
-    chains.map(|chain| with_rules(chain, &all)).collect()
+    chains.map(|chain| with_rules(chain, &all)).gathered()
 }
 
 fn items(of: &Value, key: &str) -> Vec<Value> {
@@ -237,7 +238,7 @@ fn with_rules(chain: &Value, all: &[Value]) -> Chain {
         tool: Tool::Nft,
         rules: rules
             .flat_map(|rule| nft::rules(&items(rule, "expr")))
-            .collect(),
+            .gathered(),
     }
 }
 

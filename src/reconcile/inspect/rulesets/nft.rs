@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::rule::{Field, FilterRule, Verdict, Want, Written};
+use crate::gather::Gather;
 
 /// What decides nothing and asks nothing.
 const IDLE: [&str; 5] = ["counter", "log", "notrack", "flow", "comment"];
@@ -116,7 +117,7 @@ fn mapped(value: &Value, rule: &FilterRule) -> Vec<FilterRule> {
         rule.verdict = verdict(word, target)?;
         Some(rule)
     };
-    elements.iter().filter_map(of).collect()
+    elements.iter().filter_map(of).gathered()
 }
 
 fn matched(value: &Value) -> Vec<Want> {
@@ -153,7 +154,7 @@ fn wants(left: &Value, right: &Value, is_not: bool) -> Vec<Want> {
         })
     });
     let all = of.into_iter().chain([wanted.unwrap_or(Want::OTHER)]);
-    all.collect()
+    all.gathered()
 }
 
 fn field(left: &Value) -> Option<Field> {
@@ -198,7 +199,7 @@ fn connmark(left: &Value, right: &Value) -> Option<String> {
 fn values(right: &Value) -> Option<Vec<String>> {
     let many = right.as_array().or_else(|| right["set"].as_array());
     if let Some(many) = many {
-        let each: Option<Vec<_>> = many.iter().map(values).collect();
+        let each: Option<Vec<_>> = many.iter().map(values).gathered();
         return Some(each?.concat());
     }
     let (prefix, range) = (&right["prefix"], &right["range"]);
