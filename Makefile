@@ -3,6 +3,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# An ordinary user's has not all that root's programs are in.
+export PATH := $(PATH):/usr/sbin:/sbin
 CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 # .cargo/config.toml names the target, so cargo's output is in a folder of that name.
@@ -10,25 +12,29 @@ RELEASE = $(TARGET)/$(shell rustc --print host-tuple)/release
 # No folder of this machine gets into what it builds.
 BUILD = $(CARGO) build --release --locked --config "$$(.cargo/paths)"
 # A test waits for packets and daemons more than it computes.
-THREADS = $(shell echo $$((3 * $$(nproc))))
-SCRIPTS = $(filter-out %.rs %/previous,$(wildcard tests/packages/* tests/packages/previous/*)) tests/setup tests/binary tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run .cargo/paths
+THREADS = $(shell echo $$((4 * $$(nproc))))
+SCRIPTS = $(filter-out %.rs %/previous,$(wildcard tests/packages/* tests/packages/previous/*)) tests/setup tests/binary tests/twice tests/fuzz tests/consumers tests/setup-boot tests/guests/images/build tests/guests/images/debs .ci/run .cargo/paths
 
 .PHONY: help
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 .PHONY: root
-root:
+root: tools
 	@if [ "$$(id -u)" != 0 ]; then echo 'This needs root (network namespaces and packets): sudo env PATH="$$PATH" HOME="$$HOME" make $(MAKECMDGOALS)' >&2; exit 1; fi
+
+# Before anything is installed or built.
+.PHONY: tools
+tools:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is not in the PATH: install Rust 1.91 or newer, by https://rustup.rs; where a user has it, sudo keeps it so: sudo env PATH=\"\$$PATH\" HOME=\"\$$HOME\" make $(MAKECMDGOALS)" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "cc is not there, which links the binary: apt-get install gcc libc6-dev" >&2; exit 1; }
 
 .PHONY: setup
 setup: root ## Install what the demo and the tests need, and is missing (apt)
 	@tests/setup
 
 .PHONY: build
-build: ## Build the static binary: target/release/eniroute
-	@command -v $(CARGO) >/dev/null || { echo "cargo is not there: install Rust 1.91 or newer, by https://rustup.rs" >&2; exit 1; }
-	@command -v cc >/dev/null || { echo "cc is not there, which links the binary: apt-get install gcc libc6-dev" >&2; exit 1; }
+build: tools ## Build the static binary: target/release/eniroute
 	@$(BUILD)
 	@mkdir -p $(TARGET)/release
 	@install -m 755 $(RELEASE)/eniroute $(TARGET)/release/eniroute
@@ -63,12 +69,17 @@ install: ## Install the binary, units, udev rule, man pages, completions and doc
 	install -D -m 644 -t "$(DESTDIR)$(bashdir)" system/completions/eniroute
 	install -D -m 644 -t "$(DESTDIR)$(zshdir)" system/completions/_eniroute
 	install -D -m 644 -t "$(DESTDIR)$(fishdir)" system/completions/eniroute.fish
-	install -D -m 644 -t "$(DESTDIR)$(docdir)" README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE
+	install -D -m 644 -t "$(DESTDIR)$(docdir)" README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE-MIT LICENSE-APACHE
 	install -D -m 644 -t "$(DESTDIR)$(docdir)/docs" docs/*.md docs/*.json
 	install -D -m 644 -t "$(DESTDIR)$(docdir)/docs/images" docs/images/*
+	for file in $$(cd '$(CURDIR)' && find contrib cloud-init -type f); do install -D -m 644 "$$file" "$(DESTDIR)$(docdir)/$$file"; done
+
+.PHONY: setup-demo
+setup-demo: root
+	@tests/setup demo
 
 .PHONY: demo
-demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
+demo: setup-demo build ## Watch a second ENI fail and heal in a fake VPC (root)
 	@$(BUILD) --quiet --example demo
 	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute
 
@@ -76,7 +87,7 @@ demo: root setup build ## Watch a second ENI fail and heal in a fake VPC (root)
 demo-broken: ## Watch a host break in five ways, what check says of each, and how it is mended (root)
 demo-nat: ## Watch a NAT instance that chooses the public address by client (root)
 demo-appliance: ## Watch an appliance behind VPC ingress routing (root)
-demo-broken demo-nat demo-appliance: demo-%: root setup build
+demo-broken demo-nat demo-appliance: demo-%: setup-demo build
 	@$(BUILD) --quiet --example demo
 	@$(RELEASE)/examples/demo $(TARGET)/release/eniroute $*
 
@@ -88,19 +99,24 @@ lint: ## Check format, lints and scripts
 	shellcheck $(SCRIPTS)
 
 .PHONY: test
-test: root setup lint build packages ## Run all tests (root)
+test: root setup setup-packages lint build packages ## Run all tests (root)
 	tests/binary $(TARGET)/release/eniroute
-	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked
+	CARGO=$(CARGO) RUST_TEST_THREADS=$(THREADS) tests/twice --locked
 	@tests/packages/root > /dev/null
-	RUST_TEST_THREADS=$(THREADS) $(CARGO) test --locked --test packages -- --skip cross_ --skip release_
+	CARGO=$(CARGO) RUST_TEST_THREADS=$(THREADS) tests/twice --locked --test packages -- --skip cross_ --skip release_
 
 .PHONY: unit
 unit: ## Run the tests that need neither root nor a network
 	$(CARGO) test --locked --lib --test unit
 
-.PHONY: packages
-packages: build ## Build the .deb and the .rpm for x86_64: target/dist
+.PHONY: setup-pack setup-packages
+setup-pack:
 	@tests/packages/setup
+setup-packages:
+	@tests/packages/setup check
+
+.PHONY: packages
+packages: setup-pack build ## Build the .deb and the .rpm for x86_64: target/dist
 	@tests/packages/build deb x86_64 $(TARGET)/release/eniroute
 	@tests/packages/build rpm x86_64 $(TARGET)/release/eniroute
 
@@ -115,7 +131,7 @@ test-dist: root setup dist ## Check the packages for aarch64 and run their binar
 
 .PHONY: release
 release: root ## Build all that is published, twice, and compare: target/release-VERSION (root); RELEASE_KEY=KEY signs
-	@tests/packages/setup cross
+	@tests/packages/setup check cross
 	@dist=$$(tests/packages/release) && ENIROUTE_DIST="$$dist" $(CARGO) test --locked --test packages
 
 .PHONY: pages
