@@ -133,19 +133,36 @@ pub(super) fn put_back(kernel: &Kernel, nft: &Nft) -> Result<bool, Refusal> {
 fn take_away(kernel: &Kernel) -> Result<bool, Refusal> {
     let stands = kernel.has_table();
     if stands {
-        run(&format!("delete table {TABLE}\n"))?;
+        let is_gone = || !kernel.has_table();
+        run_until(&format!("delete table {TABLE}\n"), &is_gone)?;
     }
     Ok(stands)
 }
 
 fn put(text: &str) -> Result<(), Refusal> {
-    let text = format!("{text}{}", stands(listed::generation(), ""));
+    let generation = listed::generation();
+    let mark = stands(generation, "");
+    let text = format!("{text}{mark}");
     let stale = stale(&listed::parts(), &text);
-    run(&format!("{text}{stale}")).or_else(|error| {
+    // No table that stood before has this chain: it names the generation that is made now.
+    let is_made = || generation.is_some() && tells(&mark);
+    run_until(&format!("{text}{stale}"), &is_made).or_else(|error| {
         // The kernel cannot change everything in place: a hook, the type of a set.
         let anew = format!("add table {TABLE}\ndelete table {TABLE}\n{text}");
-        run(&anew).map_err(|_| error)
+        run_until(&anew, &is_made).map_err(|_| error)
     })
+}
+
+/// The chain that this line adds is there.
+fn tells(mark: &str) -> bool {
+    let parts = listed::parts().into_iter();
+    let mut chains = parts.filter(|(kind, _)| *kind == "chain");
+    chains.any(|(_, name)| mark.trim_end().rsplit(' ').next() == Some(name.as_str()))
+}
+
+/// As [`run`], but what nft could do before it was ended, by a signal or for its time, is done.
+fn run_until(text: &str, is_done: &dyn Fn() -> bool) -> Result<(), Refusal> {
+    run(text).or_else(|refusal| is_done().then_some(()).ok_or(refusal))
 }
 
 /// Takes away what stands and `text` does not have. What an address that is gone has counted for an entry stays.

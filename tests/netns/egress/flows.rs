@@ -61,6 +61,43 @@ fn a_client_that_left_the_configuration_loses_its_flows_and_nobody_else_does() {
     assert_eq!(known(&lab, A), 0);
 }
 
+/// From now on nft has done what it is to do to the table when a signal ends eniroute, but has not said so yet.
+fn signalled_behind_the_table(lab: &Lab) {
+    let nft = "/usr/local/sbin/nft";
+    let host = &lab.instance.host;
+    host.sh("mount -t tmpfs none /usr/local/sbin");
+    host.sh(&format!(
+        "cat >{nft} <<'END'\n#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/bin\nnft \"$@\" || exit\n[ \"$1\" != -f ] || {{ kill -TERM $PPID; sleep 60; }}\nEND\nchmod 755 {nft}"
+    ));
+}
+
+#[test]
+fn a_table_that_was_made_when_a_signal_ended_its_program_is_made_and_flows_that_left_are_forgotten()
+{
+    let lab = Lab::new(S3);
+    echo(&lab.vpc.inet());
+    let [mut a, mut b] = [0, 1].map(|index| Flow::open(&lab.clients[index]));
+    lab.configure(&format!("[[egress]]\nfrom = \"{B}\"\nas = \"{SECOND}\"\n"));
+    signalled_behind_the_table(&lab);
+    let run = lab.instance.eniroute("apply --backend none");
+    assert_ne!(run.code, 0, "{run:?}");
+    lab.instance.host.sh("umount /usr/local/sbin");
+    let run = lab.instance.must("apply --backend none");
+    assert!(run.starts_with("nothing to do"), "{run}");
+    assert_eq!(known(&lab, A), 0);
+    assert!(b.lives());
+    assert!(!a.lives(), "it is nobody's client any more");
+    signalled_behind_the_table(&lab);
+    let run = lab.instance.eniroute("remove");
+    assert_ne!(run.code, 0, "{run:?}");
+    lab.instance.host.sh("umount /usr/local/sbin");
+    assert_eq!(known(&lab, B), 0);
+    lab.instance.must("remove");
+    let tables = lab.instance.host.sh("nft list tables");
+    assert_eq!(tables, "", "{run:?}");
+    assert_eq!(lab.vpc.without_public_address(), 0);
+}
+
 #[test]
 fn a_session_to_the_host_itself_outlives_an_emptied_conntrack_and_unasked_packets_are_dropped() {
     let lab = Lab::new(S3);
