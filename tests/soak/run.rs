@@ -16,7 +16,8 @@ use crate::stage::{Scene, Stage};
 struct Row {
     listed: usize,
     run: usize,
-    failed: usize,
+    /// Their names.
+    failed: Vec<String>,
     spent: Duration,
 }
 
@@ -28,10 +29,8 @@ impl Row {
             failed,
             ..
         } = self;
-        format!(
-            "{}: {run} of {listed} cells, {failed} failed",
-            scene.prefix()
-        )
+        let (prefix, failed) = (scene.prefix(), failed.len());
+        format!("{prefix}: {run} of {listed} cells, {failed} failed")
     }
 }
 
@@ -86,7 +85,7 @@ fn play(
     let sum: &mut Row = table.entry(scene.matrix).or_default();
     sum.listed += row.listed;
     sum.run += row.run;
-    sum.failed += row.failed;
+    sum.failed.extend(row.failed);
     sum.spent += begin.elapsed();
 }
 
@@ -96,7 +95,7 @@ fn cells(scene: &Scene, choice: &Choice, end: Option<Instant>) -> Row {
     let mut row = Row::default();
     let listed = attempt(|| made(&mut stage, scene).cells());
     let Ok(listed) = listed.inspect_err(|why| println!("FAILED {prefix}: {why}")) else {
-        (row.listed, row.run, row.failed) = (1, 1, 1);
+        (row.listed, row.run, row.failed) = (1, 1, vec![prefix]);
         return row;
     };
     row.listed = listed.len();
@@ -107,9 +106,9 @@ fn cells(scene: &Scene, choice: &Choice, end: Option<Instant>) -> Row {
         }
         row.run += 1;
         if let Err(why) = attempt(|| made(&mut stage, scene).run(&cell)) {
-            row.failed += 1;
             stage = None;
             println!("FAILED {prefix}{cell}: {why}\n  again: make soak ARGS='{prefix}{cell}'");
+            row.failed.push(format!("{prefix}{cell}"));
         }
         if said.elapsed() > PROGRESS {
             said = Instant::now();
@@ -146,7 +145,7 @@ fn sum_up(table: &BTreeMap<&str, Row>, took: Duration) -> ExitCode {
         } = row;
         println!(
             "| {name} | {listed} | {run} | {} | {} s |",
-            run - failed,
+            run - failed.len(),
             spent.as_secs()
         );
     }
@@ -158,6 +157,14 @@ fn sum_up(table: &BTreeMap<&str, Row>, took: Duration) -> ExitCode {
     if table.is_empty() {
         println!("No cell has this name.");
     }
-    let failed = table.is_empty() || table.values().any(|row| row.failed > 0);
-    ExitCode::from(u8::from(failed))
+    let failed: Vec<&str> = table
+        .values()
+        .flat_map(|row| &row.failed)
+        .map(String::as_str)
+        .collect();
+    if !failed.is_empty() {
+        // As the other test programs end: tests/twice reads it.
+        println!("\nfailures:\n    {}\n", failed.join("\n    "));
+    }
+    ExitCode::from(u8::from(table.is_empty() || !failed.is_empty()))
 }
