@@ -58,8 +58,8 @@ fn secondary_needs_its_own_table() {
         "the replies leave by eth0"
     );
     assert!(
-        vpc.spoofed() >= 6,
-        "three replies of each family, not {}",
+        vpc.spoofed() >= 2,
+        "a reply of each family, not {}",
         vpc.spoofed()
     );
     guest.ip_batch(
