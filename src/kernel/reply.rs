@@ -65,6 +65,19 @@ pub fn refusal(message: &Message) -> Option<Refusal> {
     }
 }
 
+/// What `read` makes of the payload in place, which is behind the reader then; `None`: nothing, and it is to be decoded.
+pub fn in_place<T>(
+    payload: &mut Cursor<impl AsRef<[u8]>>,
+    length: usize,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Option<T> {
+    let start = payload.position() as usize;
+    let bytes = payload.get_ref().as_ref().get(start..start + length);
+    let row = bytes.and_then(read)?;
+    payload.set_position((start + length) as u64);
+    Some(row)
+}
+
 /// The payload; `None` for an acknowledgement and for the end of a dump.
 pub fn decode<R: FromBytesWithInput<Input = usize>>(
     message: &Message,

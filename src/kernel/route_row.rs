@@ -6,6 +6,8 @@ use neli::FromBytesWithInput;
 use neli::err::DeError;
 use neli::rtnl::Rtmsg;
 
+use super::reply::in_place;
+
 /// Where `struct rtmsg` has the table: behind the family, two lengths and the type of service.
 const TABLE_AT: usize = 4;
 /// `RT_TABLE_LOCAL`
@@ -25,11 +27,10 @@ impl FromBytesWithInput for Row {
         buffer: &mut Cursor<impl AsRef<[u8]>>,
         length: usize,
     ) -> Result<Self, DeError> {
-        let start = buffer.position() as usize;
-        if buffer.get_ref().as_ref().get(start + TABLE_AT) == Some(&LOCAL) {
-            buffer.set_position((start + length) as u64);
-            return Ok(Self::Local);
+        let is_local = |message: &[u8]| message.get(TABLE_AT) == Some(&LOCAL);
+        match in_place(buffer, length, |row| is_local(row).then_some(Self::Local)) {
+            Some(row) => Ok(row),
+            None => Rtmsg::from_bytes_with_input(buffer, length).map(Self::Other),
         }
-        Rtmsg::from_bytes_with_input(buffer, length).map(Self::Other)
     }
 }

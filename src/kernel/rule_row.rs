@@ -14,6 +14,7 @@ use super::index_rule::{
     ACTIONS, AF_INET, AF_INET6, FRA_PROTOCOL, FWMARK, FWMASK, GOTO, HEADER, IIFNAME, INVERT,
     LOOPBACK, PRIORITY, SRC, SUPPRESS_PREFIXLEN, TABLE,
 };
+use super::reply::in_place;
 use super::rule::Standing;
 use crate::net::index_rule::{IndexRule, PROTOCOL, Packets, Step, is_place};
 use crate::net::{Family, Rule};
@@ -39,13 +40,10 @@ impl FromBytesWithInput for Row {
         buffer: &mut Cursor<impl AsRef<[u8]>>,
         length: usize,
     ) -> Result<Self, DeError> {
-        let start = buffer.position() as usize;
-        let message = buffer.get_ref().as_ref().get(start..start + length);
-        if let Some(row) = message.and_then(decode) {
-            buffer.set_position((start + length) as u64);
-            return Ok(row);
+        match in_place(buffer, length, decode) {
+            Some(row) => Ok(row),
+            None => Fibmsg::from_bytes_with_input(buffer, length).map(Self::Other),
         }
-        Fibmsg::from_bytes_with_input(buffer, length).map(Self::Other)
     }
 }
 

@@ -1,5 +1,7 @@
 //! One run, and what its steps hand on.
 
+use std::time::{Duration, Instant};
+
 use log::info;
 
 use super::assess::Assessment;
@@ -29,6 +31,8 @@ pub struct Run<'a> {
     pub report: Report,
     /// How often others have changed the host meanwhile.
     overtaken: usize,
+    /// What that has cost of the time that a proof may take: all those of a run may take as long as one.
+    lost: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -65,6 +69,7 @@ impl<'a> Run<'a> {
             assessment,
             report,
             overtaken: 0,
+            lost: Duration::ZERO,
         }
     }
 
@@ -123,10 +128,12 @@ impl<'a> Run<'a> {
         }
         self.loosen_index(&changes);
         let told = (self.report.errors.len(), self.report.notes.len());
-        let mut executor = Executor::of(self.host, self.how.wait, &mut self.report);
+        let (begin, wait) = (Instant::now(), self.how.wait.saturating_sub(self.lost));
+        let mut executor = Executor::of(self.host, wait, &mut self.report);
         let Some(overtaken) = executor.execute(&mut self.assessment, ledger, changes)? else {
             return Ok(true);
         };
+        self.lost += begin.elapsed();
         self.report.errors.truncate(told.0);
         self.report.notes.truncate(told.1);
         self.count(&overtaken)?;

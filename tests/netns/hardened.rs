@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::instance::{Instance, Run};
+use crate::instance::{Instance, Run, changed};
 use crate::support::lab::Lab;
 use crate::vpc::{EniSpec, Fault, Vpc};
 
@@ -45,9 +45,9 @@ fn a_file_that_no_reader_survives_costs_the_files_and_not_the_kernel_part() {
     assert!(instance.has("etc/netplan/60-eniroute-eth1.yaml"));
 }
 
-/// As with a limit of processes: the thread that reads half of many ENIs cannot be made.
+/// As with a limit of processes: no thread can be made that reads half of many ENIs, writes the ledger, or asks meanwhile.
 #[test]
-fn eight_enis_are_configured_where_no_second_thread_is_to_be_had() {
+fn eight_enis_are_configured_and_judged_where_no_second_thread_is_to_be_had() {
     let mut vpc = Vpc::new();
     let subnet = vpc.subnet("10.0.0.0/20", None);
     for n in 0..9 {
@@ -58,15 +58,32 @@ fn eight_enis_are_configured_where_no_second_thread_is_to_be_had() {
         ));
     }
     let instance = Instance::bare(vpc.guest());
-    // The kernel has no room for the stack of one.
-    let run = instance.host.command(env!("CARGO_BIN_EXE_eniroute"));
-    let run = run.env("RUST_MIN_STACK", 1_u64 << 50).arg("--root");
     let root = instance.root().display().to_string();
-    let run = Run::of(run.args([&root, "apply", "--no-persist"]).output());
+    let alone = |command: &str| {
+        let run = instance.host.command(env!("CARGO_BIN_EXE_eniroute"));
+        // The kernel has no room for the stack of one.
+        let run = run.env("RUST_MIN_STACK", 1_u64 << 50);
+        let arguments = ["--root", &root].into_iter().chain(command.split(' '));
+        Run::of(run.args(arguments).output())
+    };
+    let before = instance.host.dump();
+    let run = alone("apply --no-persist");
     assert_eq!(run.code, 0, "{run:?}");
     let all: Vec<String> = (10..19).map(|n| format!("203.0.113.{n}")).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     assert!(vpc.inet().ping(&all).is_empty());
+    for command in ["check", "status", "plan", "explain 203.0.113.11", "refresh"] {
+        let (run, usual) = (alone(command), instance.eniroute(command));
+        assert_eq!(
+            (run.code, run.stdout),
+            (usual.code, usual.stdout),
+            "{command}: {}",
+            run.stderr
+        );
+    }
+    let run = alone("remove");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(changed(&before, &instance.host.dump()), [""; 0]);
 }
 
 #[test]

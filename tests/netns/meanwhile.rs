@@ -5,11 +5,11 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::cut::{FILE, MARK, PRIMARY, SECOND, Scene};
 use crate::support::instance::{Run, changed};
-use crate::support::vpc::wait_for;
+use crate::support::vpc::{Fault, wait_for};
 
 const LEDGER: &str = "var/lib/eniroute/ledger.json";
 
@@ -225,4 +225,40 @@ fn a_host_that_others_change_again_and_again_is_left_as_it_was_with_a_clear_erro
     assert!(!scene.instance.has(FILE) && !scene.instance.has(MARK));
     scene.assert_reached("left alone");
     scene.instance.must("apply");
+}
+
+/// A boot's run, which waits for half a minute, would be ended by systemd.
+#[test]
+fn a_silent_service_costs_no_more_time_however_often_others_change_the_host() {
+    let (scene, is_over) = (scene(), &AtomicBool::new(false));
+    let (root, host, imds) = (
+        scene.instance.root(),
+        &scene.instance.host,
+        scene.vpc.imds(),
+    );
+    let (run, took) = thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut last = SystemTime::UNIX_EPOCH;
+            for third in 1..=3 {
+                let Some(since) = Marked.wait(root, last, is_over) else {
+                    return;
+                };
+                last = since;
+                imds.fault(Fault::Blackhole);
+                host.ip(&format!("-4 route add blackhole 10.99.{third}.0/24"));
+            }
+        });
+        let begin = Instant::now();
+        let run = scene.instance.eniroute("apply --wait 6");
+        is_over.store(true, Ordering::Relaxed);
+        (run, begin.elapsed())
+    });
+    assert!(
+        run.code == 1
+            && run.stderr.contains("stopped answering")
+            && run.stderr.contains("so it was 3 times"),
+        "{run:?}"
+    );
+    let is_soon = scene.instance.is_soon(took, Duration::from_secs(13));
+    assert!(is_soon, "{took:?} {run:?}");
 }

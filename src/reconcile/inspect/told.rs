@@ -36,28 +36,30 @@ impl Told {
     ) -> Result<(Self, T)> {
         let present = host.present()?;
         enis.retain(|(mac, _)| present.contains(mac));
-        let service = host.imds.take();
-        thread::scope(|scope| {
-            let asking = scope.spawn(move || Self::ask(service, &enis));
+        let mut service = host.imds.take();
+        let mut ask = || Self::ask(service.as_mut(), &enis);
+        let (told, seen) = thread::scope(|scope| {
+            // A bound of tasks may leave no further thread.
+            let asking = thread::Builder::new().spawn_scoped(scope, &mut ask).ok();
             let seen = look(host);
-            let told = asking.join().unwrap_or_default();
-            Ok((told, seen?))
-        })
+            (asking.and_then(|asking| asking.join().ok()), seen)
+        });
+        Ok((told.unwrap_or_else(ask), seen?))
     }
 
-    fn ask(service: Option<Imds>, enis: &[Member]) -> Self {
-        let Some(mut imds) = service else {
+    fn ask(service: Option<&mut Imds>, enis: &[Member]) -> Self {
+        let Some(imds) = service else {
             return Self::default();
         };
         imds.insist_for(PATIENCE);
-        let details = details(&mut imds, enis).unwrap_or_else(|error| {
+        let details = details(imds, enis).unwrap_or_else(|error| {
             info!("{error}; the subnets and security groups of the ENIs are not known");
             BTreeMap::new()
         });
         imds.insist_for(PATIENCE);
         Self {
             details,
-            instance: Instance::read(&mut imds),
+            instance: Instance::read(imds),
         }
     }
 }
