@@ -139,7 +139,16 @@ fn without_quotes<'a>(text: &'a str, offset: usize, why: &str) -> Option<&'a str
 
 /// What serde says of a name that it does not know: "unknown field `egres`, expected one of `exclude`, `egress`".
 fn in_our_words(why: &str) -> String {
-    let why = why.replacen("unknown field", "unknown key", 1);
+    if why == "invalid type: map, expected a sequence" {
+        return "a list belongs here; the names of tables of which there may be several stand in two pairs of brackets: \
+                [[egress]], [[forwarding.path]]"
+            .to_owned();
+    }
+    let why = why.replacen("unknown field", "unknown key", 1).replacen(
+        "wanted string or table",
+        "text in quotes belongs here",
+        1,
+    );
     let mut names = why.split('`').skip(1).step_by(2);
     let (Some(written), true) = (names.next(), why.starts_with("unknown ")) else {
         return why;

@@ -74,7 +74,8 @@ pub const N5: Entry = Entry {
         configuration names it.",
     consequence: "Whoever is meant leaves by another entry's address, with an old address of its name, or not at all.",
     cause: "A name in `from` does not resolve, and keeps its last addresses; all of a prefix is in earlier entries, \
-        of which the first one counts; or `as` means an address or ENI that is not here.",
+        of which the first one counts; no ENI of `as` has the family of a client; or `as` means an address or ENI that is \
+        not here.",
     by_hand: "`getent ahosts db1.internal`: what the name is\n\
         `eniroute explain 172.31.26.176`: what a client leaves as",
     remedy: "Correct the line that is named: mend the name, put the narrower entry first, or name in `standby` of \

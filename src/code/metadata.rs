@@ -90,7 +90,8 @@ pub const M6: Entry = Entry {
     cause: "No attached ENI has that interface name, altname, MAC, id, device number or address: a \
         slip of the pen, another name after a reboot, or an ENI that was detached. Or a table \
         `[eni.\"...\"]` means the primary ENI, whose default route is not eniroute's. Or its \
-        `mtu_internet` is less than the 1280 bytes that IPv6 needs, and EC2 has given the ENI IPv6.",
+        `mtu_internet` is less than the 1280 bytes that IPv6 needs, and EC2 has given the ENI IPv6. Or a \
+        `[[forwarding.path]]` stands beside a `[forwarding]` that lacks `enabled = true`.",
     by_hand: "`eniroute status`: names, ids and addresses",
     remedy: "Correct the entry or delete it. The id (`eni-...`) lasts; a name may change. The \
         primary ENI's MTU belongs into the file of its own network stack. IPv6 takes an MTU of \

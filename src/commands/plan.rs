@@ -45,6 +45,8 @@ pub fn run(common: &Common, selected: &Selected, parts: &Parts) -> Result<Report
         .iter()
         .map(|change| file_report(change, true))
         .gathered();
+    let remarks = &run.assessment.desired.egress.remarks;
+    run.report.notes.extend(remarks.iter().cloned());
     let index = rule_index::Work::of(&run.assessment, &[]);
     let findings = findings::all(&run.assessment, &index, None)?;
     run.report_enis(findings);

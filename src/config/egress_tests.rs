@@ -114,6 +114,10 @@ fn what_no_entry_can_mean_is_refused_with_its_line() {
             "4: `db.internal` is neither an address nor a prefix",
         ),
         (
+            &*format!("{ONE}stale = true"),
+            "4: text in quotes belongs here",
+        ),
+        (
             &*format!("{ONE}stale = \"keep\""),
             "expected `adopt` or `reset`",
         ),
@@ -142,5 +146,23 @@ fn what_no_entry_can_mean_is_refused_with_its_line() {
         let said = refusal(lines);
         assert!(said.starts_with("eniroute.toml:"), "{lines}: {said}");
         assert!(said.contains(words), "{lines}: {said}");
+    }
+}
+
+#[test]
+fn a_table_that_lacks_its_second_brackets_is_told_of_them() {
+    for (text, line) in [
+        ("\n[egress]\nfrom = \"10.0.0.1\"\nas = \"eth1\"", 2),
+        (
+            "[forwarding]\n[forwarding.path]\nin = \"eth1\"\nout = \"eth2\"",
+            2,
+        ),
+    ] {
+        let why = Config::parsed(text).unwrap_err().to_string();
+        let place = format!("eniroute.toml:{line}: ");
+        assert!(
+            why.starts_with(&place) && why.contains("two pairs of brackets"),
+            "{why}"
+        );
     }
 }

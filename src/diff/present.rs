@@ -148,8 +148,17 @@ impl<'a> Present<'a> {
         if let Some(route) = object.route() {
             return self.route_addition(route, scope);
         }
-        (self.lacks(&object) || self.is_left_undone(&object, scope))
+        (self.lacks(&object) || self.is_left_undone(&object, scope) || self.is_unrecorded(&object))
             .then(|| Change::Add(object.over(self.observed)))
+    }
+
+    /// Our table is as it is wanted, but not what the ledger has: an nft that outlived its run has loaded it, and the flows
+    /// that it contradicts are not forgotten yet.
+    fn is_unrecorded(&self, object: &Object) -> bool {
+        let standing = self.observed.nft.as_ref();
+        let made = standing.filter(|standing| !standing.text.is_empty());
+        let wanted = object.nft();
+        wanted.is_some_and(|wanted| made.is_some_and(|made| made.text != wanted.text))
     }
 
     fn route_addition(&self, new: &Route, scope: &Scope) -> Option<Change> {

@@ -28,11 +28,15 @@ impl DrainReport {
             waited,
             ..
         } = self;
+        let waited = match waited.is_zero() {
+            true => "0s".to_owned(),
+            false => format!("{waited:?}"),
+        };
         let until = "and gets no new ones until the next `eniroute apply` or boot";
         match flows {
             0 => format!("{address} has no flows left, {until}"),
-            1 => format!("{address} has 1 flow left after {waited:?}, {until}"),
-            flows => format!("{address} has {flows} flows left after {waited:?}, {until}"),
+            1 => format!("{address} has 1 flow left after {waited}, {until}"),
+            flows => format!("{address} has {flows} flows left after {waited}, {until}"),
         }
     }
 }

@@ -51,9 +51,15 @@ fn of_slot<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a Planned> {
 
 fn sentence(ip: IpAddr, entry: &Entry, left: Option<&Left>, public: &[Ipv4Addr]) -> String {
     let Some(Left { eni, address }) = left else {
+        let why = match ip {
+            IpAddr::V4(_) if !entry.drained.is_empty() => {
+                "no address of its `as` gets new flows until the next `eniroute apply` or boot (drained)"
+            }
+            IpAddr::V6(_) if !entry.pool.is_empty() => "no ENI of its `as` has IPv6",
+            _ => "no address of its `as` is here",
+        };
         return format!(
-            "{ip} is a client of an [[egress]] of the configuration, and nothing of it is let through: no address of \
-             its `as` is here"
+            "{ip} is a client of an [[egress]] of the configuration, and nothing new of it is let through: {why}"
         );
     };
     let by = format!("leave by {} ({})", eni.dev, eni.eni.id);

@@ -8,11 +8,19 @@ use super::{Meaning, Names, Range, Taken, merged};
 use crate::config::{Client, Egress};
 use crate::gather::Gather;
 
+/// Nobody else's packets have these.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+
+/// How many ranges are shown of what is left of a prefix.
+const SHOWN: usize = 4;
+
 /// Who is somebody's by now.
 pub(super) struct Clients<'a> {
     own: &'a [IpAddr],
     names: &'a Names,
     taken: Taken,
+    /// What of that is earlier entries'.
+    earlier: Taken,
 }
 
 impl<'a> Clients<'a> {
@@ -20,8 +28,17 @@ impl<'a> Clients<'a> {
     pub(super) fn new(own: &'a [IpAddr], names: &'a Names) -> Self {
         let mut taken = Taken::default();
         // What the host itself sends leaves as the address that it is sent from.
-        own.iter().for_each(|ip| drop(taken.take((*ip).into())));
-        Self { own, names, taken }
+        let own_nets = own.iter().map(|ip| IpNet::from(*ip));
+        let loopback = LOOPBACK.iter().filter_map(|net| net.parse().ok());
+        own_nets
+            .chain(loopback)
+            .for_each(|net| drop(taken.take(net)));
+        Self {
+            own,
+            names,
+            taken,
+            earlier: Taken::default(),
+        }
     }
 
     /// The clients of the next entry.
@@ -34,7 +51,9 @@ impl<'a> Clients<'a> {
             };
             ranges.extend(of);
         }
-        merged(ranges)
+        let ranges = merged(ranges);
+        self.earlier.add(&ranges);
+        ranges
     }
 
     fn of_net(&mut self, net: IpNet, egress: &Egress, meaning: &mut Meaning) -> Vec<Range> {
@@ -48,12 +67,23 @@ impl<'a> Clients<'a> {
             return Vec::new();
         }
         let taken = self.taken.take(net);
-        if taken.is_empty() {
-            let note = "has no effect: earlier entries have all of it";
-            meaning
-                .notes
-                .push(format!("{place}: {shown} in `from` {note}"));
-        }
+        let left = self.earlier.free(net.into());
+        let told = match (left.is_empty(), taken.is_empty()) {
+            (true, _) => "has no effect: earlier entries have all of it".to_owned(),
+            (_, true) => "has no effect: the same entry has all of it, or this host".to_owned(),
+            _ if left == [net.into()] => return taken,
+            _ => {
+                let goes = format!(
+                    "{place}: {shown} in `from` goes without what earlier entries have of it; left are {}",
+                    some(&left)
+                );
+                meaning.remarks.push(goes);
+                return taken;
+            }
+        };
+        meaning
+            .notes
+            .push(format!("{place}: {shown} in `from` {told}"));
         taken
     }
 
@@ -72,5 +102,15 @@ impl<'a> Clients<'a> {
                 .push(format!("{place}: `{name}` in `from` {note}"));
         }
         taken
+    }
+}
+
+/// The first of them, and how many more there are.
+fn some(ranges: &[Range]) -> String {
+    let first = ranges.iter().take(SHOWN).map(Range::to_string);
+    let first = first.gathered::<Vec<_>>().join(", ");
+    match ranges.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} ranges more"),
     }
 }

@@ -14,8 +14,8 @@ use super::{Desired, Planned};
 use crate::config::{Config, Egress};
 use crate::eni::Eni;
 use crate::gather::{Gather, Order};
-use crate::net::Rule;
 use crate::net::nft::digest;
+use crate::net::{Family, Rule};
 use crate::numbering::{self, Band, Number, Slot};
 use crate::object::Observed;
 use clients::Clients;
@@ -44,6 +44,8 @@ pub struct Meaning {
     pub mistakes: Vec<String>,
     /// What has no effect, with its place in the file.
     pub notes: Vec<String>,
+    /// What may well be meant so: a prefix of which earlier entries have a part, an address that the Internet does not see.
+    pub remarks: Vec<String>,
 }
 
 impl Meaning {
@@ -82,6 +84,8 @@ pub fn meaning(config: &Config, desired: &Desired, observed: &Observed) -> Meani
             not_to: egress.not_to.clone(),
             wishes: egress.wishes,
         };
+        let lacking = [Family::Ipv4, Family::Ipv6].map(|family| without(&entry, family));
+        meaning.notes.extend(lacking.into_iter().flatten());
         meaning.entries.push(entry);
     }
     meaning
@@ -94,10 +98,31 @@ impl Ground<'_> {
         planned.chain(self.desired.skipped.iter().map(|skipped| &skipped.eni))
     }
 
-    /// The host's own addresses.
+    /// The host's own addresses, and those that the Internet sees in their place.
     fn own(&self) -> Vec<IpAddr> {
-        self.enis().flat_map(Eni::addresses).gathered()
+        let public = self.enis().flat_map(|eni| eni.public.values().flatten());
+        let private = self.enis().flat_map(Eni::addresses);
+        private.chain(public.map(|ip| (*ip).into())).gathered()
     }
+}
+
+/// That an entry has clients of this family, and nothing that they could leave by. What is not here at all is told of itself.
+fn without(entry: &Entry, family: Family) -> Option<String> {
+    let has_ipv4 = !entry.pool.is_empty() || !entry.drained.is_empty();
+    let has = [has_ipv4, entry.ipv6.is_some()];
+    let (is_lacking, what) = match family {
+        Family::Ipv4 => (has == [false, true], "an IPv4 address"),
+        Family::Ipv6 => (has == [true, false], "IPv6"),
+    };
+    let mut clients = entry.clients.iter();
+    let client = clients.find(|range| range.family() == family)?;
+    let is_told = is_lacking && entry.absent.is_empty();
+    is_told.then(|| {
+        format!(
+            "{}: {client} in `from` gets nowhere: no ENI of `as` has {what}",
+            entry.place
+        )
+    })
 }
 
 /// Names of the entries that stay while their `as` stays, wherever they stand and whoever their clients are: counters go

@@ -36,6 +36,13 @@ impl Pool {
             let (mistakes, notes) = (&mut meaning.mistakes, &mut meaning.notes);
             match meant(word, ground) {
                 Ok((ip, planned, slot)) => {
+                    let private = ip.filter(|ip| !planned.eni.public.contains_key(ip));
+                    meaning.remarks.extend(private.map(|ip| {
+                        format!(
+                            "{}: {ip} of `as` has no public address: the Internet answers nobody who leaves as it",
+                            egress.place
+                        )
+                    }));
                     pool.take(ip.map(|ip| (ip, slot)), ground);
                     pool.take_ipv6(planned, slot);
                 }

@@ -139,13 +139,19 @@ impl Taken {
     /// Takes what of `net` is nobody's yet: the first one has it. Empty: all of it was somebody's.
     pub fn take(&mut self, net: IpNet) -> Vec<Range> {
         let free = self.free(Range::from(net));
-        for range in &free {
-            self.0.insert((range.family, range.first), range.last);
-        }
+        self.add(&free);
         free
     }
 
-    fn free(&self, of: Range) -> Vec<Range> {
+    /// These are somebody's, too.
+    pub fn add(&mut self, ranges: &[Range]) {
+        for range in ranges {
+            self.0.insert((range.family, range.first), range.last);
+        }
+    }
+
+    /// What of it is nobody's.
+    pub fn free(&self, of: Range) -> Vec<Range> {
         let key = |number| (of.family, number);
         let before = self.0.range(..key(of.first)).next_back();
         let before =

@@ -147,6 +147,79 @@ fn what_earlier_entries_have_all_of_is_told() {
 }
 
 #[test]
+fn what_the_same_entry_or_the_host_has_is_told_as_that() {
+    let of = |from: &str| {
+        let config = format!("[[egress]]\nfrom = {from}\nas = \"eth0\"");
+        planned(&enis(), &config, &[]).egress
+    };
+    for from in [
+        "[\"10.9.0.0/16\", \"10.9.1.1\"]",
+        "[\"10.9.1.1\", \"127.0.0.1\"]",
+    ] {
+        let meaning = of(from);
+        assert_eq!(meaning.notes.len(), 1, "{meaning:?}");
+        assert!(
+            meaning.notes[0].contains("the same entry has all of it, or this host"),
+            "{meaning:?}"
+        );
+    }
+    let public = of("\"54.178.213.178\"");
+    assert!(
+        public.mistakes[0].contains("which is this host's own"),
+        "{public:?}"
+    );
+}
+
+#[test]
+fn what_earlier_entries_have_a_part_of_is_told_with_what_is_left() {
+    let config = "[[egress]]\nfrom = [\"10.9.1.0/24\", \"10.9.4.1\"]\nas = \"eth0\"\n[[egress]]\nfrom = [\"10.9.0.0/21\", \"172.31.0.0/16\"]\nas = \"eth1\"";
+    let meaning = planned(&enis(), config, &[]).egress;
+    assert_eq!(meaning.notes, [""; 0]);
+    assert_eq!(
+        meaning.remarks,
+        [
+            "eniroute.toml:4: 10.9.0.0/21 in `from` goes without what earlier entries have of it; left are 10.9.0.0/24, 10.9.2.0-10.9.4.0, 10.9.4.2-10.9.7.255"
+        ]
+    );
+}
+
+#[test]
+fn an_address_that_the_internet_does_not_see_is_told() {
+    let config = "[[egress]]\nfrom = \"10.9.1.0/24\"\nas = [\"eth1\", \"172.31.8.209\"]";
+    assert_eq!(
+        planned(&enis(), config, &[]).egress.remarks,
+        [
+            "eniroute.toml:1: 172.31.8.209 of `as` has no public address: the Internet answers nobody who leaves as it"
+        ]
+    );
+}
+
+#[test]
+fn clients_of_a_family_that_no_eni_of_as_has_are_told() {
+    let [first, second] = enis();
+    let six = Eni {
+        ipv4: Vec::new(),
+        public: BTreeMap::new(),
+        ..with_ipv6(second, "2001:db8::1", "2001:db8::/64")
+    };
+    let enis = [first, six];
+    let of = |leave_as: &str| {
+        let config =
+            format!("[[egress]]\nfrom = [\"10.9.0.1\", \"2001:db8:1::/64\"]\nas = {leave_as}");
+        planned(&enis, &config, &[]).egress.notes
+    };
+    assert_eq!(
+        of("\"eth0\""),
+        ["eniroute.toml:1: 2001:db8:1::/64 in `from` gets nowhere: no ENI of `as` has IPv6"]
+    );
+    assert_eq!(
+        of("\"eth1\""),
+        ["eniroute.toml:1: 10.9.0.1 in `from` gets nowhere: no ENI of `as` has an IPv4 address"]
+    );
+    assert_eq!(of("[\"eth0\", \"eth1\"]"), [""; 0]);
+}
+
+#[test]
 fn ipv6_clients_leave_by_the_first_eni_that_has_ipv6() {
     let enis = [
         enis()[0].clone(),

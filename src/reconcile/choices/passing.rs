@@ -101,8 +101,25 @@ pub(super) fn idle<'a>(
         End::Other(dev) => links.iter().any(|link| link.name == dev),
         End::Absent => forwarding.awaits(name),
     };
+    let off = forwarding
+        .paths
+        .first()
+        .filter(|_| !forwarding.enabled)
+        .map(not_enabled);
     ends.filter(move |(_, _, name)| forwarding.enabled && !is_here(name))
         .map(|(path, key, name)| absent(path, key, name))
+        .chain(off)
+}
+
+fn not_enabled(path: &ForwardingPath) -> Idle {
+    Idle {
+        code: Code::M6,
+        entry: "[[forwarding.path]]".to_owned(),
+        what: "a [[forwarding.path]] in the configuration has no effect: [forwarding] lacks `enabled = true`".to_owned(),
+        place: path.place.clone(),
+        is: "forwarding that is not enabled".to_owned(),
+        expected: "`enabled = true` in [forwarding], or no path".to_owned(),
+    }
 }
 
 fn absent(path: &ForwardingPath, key: &str, name: &str) -> Idle {

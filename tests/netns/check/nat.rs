@@ -72,6 +72,14 @@ fn a_part_of_egress_without_effect_is_told_with_its_line() {
             "`as` has `203.0.113.9`",
         ),
         (
+            "[[egress]]\nfrom = [\"172.31.20.0/28\", \"172.31.20.9\"]\nas = \"eth0\"\n",
+            "the same entry has all of it",
+        ),
+        (
+            "[[egress]]\nfrom = \"2001:db8:7::/64\"\nas = \"eth0\"\n",
+            "2001:db8:7::/64 in `from` gets nowhere: no ENI of `as` has IPv6",
+        ),
+        (
             "[[egress]]\nfrom = \"nobody.invalid\"\nas = \"eth0\"\n",
             "`nobody.invalid` in `from` does not resolve",
         ),
@@ -90,6 +98,38 @@ fn a_part_of_egress_without_effect_is_told_with_its_line() {
             "{finding}"
         );
     }
+}
+
+/// Narrow before wide is how an entry for all the others is written: no fault, and `plan` shows what is left.
+#[test]
+fn a_prefix_that_earlier_entries_have_a_part_of_is_told_by_plan_and_is_no_finding() {
+    let lab = Lab::new(S3);
+    lab.configure(&format!(
+        "{S3}\n[[egress]]\nfrom = \"172.31.20.0/29\"\nas = \"eth1\"\n"
+    ));
+    let plan = lab.instance.json("plan --backend none");
+    let left = "eniroute.toml:10: 172.31.20.0/29 in `from` goes without what earlier entries have of it; left are \
+        172.31.20.0-172.31.20.4, 172.31.20.6/31";
+    assert!(plan["notes"].to_string().contains(left), "{plan:#}");
+    assert_eq!(with_code(&findings(&lab.instance), "N5"), NONE);
+}
+
+#[test]
+fn a_path_beside_forwarding_that_is_not_enabled_is_told_with_its_line() {
+    let lab = Lab::new(S3);
+    lab.configure(&format!(
+        "{S3}\n[[forwarding.path]]\nin = \"eth1\"\nout = \"eth0\"\n"
+    ));
+    let found = findings(&lab.instance);
+    let finding = the_only(&found, "M6");
+    assert!(
+        text(finding, "what").contains("[forwarding] lacks `enabled = true`"),
+        "{finding}"
+    );
+    assert!(
+        evidence(finding)[0].contains("eniroute.toml:10"),
+        "{finding}"
+    );
 }
 
 #[test]

@@ -123,6 +123,8 @@ fn the_last_address_of_an_entry_is_drained_with_a_word_of_warning_and_nobody_s_i
         "{said}"
     );
     assert_eq!(lab.all_seen(), [FIRST, "", ""]);
+    let said = lab.instance.must(&format!("explain {B}"));
+    assert!(said.contains("(drained)"), "{said}");
     let (table, disk) = (
         lab.instance.host.sh("nft -s list table inet eniroute"),
         lab.instance.disk_state(),

@@ -3,6 +3,7 @@
 use std::io::ErrorKind::ConnectionReset;
 
 use crate::nat::{A, B, FIRST, Flow, Lab, S3, SECOND, ask, echo};
+use crate::vpc::wait_for;
 
 /// How many flows of this client's the host's kernel knows.
 fn known(lab: &Lab, client: &str) -> usize {
@@ -95,6 +96,40 @@ fn a_table_that_was_made_when_a_signal_ended_its_program_is_made_and_flows_that_
     lab.instance.must("remove");
     let tables = lab.instance.host.sh("nft list tables");
     assert_eq!(tables, "", "{run:?}");
+    assert_eq!(lab.vpc.without_public_address(), 0);
+}
+
+/// Killed, eniroute leaves an nft that has not begun yet, and that does so as soon as somebody writes to the pipe. The next
+/// run settles what was left before that, and ends by a selector that means nobody.
+#[test]
+fn flows_that_left_are_forgotten_though_their_table_is_made_behind_the_run_that_settles_it() {
+    let lab = Lab::new(S3);
+    echo(&lab.vpc.inet());
+    let [mut a, mut b] = [0, 1].map(|index| Flow::open(&lab.clients[index]));
+    lab.configure(&format!("[[egress]]\nfrom = \"{B}\"\nas = \"{SECOND}\"\n"));
+    let (nft, host) = ("/usr/local/sbin/nft", &lab.instance.host);
+    host.sh("mount -t tmpfs none /usr/local/sbin; mkfifo /usr/local/sbin/pipe");
+    host.sh(&format!(
+        "cat >{nft} <<'END'\n#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/bin\nif [ \"$1\" = -f ] && mkdir /usr/local/sbin/once 2>/dev/null; then kill -KILL $PPID; read go </usr/local/sbin/pipe; fi\nexec nft \"$@\"\nEND\nchmod 755 {nft}"
+    ));
+    let run = lab.instance.eniroute("apply --backend none");
+    assert_ne!(run.code, 0, "{run:?}");
+    let run = lab
+        .instance
+        .eniroute("apply --backend none --eni eni-0none");
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(!lab.instance.has("run/eniroute/unproven.json"), "{run:?}");
+    let clients = || host.sh("nft list map inet eniroute fwd4");
+    assert!(clients().contains(A));
+    host.sh("echo go >/usr/local/sbin/pipe");
+    wait_for("the table", || !clients().contains(A));
+    host.sh("umount -l /usr/local/sbin");
+    lab.instance.must("apply --backend none");
+    assert_eq!(known(&lab, A), 0);
+    assert!(b.lives());
+    assert!(!a.lives(), "it is nobody's client any more");
+    let run = lab.instance.must("apply --backend none");
+    assert!(run.starts_with("nothing to do"), "{run}");
     assert_eq!(lab.vpc.without_public_address(), 0);
 }
 

@@ -4,9 +4,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use super::families::talk;
 use crate::crowd::Crowd;
 use crate::nat::{A, B, C, FIRST, Flow, Lab, PORT, S3, SECOND, echo};
-use crate::vpc::{Host, INTERNET, uninterrupted};
+use crate::vpc::{Host, INTERNET, uninterrupted, wait_for};
 
 fn entry(wishes: &str) -> String {
     format!("[[egress]]\nfrom = \"{A}\"\nas = \"{FIRST}\"\n{wishes}\n")
@@ -44,6 +45,69 @@ fn segments_are_bounded_in_both_directions_as_wished() {
         drop(Flow::open(&lab.clients[0]));
         assert!(counted(&inet), "{wishes}: {}", inet.sh("nft list ruleset"));
         assert!(counted(&lab.clients[0]), "{wishes}");
+    }
+}
+
+/// The gateway's side has 1500 bytes and says so to the address that a client leaves as: the word goes on to the client
+/// (whose own gateway, the same router here, does not take its own word back). Of a datagram in pieces, and of its answer, only the first piece has ports.
+#[test]
+fn a_client_hears_of_a_narrower_path_by_either_eni_and_its_datagrams_get_there_in_pieces() {
+    let lab = Lab::new(S3);
+    let host = &lab.instance.host;
+    host.sh("nft 'add table ip seen; add chain ip seen out { type filter hook postrouting priority 300; }'");
+    for client in [A, B] {
+        host.sh(&format!(
+            "nft 'add counter ip seen to_{0}; add rule ip seen out ip daddr {client} icmp type destination-unreachable icmp code 4 counter name to_{0}'",
+            client.replace('.', "_")
+        ));
+    }
+    let told = |client: &str| {
+        let name = client.replace('.', "_");
+        let counter = host.sh(&format!("nft list counter ip seen to_{name}"));
+        !counter.contains("packets 0 ")
+    };
+    let wait = Some(Duration::from_secs(3));
+    let ear = lab
+        .vpc
+        .inet()
+        .enter(|| UdpSocket::bind((INTERNET[0], 5000)).unwrap());
+    ear.set_read_timeout(wait).unwrap();
+    for (client, (own, public)) in lab.clients.iter().zip([(A, FIRST), (B, SECOND)]) {
+        let mouth = client.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+        mouth.set_read_timeout(wait).unwrap();
+        mouth.send_to(&[0; 1473], (INTERNET[0], 5000)).unwrap();
+        wait_for("word of the narrower path", || told(own));
+        for length in [8974, 30_000] {
+            let mut piece = [0; 30_000];
+            mouth
+                .send_to(&piece[..length], (INTERNET[0], 5000))
+                .unwrap();
+            let (read, from) = uninterrupted(|| ear.recv_from(&mut piece)).unwrap();
+            assert_eq!((read, from.ip().to_string()), (length, public.to_owned()));
+            ear.send_to(&piece[..length], from).unwrap();
+            assert_eq!(uninterrupted(|| mouth.recv(&mut piece)).unwrap(), length);
+        }
+    }
+    assert_eq!(
+        (lab.vpc.spoofed(), lab.vpc.without_public_address()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn segments_over_ipv6_are_twenty_bytes_less() {
+    let mut lab = Lab::bare();
+    let client = lab.dual_client("client-d", "172.31.20.7", "2001:db8:0:2::7");
+    for (wishes, expected) in [("", 1440), ("mss = 1300", 1280), ("mss = 0", 8941)] {
+        lab.configure(&format!(
+            "[[egress]]\nfrom = \"2001:db8:0:2::/64\"\nas = \"{SECOND}\"\n{wishes}\n"
+        ));
+        lab.instance.must("apply --backend none");
+        lab.instance.host.settle();
+        let inet = lab.vpc.inet();
+        count_segments(&inet, expected);
+        talk(&client, &inet, INTERNET[1], 2).unwrap();
+        assert!(counted(&inet), "{wishes}: {}", inet.sh("nft list ruleset"));
     }
 }
 
