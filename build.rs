@@ -3,7 +3,8 @@
 //! The unwind tables are left out: it aborts on a panic, so nothing ever reads them; and the compilers' names. Its
 //! relocations are packed (DT_RELR), where the C library that is linked in can unpack them. And what a static glibc
 //! brings for translations, character sets, standard I/O, shared libraries and unwinding, none of which this program ever uses,
-//! is left out: see [`INSTEAD`]. Functions of one and the same code are folded, where the linker can.
+//! is left out, and so is what it brings once for each kind of processor: see [`INSTEAD`]. Functions of one and the same
+//! code are folded, where the linker can.
 
 use std::path::Path;
 use std::process::Command;

@@ -38,12 +38,13 @@ impl Request {
     /// Appends it to a datagram.
     pub fn write(&self, flags: NlmF, seq: u32, bytes: &mut Vec<u8>) {
         let length = u32::try_from(HEADER + self.body.len()).unwrap_or_default();
-        bytes.extend(length.to_ne_bytes());
-        bytes.extend(self.kind.to_ne_bytes());
-        bytes.extend((self.flags | flags).bits().to_ne_bytes());
-        bytes.extend(seq.to_ne_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend(&self.body);
+        let mut header = [0; HEADER];
+        header[..4].copy_from_slice(&length.to_ne_bytes());
+        header[4..6].copy_from_slice(&self.kind.to_ne_bytes());
+        header[6..8].copy_from_slice(&(self.flags | flags).bits().to_ne_bytes());
+        header[8..12].copy_from_slice(&seq.to_ne_bytes());
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(&self.body);
         bytes.resize(bytes.len().next_multiple_of(4), 0);
     }
 }

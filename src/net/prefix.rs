@@ -30,28 +30,45 @@ fn text(net: IpNet) -> String {
     let IpNet::V4(net) = net else {
         return net.to_string();
     };
-    let mut text = String::with_capacity(LONGEST);
-    for octet in net.addr().octets() {
-        number(octet, &mut text);
-        text.push('.');
+    let mut text = Text::default();
+    for (octet, end) in net.addr().octets().into_iter().zip(*b".../") {
+        text.number(octet);
+        text.byte(end);
     }
-    text.pop();
-    text.push('/');
-    number(net.prefix_len(), &mut text);
-    text
+    text.number(net.prefix_len());
+    text.into_string()
 }
 
-fn number(number: u8, text: &mut String) {
-    for (above, scale) in [(99, 100), (9, 10)] {
-        if number > above {
-            text.push(digit(number / scale % 10));
+/// Bytes on the stack: a `String` is a call or two for each of them.
+#[derive(Default)]
+struct Text {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Text {
+    fn number(&mut self, number: u8) {
+        if number > 99 {
+            self.byte(b'0' + number / 100);
+        }
+        if number > 9 {
+            self.byte(b'0' + number / 10 % 10);
+        }
+        self.byte(b'0' + number % 10);
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
         }
     }
-    text.push(digit(number % 10));
-}
 
-fn digit(digit: u8) -> char {
-    char::from(b'0' + digit)
+    fn into_string(self) -> String {
+        let bytes = self.bytes.get(..self.length).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default().to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@
 mod figures;
 mod house;
 mod install;
+mod instead;
 mod twice;

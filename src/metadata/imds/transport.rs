@@ -25,8 +25,10 @@ use super::endpoint::Way;
 use super::pace;
 use super::source;
 
-/// Metadata values are short: most answers fit into one read.
-const BUFFER: usize = 16 * 1024;
+/// Metadata values are short: most answers fit into one read. It has room for the longest head of one (client.rs).
+const INPUT: usize = 10 * 1024;
+/// For a request's head.
+const OUTPUT: usize = 4 * 1024;
 
 /// Opens connections to one address, by one device.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ impl Connector for Dialer {
         let stream = stream.map_err(timed(details.timeout))?;
         Ok(Some(Connection {
             stream,
-            buffers: LazyBuffers::new(BUFFER, BUFFER),
+            buffers: LazyBuffers::new(INPUT, OUTPUT),
         }))
     }
 }
@@ -318,7 +320,7 @@ mod tests {
             (
                 Connection {
                     stream,
-                    buffers: LazyBuffers::new(BUFFER, BUFFER),
+                    buffers: LazyBuffers::new(INPUT, OUTPUT),
                 },
                 listener.accept().unwrap().0,
             )

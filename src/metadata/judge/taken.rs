@@ -19,6 +19,8 @@ pub(super) struct Taken {
     owners: Vec<Owner>,
     /// There can be thousands.
     claims: BTreeSet<Claim>,
+    /// Prefixes are among them.
+    has_prefixes: bool,
 }
 
 /// A range by its first address and length, and the index of its owner.
@@ -57,6 +59,7 @@ impl Taken {
         let owner = self.owners.len() as u32;
         let claims = claims(eni).map(|(_, net)| (net.network(), net.prefix_len(), owner));
         self.claims.extend(claims);
+        self.has_prefixes |= eni.prefixes().next().is_some();
         self.owners.push(Owner::of(eni));
     }
 
@@ -102,7 +105,7 @@ impl Taken {
         let length = delegated(claim);
         let around = IpNet::new(claim.addr(), length)
             .ok()
-            .filter(|around| around.prefix_len() < claim.prefix_len());
+            .filter(|around| self.has_prefixes && around.prefix_len() < claim.prefix_len());
         let between = |first: (IpAddr, u8), last: (IpAddr, u8)| {
             let (first, last) = ((first.0, first.1, 0), (last.0, last.1, u32::MAX));
             self.claims.range(first..=last)
