@@ -196,7 +196,7 @@ fn insist<T>(wait: Duration, mut once: impl FnMut(&Retry) -> Result<T, Fault>) -
 }
 
 fn too_late(why: &str, tried: Duration) -> String {
-    format!("{why} (tried for {:.1} s)", tried.as_secs_f32())
+    format!("{why} (tried for {:.1} s)", tried.as_secs_f64())
 }
 
 /// One round over all ways: the first token, and the index of who gave it.
