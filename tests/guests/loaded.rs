@@ -30,8 +30,11 @@ pub fn loaded(steps: &mut Steps, guest: &mut Guest, image: Image, numbers: &[usi
             let script = format!("dev={dev} table={table}\n{LOADED}");
             assert!(
                 guest.comes_true(&script, 30),
-                "{}",
-                guest.try_run(&script).output
+                "{}\n{}",
+                guest.try_run(&script).output,
+                guest
+                    .try_run("journalctl -b -u systemd-networkd -o short-precise --no-pager")
+                    .output
             );
         }
     });
