@@ -98,12 +98,19 @@ lint: ## Check format, lints and scripts
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items --locked --quiet
 	shellcheck $(SCRIPTS)
 
-.PHONY: test
-test: root setup setup-packages lint build packages ## Run all tests (root)
+# The release binary's link has one core alone: lints and tests are compiled meanwhile.
+.PHONY: test compiled
+test: root setup setup-packages ## Run all tests (root)
+	@$(MAKE) --no-print-directory build & build=$$!; \
+		$(MAKE) --no-print-directory compiled && wait $$build || { wait $$build || true; exit 1; }
+	@$(MAKE) --no-print-directory packages
 	tests/binary $(TARGET)/release/eniroute
 	CARGO=$(CARGO) RUST_TEST_THREADS=$(THREADS) tests/twice --locked
 	@tests/packages/root > /dev/null
 	CARGO=$(CARGO) RUST_TEST_THREADS=$(THREADS) tests/twice --locked --test packages -- --skip cross_ --skip release_
+
+compiled: lint
+	$(CARGO) test --locked --no-run
 
 .PHONY: unit
 unit: ## Run the tests that need neither root nor a network
