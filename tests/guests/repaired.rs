@@ -79,6 +79,10 @@ fn restart(guest: &mut Guest, image: Image) {
         "all is back {} ms after the restart",
         began.elapsed().as_millis()
     );
+    // A unit that nobody but its owner knows of wants nothing of ours.
+    if !image.has_stack() {
+        return;
+    }
     let unit = "systemctl show -P ExecMainStartTimestampMonotonic eniroute-restarted.service | grep -v '^0$'";
     assert!(guest.comes_true(unit, 20), "the unit has not run");
 }
