@@ -59,6 +59,9 @@ pub fn copy_program(to: &Path) {
     assert!(copied.unwrap().success(), "{}", to.display());
 }
 
+/// Where programs are looked for first.
+pub const FIRST_FOLDER: &str = "/usr/local/sbin";
+
 impl Instance {
     /// An instance whose network stack is netplan, by the look of its disk.
     pub fn with_netplan(host: Host) -> Self {
@@ -150,6 +153,20 @@ impl Instance {
             "eniroute {arguments}: {run:#?}"
         );
         run.stdout
+    }
+
+    /// From now on this script of sh(1) is what eniroute runs by the program's name; the script finds the real one by that.
+    pub fn instead_of(&self, program: &str, script: &str) {
+        let path = format!("{FIRST_FOLDER}/{program}");
+        self.host.sh(&format!(
+            "mountpoint -q {FIRST_FOLDER} || mount -t tmpfs none {FIRST_FOLDER}\n\
+             cat >{path} <<'END'\n#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/bin\n{script}\nEND\nchmod 755 {path}"
+        ));
+    }
+
+    /// All programs are the real ones again, though a script may still run.
+    pub fn instead_of_none(&self) {
+        self.host.sh(&format!("umount -l {FIRST_FOLDER}"));
     }
 
     /// See [`is_soon()`].

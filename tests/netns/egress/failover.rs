@@ -124,15 +124,11 @@ impl Probe {
 fn watched(instance: &Instance) -> impl Fn() -> Vec<String> + use<> {
     let log = instance.root().join("programs");
     let script = format!(
-        "#!/bin/sh\necho $(basename $0) $1 $(cat /proc/sys/net/ipv4/conf/eth7/forwarding) >>{}\nPATH=/usr/sbin:/usr/bin exec $(basename $0) \"$@\"\n",
+        "echo $(basename $0) $1 $(cat /proc/sys/net/ipv4/conf/eth7/forwarding) >>{}\nexec $(basename $0) \"$@\"",
         log.display()
     );
-    instance.host.sh("mount -t tmpfs none /usr/local/sbin");
     for program in ["nft", "getent"] {
-        let path = format!("/usr/local/sbin/{program}");
-        instance.host.sh(&format!(
-            "cat >{path} <<'END'\n{script}END\nchmod 755 {path}"
-        ));
+        instance.instead_of(program, &script);
     }
     move || {
         let lines = fs::read_to_string(&log).unwrap_or_default();

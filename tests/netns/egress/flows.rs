@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind::ConnectionReset;
 
+use crate::instance::FIRST_FOLDER;
 use crate::nat::{A, B, FIRST, Flow, Lab, S3, SECOND, ask, echo};
 use crate::vpc::wait_for;
 
@@ -64,12 +65,8 @@ fn a_client_that_left_the_configuration_loses_its_flows_and_nobody_else_does() {
 
 /// From now on nft has done what it is to do to the table when a signal ends eniroute, but has not said so yet.
 fn signalled_behind_the_table(lab: &Lab) {
-    let nft = "/usr/local/sbin/nft";
-    let host = &lab.instance.host;
-    host.sh("mount -t tmpfs none /usr/local/sbin");
-    host.sh(&format!(
-        "cat >{nft} <<'END'\n#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/bin\nnft \"$@\" || exit\n[ \"$1\" != -f ] || {{ kill -TERM $PPID; sleep 60; }}\nEND\nchmod 755 {nft}"
-    ));
+    let script = r#"nft "$@" || exit; [ "$1" != -f ] || { kill -TERM $PPID; sleep 60; }"#;
+    lab.instance.instead_of("nft", script);
 }
 
 #[test]
@@ -82,7 +79,7 @@ fn a_table_that_was_made_when_a_signal_ended_its_program_is_made_and_flows_that_
     signalled_behind_the_table(&lab);
     let run = lab.instance.eniroute("apply --backend none");
     assert_ne!(run.code, 0, "{run:?}");
-    lab.instance.host.sh("umount /usr/local/sbin");
+    lab.instance.instead_of_none();
     let run = lab.instance.must("apply --backend none");
     assert!(run.starts_with("nothing to do"), "{run}");
     assert_eq!(known(&lab, A), 0);
@@ -91,7 +88,7 @@ fn a_table_that_was_made_when_a_signal_ended_its_program_is_made_and_flows_that_
     signalled_behind_the_table(&lab);
     let run = lab.instance.eniroute("remove");
     assert_ne!(run.code, 0, "{run:?}");
-    lab.instance.host.sh("umount /usr/local/sbin");
+    lab.instance.instead_of_none();
     assert_eq!(known(&lab, B), 0);
     lab.instance.must("remove");
     let tables = lab.instance.host.sh("nft list tables");
@@ -107,11 +104,11 @@ fn flows_that_left_are_forgotten_though_their_table_is_made_behind_the_run_that_
     echo(&lab.vpc.inet());
     let [mut a, mut b] = [0, 1].map(|index| Flow::open(&lab.clients[index]));
     lab.configure(&format!("[[egress]]\nfrom = \"{B}\"\nas = \"{SECOND}\"\n"));
-    let (nft, host) = ("/usr/local/sbin/nft", &lab.instance.host);
-    host.sh("mount -t tmpfs none /usr/local/sbin; mkfifo /usr/local/sbin/pipe");
-    host.sh(&format!(
-        "cat >{nft} <<'END'\n#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/bin\nif [ \"$1\" = -f ] && mkdir /usr/local/sbin/once 2>/dev/null; then kill -KILL $PPID; read go </usr/local/sbin/pipe; fi\nexec nft \"$@\"\nEND\nchmod 755 {nft}"
-    ));
+    let host = &lab.instance.host;
+    let script = r#"once=$(dirname $0)/once
+if [ "$1" = -f ] && mkfifo $once; then kill -KILL $PPID; read go <$once; fi
+exec nft "$@""#;
+    lab.instance.instead_of("nft", script);
     let run = lab.instance.eniroute("apply --backend none");
     assert_ne!(run.code, 0, "{run:?}");
     let run = lab
@@ -121,9 +118,9 @@ fn flows_that_left_are_forgotten_though_their_table_is_made_behind_the_run_that_
     assert!(!lab.instance.has("run/eniroute/unproven.json"), "{run:?}");
     let clients = || host.sh("nft list map inet eniroute fwd4");
     assert!(clients().contains(A));
-    host.sh("echo go >/usr/local/sbin/pipe");
+    host.sh(&format!("echo go >{FIRST_FOLDER}/once"));
     wait_for("the table", || !clients().contains(A));
-    host.sh("umount -l /usr/local/sbin");
+    lab.instance.instead_of_none();
     lab.instance.must("apply --backend none");
     assert_eq!(known(&lab, A), 0);
     assert!(b.lives());
