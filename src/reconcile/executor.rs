@@ -115,7 +115,7 @@ impl<'a> Executor<'a> {
                 if by.is_none() {
                     stretch.until_the_end();
                 }
-                return overtaken(why, by).map(Some);
+                return overtaken(why, by, broken.waited).map(Some);
             }
         }
         // Before the mark goes: who is killed here leaves the rest to the next run.

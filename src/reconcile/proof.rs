@@ -6,7 +6,7 @@ mod questions;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub fn outside(family: Family) -> IpAddr {
     }
 }
 
+/// How long the metadata service is waited for between two looks at the ways there: it answers within milliseconds.
+const LOOKS: Duration = Duration::from_millis(200);
+
 /// What worked before the first change.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Baseline {
@@ -52,21 +55,27 @@ pub struct Broken {
     pub why: Error,
     /// What the primary had before and has no more, though no change was to take it away.
     pub lost: Option<Box<Object>>,
+    /// For how long the metadata service was waited for.
+    pub waited: Duration,
 }
 
 impl Broken {
     fn by_loss_of(lost: &Object) -> Self {
         let what = Change::Remove(lost.clone());
         Self {
-            why: Error::Failed(format!("the primary ENI lost something: {what}")),
             lost: Some(Box::new(lost.clone())),
+            ..Error::Failed(format!("the primary ENI lost something: {what}")).into()
         }
     }
 }
 
 impl From<Error> for Broken {
     fn from(why: Error) -> Self {
-        Self { why, lost: None }
+        Self {
+            why,
+            lost: None,
+            waited: Duration::ZERO,
+        }
     }
 }
 
@@ -146,12 +155,19 @@ impl Baseline {
         }
         let removed = removed_addresses(done);
         let lookups = self.lookups.iter();
-        for lookup in lookups.filter(|lookup| !self.is_gone(lookup, &removed, &after)) {
-            lookup.prove(kernel, &after.links)?;
-        }
-        // A detachment is dealt with also while the service is silent.
-        asked.end().map_err(|error| {
-            Error::Failed(format!("the metadata service stopped answering: {error}"))
+        let owed: Vec<&Lookup> = lookups
+            .filter(|lookup| !self.is_gone(lookup, &removed, &after))
+            .gathered();
+        let mut look = || {
+            let mut owed = owed.iter();
+            owed.try_for_each(|lookup| lookup.prove(kernel, &after.links))
+        };
+        // First of all: a detachment is dealt with also while the service is silent.
+        look()?;
+        let begin = Instant::now();
+        answered(asked, look).map_err(|why| Broken {
+            waited: begin.elapsed(),
+            ..why.into()
         })?;
         Ok(after)
     }
@@ -173,6 +189,20 @@ impl Baseline {
         let mut there = held.map(|up| up.net.addr());
         there.any(|ip| is_like(&ip, to) && !is_link_local(ip))
     }
+}
+
+/// Waits for the metadata service. While it is silent, somebody else's route may be what takes its answers away: one does
+/// `look`, then, now and again, and waits no more for those.
+fn answered(asked: Asked, mut look: impl FnMut() -> Result<()>) -> Result<()> {
+    let mut is_late = false;
+    while !asked.is_over_within(LOOKS) {
+        is_late = true;
+        look()?;
+    }
+    asked.end().map_err(|error| {
+        Error::Failed(format!("the metadata service stopped answering: {error}"))
+    })?;
+    if is_late { look() } else { Ok(()) }
 }
 
 /// Of the same family.

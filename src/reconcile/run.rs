@@ -1,6 +1,6 @@
 //! One run, and what its steps hand on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::info;
 
@@ -31,8 +31,8 @@ pub struct Run<'a> {
     pub report: Report,
     /// How often others have changed the host meanwhile.
     overtaken: usize,
-    /// What that has cost of the time that a proof may take: all those of a run may take as long as one.
-    lost: Duration,
+    /// For how long their proofs waited for the metadata service: all those of a run may wait as long as one.
+    waited: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
             assessment,
             report,
             overtaken: 0,
-            lost: Duration::ZERO,
+            waited: Duration::ZERO,
         }
     }
 
@@ -128,19 +128,19 @@ impl<'a> Run<'a> {
         }
         self.loosen_index(&changes);
         let told = (self.report.errors.len(), self.report.notes.len());
-        let (begin, wait) = (Instant::now(), self.how.wait.saturating_sub(self.lost));
+        let wait = self.how.wait.saturating_sub(self.waited);
         let mut executor = Executor::of(self.host, wait, &mut self.report);
         let Some(overtaken) = executor.execute(&mut self.assessment, ledger, changes)? else {
             return Ok(true);
         };
-        self.lost += begin.elapsed();
+        self.waited += overtaken.waited;
         self.report.errors.truncate(told.0);
         self.report.notes.truncate(told.1);
         self.count(&overtaken)?;
         Ok(false)
     }
 
-    fn count(&mut self, Overtaken { why, by }: &Overtaken) -> Result<()> {
+    fn count(&mut self, Overtaken { why, by, .. }: &Overtaken) -> Result<()> {
         self.overtaken += 1;
         if self.overtaken == TRIES {
             return Err(Error::Failed(format!(

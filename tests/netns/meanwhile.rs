@@ -94,7 +94,8 @@ fn run_beside(scene: &Scene, command: &str, others: &[(When, &str)]) -> Run {
         let held_up = format!(
             "inject=rename,renameat,renameat2,unlink,unlinkat:delay_exit=150000:when=1..{last}"
         );
-        let (run, _) = scene.traced(&held_up, command);
+        // Longer than the kernel asks for a router in vain, by an address that the VPC does not know there.
+        let (run, _) = scene.traced(&held_up, &format!("{command} --wait 9"));
         is_over.store(true, Ordering::Relaxed);
         run
     })
@@ -225,6 +226,53 @@ fn a_host_that_others_change_again_and_again_is_left_as_it_was_with_a_clear_erro
     assert!(!scene.instance.has(FILE) && !scene.instance.has(MARK));
     scene.assert_reached("left alone");
     scene.instance.must("apply");
+}
+
+/// Its answers go the lease's way then, and nobody waits for them.
+#[test]
+fn a_lease_that_comes_while_the_proof_waits_for_the_service_is_planned_for_at_once() {
+    const KEY: &str = "/latest/meta-data/mac";
+    let (scene, is_over) = (scene(), &AtomicBool::new(false));
+    let (root, host, imds) = (
+        scene.instance.root(),
+        &scene.instance.host,
+        scene.vpc.imds(),
+    );
+    let (run, took) = thread::scope(|scope| {
+        scope.spawn(move || {
+            if Marked.wait(root, SystemTime::UNIX_EPOCH, is_over).is_none() {
+                return;
+            }
+            imds.clear_log();
+            imds.fault(Fault::on(KEY, Fault::Closed));
+            // By the fourth try the kernel has been asked for every way.
+            let is_asked = || {
+                imds.log()
+                    .iter()
+                    .filter(|request| request.path == KEY)
+                    .count()
+                    > 3
+            };
+            while !is_asked() && !is_over.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            host.ip(LEASED);
+            imds.heal();
+        });
+        let begin = Instant::now();
+        let command = "apply --wait 30";
+        let held_up = "inject=rename,renameat,renameat2:delay_exit=150000:when=1";
+        let (run, _) = scene.traced(held_up, command);
+        is_over.store(true, Ordering::Relaxed);
+        (run, begin.elapsed())
+    });
+    assert!(
+        run.code == 0 && run.stdout.matches(AGAIN).count() == 1,
+        "{run:?}"
+    );
+    let is_soon = scene.instance.is_soon(took, Duration::from_secs(12));
+    assert!(is_soon, "{took:?} {run:?}");
+    assert_as_from_the_start(scene, "a lease while the proof waits");
 }
 
 /// A boot's run, which waits for half a minute, would be ended by systemd.

@@ -2,6 +2,8 @@
 //! before a change of those routes, and after it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -84,22 +86,45 @@ pub struct Asked {
     wait: Duration,
     /// `None`: there is no way, or no further thread.
     asking: Option<JoinHandle<Result<()>>>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Asked {
-    /// By each of `ways`, for at most `wait`.
+    /// By each of `ways`, for at most `wait`. The thread that begins it is the one that waits for it.
     pub fn by(ways: &[Way], wait: Duration) -> Self {
         let ways = ways.to_vec();
+        let is_over = Arc::new(AtomicBool::new(false));
         let ask = {
-            let ways = ways.clone();
-            move || reach(&ways, wait)
+            let (ways, is_over, waiting) = (ways.clone(), is_over.clone(), thread::current());
+            move || {
+                let answer = reach(&ways, wait);
+                is_over.store(true, Ordering::Release);
+                waiting.unpark();
+                answer
+            }
         };
         let asking = (!ways.is_empty()).then(|| thread::Builder::new().spawn(ask).ok());
         Self {
             ways,
             wait,
             asking: asking.flatten(),
+            is_over,
         }
+    }
+
+    /// Waits for the answer for at most `time`. Returns whether [`Asked::end`] takes no more of it, or is all there is.
+    pub fn is_over_within(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        let has_ended =
+            |asking: &JoinHandle<_>| asking.is_finished() || self.is_over.load(Ordering::Acquire);
+        while !self.asking.as_ref().is_none_or(has_ended) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            thread::park_timeout(left);
+        }
+        true
     }
 
     /// Waits for the answer.

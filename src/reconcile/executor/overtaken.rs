@@ -2,6 +2,7 @@
 //! was looked at, and not for the host as it is.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -16,12 +17,14 @@ pub struct Overtaken {
     pub why: String,
     /// What others did meanwhile.
     pub by: String,
+    /// For how long the metadata service was waited for.
+    pub waited: Duration,
 }
 
 /// A run goes on only where somebody has done something meanwhile.
-pub(super) fn overtaken(why: String, by: Option<String>) -> Result<Overtaken> {
+pub(super) fn overtaken(why: String, by: Option<String>, waited: Duration) -> Result<Overtaken> {
     match by {
-        Some(by) => Ok(Overtaken { why, by }),
+        Some(by) => Ok(Overtaken { why, by, waited }),
         None => Err(Error::Failed(format!(
             "{why}, and the files are as they were before it"
         ))),

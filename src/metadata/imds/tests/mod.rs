@@ -628,14 +628,17 @@ fn a_service_is_asked_for_the_proof_before_anybody_waits_for_its_answer() {
         request.next().unwrap().unwrap(),
         "GET /latest/meta-data/mac HTTP/1.1"
     );
+    assert!(!asked.is_over_within(Duration::from_millis(20)));
     let mut answer = &stream;
     answer
         .write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
+    assert!(asked.is_over_within(GENEROUS));
     asked.end().unwrap();
 
     let asked = Asked::by(&ways, WAIT);
     drop((stream, listener));
+    assert!(asked.is_over_within(GENEROUS));
     let error = unreachable(asked.end().unwrap_err());
     assert!(error.contains(&ways[0].to_string()), "{error}");
     Asked::by(&[], WAIT).end().unwrap();
