@@ -247,7 +247,10 @@ fn an_index_that_has_lost_rules_is_found_and_made_whole() {
     assert_ways_are_right(&instance, "without its entrance and its end");
     let found = of_code(&instance, "R14");
     assert!(
-        found[0]["what"].as_str().unwrap().contains("lacks 2 rules"),
+        found[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("lacks 2 of its rules"),
         "{found:#?}"
     );
     assert!(instance.must("refresh").contains("rule index: 2 rules set"));
