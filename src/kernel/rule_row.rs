@@ -16,7 +16,7 @@ use super::index_rule::{
 };
 use super::reply::in_place;
 use super::rule::Standing;
-use crate::net::index_rule::{IndexRule, PROTOCOL, Packets, Step, is_place};
+use crate::net::index_rule::{IndexRule, PROTOCOL, Packets, Step, is_form};
 use crate::net::{Family, Rule};
 
 /// What the kernel reports for a rule without `suppress_prefixlength` or `suppress_ifgroup`.
@@ -98,13 +98,17 @@ impl Said {
         Some(())
     }
 
+    /// `None`: it is somebody else's.
     fn of_index(&self, family: Family, header: &[u8; HEADER]) -> Option<IndexRule> {
         let [_, _, length, _, _, _, _, action, ..] = *header;
+        let is_made_so = self.protocol.is_none_or(|number| number == PROTOCOL);
+        let is_its = |step: &Step| is_made_so && is_form(self.priority, *step);
+        let step = self.step(action).filter(is_its)?;
         Some(IndexRule {
             priority: self.priority,
             family,
             packets: self.packets(is_inverted(header), length)?,
-            step: self.step(action)?,
+            step,
         })
     }
 
@@ -175,11 +179,8 @@ fn decode(message: &[u8]) -> Option<Row> {
         AF_INET6 => Family::Ipv6,
         _ => return None,
     };
-    let is_its = is_place(said.priority) && said.protocol.is_none_or(|number| number == PROTOCOL);
-    match is_its {
-        true => said.of_index(family, header).map(Row::Index),
-        false => said.plain(family, header).map(Row::Plain),
-    }
+    let of_index = said.of_index(family, header).map(Row::Index);
+    of_index.or_else(|| said.plain(family, header).map(Row::Plain))
 }
 
 fn is_inverted(header: &[u8; HEADER]) -> bool {

@@ -8,6 +8,7 @@ use neli::rtnl::{Rtattr, RtattrBuilder};
 use neli::types::Buffer;
 
 use super::*;
+use crate::net::index_rule;
 
 fn attribute<T: RtaType>(kind: T, value: &[u8]) -> Rtattr<T, Buffer> {
     RtattrBuilder::default()
@@ -119,17 +120,10 @@ fn a_rule_is_the_same_whichever_way_it_is_read() {
         fibmsg([attribute(Frattr::UnrecognizedConst(99), &[1])]),
         fibmsg([attribute(Frattr::Src, &[10, 0])]),
     ];
-    let read = |message: &Fibmsg| {
-        let mut bytes = Cursor::new(Vec::new());
-        message.to_bytes(&mut bytes).unwrap();
-        let bytes = bytes.into_inner();
-        let length = bytes.len();
-        Row::from_bytes_with_input(&mut Cursor::new(bytes), length).unwrap()
-    };
     for message in plain {
         let expected = standing(&message).unwrap();
-        let Row::Plain(found) = read(&message) else {
-            panic!("{:?}", read(&message));
+        let Row::Plain(found) = row(&message) else {
+            panic!("{:?}", row(&message));
         };
         assert_eq!(
             (found.rule, found.protocol),
@@ -137,6 +131,41 @@ fn a_rule_is_the_same_whichever_way_it_is_read() {
         );
     }
     for message in more {
-        assert!(matches!(read(&message), Row::Other(_)), "{message:?}");
+        assert!(matches!(row(&message), Row::Other(_)), "{message:?}");
+    }
+}
+
+/// A message of a list, as it is read.
+fn row(message: &Fibmsg) -> Row {
+    let mut bytes = Cursor::new(Vec::new());
+    message.to_bytes(&mut bytes).unwrap();
+    let bytes = bytes.into_inner();
+    let length = bytes.len();
+    Row::from_bytes_with_input(&mut Cursor::new(bytes), length).unwrap()
+}
+
+/// Before Linux 4.17 no rule tells its protocol, and somebody may give `kernel` to theirs.
+#[test]
+fn a_rule_that_the_index_has_no_use_for_is_somebody_elses_whatever_its_protocol() {
+    for protocol in [None, Some(index_rule::PROTOCOL)] {
+        for (priority, table, is_its) in [
+            (8_000, 52, false),
+            (8_000, 10_001, false),
+            (9_999, 254, false),
+            (23_204, 52, false),
+            (23_204, 254, true),
+            (23_204, 13_163, true),
+            (24_000, 254, false),
+        ] {
+            let protocol = protocol.map(|number| attribute(Frattr::Protocol, &[number]));
+            let said = [
+                attribute(Frattr::Src, &[10, 0, 0, 1]),
+                attribute(Frattr::Priority, &u32::to_ne_bytes(priority)),
+                attribute(Frattr::Table, &u32::to_ne_bytes(table)),
+            ];
+            let row = row(&fibmsg(said.into_iter().chain(protocol)));
+            assert_eq!(matches!(row, Row::Index(_)), is_its, "{row:?}");
+            assert_eq!(matches!(row, Row::Plain(_)), !is_its, "{row:?}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use super::{Dev, Family, Mark, Route, Rule, index_rule};
+use super::index_rule::{self, Step};
+use super::{Dev, Family, Mark, Route, Rule};
 
 /// Who made a rule or route, as the kernel keeps it (`FRA_PROTOCOL`, `rtm_protocol`): `boot`, `static`, `dhcp`, ...
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,10 +88,21 @@ impl PolicyRule {
         !self.selectors.is_empty()
     }
 
-    /// It has a place and the maker of a rule of the rule index.
+    /// It has the place, the form and the maker of a rule of the rule index.
     pub fn is_of_index(&self) -> bool {
         let is_its = self.protocol.0 == index_rule::PROTOCOL;
-        is_its && index_rule::is_place(self.rule.priority)
+        let step = self.step().filter(|_| is_its);
+        step.is_some_and(|step| index_rule::is_form(self.rule.priority, step))
+    }
+
+    /// What it does, where the rule index has rules that do such a thing.
+    fn step(&self) -> Option<Step> {
+        match self.action {
+            Action::Lookup => Some(Step::of(&self.rule)),
+            Action::Goto(target) => Some(Step::Goto(target)),
+            Action::Nop => Some(Step::Nop),
+            _ => None,
+        }
     }
 
     /// Its family.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use ipnet::IpNet;
 
 use super::rule::{From, Lookup};
-use super::{Family, Rule, short};
+use super::{Family, MAIN, Rule, short};
 
 /// Where the index begins: its entrance. Below are rules of others (5210 to 5270 are Tailscale's, 6000 OVN's), and what is
 /// added without a priority lands right before it.
@@ -63,8 +63,22 @@ pub enum Step {
 }
 
 /// Whether the index has rules of this priority.
-pub fn is_place(priority: u32) -> bool {
+fn is_place(priority: u32) -> bool {
     (ENTRANCE..=FLAT).contains(&priority) || (GATE..=END).contains(&priority)
+}
+
+/// Whether the index does that there: only blocks look up tables, main and those of ENIs, whose numbers are as the
+/// priorities of their rules. A rule that does anything else is somebody else's, whatever its protocol; before Linux 4.17
+/// none has one.
+pub fn is_form(priority: u32, step: Step) -> bool {
+    is_place(priority)
+        && match step {
+            Step::Goto(target) => is_spanned(target),
+            Step::Lookup { table, .. } => {
+                BLOCKS.contains(&priority) && (table == MAIN || (FLAT..GATE).contains(&table))
+            }
+            Step::Nop => [FLAT, END].contains(&priority),
+        }
 }
 
 /// Whether the index jumps over a rule of this priority.

@@ -189,7 +189,7 @@ pub fn findings(assessment: &Assessment, work: &Work) -> Vec<Finding> {
     let is_broken = work.obstacles.is_empty() && (missing > 0 || surplus > 0);
     let broken = is_broken.then(|| {
         let what = format!(
-            "the rule index lacks {missing} rules, and has {surplus} that it should not have"
+            "the rule index lacks {missing} of its rules, and has {surplus} that it should not have"
         );
         let first = work.added.first().or(work.gone.first());
         let evidence = first.map_or_else(String::new, |rule| format!("first of them: `{rule}`"));

@@ -179,7 +179,17 @@ fn a_rule_of_others_that_would_be_jumped_over_prevents_an_index_and_is_named() {
     instance.host.ip("rule del pref 8000");
     instance.must("refresh");
     assert!(!index(&instance).is_empty());
-    // One that comes later makes the index go; and one without a priority lands before it.
+    // One that comes later makes the index go, whatever its protocol; and one without a priority lands before it.
+    let other = "from 192.0.2.8 lookup 52 pref 8000 protocol kernel";
+    instance.host.ip(&format!("rule add {other}"));
+    let said = instance.must("refresh");
+    assert!(
+        said.contains("192.0.2.8") && index(&instance).is_empty(),
+        "{said}"
+    );
+    instance.host.ip(&format!("rule del {other}"));
+    instance.must("refresh");
+    assert!(!index(&instance).is_empty());
     instance.host.ip("rule add from 192.0.2.9 lookup 52");
     assert!(instance.host.ip("rule").contains("6999:\tfrom 192.0.2.9"));
     assert_eq!(instance.must("refresh"), "");
@@ -237,7 +247,10 @@ fn an_index_that_has_lost_rules_is_found_and_made_whole() {
     assert_ways_are_right(&instance, "without its entrance and its end");
     let found = of_code(&instance, "R14");
     assert!(
-        found[0]["what"].as_str().unwrap().contains("lacks 2 rules"),
+        found[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("lacks 2 of its rules"),
         "{found:#?}"
     );
     assert!(instance.must("refresh").contains("rule index: 2 rules set"));

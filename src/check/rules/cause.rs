@@ -24,10 +24,13 @@ pub(super) enum Cause<'a> {
 
 /// The cause of a wrong way.
 pub(super) fn of<'a>(way: &Way<'a>) -> Cause<'a> {
-    match way.walk.decider().or_else(|| jump(way)) {
+    match way.walk.decider() {
         Some(rule) if is_own(way, &rule.rule) => by_route(way),
         Some(rule) if is_before(way, rule) => Cause::Rule(rule),
-        _ => missing(way).map_or_else(|| by_route(way), Cause::Missing),
+        _ => match unasked(way) {
+            Some(own) => jump(way, own).map_or(Cause::Missing(own), Cause::Rule),
+            None => by_route(way),
+        },
     }
 }
 
@@ -48,15 +51,19 @@ fn is_before(way: &Way, rule: &PolicyRule) -> bool {
     !is_kernels && first.is_none_or(|first| rule.rule.priority <= first)
 }
 
-/// A rule that led past others.
-fn jump<'a>(way: &Way<'a>) -> Option<&'a PolicyRule> {
+/// A rule that led past that one.
+fn jump<'a>(way: &Way<'a>, own: &Rule) -> Option<&'a PolicyRule> {
+    let is_past = |rule: &Rule, to| (rule.priority..to).contains(&own.priority);
     let mut steps = way.walk.steps.iter();
-    let jumped = steps.find(|step| matches!(step.outcome, Outcome::Jumped(_)));
+    let jumped = steps.find(|step| match step.outcome {
+        Outcome::Jumped(to) => is_past(&step.rule.rule, to),
+        _ => false,
+    });
     jumped.map(|step| step.rule)
 }
 
-/// The first rule of eniroute's for this address that was not asked, because it is not there.
-fn missing<'a>(way: &Way<'a>) -> Option<&'a Rule> {
+/// The first rule of eniroute's for this address that was not asked: it is not there, or a jump passed over it.
+fn unasked<'a>(way: &Way<'a>) -> Option<&'a Rule> {
     let was_asked = |rule: &&Rule| way.walk.steps.iter().any(|step| step.rule.rule == **rule);
     own(way).find(|rule| !was_asked(rule))
 }

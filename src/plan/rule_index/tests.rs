@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use super::*;
 use crate::net::Extra;
 use crate::net::Mark;
-use crate::net::index_rule::{BLOCKS, ENTRANCE, is_place};
+use crate::net::index_rule::{BLOCKS, ENTRANCE, is_form};
 use crate::numbering::{self, Band, Number};
 use crate::property_tests::draw::{Draw, seeds};
 
@@ -241,7 +241,7 @@ fn every_packet_looks_up_with_an_index_what_it_does_without() {
         let count = PAYS_FROM + draw.below(400);
         let flat = flat(draw, family, count);
         let index = index_of(&flat, &BTreeSet::new());
-        assert!(index.iter().all(|rule| is_place(rule.priority)));
+        assert!(index.iter().all(|rule| is_form(rule.priority, rule.step)));
         let (with, without) = (lines(&flat, &index), lines(&flat, []));
         for _ in 0..150 {
             let packet = packet(draw, family, &flat);

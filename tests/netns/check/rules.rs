@@ -90,12 +90,27 @@ fn a_rule_that_leads_many_addresses_astray_is_one_finding_beside_one_for_each_ad
         .host
         .ip("rule add from 10.0.1.0/24 to 8.8.0.0/16 lookup main pref 500");
     assert_eq!(of_code(&instance, "R1").len(), 2);
-    let shadow = the(&instance, "R3");
-    assert!(
-        text(&shadow["what"]).contains("10.0.1.20, 10.0.1.21"),
-        "{shadow:#?}"
-    );
+    let assert_shadowed = || {
+        let shadow = the(&instance, "R3");
+        assert!(
+            text(&shadow["what"]).contains("10.0.1.20, 10.0.1.21"),
+            "{shadow:#?}"
+        );
+    };
+    assert_shadowed();
     instance.host.ip("rule del pref 500");
+    // Eniroute's are there, and nobody asks them.
+    for target in [32766, 32767] {
+        let jump = format!("from 10.0.1.0/24 goto {target}");
+        instance.host.ip(&format!("rule add {jump} pref 500"));
+        assert_shadowed();
+        let stray = of_code(&instance, "R1").remove(0);
+        assert!(
+            text(&stray["what"]).contains(&format!("{jump} priority 500")),
+            "{stray:#?}"
+        );
+        instance.host.ip("rule del pref 500");
+    }
     // What is for marked packets only, or comes later, is none.
     instance
         .host
@@ -123,6 +138,10 @@ fn a_missing_rule_is_an_error_where_packets_go_astray_and_a_warning_where_they_d
     assert!(
         text(&stray["what"]).contains("from 10.0.1.20 lookup 10001 priority 10001` is missing")
     );
+    // A jump from behind its place has no part in that.
+    instance.host.ip("rule add from all goto 32766 pref 30000");
+    assert_eq!(the(&instance, "R1"), stray);
+    instance.host.ip("rule del pref 30000");
     instance.must("apply");
     assert_eq!(of_group(&instance), [] as [Value; 0]);
     // Another rule does the same.
