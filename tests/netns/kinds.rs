@@ -66,7 +66,9 @@ fn an_interface_without_an_address_of_a_vpc_is_left_alone_with_a_reason_and_fail
         assert!(instance.must("apply").starts_with("nothing to do"));
         assert_eq!(instance.must("refresh"), "");
         succeeds(&instance.eniroute("check"));
-        succeeds(&instance.eniroute(&format!("apply --eni {STRANGE}")));
+        for selector in [STRANGE, "eth7"] {
+            succeeds(&instance.eniroute(&format!("apply --eni {selector}")));
+        }
         assert!(!instance.host.ip("link show eth7").contains("state UP"));
     }
 }
@@ -78,7 +80,10 @@ fn no_unit_fails_for_an_interface_without_an_address_and_what_is_detached_beside
         let (mut vpc, instance, subnets) = host();
         vpc.attach(strange(subnets[1])[n].clone());
         let second: EniId = vpc.attach(EniSpec::new(subnets[1], "eth2").ipv4(["10.1.0.30"]));
-        succeeds(&instance.eniroute("apply --service --wait 1"));
+        let run = instance.eniroute("apply --service --wait 1");
+        succeeds(&run);
+        let notes = run.stdout.matches("note: eth7 is left alone").count();
+        assert_eq!(notes, 1, "{run:?}");
         neighbours_reach(&mut vpc, &subnets, &["10.1.0.20", "10.1.0.30"]);
         let run = instance.eniroute("hotplug add eth7 --wait 1");
         succeeds(&run);
@@ -87,6 +92,23 @@ fn no_unit_fails_for_an_interface_without_an_address_and_what_is_detached_beside
         vpc.detach(second);
         assert!(instance.must("refresh").contains("rule"));
         assert!(!instance.host.ip("rule").contains("10.1.0.30"));
+    }
+}
+
+#[test]
+fn an_entry_of_the_configuration_may_mean_an_interface_without_an_address() {
+    for entry in [
+        "exclude = [\"eth7\"]\n".to_owned(),
+        format!("exclude = [\"{STRANGE}\"]\n"),
+        "[eni.eth7]\nmtu_internet = 1500\n".to_owned(),
+    ] {
+        let (mut vpc, instance, subnets) = host();
+        vpc.attach(strange(subnets[1])[0].clone());
+        instance.write("etc/eniroute.toml", &entry);
+        let said = instance.must("apply");
+        assert!(!said.contains("no ENI is"), "{entry}: {said}");
+        assert_left_alone(&instance);
+        neighbours_reach(&mut vpc, &subnets, &["10.1.0.20"]);
     }
 }
 
