@@ -449,7 +449,11 @@ fn metadata_by_ipv6_alone_is_enough() {
         "",
         "no way to 169.254.169.254"
     );
+    let begin = Instant::now();
     instance.must("apply");
+    let took = begin.elapsed();
+    let is_soon = instance.is_soon(took, Duration::from_secs(1));
+    assert!(is_soon, "nobody waits for a way that is none: {took:?}");
     neighbours_reach(&mut vpc, &[a, b], &["2001:db8:0:a::10", "2001:db8:0:b::20"]);
     assert_eq!(instance.must("refresh"), "");
     let asked = vpc.imds().log();
