@@ -303,8 +303,11 @@ impl Tail {
         Ok(())
     }
 
+    /// From the beginning of a character on.
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        let is_within = |byte: &u8| byte & 0xc0 == 0x80;
+        let cut = self.0.iter().take_while(|byte| is_within(byte)).count();
+        String::from_utf8_lossy(&self.0[cut..]).into_owned()
     }
 }
 

@@ -57,6 +57,13 @@ fn of_what_a_failed_program_says_the_end_is_passed_on() {
 }
 
 #[test]
+fn the_end_of_what_was_said_begins_with_a_whole_character() {
+    let (ended, _) = sh("printf 'ä%.0s' $(seq 2000); echo .; exit 1", LONG);
+    let error = ended.unwrap_err();
+    assert!(error.contains(": ä") && error.ends_with("ä."), "{error}");
+}
+
+#[test]
 fn a_program_that_never_stops_talking_is_killed_in_time() {
     let (ended, took) = sh("echo begin; exec yes the end", Duration::from_millis(300));
     let error = ended.unwrap_err();

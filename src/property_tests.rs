@@ -341,6 +341,7 @@ fn foreign_route(dst: &str, via: Option<&str>, table: u32, metric: u32) -> Route
         via: via.map(|via| via.parse().unwrap()),
         dev: Some("eth0".into()),
         next_hops: Vec::new(),
+        object: Default::default(),
         src: None,
         metric,
         mtu: None,

@@ -46,6 +46,11 @@ impl Selector {
         self.0.parse() == Ok(mac)
     }
 
+    /// Whether the ENI `mac`, carried by `link`, is meant, of which no more is known.
+    pub fn means(&self, mac: Mac, link: Option<&Link>) -> bool {
+        self.names(link) || self.is_mac(mac)
+    }
+
     /// A device number; with several network cards, device number + 100 * card, as in the table's number.
     pub fn is_number(&self, number: Number) -> bool {
         self.0.parse() == Ok(number)

@@ -121,34 +121,36 @@ fn ambiguous(inspection: &Inspection) -> Option<Finding> {
             .or_else(|| eni.vpc.clone())
     };
     let enis: Vec<&Eni> = inspection.listed().gathered();
-    let pairs = enis
-        .iter()
-        .enumerate()
-        .flat_map(|(place, one)| enis[place + 1..].iter().map(move |other| (*one, *other)));
-    let mut ambiguous = pairs.filter(|(one, other)| {
+    let are_ambiguous = |one: &Eni, other: &Eni| {
         let differ = matches!((vpc(one), vpc(other)), (Some(a), Some(b)) if a != b);
         differ || overlap(one, other)
-    });
-    let (one, other) = ambiguous.next()?;
-    let told = |eni: &Eni| {
+    };
+    let is_one_of_them = |one: &&Eni| {
+        let mut others = enis.iter().filter(|other| other.mac != one.mac);
+        others.any(|other| are_ambiguous(one, other))
+    };
+    let ambiguous: Vec<&Eni> = enis.iter().copied().filter(is_one_of_them).gathered();
+    if ambiguous.is_empty() {
+        return None;
+    }
+    let told = |eni: &&Eni| {
         let subnets: Vec<String> = eni.subnets().map(|net| net.to_string()).gathered();
         let vpc = vpc(eni).unwrap_or_else(|| "its VPC".to_owned());
         format!("{} has {} in {vpc}", eni.id, subnets.join(", "))
     };
-    let words = format!("{}; {}", told(one), told(other));
+    let words = ambiguous.iter().map(told).gathered::<Vec<String>>();
+    let words = words.join("; ");
     let finding = Finding::told(
         Code::M3,
         Owner::Host,
         format!("ENIs are in several VPCs, or their subnets overlap: {words}"),
     );
-    let finding = finding
-        .is_not(
-            words,
-            "the same: each ENI has a table of its own, and main prefers the primary's",
-        )
-        .known_from(key(one, "vpc-id", vpc(one)))
-        .known_from(key(other, "vpc-id", vpc(other)));
-    Some(finding)
+    let finding = finding.is_not(
+        words,
+        "the same: each ENI has a table of its own, and main prefers the primary's",
+    );
+    let known_by = |finding: Finding, eni: &Eni| finding.known_from(key(eni, "vpc-id", vpc(eni)));
+    Some(ambiguous.into_iter().fold(finding, known_by))
 }
 
 /// A range of the one is a part of the other's; the very same one is a subnet that both are in.

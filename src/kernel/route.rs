@@ -16,7 +16,7 @@ use super::route_kind::{kind, kind_value};
 use super::route_row::Row;
 use super::{Kernel, Verb};
 use crate::gather::Gather;
-use crate::net::{Family, Link, MAIN, Route, RouteKind};
+use crate::net::{Family, Link, MAIN, NextHopObject, Route, RouteKind};
 use crate::numbering::Number;
 
 /// `RTNH_F_ONLINK`: take the gateway as reachable on the link though no route covers it.
@@ -264,6 +264,7 @@ pub(super) fn decode(message: &Rtmsg, links: &[Link], objects: &Objects) -> Opti
         src: ip(attributes, Rta::Prefsrc),
         metric: number(attributes, Rta::Priority).unwrap_or(0),
         mtu: mtu(message),
+        object: NextHopObject(nexthop::object_of(message)),
     })
 }
 

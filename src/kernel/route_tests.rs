@@ -10,6 +10,7 @@ fn default_route(dst: &str, via: Option<&str>, metric: u32) -> Route {
         via: via.map(|ip| ip.parse().unwrap()),
         dev: Some("eth1".into()),
         next_hops: Vec::new(),
+        object: Default::default(),
         src: None,
         metric,
         mtu: None,

@@ -166,6 +166,7 @@ impl MadeRoute {
             via: self.via,
             dev: (!self.throw).then(|| dev.clone()),
             next_hops: Vec::new(),
+            object: Default::default(),
             src: self.src,
             metric: self.metric,
             mtu: self.mtu,

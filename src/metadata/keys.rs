@@ -186,9 +186,10 @@ impl<'a> Reader<'a> {
         Ok(map)
     }
 
-    /// The text of one key of this ENI; empty: its listing.
+    /// The text of one key of this ENI; empty: its listing. One that says nothing is not there yet.
     pub fn get(&mut self, key: &str) -> Result<Option<String>> {
-        self.source.get(&key_of(self.mac, key))
+        let text = self.source.get(&key_of(self.mac, key))?;
+        Ok(text.filter(|text| lines(text).next().is_some()))
     }
 
     /// The values of `key`; none when the ENI's listing lacks it. A listing can be ahead of its keys

@@ -202,11 +202,41 @@ fn a_listing_ahead_of_its_keys_is_late_not_empty() {
 }
 
 #[test]
+fn what_says_nothing_is_late_not_empty() {
+    for (key, listed) in [
+        ("ipv4-prefix", true),
+        ("local-ipv4s", true),
+        ("", true),
+        ("ipv6s", false),
+    ] {
+        let mut fake = Fake::s1();
+        if !listed {
+            for mac in [PRIMARY, SECOND] {
+                fake.values.remove(&format!("{MACS}{mac}/"));
+            }
+        } else if !key.is_empty() {
+            fake.key(SECOND, key, "");
+        }
+        fake.set(&format!("{MACS}{SECOND}/{key}"), " \n");
+        let complaint = fake.complaint();
+        assert!(
+            complaint.starts_with(&format!("ENI {SECOND}: "))
+                && complaint.contains("not published yet"),
+            "{key}: {complaint}"
+        );
+    }
+}
+
+#[test]
 fn a_service_that_lists_no_keys_is_asked_for_each_and_what_is_missing_is_late() {
     let mut fake = Fake::s1();
     let whole = fake.read().enis;
     for mac in [PRIMARY, SECOND] {
         fake.values.remove(&format!("{MACS}{mac}/"));
+    }
+    assert_eq!(fake.read().enis, whole);
+    for mac in [PRIMARY, SECOND] {
+        fake.set(&format!("{MACS}{mac}/"), "\n");
     }
     assert_eq!(fake.read().enis, whole);
     for key in [

@@ -11,6 +11,7 @@ mod mac;
 pub mod maker;
 mod name;
 mod neighbour;
+mod next_hop_object;
 pub mod nft;
 pub mod prefix;
 mod route;
@@ -29,6 +30,7 @@ pub use link::{Link, link_of_mac, nics};
 pub use mac::Mac;
 pub use name::{is_plain, quoted};
 pub use neighbour::{Neighbour, Reachability};
+pub use next_hop_object::NextHopObject;
 pub use route::{MAIN, NextHop, Route, RouteKind};
 pub use rule::{Extra, From, Lookup, Mark, Rule};
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Dev, Family, quoted};
+use super::{Dev, Family, NextHopObject, quoted};
 
 /// The main routing table (`RT_TABLE_MAIN`).
 pub const MAIN: u32 = 254;
@@ -68,6 +68,9 @@ pub struct Route {
     /// The longest packet in bytes (`RTAX_MTU`, locked or not); `None`: the link's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
+    /// The kernel deletes it by this alone.
+    #[serde(skip)]
+    pub object: NextHopObject,
 }
 
 impl Route {
@@ -134,7 +137,26 @@ impl Route {
 
     /// The `ip` command that takes it away.
     pub fn remove_command(&self) -> String {
-        format!("ip {} route del {self}", self.family().flag())
+        let flag = self.family().flag();
+        let NextHopObject(Some(id)) = self.object else {
+            return format!("ip {flag} route del {self}");
+        };
+        let table = self.own_table().map(|table| format!(" table {table}"));
+        let metric = Some(self.metric).filter(|metric| *metric != 0);
+        let metric = metric.map(|metric| format!(" metric {metric}"));
+        format!(
+            "ip {flag} route del {}{}{} nhid {id}",
+            self.destination(),
+            table.unwrap_or_default(),
+            metric.unwrap_or_default()
+        )
+    }
+
+    fn destination(&self) -> String {
+        match self.dst.prefix_len() {
+            0 => "default".to_owned(),
+            _ => self.dst.to_string(),
+        }
     }
 }
 
@@ -169,10 +191,7 @@ impl fmt::Display for RouteKind {
 impl Route {
     /// `10.0.1.0/24 via 10.0.0.1 dev eth1 onlink`: where it leads.
     fn write_way(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.dst.prefix_len() {
-            0 => write!(f, "{}default", self.kind)?,
-            _ => write!(f, "{}{}", self.kind, self.dst)?,
-        }
+        write!(f, "{}{}", self.kind, self.destination())?;
         if let Some(via) = self.via {
             write!(f, " via {via}")?;
         }

@@ -94,6 +94,7 @@ fn each_next_hop_of_a_route_in_main_counts() {
     let default = |family: Family, hops: Vec<NextHop>| Route {
         dev: None,
         next_hops: hops,
+        object: Default::default(),
         metric: 100,
         ..route(MAIN, family.everything(), &"eth0".into())
     };

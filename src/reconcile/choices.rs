@@ -9,7 +9,7 @@ use crate::eni::Eni;
 use crate::error::{Error, Result};
 use crate::gather::Gather;
 use crate::metadata::Metadata;
-use crate::net::Link;
+use crate::net::{Link, link_of_mac};
 use crate::object::Observed;
 use crate::plan::{Desired, IPV6_LEAST, Planned, chosen, link_of};
 use crate::select::Selector;
@@ -65,8 +65,13 @@ pub(super) fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<
         let mut enis = metadata.enis.iter();
         enis.find(|eni| selector.matches(eni, link_of(eni, links)))
     };
+    let is_apart = |text: &str| {
+        let selector = Selector::new(text);
+        let mut apart = metadata.apart.iter().map(|lack| lack.mac);
+        apart.any(|mac| selector.means(mac, link_of_mac(mac, links)))
+    };
     let excluded = config.exclude.iter();
-    let excluded = excluded.filter(|text| meant(text).is_none());
+    let excluded = excluded.filter(|text| meant(text).is_none() && !is_apart(text));
     let excluded = excluded.map(|text| none(metadata, "`exclude`", text, FILE));
     let chosen = config
         .eni
@@ -74,6 +79,7 @@ pub(super) fn idle(config: &Config, metadata: &Metadata, links: &[Link]) -> Vec<
         .filter_map(|table| match meant(&table.selector) {
             Some(eni) if eni.primary => Some(primary(table, eni)),
             Some(eni) => too_small(table, eni),
+            None if is_apart(&table.selector) => None,
             None => {
                 let entry = format!("`{}`", name(table));
                 Some(none(metadata, &entry, &table.selector, &table.place))

@@ -8,7 +8,7 @@ use crate::gather::Gather;
 use crate::ledger::Ledger;
 use crate::metadata::Metadata;
 use crate::nearest::{aside, nearest_object};
-use crate::net::{Link, Mac};
+use crate::net::{Link, Mac, link_of_mac};
 use crate::plan::link_of;
 use crate::select::Selector;
 
@@ -24,7 +24,7 @@ pub(super) fn choose(
         let late = metadata.incomplete.iter().chain(&metadata.apart);
         let late = late
             .map(|late| late.mac)
-            .filter(|mac| selector.is_mac(*mac));
+            .filter(|mac| selector.means(*mac, link_of_mac(*mac, links)));
         known
             .filter(is_meant)
             .map(|eni| eni.mac)

@@ -166,6 +166,7 @@ fn route(dst: &str, via: Option<&str>) -> Route {
         via: via.map(addr),
         dev: Some(dev("eth1")),
         next_hops: Vec::new(),
+        object: Default::default(),
         src: None,
         metric: if dst.contains(':') { 1024 } else { 0 },
         mtu: None,

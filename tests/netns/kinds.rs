@@ -66,7 +66,9 @@ fn an_interface_without_an_address_of_a_vpc_is_left_alone_with_a_reason_and_fail
         assert!(instance.must("apply").starts_with("nothing to do"));
         assert_eq!(instance.must("refresh"), "");
         succeeds(&instance.eniroute("check"));
-        succeeds(&instance.eniroute(&format!("apply --eni {STRANGE}")));
+        for selector in [STRANGE, "eth7"] {
+            succeeds(&instance.eniroute(&format!("apply --eni {selector}")));
+        }
         assert!(!instance.host.ip("link show eth7").contains("state UP"));
     }
 }
@@ -78,7 +80,10 @@ fn no_unit_fails_for_an_interface_without_an_address_and_what_is_detached_beside
         let (mut vpc, instance, subnets) = host();
         vpc.attach(strange(subnets[1])[n].clone());
         let second: EniId = vpc.attach(EniSpec::new(subnets[1], "eth2").ipv4(["10.1.0.30"]));
-        succeeds(&instance.eniroute("apply --service --wait 1"));
+        let run = instance.eniroute("apply --service --wait 1");
+        succeeds(&run);
+        let notes = run.stdout.matches("note: eth7 is left alone").count();
+        assert_eq!(notes, 1, "{run:?}");
         neighbours_reach(&mut vpc, &subnets, &["10.1.0.20", "10.1.0.30"]);
         let run = instance.eniroute("hotplug add eth7 --wait 1");
         succeeds(&run);
@@ -87,6 +92,23 @@ fn no_unit_fails_for_an_interface_without_an_address_and_what_is_detached_beside
         vpc.detach(second);
         assert!(instance.must("refresh").contains("rule"));
         assert!(!instance.host.ip("rule").contains("10.1.0.30"));
+    }
+}
+
+#[test]
+fn an_entry_of_the_configuration_may_mean_an_interface_without_an_address() {
+    for entry in [
+        "exclude = [\"eth7\"]\n".to_owned(),
+        format!("exclude = [\"{STRANGE}\"]\n"),
+        "[eni.eth7]\nmtu_internet = 1500\n".to_owned(),
+    ] {
+        let (mut vpc, instance, subnets) = host();
+        vpc.attach(strange(subnets[1])[0].clone());
+        instance.write("etc/eniroute.toml", &entry);
+        let said = instance.must("apply");
+        assert!(!said.contains("no ENI is"), "{entry}: {said}");
+        assert_left_alone(&instance);
+        neighbours_reach(&mut vpc, &subnets, &["10.1.0.20"]);
     }
 }
 
@@ -192,39 +214,64 @@ fn an_interface_that_gets_its_address_later_is_configured() {
     neighbours_reach(&mut vpc, &subnets, &["10.1.0.70"]);
 }
 
-/// Whatever an emulator leaves out: keys that are listed and 404, the folder, lines of the list that are no MAC.
+/// Whatever an emulator leaves out: keys that are listed and 404, or say nothing, and so the folder.
 #[test]
-fn what_stays_404_for_two_minutes_is_left_alone_and_until_then_it_is_late() {
-    for fault in [
+fn what_stays_404_or_empty_for_two_minutes_is_left_alone_and_until_then_it_is_late() {
+    for key in [
         "local-ipv4s",
         "subnet-ipv4-cidr-block",
         "interface-id",
         "device-number",
         "",
     ] {
+        let what = format!("{STRANGE}/{key}");
+        let what = what.trim_end_matches('/');
+        for fault in [Fault::late(what), Fault::empty(what)] {
+            is_late_and_then_left_alone(&fault);
+        }
+    }
+}
+
+fn is_late_and_then_left_alone(fault: &Fault) {
+    let (mut vpc, instance, subnets) = host();
+    let spec = EniSpec::new(subnets[1], "eth7").mac(STRANGE);
+    vpc.attach(spec.ipv4(["10.1.0.70"]));
+    vpc.imds().fault(fault.clone());
+    let run = instance.eniroute("apply");
+    assert!(
+        run.code == 1 && run.stderr.contains(STRANGE),
+        "{fault:?}: {run:?}"
+    );
+    neighbours_reach(&mut vpc, &subnets, &["10.0.0.10", "10.1.0.20"]);
+    let index = instance.host.sh("cat /sys/class/net/eth7/ifindex");
+    let seen = instance
+        .host
+        .sh("echo $(($(cut -d. -f1 /proc/uptime) - 130))000000");
+    let record = format!("run/udev/data/n{}", index.trim());
+    instance.write(&record, &format!("I:{}\n", seen.trim()));
+    let said = instance.must("apply");
+    assert!(
+        said.contains("note: eth7 is left alone: "),
+        "{fault:?}: {said}"
+    );
+    assert_eq!(of(&instance.json("status"), STRANGE)["state"], "unmanaged");
+    assert_eq!(instance.must("refresh"), "", "{fault:?}");
+    neighbours_reach(&mut vpc, &subnets, &["10.0.0.10", "10.1.0.20"]);
+}
+
+/// The primary's, too: it lacks nothing that others need.
+#[test]
+fn a_key_of_the_primary_that_says_nothing_stops_no_other_eni() {
+    for key in ["interface-id", "local-ipv4s", "subnet-ipv4-cidr-block"] {
         let (mut vpc, instance, subnets) = host();
-        let spec = EniSpec::new(subnets[1], "eth7").mac(STRANGE);
-        vpc.attach(spec.ipv4(["10.1.0.70"]));
-        let what = format!("{STRANGE}/{fault}");
-        vpc.imds().fault(Fault::late(what.trim_end_matches('/')));
+        let fault = Fault::empty(&format!("06:00:00:00:00:00/{key}"));
+        vpc.imds().fault(fault);
         let run = instance.eniroute("apply");
         assert!(
-            run.code == 1 && run.stderr.contains(STRANGE),
-            "{fault}: {run:?}"
+            run.code == 1 && run.stderr.contains("06:00:00:00:00:00"),
+            "{key}: {run:?}"
         );
-        let index = instance.host.sh("cat /sys/class/net/eth7/ifindex");
-        let seen = instance
-            .host
-            .sh("echo $(($(cut -d. -f1 /proc/uptime) - 130))000000");
-        let record = format!("run/udev/data/n{}", index.trim());
-        instance.write(&record, &format!("I:{}\n", seen.trim()));
-        let said = instance.must("apply");
-        assert!(
-            said.contains("note: eth7 is left alone: "),
-            "{fault}: {said}"
-        );
-        assert_eq!(of(&instance.json("status"), STRANGE)["state"], "unmanaged");
-        neighbours_reach(&mut vpc, &subnets, &["10.0.0.10", "10.1.0.20"]);
+        neighbours_reach(&mut vpc, &subnets, &["10.0.0.10", "10.1.0.20", "10.1.0.21"]);
     }
 }
 
@@ -402,7 +449,11 @@ fn metadata_by_ipv6_alone_is_enough() {
         "",
         "no way to 169.254.169.254"
     );
+    let begin = Instant::now();
     instance.must("apply");
+    let took = begin.elapsed();
+    let is_soon = instance.is_soon(took, Duration::from_secs(1));
+    assert!(is_soon, "nobody waits for a way that is none: {took:?}");
     neighbours_reach(&mut vpc, &[a, b], &["2001:db8:0:a::10", "2001:db8:0:b::20"]);
     assert_eq!(instance.must("refresh"), "");
     let asked = vpc.imds().log();

@@ -206,6 +206,50 @@ fn what_was_there_as_we_want_it_stays_after_remove() {
     assert_eq!(changed(&before, &instance.host.dump()), NOTHING);
 }
 
+/// The kernel knows a route by a next hop object, or by a group of them, by its number alone.
+#[test]
+fn the_remedy_for_a_route_by_a_next_hop_object_is_a_command_that_takes_it_away() {
+    for (compat, ids) in [(1, [1, 11]), (0, [1, 11]), (1, [3, 13]), (0, [3, 13])] {
+        let Lab { vpc, instance, .. } = Lab::of(|[a, b]| [Lab::eth0(a), Lab::eth1(b)]);
+        instance.host.sysctl("net.ipv4.nexthop_compat_mode", compat);
+        instance.must("apply");
+        instance.host.ip_batch(
+            "nexthop add id 1 via 10.1.0.9 dev eth1 onlink\n\
+             nexthop add id 2 via 10.1.0.8 dev eth1 onlink\n\
+             nexthop add id 3 group 1/2\n\
+             nexthop add id 11 via fe80::9 dev eth1\n\
+             nexthop add id 12 via fe80::8 dev eth1\n\
+             nexthop add id 13 group 11/12\n",
+        );
+        for (flag, id) in [("-4", ids[0]), ("-6", ids[1])] {
+            let ours = format!("{flag} route del default table 10001");
+            instance.host.ip(&ours);
+            let metric = if flag == "-6" { "metric 1024" } else { "" };
+            let theirs = format!("{flag} route add default nhid {id} table 10001 {metric}");
+            instance.host.ip(&theirs);
+        }
+        let said = instance.must("apply");
+        let remedies: Vec<_> = said
+            .lines()
+            .filter_map(|line| line.split_once("to have that instead: "))
+            .filter_map(|(_, rest)| rest.strip_suffix(", then eniroute apply"))
+            .collect();
+        assert_eq!(remedies.len(), 2, "{said}");
+        remedies
+            .iter()
+            .for_each(|remedy| drop(instance.host.sh(remedy)));
+        instance.must("apply");
+        for (flag, via) in [("-4", "10.1.0.1"), ("-6", "fe80:ec2::1")] {
+            let table = instance.host.ip(&format!("{flag} route show table 10001"));
+            assert!(
+                table.contains(&format!("default via {via} dev eth1")),
+                "{table}"
+            );
+        }
+        drop(vpc);
+    }
+}
+
 /// The kernel has room for one of each destination and metric.
 #[test]
 fn a_route_by_another_hand_in_the_place_of_ours_stays_and_is_told_with_the_remedy() {

@@ -246,6 +246,7 @@ pub fn route(words: &str) -> Route {
         via,
         dev: value("dev").map(Into::into),
         next_hops: Vec::new(),
+        object: Default::default(),
         src: value("src").map(|src| src.parse().unwrap()),
         metric: value("metric").map_or(metric, |metric| metric.parse().unwrap()),
         mtu: value("mtu").map(|mtu| mtu.parse().unwrap()),

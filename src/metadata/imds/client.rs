@@ -11,6 +11,7 @@ use super::endpoint::Way;
 use super::pace;
 use super::transport::Dialer;
 use crate::gather::Gather;
+use crate::metadata::keys::MACS;
 
 /// Seconds, 1 to 21600. Long enough for a run; a token that ends earlier is renewed.
 const TOKEN_TTL: &str = "300";
@@ -68,7 +69,7 @@ impl Client {
                 .send_empty()
         })?;
         match token {
-            Some(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token),
+            Some(token) if is_token(&token) => Ok(token),
             Some(_) => Err(Fault::Trouble("what came as a token is none".into())),
             None => Err(Fault::Refused(
                 "it has no IMDSv2 session tokens (404): is this EC2's?".into(),
@@ -88,10 +89,16 @@ impl Client {
             let request = agent.get(&url).header("x-aws-ec2-metadata-token", token);
             request.config().timeout_global(Some(limit)).build().call()
         });
-        if let Ok(Some(text)) = &answer {
-            pace::answer(self.way.endpoint.address().ip(), text.len());
+        match answer {
+            Ok(Some(text)) if text.trim().is_empty() && !is_of_one_eni(path) => {
+                Err(Fault::Trouble("the answer is empty".into()))
+            }
+            Ok(Some(text)) => {
+                pace::answer(self.way.endpoint.address().ip(), text.len());
+                Ok(Some(text))
+            }
+            answer => answer,
         }
-        answer
     }
 
     /// A request goes now, or as soon as it may.
@@ -187,13 +194,18 @@ fn judge(mut response: Response<ureq::Body>) -> Result<Option<String>, Fault> {
     }
 }
 
-/// EC2 answers no key of ours with an empty body, so an empty one is a value that is not there yet.
 fn text(body: Vec<u8>) -> Result<String, Fault> {
-    match String::from_utf8(body) {
-        Err(_) => Err(Fault::Trouble("the answer is not UTF-8".into())),
-        Ok(text) if text.trim().is_empty() => Err(Fault::Trouble("the answer is empty".into())),
-        Ok(text) => Ok(text),
-    }
+    String::from_utf8(body).map_err(|_| Fault::Trouble("the answer is not UTF-8".into()))
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// EC2 answers nothing of ours with an empty body, so an empty one is a value that is not there yet. What one ENI lacks
+/// concerns that one alone.
+fn is_of_one_eni(path: &str) -> bool {
+    path.strip_prefix(MACS).is_some_and(|key| key.contains('/'))
 }
 
 fn by_status(status: StatusCode, body: &str) -> Fault {

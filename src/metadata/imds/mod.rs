@@ -1,5 +1,5 @@
 //! The instance metadata service, version 2 only: finds the endpoint that answers, holds the token,
-//! and decides what to repeat, for how long, and what to say at the end. Knows no metadata key but one.
+//! and decides what to repeat, for how long, and what to say at the end. Knows no metadata key but one, and the ENIs' folder.
 
 mod client;
 mod endpoint;
@@ -140,7 +140,7 @@ impl fmt::Debug for Imds {
 }
 
 impl Source for Imds {
-    /// `GET /latest/meta-data/{path}`. An empty answer is no answer: EC2 gives none for the keys of an ENI.
+    /// `GET /latest/meta-data/{path}`. An empty answer is no answer, but of an ENI's keys, where its reader judges it.
     ///
     /// # Errors
     /// [`Error::Refused`] at once for 403 and other answers that no repetition changes;

@@ -1,7 +1,7 @@
 //! The plain ways to the service, by the host's routes, as every program on the host goes: which of them lead there
 //! before a change of those routes, and after it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -46,7 +46,7 @@ impl Imds {
             .filter(|(_, knock)| counts(knock))
             .map(|(way, _)| way);
         let mut ways: Vec<Way> = others
-            .filter(|way| reach(&[(*way).clone()], wait).is_ok())
+            .filter(|way| has_route(way) && reach(&[(*way).clone()], wait).is_ok())
             .cloned()
             .gathered();
         if self.client.way.is_plain() || ways.is_empty() {
@@ -69,6 +69,16 @@ impl Imds {
         let ways = others.chain([&self.client.way]);
         ways.map(|way| way.endpoint.address().ip()).gathered()
     }
+}
+
+/// Whether the host has a route there at all, which nobody need wait for. Nothing is sent.
+fn has_route(way: &Way) -> bool {
+    let to = way.endpoint.address();
+    let from: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    UdpSocket::bind((from, 0)).is_ok_and(|socket| socket.connect(to).is_ok())
 }
 
 /// Where the service is unless somebody has named another.

@@ -33,13 +33,16 @@ impl Reader<'_> {
                 .into_set();
             return Ok(());
         }
-        let lists_others = self.mac != primary && self.source.get(&key_of(primary, ""))?.is_some();
+        let lists_others =
+            self.mac != primary && Reader::new(self.source, primary).get("")?.is_some();
         if lists_others || self.get("interface-id")?.is_none() {
             return Err(self.late(""));
         }
         for key in KEYS.into_iter().filter(|key| depth.reads(key)) {
             let slash = if key == ASSOCIATIONS { "/" } else { "" };
-            if self.get(&format!("{key}{slash}"))?.is_some() {
+            // One that says nothing is there all the same, and late.
+            let path = key_of(self.mac, &format!("{key}{slash}"));
+            if self.source.get(&path)?.is_some() {
                 self.keys.insert(key.to_owned());
             }
         }

@@ -250,6 +250,7 @@ mod tests {
             via: Some(via.parse().unwrap()),
             dev: Some("eth1".into()),
             next_hops: Vec::new(),
+            object: Default::default(),
             src: None,
             metric: 0,
             mtu: None,

@@ -28,10 +28,11 @@ pub(super) fn tell(report: &mut Report, unserved: &[&Link], metadata: &Metadata,
     for nic in unserved {
         let is_its = |told: &&Incomplete| nic.eni_mac() == Some(told.mac);
         if let Some(apart) = metadata.apart.iter().find(is_its) {
-            let why = apart::why(apart.lack);
-            report
-                .notes
-                .push(format!("{} is left alone: {why}", nic.name));
+            let note = format!("{} is left alone: {}", nic.name, apart::why(apart.lack));
+            // A run that has looked at it since it was given up has said so.
+            if !report.notes.contains(&note) {
+                report.notes.push(note);
+            }
             continue;
         }
         match metadata.incomplete.iter().find(is_its) {

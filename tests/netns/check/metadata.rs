@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{evidence, host, nothing, of_code, one, only, remedy, text};
-use crate::vpc::Fault;
+use crate::instance::Instance;
+use crate::vpc::{EniSpec, Fault, Vpc};
 
 /// The second ENI's MAC, as the fake VPC makes it up.
 const ETH1: &str = "06:00:00:00:00:01";
@@ -141,6 +142,32 @@ fn enis_of_several_vpcs_are_told_once() {
         known[1].ends_with("vpc-id: vpc-0fedcba9876543210"),
         "{known:?}"
     );
+}
+
+#[test]
+fn of_three_vpcs_that_overlap_each_is_told() {
+    let mut vpc = Vpc::new();
+    let a = vpc.subnet("10.0.4.0/24", None);
+    vpc.attach(EniSpec::new(a, "eth0").ipv4(["10.0.4.10"]));
+    let others = [
+        ("vpc-0fedcba9876543210", "10.0.4.0/24", "10.0.4.20"),
+        ("vpc-0aaaaaaaaaaaaaaaa", "10.0.0.0/20", "10.0.4.30"),
+    ];
+    for (n, (id, net, own)) in others.into_iter().enumerate() {
+        let subnet = vpc.subnet_of(id, net);
+        vpc.attach(EniSpec::new(subnet, &format!("eth{}", n + 1)).ipv4([own]));
+    }
+    let instance = Instance::with_netplan(vpc.guest());
+    instance.must("apply");
+    let finding = one(&instance, "M3");
+    for vpc in [
+        "vpc-0123456789abcdef0",
+        "vpc-0fedcba9876543210",
+        "vpc-0aaaaaaaaaaaaaaaa",
+    ] {
+        assert!(text(&finding, "is").contains(vpc), "{finding:#}");
+    }
+    assert_eq!(evidence(&finding).len(), 3);
 }
 
 #[test]

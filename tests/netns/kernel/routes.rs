@@ -199,6 +199,7 @@ fn a_route_that_is_not_plain_equals_none_of_ours() {
             [
                 Route {
                     next_hops: vec![hop(None, "eth1"), hop(None, "eth2")],
+                    object: Default::default(),
                     ..pathless("10.1.0.0/16")
                 },
                 route("10.3.0.0/16", Some("fe80::1")),

@@ -234,6 +234,16 @@ fn a_broken_answer_is_asked_again() {
     }
 }
 
+/// The others are read all the same.
+#[test]
+fn an_eni_s_key_that_says_nothing_is_answered_at_once() {
+    let server = Server::start(once(1, status("200 OK", b" \n")));
+    let mut imds = connect(&server);
+    let path = "network/interfaces/macs/06:ce:dd:28:5b:b8/ipv6s";
+    assert_eq!(imds.get(path).unwrap().as_deref(), Some(" \n"));
+    assert_eq!(imds.requests(), 2);
+}
+
 #[test]
 fn broken_answers_without_end_are_unreachable_at_the_deadline() {
     let drip = Act::Drip(
