@@ -372,6 +372,12 @@ fn subnets_overlap_only_in_different_vpcs() {
         },
     ]);
     assert!(told.len() == 1 && told[0].contains("10.0.1.17"), "{told:?}");
+    let mut b = in_vpc(three()[1].clone(), "vpc-b", "10.0.0.0/20", "10.0.2.17");
+    let mut a = in_vpc(three()[0].clone(), "vpc-a", "10.0.0.0/20", "10.0.0.10");
+    a.ipv4_prefixes = prefix("10.0.2.16/28");
+    assert_eq!(refused([a.clone(), b.clone()]), [""; 0]);
+    b.vpc = a.vpc.clone();
+    assert_eq!(refused([a, b]).len(), 1);
 }
 
 #[test]

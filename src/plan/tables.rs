@@ -106,7 +106,7 @@ impl Host<'_> {
     }
 
     /// Every ENI that has an interface here.
-    fn all(&self) -> impl Iterator<Item = &Eni> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Eni> {
         self.present
             .iter()
             .map(|(eni, _)| eni)

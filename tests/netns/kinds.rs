@@ -393,6 +393,46 @@ fn of_vpcs_that_overlap_each_is_answered_by_its_own_eni() {
     }
 }
 
+/// Before, the rule for all of the prefix came first, and took the packets of an address that is another VPC's.
+#[test]
+fn a_delegated_prefix_leaves_out_what_is_an_eni_s_of_another_vpc() {
+    for first in [true, false] {
+        let mut vpc = Vpc::new();
+        let [a, c] = ["10.0.4.0/24", "10.1.0.0/24"].map(|net| vpc.subnet(net, None));
+        let b = vpc.subnet_of("vpc-0fedcba9876543210", "10.0.4.0/24");
+        let mut attach = |dev: &str, is_delegated: bool| {
+            vpc.attach(match is_delegated {
+                true => EniSpec::new(a, dev)
+                    .ipv4(["10.0.4.10"])
+                    .prefix4("10.0.4.16/28"),
+                false => EniSpec::new(c, dev).ipv4(["10.1.0.10"]),
+            });
+        };
+        attach("eth0", first);
+        attach("eth1", !first);
+        vpc.attach(EniSpec::new(b, "eth2").ipv4(["10.0.4.20", "10.0.4.23"]));
+        let instance = Instance::with_netplan(vpc.guest());
+        instance.must("apply");
+        let host = vpc.instance(b, "in-b", &["10.0.4.99"]);
+        let silent = host.ping(&["10.0.4.20", "10.0.4.23"]);
+        assert!(silent.is_empty(), "{silent:?}\n{}", instance.host.dump());
+        let rules = instance.host.ip("rule");
+        let number = if first { 10000 } else { 10001 };
+        for part in ["16/30", "21", "22", "24/29"] {
+            let rule = format!("{number}:\tfrom 10.0.4.{part} lookup {number} proto static");
+            assert!(rules.contains(&rule), "{rule}\n{rules}");
+        }
+        assert!(instance.must("apply").starts_with("nothing to do"));
+        let run = instance.eniroute("check");
+        assert!(
+            run.stdout.contains("M3") && !run.stdout.contains("R3"),
+            "{run:?}"
+        );
+        let why = instance.must("explain 10.0.4.20");
+        assert!(why.contains("eth2"), "{why}");
+    }
+}
+
 #[test]
 fn an_address_that_both_vpcs_have_given_is_the_primary_s_and_the_other_eni_is_named() {
     let mut vpc = Vpc::new();

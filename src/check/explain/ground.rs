@@ -20,16 +20,18 @@ pub struct Ground<'a> {
 
 impl<'a> Ground<'a> {
     /// Every complete ENI that EC2 has attached.
-    pub fn enis(&self) -> impl Iterator<Item = &'a Eni> + use<'a> {
+    pub fn enis(&self) -> impl Iterator<Item = &'a Eni> + Clone + use<'a> {
         self.assessment.metadata.enis.iter()
     }
 
     /// The ENI that EC2 delivers packets for `ip` to.
     pub fn owner(&self, ip: IpAddr) -> Option<&'a Eni> {
-        let has = |eni: &&Eni| {
-            eni.addresses().any(|own| own == ip) || eni.prefixes().any(|net| net.contains(&ip))
-        };
-        self.enis().find(has)
+        let has = |eni: &&Eni| eni.addresses().any(|own| own == ip);
+        let is_delegated_to = |eni: &&Eni| eni.prefixes().any(|net| net.contains(&ip));
+        let mut enis = self.enis();
+        enis.clone()
+            .find(has)
+            .or_else(|| enis.find(is_delegated_to))
     }
 
     /// It is of a prefix that EC2 delegates to an ENI, for whatever is behind this host.

@@ -122,13 +122,14 @@ impl Taken {
 }
 
 impl Overlap<'_> {
-    /// One address has one owner. Ranges may overlap where the VPCs differ, but for the primary ENI's addresses, which
-    /// another ENI's prefix would take away.
+    /// One address has one owner, and so has a prefix. Else ranges may overlap where the VPCs differ, for the rules of a
+    /// prefix leave out what another ENI has in it; but nothing is left to chance that would take the primary's away.
     fn is_wrong(&self, eni: &Eni) -> bool {
         let is_claim = self.key != SUBNET_IPV4 && self.key != SUBNET_IPV6;
+        let takes_from_primary = self.owner.primary && self.mine.contains(&self.theirs);
         let differ =
             matches!((&eni.vpc, &self.owner.vpc), (Some(mine), Some(theirs)) if mine != theirs);
-        is_claim && (self.mine == self.theirs || self.owner.primary) || !differ
+        is_claim && (self.mine == self.theirs || takes_from_primary) || !differ
     }
 }
 
