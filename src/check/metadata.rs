@@ -138,19 +138,21 @@ fn ambiguous(inspection: &Inspection) -> Option<Finding> {
         let vpc = vpc(eni).unwrap_or_else(|| "its VPC".to_owned());
         format!("{} has {} in {vpc}", eni.id, subnets.join(", "))
     };
-    let words = ambiguous.iter().map(told).gathered::<Vec<String>>();
+    let words: Vec<String> = ambiguous.iter().map(told).gathered();
     let words = words.join("; ");
-    let finding = Finding::told(
+    let mut finding = Finding::told(
         Code::M3,
         Owner::Host,
         format!("ENIs are in several VPCs, or their subnets overlap: {words}"),
-    );
-    let finding = finding.is_not(
+    )
+    .is_not(
         words,
         "the same: each ENI has a table of its own, and main prefers the primary's",
     );
-    let known_by = |finding: Finding, eni: &Eni| finding.known_from(key(eni, "vpc-id", vpc(eni)));
-    Some(ambiguous.into_iter().fold(finding, known_by))
+    for eni in ambiguous {
+        finding = finding.known_from(key(eni, "vpc-id", vpc(eni)));
+    }
+    Some(finding)
 }
 
 /// A range of the one is a part of the other's; the very same one is a subnet that both are in.

@@ -141,22 +141,16 @@ impl Route {
         let NextHopObject(Some(id)) = self.object else {
             return format!("ip {flag} route del {self}");
         };
-        let table = self.own_table().map(|table| format!(" table {table}"));
-        let metric = Some(self.metric).filter(|metric| *metric != 0);
-        let metric = metric.map(|metric| format!(" metric {metric}"));
-        format!(
-            "ip {flag} route del {}{}{} nhid {id}",
-            self.destination(),
-            table.unwrap_or_default(),
-            metric.unwrap_or_default()
-        )
-    }
-
-    fn destination(&self) -> String {
-        match self.dst.prefix_len() {
-            0 => "default".to_owned(),
-            _ => self.dst.to_string(),
-        }
+        let without_ways = Self {
+            kind: RouteKind::Unicast,
+            via: None,
+            dev: None,
+            next_hops: Vec::new(),
+            src: None,
+            mtu: None,
+            ..self.clone()
+        };
+        format!("ip {flag} route del {without_ways} nhid {id}")
     }
 }
 
@@ -191,7 +185,10 @@ impl fmt::Display for RouteKind {
 impl Route {
     /// `10.0.1.0/24 via 10.0.0.1 dev eth1 onlink`: where it leads.
     fn write_way(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}{}", self.kind, self.destination())?;
+        match self.dst.prefix_len() {
+            0 => write!(f, "{}default", self.kind)?,
+            _ => write!(f, "{}{}", self.kind, self.dst)?,
+        }
         if let Some(via) = self.via {
             write!(f, " via {via}")?;
         }

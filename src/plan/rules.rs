@@ -1,6 +1,6 @@
 //! One ENI's rules: which of its sources asks which table, and when.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -13,36 +13,43 @@ use crate::numbering::{self, Band};
 
 impl Host<'_> {
     pub(super) fn rules(&self, eni: &Eni, dev: &Dev) -> Vec<Rule> {
-        let own = eni.addresses().map(IpNet::from);
-        let sources = own.chain(eni.prefixes().flat_map(|net| self.parts(eni, net)));
-        let standby = self.standby(eni, dev).map(IpNet::from);
+        let mut sources: Vec<IpNet> = eni.addresses().map(IpNet::from).gathered();
+        for prefix in eni.prefixes() {
+            self.push_parts(eni, prefix, &mut sources);
+        }
+        sources.extend(self.standby(eni, dev).map(IpNet::from));
         // Once for each family: there are many sources.
         let [v4, v6] = [Family::Ipv4, Family::Ipv6].map(|family| self.is_banded(eni, dev, family));
         let is_banded = |from: &IpNet| match family(from) {
             Family::Ipv4 => v4,
             Family::Ipv6 => v6,
         };
-        let rules = sources
-            .chain(standby)
-            .flat_map(|from| bands(eni, is_banded(&from), from))
-            .chain(self.passing_rules(eni, dev));
-        let mut rules: Vec<Rule> = rules.gathered();
+        let mut rules = Vec::with_capacity(sources.len());
+        for from in sources {
+            rules.extend(bands(eni, is_banded(&from), from));
+        }
+        rules.extend(self.passing_rules(eni, dev));
         rules.shrink_to_fit();
         rules
     }
 
-    /// A delegated prefix, less the addresses in it that ENIs of other VPCs have: EC2 tells a VPC only where ranges overlap,
-    /// and whichever ENI's rules come first would take the others' packets.
-    fn parts(&self, eni: &Eni, prefix: IpNet) -> Vec<IpNet> {
-        let is_elsewhere = |other: &&Eni| other.vpc.is_some() && other.vpc != eni.vpc;
-        let others = self.all().filter(is_elsewhere).flat_map(Eni::addresses);
-        let inside = others.filter(|ip| prefix.contains(ip));
-        inside.fold(vec![prefix], |parts, ip| {
-            parts
-                .into_iter()
-                .flat_map(|net| without(net, ip))
-                .gathered()
-        })
+    /// A delegated prefix, less the addresses in it that ENIs of other VPCs have: whichever ENI's rules come first would take
+    /// the others' packets. A VPC is known only where ranges overlap.
+    fn push_parts(&self, eni: &Eni, prefix: IpNet, parts: &mut Vec<IpNet>) {
+        let begin = parts.len();
+        parts.push(prefix);
+        for other in self.all() {
+            if other.vpc.is_none() || other.vpc == eni.vpc {
+                continue;
+            }
+            for ip in other.addresses() {
+                let around = parts[begin..].iter().position(|part| part.contains(&ip));
+                if let Some(around) = around {
+                    let around = parts.swap_remove(begin + around);
+                    push_without(ip, around.prefix_len(), parts);
+                }
+            }
+        }
     }
 
     /// The primary's narrow table needs no bands while it has no default; when it has one, main's specific routes go
@@ -56,22 +63,17 @@ impl Host<'_> {
     }
 }
 
-/// A network in as few parts as can be, without an address.
-fn without(mut net: IpNet, ip: IpAddr) -> Vec<IpNet> {
-    let mut parts = Vec::new();
-    while net.contains(&ip) {
-        let Ok(halves) = net.subnets(net.prefix_len() + 1) else {
-            return parts;
+/// The network of this length that has the address, less it, in as few parts as can be: at each length the half beside.
+fn push_without(ip: IpAddr, length: u8, parts: &mut Vec<IpNet>) {
+    let longest = IpNet::from(ip).prefix_len();
+    for length in length + 1..=longest {
+        let bit = longest - length;
+        let beside: IpAddr = match ip {
+            IpAddr::V4(ip) => Ipv4Addr::from((u32::from(ip) >> bit ^ 1) << bit).into(),
+            IpAddr::V6(ip) => Ipv6Addr::from((u128::from(ip) >> bit ^ 1) << bit).into(),
         };
-        for half in halves {
-            match half.contains(&ip) {
-                true => net = half,
-                false => parts.push(half),
-            }
-        }
+        parts.extend(IpNet::new(beside, length));
     }
-    parts.push(net);
-    parts
 }
 
 /// The rules of one source.

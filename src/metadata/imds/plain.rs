@@ -1,7 +1,7 @@
 //! The plain ways to the service, by the host's routes, as every program on the host goes: which of them lead there
 //! before a change of those routes, and after it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -38,15 +38,14 @@ impl Imds {
         // What is read, is read: the proof has a connection of its own.
         self.hang_up();
         let wait = self.wait.min(PATIENCE);
-        let counts =
-            |knock: &Option<Knock>| knock.as_ref().is_none_or(|knock| ipv6 && knock.is_open());
-        let others = self
-            .others
-            .iter()
-            .filter(|(_, knock)| counts(knock))
-            .map(|(way, _)| way);
+        let leads_there = |(way, knock): &&Other| match knock {
+            Some(knock) => ipv6 && knock.is_open(),
+            // One that the host has no route for is not waited for.
+            None => Knock::at(way.endpoint.address()).is_begun(),
+        };
+        let others = self.others.iter().filter(leads_there).map(|(way, _)| way);
         let mut ways: Vec<Way> = others
-            .filter(|way| has_route(way) && reach(&[(*way).clone()], wait).is_ok())
+            .filter(|way| reach(&[(*way).clone()], wait).is_ok())
             .cloned()
             .gathered();
         if self.client.way.is_plain() || ways.is_empty() {
@@ -69,16 +68,6 @@ impl Imds {
         let ways = others.chain([&self.client.way]);
         ways.map(|way| way.endpoint.address().ip()).gathered()
     }
-}
-
-/// Whether the host has a route there at all, which nobody need wait for. Nothing is sent.
-fn has_route(way: &Way) -> bool {
-    let to = way.endpoint.address();
-    let from: IpAddr = match to {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    UdpSocket::bind((from, 0)).is_ok_and(|socket| socket.connect(to).is_ok())
 }
 
 /// Where the service is unless somebody has named another.

@@ -125,6 +125,11 @@ impl Knock {
         Self(fd.filter(begun).map(TcpStream::from))
     }
 
+    /// Whether the host has a route there.
+    pub(super) fn is_begun(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether somebody has opened by now.
     pub(super) fn is_open(&self) -> bool {
         self.0
