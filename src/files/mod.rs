@@ -130,7 +130,11 @@ impl Disk {
 
     /// What is in a folder, sorted by name; nothing when there is no such folder.
     pub fn list(&self, dir: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
-        let dir = dir.as_ref();
+        self.in_folder(dir.as_ref())
+    }
+
+    // Compiled once, not for each type of a path.
+    fn in_folder(&self, dir: &Path) -> Result<Vec<PathBuf>> {
         let Some(real) = self.resolve(dir)?.filter(|p| p.is_dir()) else {
             return Ok(Vec::new());
         };

@@ -26,7 +26,9 @@ impl Host<'_> {
         };
         let mut rules = Vec::with_capacity(sources.len());
         for from in sources {
-            rules.extend(bands(eni, is_banded(&from), from));
+            for band in bands(is_banded(&from)) {
+                rules.push(numbering::rule(*band, eni.number(), from));
+            }
         }
         rules.extend(self.passing_rules(eni, dev));
         rules.shrink_to_fit();
@@ -76,15 +78,11 @@ fn push_without(ip: IpAddr, length: u8, parts: &mut Vec<IpNet>) {
     }
 }
 
-/// The rules of one source.
-fn bands(eni: &Eni, is_banded: bool, from: IpNet) -> Vec<Rule> {
-    let bands: &[Band] = if is_banded {
+/// When one source asks the table.
+fn bands(is_banded: bool) -> &'static [Band] {
+    if is_banded {
         &[Band::OwnSpecific, Band::Main, Band::Default]
     } else {
         &[Band::Own]
-    };
-    bands
-        .iter()
-        .map(|band| numbering::rule(*band, eni.number(), from))
-        .gathered()
+    }
 }

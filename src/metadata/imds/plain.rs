@@ -111,19 +111,17 @@ impl Asked {
         }
     }
 
-    /// Waits for the answer for at most `time`. Returns whether [`Asked::end`] takes no more of it, or is all there is.
+    /// Waits for the answer for at most `time`, or less where something else wakes this thread. Returns whether
+    /// [`Asked::end`] takes no more time, or is all there is.
     pub fn is_over_within(&self, time: Duration) -> bool {
-        let end = Instant::now() + time;
-        let has_ended =
-            |asking: &JoinHandle<_>| asking.is_finished() || self.is_over.load(Ordering::Acquire);
-        while !self.asking.as_ref().is_none_or(has_ended) {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            thread::park_timeout(left);
+        let is_over = || {
+            let has_ended = |asking: &JoinHandle<_>| asking.is_finished();
+            self.is_over.load(Ordering::Acquire) || self.asking.as_ref().is_none_or(has_ended)
+        };
+        if !is_over() {
+            thread::park_timeout(time);
         }
-        true
+        is_over()
     }
 
     /// Waits for the answer.

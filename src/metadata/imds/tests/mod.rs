@@ -627,6 +627,8 @@ fn a_service_that_hangs_takes_no_more_time_than_it_is_waited_for() {
 /// The host is looked at meanwhile: it does not wait to be asked for its answer.
 #[test]
 fn a_service_is_asked_for_the_proof_before_anybody_waits_for_its_answer() {
+    // What an earlier one has left may wake this thread once too often.
+    let is_over = |asked: &Asked| (0..3).any(|_| asked.is_over_within(GENEROUS));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let ways = Way::all(&[url], &[]).unwrap();
@@ -643,12 +645,12 @@ fn a_service_is_asked_for_the_proof_before_anybody_waits_for_its_answer() {
     answer
         .write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
-    assert!(asked.is_over_within(GENEROUS));
+    assert!(is_over(&asked));
     asked.end().unwrap();
 
     let asked = Asked::by(&ways, WAIT);
     drop((stream, listener));
-    assert!(asked.is_over_within(GENEROUS));
+    assert!(is_over(&asked));
     let error = unreachable(asked.end().unwrap_err());
     assert!(error.contains(&ways[0].to_string()), "{error}");
     Asked::by(&[], WAIT).end().unwrap();
