@@ -63,7 +63,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("meanwhile the primary ENI lost no ping", || {
         assert_eq!(pings.lost(), [(PUBLIC, 0), (PRIMARY[1], 0)])
     });
-    loaded(steps, &mut guest, image, &[1]);
+    loaded(steps, &site.vpc, &mut guest, image, &[1]);
     steps.step("the early unit has still the primary ENI", || {
         early(&mut guest, image)
     });
@@ -73,7 +73,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("every address answers after the reboot", || {
         all_answer(&mut site, &mut guest, &[&PRIMARY[..], &SECOND].concat())
     });
-    loaded(steps, &mut guest, image, &[1]);
+    loaded(steps, &site.vpc, &mut guest, image, &[1]);
     steps.step("the early unit has still the primary ENI after it", || {
         early(&mut guest, image)
     });

@@ -55,7 +55,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("every address answers after the reboot", || {
         all_answer(&mut site, &mut guest, &three)
     });
-    loaded(steps, &mut guest, image, &[1, 2]);
+    loaded(steps, &site.vpc, &mut guest, image, &[1, 2]);
     steps.step("the units run", || units_run(&mut guest));
     steps.step("the ENI is unplugged and forgotten", || {
         unplug(&mut site, &mut guest, late, &two)

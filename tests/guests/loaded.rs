@@ -4,6 +4,7 @@
 use crate::guest::Guest;
 use crate::image::Image;
 use crate::table::Steps;
+use crate::vpc::Vpc;
 
 /// Fails unless the unit by which networkd runs a NIC, with its drop-ins, has the ENI's table, and networkd's record
 /// names all of those; older ones keep no list of drop-ins.
@@ -20,7 +21,7 @@ const LOADED: &str = r#"
 "#;
 
 /// Of the ENIs with these device numbers, on an image with networkd.
-pub fn loaded(steps: &mut Steps, guest: &mut Guest, image: Image, numbers: &[usize]) {
+pub fn loaded(steps: &mut Steps, vpc: &Vpc, guest: &mut Guest, image: Image, numbers: &[usize]) {
     if image.manager() != "systemd-networkd" {
         return;
     }
@@ -30,7 +31,8 @@ pub fn loaded(steps: &mut Steps, guest: &mut Guest, image: Image, numbers: &[usi
             let script = format!("dev={dev} table={table}\n{LOADED}");
             assert!(
                 guest.comes_true(&script, 30),
-                "{}\n{}",
+                "{}\n{}\n{}",
+                vpc.dhcp_log(),
                 guest.try_run(&script).output,
                 guest
                     .try_run("journalctl -b -u systemd-networkd -o short-precise --no-pager")

@@ -46,7 +46,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     steps.step("the run has ended, and left no lock", || {
         ended(&mut guest, image)
     });
-    loaded(steps, &mut guest, image, &[1]);
+    loaded(steps, &site.vpc, &mut guest, image, &[1]);
     steps.step("networkd starts again: every address answers", || {
         guest.run("systemctl restart systemd-networkd");
         all_answer(&mut site, &mut guest, &two());

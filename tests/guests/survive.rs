@@ -59,7 +59,7 @@ pub fn run(image: Image, steps: &mut Steps) {
     }
     let two = [&PRIMARY[..], &SECOND].concat();
     applies(steps, &mut site, &mut guest, &two);
-    loaded(steps, &mut guest, image, &[1]);
+    loaded(steps, &site.vpc, &mut guest, image, &[1]);
     let late = steps.essential("an ENI is plugged in", || {
         plug(&mut site, &mut guest, image)
     });
@@ -71,7 +71,7 @@ pub fn run(image: Image, steps: &mut Steps) {
         return;
     }
     before_any_run(steps, &mut site, &mut guest, &three);
-    loaded(steps, &mut guest, image, &[1, 2]);
+    loaded(steps, &site.vpc, &mut guest, image, &[1, 2]);
     applies(steps, &mut site, &mut guest, &three);
     steps.step("no frame is dropped as spoofed", || {
         unspoofed(&mut site, &mut guest, &three)
