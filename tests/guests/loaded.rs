@@ -29,14 +29,15 @@ pub fn loaded(steps: &mut Steps, vpc: &Vpc, guest: &mut Guest, image: Image, num
         for number in numbers {
             let (dev, table) = (image.interface(*number), 10_000 + number);
             let script = format!("dev={dev} table={table}\n{LOADED}");
+            let state = format!(
+                "ip -d address show dev {dev}; journalctl -b -u systemd-networkd -o short-precise --no-pager"
+            );
             assert!(
                 guest.comes_true(&script, 30),
                 "{}\n{}\n{}",
                 vpc.dhcp_log(),
                 guest.try_run(&script).output,
-                guest
-                    .try_run("journalctl -b -u systemd-networkd -o short-precise --no-pager")
-                    .output
+                guest.try_run(&state).output
             );
         }
     });
