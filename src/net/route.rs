@@ -92,7 +92,8 @@ impl Route {
 
     /// It leads to what is on the link itself, by no router.
     pub fn is_on_link(&self) -> bool {
-        self.kind == RouteKind::Unicast && self.via.is_none() && self.next_hops.is_empty()
+        let is_by_device = self.dev.is_some() && self.via.is_none();
+        is_by_device && self.kind == RouteKind::Unicast && self.next_hops.is_empty()
     }
 
     /// An IPv4 route without a router, to which `ip` gives `scope link`.

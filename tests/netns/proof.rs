@@ -89,7 +89,7 @@ fn plain_ipv4_is_asked_again_although_the_session_has_moved_to_ipv6() {
     let scene = Scene::with(Way::SlowOnce);
     scene.instance.host.sh(
         "nft 'table ip t { chain c { type filter hook output priority 0; \
-         ip daddr 169.254.169.254 tcp flags syn / syn,ack quota over 150 bytes drop; }; }'",
+         ip daddr 169.254.169.254 tcp flags syn / syn,ack quota over 200 bytes drop; }; }'",
     );
     let dump = scene.instance.host.dump();
     scene.slow_down(Way::SlowOnce);
