@@ -10,7 +10,8 @@ use super::run::Run;
 use crate::error::Result;
 use crate::files::Disk;
 use crate::ledger::Ledger;
-use crate::object::{Change, Observed};
+use crate::net::sysctl::Sysctl;
+use crate::object::{Change, Object, Observed};
 use crate::platform;
 use crate::stacks::{self, Before};
 
@@ -94,6 +95,15 @@ fn adopted(assessment: &Assessment, disk: &Disk) -> Ledger {
     ledger.primary = metadata.primary.or(ledger.primary);
     for desired in [desired].into_iter().chain(later) {
         ledger.adopt(&wanted(desired), observed);
+    }
+    // A boot makes these by our file, before any run: what they are until then is what `remove` puts back.
+    let awaited = later.iter().flat_map(|later| &later.enis);
+    for setting in awaited.flat_map(|planned| &planned.settings) {
+        let before = observed.sysctls.get(&setting.key).cloned();
+        if before.as_ref().is_some_and(|now| *now != setting.value) {
+            let setting = setting.clone();
+            ledger.record(&Change::Add(Object::from(Sysctl { before, ..setting })));
+        }
     }
     if scope.complete && scope.only.is_none() {
         ledger.let_go(

@@ -191,11 +191,14 @@ impl Finding {
 
     /// What is there, and what should be.
     pub fn is_not(self, is: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self {
-            is: Some(is.into()),
-            expected: Some(expected.into()),
-            ..self
-        }
+        self.found(is.into(), expected.into())
+    }
+
+    // Compiled once, not for each type of a text.
+    fn found(mut self, is: String, expected: String) -> Self {
+        self.is = Some(is);
+        self.expected = Some(expected);
+        self
     }
 
     /// The same where it is less bad, or worse, than its kind mostly is.

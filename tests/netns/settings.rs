@@ -10,6 +10,7 @@ use eniroute::reconcile::{Host, How, Run};
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
+use crate::nat::{Lab, S3, SECOND};
 use crate::support::cut::{MARK, Scene, Way};
 use crate::vpc::{EniSpec, Vpc};
 
@@ -242,4 +243,39 @@ fn a_setting_of_the_host_is_made_written_down_and_put_back() {
     assert!(!instance.has(file));
     assert_eq!(forward(), "0");
     assert!(!instance.has(LEDGER));
+}
+
+/// The file has them for the boot from the first run on, which makes none of an interface whose client has not brought its
+/// address.
+#[test]
+fn what_a_boot_sets_by_our_file_before_any_run_did_is_put_back_too() {
+    let lab = Lab::bare();
+    let (instance, host) = (&lab.instance, &lab.instance.host);
+    let forwarding = || {
+        let keys = ["eth0", "eth1"].map(|dev| format!("/proc/sys/net/ipv4/conf/{dev}/forwarding"));
+        host.sh(&format!("cat {}", keys.join(" ")))
+            .replace('\n', "")
+    };
+    let address = "address add 172.31.5.10/20 dev eth0";
+    host.ip("-4 address flush dev eth0");
+    host.ip("link set eth1 up");
+    host.ip("address add 172.31.8.208/20 dev eth1");
+    host.ip("route add default via 172.31.0.1 dev eth1 metric 200");
+    lab.configure(S3);
+    let said = instance.must("apply --backend network-scripts");
+    assert!(said.contains("eth0 lacks its own address"), "{said}");
+    assert_eq!(forwarding(), "01");
+    instance.must("remove");
+    assert_eq!(forwarding(), "00");
+
+    instance.must("apply --backend network-scripts");
+    let file = instance.root().join("etc/sysctl.d/99-zz-eniroute.conf");
+    host.sh(&format!("sysctl -qp {}", file.display()));
+    assert_eq!(forwarding(), "11", "the boot sets it");
+    host.ip(address);
+    host.ip("route add default via 172.31.0.1 dev eth0 metric 100");
+    instance.must("apply --backend network-scripts");
+    assert_eq!(lab.seen(&lab.clients[1]), SECOND);
+    instance.must("remove");
+    assert_eq!(forwarding(), "00", "as it was before");
 }
