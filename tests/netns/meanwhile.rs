@@ -228,44 +228,47 @@ fn a_host_that_others_change_again_and_again_is_left_as_it_was_with_a_clear_erro
     scene.instance.must("apply");
 }
 
+/// Does `work` beside a run, once that has written down what it is about to change. How the run ended, and in what time.
+fn beside(
+    scene: &Scene,
+    run: impl FnOnce() -> Run,
+    work: impl FnOnce(&AtomicBool) + Send,
+) -> (Run, Duration) {
+    let is_over = &AtomicBool::new(false);
+    let root = scene.instance.root();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if Marked.wait(root, SystemTime::UNIX_EPOCH, is_over).is_some() {
+                work(is_over);
+            }
+        });
+        let begin = Instant::now();
+        let run = run();
+        is_over.store(true, Ordering::Relaxed);
+        (run, begin.elapsed())
+    })
+}
+
 /// Its answers go the lease's way then, and nobody waits for them.
 #[test]
 fn a_lease_that_comes_while_the_proof_waits_for_the_service_is_planned_for_at_once() {
     const KEY: &str = "/latest/meta-data/mac";
-    let (scene, is_over) = (scene(), &AtomicBool::new(false));
-    let (root, host, imds) = (
-        scene.instance.root(),
-        &scene.instance.host,
-        scene.vpc.imds(),
-    );
-    let (run, took) = thread::scope(|scope| {
-        scope.spawn(move || {
-            if Marked.wait(root, SystemTime::UNIX_EPOCH, is_over).is_none() {
-                return;
-            }
-            imds.clear_log();
-            imds.fault(Fault::on(KEY, Fault::Closed));
-            // By the fourth try the kernel has been asked for every way.
-            let is_asked = || {
-                imds.log()
-                    .iter()
-                    .filter(|request| request.path == KEY)
-                    .count()
-                    > 3
-            };
-            while !is_asked() && !is_over.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
-            host.ip(LEASED);
-            imds.heal();
-        });
-        let begin = Instant::now();
-        let command = "apply --wait 30";
-        let held_up = "inject=rename,renameat,renameat2:delay_exit=150000:when=1";
-        let (run, _) = scene.traced(held_up, command);
-        is_over.store(true, Ordering::Relaxed);
-        (run, begin.elapsed())
-    });
+    let scene = scene();
+    let (host, imds) = (&scene.instance.host, scene.vpc.imds());
+    let lease = |is_over: &AtomicBool| {
+        imds.clear_log();
+        imds.fault(Fault::on(KEY, Fault::Closed));
+        // By the fourth try the kernel has been asked for every way.
+        let asked = || imds.log().into_iter().filter(|request| request.path == KEY);
+        while asked().count() < 4 && !is_over.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        host.ip(LEASED);
+        imds.heal();
+    };
+    let held_up = "inject=rename,renameat,renameat2:delay_exit=150000:when=1";
+    let run = || scene.traced(held_up, "apply --wait 30").0;
+    let (run, took) = beside(&scene, run, lease);
     assert!(
         run.code == 0 && run.stdout.matches(AGAIN).count() == 1,
         "{run:?}"
@@ -278,29 +281,25 @@ fn a_lease_that_comes_while_the_proof_waits_for_the_service_is_planned_for_at_on
 /// A boot's run, which waits for half a minute, would be ended by systemd.
 #[test]
 fn a_silent_service_costs_no_more_time_however_often_others_change_the_host() {
-    let (scene, is_over) = (scene(), &AtomicBool::new(false));
+    let scene = scene();
     let (root, host, imds) = (
         scene.instance.root(),
         &scene.instance.host,
         scene.vpc.imds(),
     );
-    let (run, took) = thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut last = SystemTime::UNIX_EPOCH;
-            for third in 1..=3 {
-                let Some(since) = Marked.wait(root, last, is_over) else {
-                    return;
-                };
-                last = since;
-                imds.fault(Fault::Blackhole);
-                host.ip(&format!("-4 route add blackhole 10.99.{third}.0/24"));
-            }
-        });
-        let begin = Instant::now();
-        let run = scene.instance.eniroute("apply --wait 6");
-        is_over.store(true, Ordering::Relaxed);
-        (run, begin.elapsed())
-    });
+    let silence = |is_over: &AtomicBool| {
+        let mut last = SystemTime::UNIX_EPOCH;
+        for third in 1..=3 {
+            let Some(since) = Marked.wait(root, last, is_over) else {
+                return;
+            };
+            last = since;
+            imds.fault(Fault::Blackhole);
+            host.ip(&format!("-4 route add blackhole 10.99.{third}.0/24"));
+        }
+    };
+    let run = || scene.instance.eniroute("apply --wait 6");
+    let (run, took) = beside(&scene, run, silence);
     assert!(
         run.code == 1
             && run.stderr.contains("stopped answering")
